@@ -1,0 +1,156 @@
+"""The machine around PyTensor: a compile folder it can write, rewrites that fire, a stamp for results.
+
+PyTensor is imported inside the functions, not here: the compile folder must be settled before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import stat
+import tempfile
+import warnings
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+__all__ = ["own_warnings_only", "prepare_compile_folder", "stabilizing_rewrites_fire", "stamp"]
+
+PACKAGES = ("pytensor", "numpy", "scipy", "numba", "packaging", "rich")
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+def prepare_compile_folder() -> Path | None:
+    """Give PyTensor a folder for compiled code where its default one cannot be written.
+
+    Must run before the first ``import pytensor``, which otherwise fails under a read-only or
+    missing home. A folder that the user names in ``PYTENSOR_FLAGS`` or ``.pytensorrc`` is left
+    alone.
+
+    Returns
+    -------
+    pathlib.Path or None
+        The folder put in place of the default, or None where none was needed.
+    """
+    flags = os.environ.get("PYTENSOR_FLAGS", "")
+    if "compiledir" in flags:
+        return None
+    home = Path(os.environ.get("HOME") or "~").expanduser()
+    if (home / ".pytensorrc").is_file() and "compiledir" in (home / ".pytensorrc").read_text():
+        return None
+    default = home / ".pytensor"
+    if os.name == "nt" or _can_write(default):
+        return None
+    folder = _private_folder()
+    os.environ["PYTENSOR_FLAGS"] = ",".join(filter(None, (flags, f"base_compiledir={folder}")))
+    return folder
+
+
+def _can_write(folder: Path) -> bool:
+    """Whether a file can really be made there; permissions alone do not tell (root, mounts)."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+def _private_folder() -> Path:
+    """A folder below the temporary one that nobody else can have put code into."""
+    folder = Path(tempfile.gettempdir()) / f"pytensor-{os.getuid()}"
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()
+    safe = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
+    return folder if safe else Path(tempfile.mkdtemp(prefix="pytensor-"))
+
+
+@contextlib.contextmanager
+def own_warnings_only() -> Iterator[None]:
+    """Hide the one PyTensor warning that a user of these tools cannot act on.
+
+    A PyTensor installed by pip links no BLAS for its C code and says so whenever the C linker
+    starts; the stamp says it instead (``c_blas``).
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="PyTensor could not link to a BLAS")
+        yield
+
+
+def stabilizing_rewrites_fire() -> bool:
+    """Whether ``log1p(−sigmoid(z))`` becomes ``−softplus(z)`` in this environment.
+
+    PyTensor before 3.2 matches this pattern through packages that need ``packaging`` without
+    declaring it. Where that is missing, every pattern rewrite silently stops firing, and the
+    textbook cross-entropy overflows as it does in an eager framework.
+    """
+    import pytensor.tensor as pt
+    from pytensor.graph.rewriting.utils import rewrite_graph
+    from pytensor.graph.traversal import applys_between
+
+    z = pt.dvector("z")
+    rewritten = rewrite_graph(pt.log1p(-pt.sigmoid(z)), include=("canonicalize", "stabilize", "specialize"))
+    return any("softplus" in str(node.op).lower() for node in applys_between([z], [rewritten]))
+
+
+def stamp() -> dict[str, Any]:
+    """Versions and machine, as plain data to stand beside a result.
+
+    Returns
+    -------
+    dict
+        ``versions`` (python and packages), ``machine`` (system, cpu, cores usable by this
+        process, blas of NumPy, blas of PyTensor's C code, thread settings).
+    """
+    return {
+        "versions": {"python": platform.python_version(), **_package_versions()},
+        "machine": {
+            "system": f"{platform.system()} {platform.machine()}",
+            "cpu": _cpu_model(),
+            "cores": _usable_cores(),
+            "blas": _numpy_blas(),
+            "c_blas": _c_blas(),
+            "threads": {name: os.environ[name] for name in THREAD_VARIABLES if name in os.environ},
+        },
+    }
+
+
+def _package_versions() -> dict[str, str]:
+    versions = {}
+    for package in PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[package] = metadata.version(package)
+    return versions
+
+
+def _cpu_model() -> str:
+    """The processor's own name where Linux tells it (several report only "AMD EPYC")."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _usable_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _numpy_blas() -> str:
+    import numpy as np
+
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]  # type: ignore[call-overload,index]
+    return f"{blas.get('name', 'unknown')} {blas.get('version', '')}".strip()
+
+
+def _c_blas() -> str:
+    """What PyTensor's C code links, without asking it to search (that search warns)."""
+    from pytensor.configdefaults import config
+
+    with own_warnings_only():
+        return str(config.blas__ldflags) or "none (its own loops)"

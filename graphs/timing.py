@@ -1,0 +1,169 @@
+"""Clocks: several callables timed in turn, and whole processes timed from outside."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = ["ProcessCost", "Timing", "fresh_process", "interleaved"]
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds per call, over several samples.
+
+    Attributes
+    ----------
+    median, q1, q3 : float
+        Median and quartiles of the samples, in seconds per call.
+    samples : tuple of float
+        Every sample, in the order taken.
+    calls_per_sample : int
+        How many calls one sample averages over.
+    """
+
+    median: float
+    q1: float
+    q3: float
+    samples: tuple[float, ...]
+    calls_per_sample: int
+
+    @classmethod
+    def from_samples(cls, samples: Sequence[float], calls_per_sample: int = 1) -> Timing:
+        """Summarise `samples` (seconds per call)."""
+        q1, median, q3 = (float(q) for q in np.quantile(samples, (0.25, 0.5, 0.75)))
+        return cls(median, q1, q3, tuple(samples), calls_per_sample)
+
+
+def interleaved(
+    calls: Mapping[str, Callable[[], object]],
+    *,
+    rounds: int = 15,
+    sample_seconds: float = 0.01,
+) -> dict[str, Timing]:
+    """Time callables in turn, A B C A B C …, so that a drifting machine hits all alike.
+
+    Each is called twice first (compilers and caches warm up), then as often per sample as
+    fills `sample_seconds`. Garbage collection is off while a sample runs.
+
+    Parameters
+    ----------
+    calls : mapping of str to callable
+        What to time, by name. A result that must be waited for is the callable's own business.
+    rounds : int
+        Samples taken of each.
+    sample_seconds : float
+        Shortest length of one sample, in seconds.
+
+    Returns
+    -------
+    dict of str to Timing
+        In the order given.
+    """
+    repeats: dict[str, int] = {}
+    for name, call in calls.items():
+        call()
+        once = max(_sample(call, 1), 1e-9)
+        repeats[name] = max(1, round(sample_seconds / once))
+    samples: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(rounds):
+        for name, call in calls.items():
+            samples[name].append(_sample(call, repeats[name]))
+    return {name: Timing.from_samples(values, repeats[name]) for name, values in samples.items()}
+
+
+def _sample(call: Callable[[], object], repeats: int) -> float:
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        start = time.perf_counter()
+        for _ in range(repeats):
+            call()
+        return (time.perf_counter() - start) / repeats
+    finally:
+        if collecting:
+            gc.enable()
+
+
+@dataclass(frozen=True)
+class ProcessCost:
+    """What one process took, from the operating system's own accounting.
+
+    Attributes
+    ----------
+    wall, user, system : float
+        Seconds.
+    peak_rss_bytes : int
+        Largest resident set of the process itself, in bytes.
+    returncode : int
+        Its exit status; negative for the signal that ended it.
+    stdout, stderr : str
+        What it printed.
+    """
+
+    wall: float
+    user: float
+    system: float
+    peak_rss_bytes: int
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+# Reads its own children's usage: the parent's own counters would add up earlier children too.
+_MEASURE = """
+import json, os, resource, subprocess, sys, time
+start = time.perf_counter()
+done = subprocess.run(sys.argv[2:], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+wall = time.perf_counter() - start
+use = resource.getrusage(resource.RUSAGE_CHILDREN)
+unit = 1 if sys.platform == "darwin" else 1024
+with open(int(sys.argv[1]), "w") as stream:
+    json.dump([wall, use.ru_utime, use.ru_stime, use.ru_maxrss * unit, done.returncode, done.stdout, done.stderr], stream)
+"""
+
+
+def fresh_process(
+    argv: Sequence[str], *, env: Mapping[str, str] | None = None, timeout: float | None = None
+) -> ProcessCost:
+    """Run `argv` as a process of its own and account for it.
+
+    Parameters
+    ----------
+    argv : sequence of str
+        Program and arguments.
+    env : mapping, optional
+        The whole environment; default: this process's.
+    timeout : float, optional
+        Seconds after which the process and all it started are ended.
+
+    Raises
+    ------
+    subprocess.TimeoutExpired
+        If `timeout` passed.
+    """
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as record:
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", _MEASURE, str(record.fileno()), *argv],
+            env=None if env is None else dict(env),
+            pass_fds=(record.fileno(),),
+            start_new_session=True,
+        )
+        try:
+            process.wait(timeout)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)  # the group holds only what we started
+            process.wait()
+            raise
+        record.seek(0)
+        return ProcessCost(*json.load(record))
