@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from graphs.errors import InputError, choose
+from graphs.errors import InputError, choose, whole_number
+from graphs.files import DamagedFile, read_npz
 
 __all__ = ["DTYPES", "Dataset", "load", "names", "read"]
 
@@ -92,9 +92,9 @@ def load(
     """
     loader = _LOADERS[choose("dataset", name, _LOADERS)]
     choose("dtype", dtype, DTYPES)
-    _whole_number("seed", seed, 0, 2**32 - 1)
-    _whole_number("samples", samples, 1)
-    _whole_number("features", features, 1)
+    whole_number("seed", seed, 0, 2**32 - 1)
+    whole_number("samples", samples, 1)
+    whole_number("features", features, 1)
     _fits_in_memory(samples, features)
     return loader(seed, samples, features, np.dtype(dtype))
 
@@ -147,7 +147,7 @@ def read(path: str | os.PathLike[str], *, seed: int = 0, dtype: str = "float64")
     """
     path = Path(path)
     choose("dtype", dtype, DTYPES)
-    _whole_number("seed", seed, 0, 2**32 - 1)
+    whole_number("seed", seed, 0, 2**32 - 1)
     readers = {".csv": _read_csv, ".npz": _read_npz}
     if path.suffix.lower() not in readers:
         raise InputError(
@@ -186,26 +186,22 @@ def read(path: str | os.PathLike[str], *, seed: int = 0, dtype: str = "float64")
 
 def _read_npz(path: Path) -> tuple[ArrayLike, ArrayLike]:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            missing = {"x", "y"} - {name.lower() for name in arrays}
-            if missing:
-                raise InputError(
-                    "data",
-                    found=f"{path} with the arrays {', '.join(arrays) or '(none)'}",
-                    allowed="arrays named x and y",
-                    remedy="write it with numpy.savez(path, x=x, y=y)",
-                )
-            by_name = {name.lower(): arrays[name] for name in arrays}
-            return by_name["x"], by_name["y"]
-    except (zipfile.BadZipFile, ValueError, EOFError, KeyError) as error:
-        if isinstance(error, InputError):
-            raise
+        arrays = {name.lower(): array for name, array in read_npz(path).items()}
+    except DamagedFile as error:
         raise InputError(
             "data",
             found=f"{path}, which is damaged, truncated or no NPZ file ({error})",
             allowed="a whole NPZ file of plain numbers",
             remedy="write it again with numpy.savez(path, x=x, y=y)",
         ) from error
+    if not {"x", "y"} <= arrays.keys():
+        raise InputError(
+            "data",
+            found=f"{path} with the arrays {', '.join(arrays) or '(none)'}",
+            allowed="arrays named x and y",
+            remedy="write it with numpy.savez(path, x=x, y=y)",
+        )
+    return arrays["x"], arrays["y"]
 
 
 def _read_csv(path: Path) -> tuple[ArrayLike, ArrayLike]:
@@ -281,17 +277,6 @@ def _finite(array: NDArray[Any], where: str) -> None:
             allowed="finite numbers",
             remedy="remove or fill those samples",
         )
-
-
-def _whole_number(name: str, value: object, lowest: int, highest: int | None = None) -> None:
-    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if not whole or value < lowest or (highest is not None and value > highest):  # type: ignore[operator]
-        allowed = (
-            f"a whole number from {lowest} to {highest}"
-            if highest is not None
-            else f"a whole number ≥ {lowest}"
-        )
-        raise InputError(name, found=repr(value), allowed=allowed)
 
 
 def _fits_in_memory(samples: int, features: int) -> None:

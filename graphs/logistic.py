@@ -12,7 +12,7 @@ import pytensor.tensor as pt
 from numpy.typing import ArrayLike
 
 from graphs.data import DTYPES
-from graphs.errors import InputError, choose
+from graphs.errors import InputError, choose, finite_number
 
 __all__ = ["FORMULAS", "LogisticGraph", "logistic_graph"]
 
@@ -49,14 +49,20 @@ class LogisticGraph:
 
 
 def _textbook(x: Any, y: Any, w: Any, b: Any) -> tuple[Any, Any]:
-    """The original's formula. Evaluated as written it overflows: exp(−z) for z below −709, log(0) for |z| above 37."""
+    """The original's formula.
+
+    Evaluated as written, exp(−z) overflows for z below −709 and 1 − p_1 is 0 for z above 37.
+    """
     p_1 = 1 / (1 + pt.exp(-pt.dot(x, w) - b))
     xent = -y * pt.log(p_1) - (1 - y) * pt.log(1 - p_1)
     return p_1, xent
 
 
 def _logits(x: Any, y: Any, w: Any, b: Any) -> tuple[Any, Any]:
-    """The same function of the logits z: log σ(z) = −softplus(−z) and log(1 − σ(z)) = −softplus(z), finite for every z."""
+    """The same function of the logits z, finite for every z.
+
+    log σ(z) = −softplus(−z) and log(1 − σ(z)) = −softplus(z).
+    """
     z = pt.dot(x, w) + b
     return pt.sigmoid(z), y * pt.softplus(-z) + (1 - y) * pt.softplus(z)
 
@@ -99,8 +105,7 @@ def logistic_graph(
     """
     choose("formula", formula, FORMULAS)
     choose("dtype", dtype, DTYPES)
-    if not 0 <= weight_decay < np.inf:
-        raise InputError("weight_decay", found=repr(weight_decay), allowed="a finite number ≥ 0")
+    finite_number("weight_decay", weight_decay, least=0)
     weights = np.array(initial_w, dtype=dtype)
     if weights.ndim != 1 or not weights.size:
         raise InputError("initial_w", found=f"shape {weights.shape}", allowed="(features,), at least one")
