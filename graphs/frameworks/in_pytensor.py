@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 from typing import Any
 
@@ -99,7 +100,7 @@ def _allocations(function: Any, arguments: list[Any]) -> list[int]:
     values: dict[Any, Any] = dict(zip(graph.inputs, [*arguments, *held], strict=True))
     sizes = []
     for node in graph.toposort():
-        inputs = [np.array(values.get(v, getattr(v, "data", None))) for v in node.inputs]
+        inputs = [copy.copy(values.get(v, getattr(v, "data", None))) for v in node.inputs]
         outputs: list[list[Any]] = [[None] for _ in node.outputs]
         node.op.perform(node, inputs, outputs)
         reused = {**node.op.destroy_map, **node.op.view_map}
