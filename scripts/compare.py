@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from pathlib import Path
 
@@ -42,22 +43,50 @@ def parser() -> argparse.ArgumentParser:
     )
     names = ", ".join(frameworks.RUNS)
     options.add_argument("--runs", nargs="+", metavar="RUN", help=f"which (default all): {names}")
-    options.add_argument("--formulas", nargs="+", default=list(frameworks.FORMULAS), metavar="FORMULA", help="textbook, logits; softplus (PyTorch eager only); default the first two")
-    options.add_argument("--steps", type=int, default=10_000, help="before w and b are compared (default 10000)")
+    options.add_argument(
+        "--formulas",
+        nargs="+",
+        default=list(frameworks.FORMULAS),
+        metavar="FORMULA",
+        help="textbook, logits; softplus (PyTorch eager only); default the first two",
+    )
+    options.add_argument(
+        "--steps", type=int, default=10_000, help="before w and b are compared (default 10000)"
+    )
     options.add_argument("--rounds", type=int, default=9, help="samples of the steady state (default 9)")
     options.add_argument("--threads", type=int, default=1, help="for every framework alike (default 1)")
-    options.add_argument("--starts", type=int, default=3, help="warm fresh processes; 0: no times to first result (default 3)")
-    options.add_argument("--sizes", nargs="+", default=[], metavar="NxF", help="also time a step at these sizes, such as 400x784")
-    options.add_argument("--timeout", type=float, default=300.0, metavar="S", help="seconds that a framework may take to answer (default 300)")
+    options.add_argument(
+        "--starts", type=int, default=3, help="warm fresh processes; 0: no times to first result (default 3)"
+    )
+    options.add_argument(
+        "--sizes",
+        nargs="+",
+        default=[],
+        metavar="NxF",
+        help="also time a step at these sizes, such as 400x784",
+    )
+    options.add_argument(
+        "--timeout",
+        type=float,
+        default=300.0,
+        metavar="S",
+        help="seconds that a framework may take to answer (default 300)",
+    )
     options.add_argument("--seed", type=int, default=0, help="of the random data (default 0)")
     options.add_argument("--samples", type=int, default=400, help="rows of x (default 400)")
     options.add_argument("--features", type=int, default=784, help="columns of x (default 784)")
     options.add_argument("--dtype", default="float64", help=f"{' or '.join(DTYPES)} (default float64)")
     options.add_argument("--data", metavar="FILE", help="your own x and y: .csv or .npz")
     options.add_argument("--code", action="store_true", help="show the lines side by side and end")
-    options.add_argument("--gradients", action="store_true", help="show the gradient as each framework holds it")
-    options.add_argument("--json", action="store_true", help="the record as one JSON object on standard output")
-    options.add_argument("--out", metavar="DIR", help="keep compare.json, compare.txt, gradients.txt and pictures there")
+    options.add_argument(
+        "--gradients", action="store_true", help="show the gradient as each framework holds it"
+    )
+    options.add_argument(
+        "--json", action="store_true", help="the record as one JSON object on standard output"
+    )
+    options.add_argument(
+        "--out", metavar="DIR", help="keep compare.json, compare.txt, gradients.txt and pictures there"
+    )
     options.add_argument("--quiet", action="store_true", help="do not tell what is being done")
     return options
 
@@ -118,7 +147,9 @@ def folder(name: str) -> Path:
         path.mkdir(parents=True, exist_ok=True)
         write_whole(path / "compare.json", b"{}\n")
     except OSError as error:
-        raise InputError("out", found=f"{name} ({error.strerror})", allowed="a folder that can be written") from error
+        raise InputError(
+            "out", found=f"{name} ({error.strerror})", allowed="a folder that can be written"
+        ) from error
     return path
 
 
@@ -135,9 +166,9 @@ def keep(path: Path, record: dict[str, object]) -> None:
     """Write record, tables, gradients and pictures."""
     write_whole(path / "compare.json", to_json(record))
     write_whole(path / "gradients.txt", gradients(record).encode())
-    page = Console(width=150, record=True, file=open("/dev/null", "w"))
-    page.print(comparison_tables(record))
-    write_whole(path / "compare.txt", page.export_text().encode())
+    page = io.StringIO()
+    Console(width=150, file=page).print(comparison_tables(record))
+    write_whole(path / "compare.txt", page.getvalue().encode())
     try:
         pictures = draw(record)
     except ImportError:

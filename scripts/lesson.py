@@ -24,7 +24,8 @@ def parser() -> argparse.ArgumentParser:
     """The options."""
     width = max(map(len, LESSONS))
     listed = "\n".join(
-        f"  {name:<{width}}  {(inspect.getdoc(lesson) or '').splitlines()[0]}" for name, lesson in LESSONS.items()
+        f"  {name:<{width}}  {(inspect.getdoc(lesson) or '').splitlines()[0]}"
+        for name, lesson in LESSONS.items()
     )
     options = argparse.ArgumentParser(
         prog="scripts/run lesson",
@@ -34,7 +35,9 @@ def parser() -> argparse.ArgumentParser:
     )
     options.add_argument("lesson", nargs="*", metavar="LESSON", help="which (default: all, in order)")
     options.add_argument("--json", action="store_true", help="one JSON object on standard output")
-    options.add_argument("--out", metavar="DIR", help="keep lessons.json, and the plot of the lesson 'slopes', there")
+    options.add_argument(
+        "--out", metavar="DIR", help="keep lessons.json, and the plot of the lesson 'slopes', there"
+    )
     return options
 
 
@@ -46,7 +49,9 @@ def main() -> int:
         try:
             Path(given.out).mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise InputError("out", found=f"{given.out} ({error.strerror})", allowed="a folder that can be made") from error
+            raise InputError(
+                "out", found=f"{given.out} ({error.strerror})", allowed="a folder that can be made"
+            ) from error
     console = Console()
     taught = {}
     for name in chosen:

@@ -65,14 +65,18 @@ def draw_steady(record: dict[str, Any]) -> Figure:
     axes.plot([], [], "o", color="gray", markerfacecolor="white", label="hollow: inf or NaN on the way")
     axes.set_yticks(range(len(titles)), titles)
     axes.invert_yaxis()
-    axes.set(xscale="log", xlabel="one step (µs; median and quartiles; further left is faster)", title=_title(record))
+    axes.set(
+        xscale="log",
+        xlabel="one step (µs; median and quartiles; further left is faster)",
+        title=_title(record),
+    )
     axes.grid(alpha=0.3, axis="x", which="both")
     figure.legend(loc="outside lower center", ncols=len(formulas) + 1, frameon=False)
     return figure
 
 
 def draw_break_even(record: dict[str, Any]) -> Figure:
-    """Whole process against number of steps, from warm and from cold caches: where lines cross, it paid off."""
+    """Whole process against number of steps, warm and cold: where lines cross, compiling paid off."""
     timed = [run for run in record["runs"] if "steady" in run and "first_result" in run]
     formula = timed[-1]["formula"]
     timed = [run for run in timed if run["formula"] == formula]
@@ -150,4 +154,5 @@ def _png(figure: Figure) -> bytes:
 
 def _title(record: dict[str, Any]) -> str:
     data, threads = record["data"], record["settings"]["threads"]
-    return f"{data['name']} {data['samples']} × {data['features']} {data['dtype']}, {threads} thread{'s' * (threads > 1)}"
+    size = f"{data['samples']} × {data['features']}"
+    return f"{data['name']} {size} {data['dtype']}, {threads} thread{'s' * (threads > 1)}"

@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.columns import Columns
 from rich.console import Group, RenderableType
+from rich.markdown import Markdown
 from rich.panel import Panel
 from rich.syntax import Syntax
 from rich.table import Table
@@ -46,7 +47,8 @@ def _correctness(runs: list[dict[str, Any]], formula: str, reference: str) -> Ta
     table = _table(
         f"Right? ({formula} formula)",
         f"Difference of w and b from the same steps by hand in {reference}: relative in the 2-norm, and the "
-        "largest in units in the last place (ulp) of the largest weight.",
+        "largest in units in the last place (ulp) of the largest weight. A run whose weights are all NaN is "
+        "not taken to its end.",
     )
     for name in ("version", "xent inf / nan, steps", "weights", "relative", "ulp", "it warned"):
         table.add_column(name, justify="left" if name in {"version", "it warned"} else "right")
@@ -60,13 +62,20 @@ def _correctness(runs: list[dict[str, Any]], formula: str, reference: str) -> Ta
         table.add_row(
             run["title"],
             next(iter(run["versions"].values())),
-            "0 / 0" if not xent else _red(f"{xent['inf']} / {xent['nan']}, {xent['first_step']}–{xent['last_step']}"),
+            "0 / 0" if not xent else _red(f"{xent['inf']} / {xent['nan']}, {_steps(xent, run)}"),
             "finite" if not w else _red(f"{w['nan']} NaN, step {w['first_step']}"),
             f"{agreement['relative']:.1e}" if agreement else "",
             f"{agreement['ulp']:.3g}" if agreement else "",
             _red("yes") if run["warnings"] else "no",
         )
     return table
+
+
+def _steps(broken: dict[str, Any], run: dict[str, Any]) -> str:
+    """First and last step at which a quantity was not finite."""
+    return f"{broken['first_step']}–" + (
+        "" if broken["last_step"] == run["steps"] else str(broken["last_step"])
+    )
 
 
 def _red(text: str) -> str:
@@ -77,12 +86,25 @@ def _times(runs: list[dict[str, Any]], formula: str) -> Table:
     table = _table(
         f"Time ({formula} formula)",
         "First result: a whole process, start to end, with one step; cold: no compiler's cache. "
-        "Pays off after: steps from which the whole process is shorter than NumPy's / than the same "
-        "framework uncompiled, warm (cold).",
+        "Ahead: steps from which the whole process is shorter than NumPy's, or than the same framework's "
+        "uncompiled; with warm caches (with cold ones).",
     )
-    for name in ("cold", "warm", "import", "build", "first call", "a step", "quartiles", "× NumPy", "pays off after"):
+    for name in (
+        "cold",
+        "warm",
+        "import",
+        "build",
+        "first call",
+        "a step",
+        "quartiles",
+        "× NumPy",
+        "ahead of NumPy",
+        "of uncompiled",
+    ):
         table.add_column(name, justify="right")
-    by_hand = next((run["steady"]["median"] for run in runs if run["name"] == "numpy" and "steady" in run), None)
+    by_hand = next(
+        (run["steady"]["median"] for run in runs if run["name"] == "numpy" and "steady" in run), None
+    )
     for run in runs:
         if "steady" not in run:
             continue
@@ -91,25 +113,26 @@ def _times(runs: list[dict[str, Any]], formula: str) -> Table:
         table.add_row(
             run["title"],
             *([_seconds(first[cache]["whole_process"]) for cache in ("cold", "warm")] if first else ["", ""]),
-            *([_seconds(first["warm"][phase]) for phase in ("import", "build", "first_call")] if first else [""] * 3),
+            *(
+                [_seconds(first["warm"][phase]) for phase in ("import", "build", "first_call")]
+                if first
+                else [""] * 3
+            ),
             _seconds(steady["median"]),
             f"{_seconds(steady['q1'])}–{_seconds(steady['q3'])}",
             "" if ratio is None else f"{ratio:.2f}" if ratio <= 1 else _red(f"{ratio:.2f}"),
-            _break_even(run),
+            _break_even(run, "numpy"),
+            _break_even(run, EAGER.get(run["name"])),
         )
     return table
 
 
-def _break_even(run: dict[str, Any]) -> str:
-    found = run.get("break_even", {})
-    texts = []
-    for against in dict.fromkeys(("numpy", EAGER.get(run["name"], "numpy"))):
-        if against in found:
-            warm, cold = (found[against][cache] for cache in ("warm", "cold"))
-            texts.append("never" if warm is None else f"{warm:,} ({'never' if cold is None else f'{cold:,}'})")
-        elif against != "numpy" or run["name"] != "numpy":
-            texts.append("–")
-    return " / ".join(texts)
+def _break_even(run: dict[str, Any], against: str | None) -> str:
+    found = run.get("break_even", {}).get(against)
+    if found is None:
+        return ""
+    warm, cold = ("never" if found[cache] is None else f"{found[cache]:,}" for cache in ("warm", "cold"))
+    return warm if warm == cold else f"{warm} ({cold})"
 
 
 def _seconds(value: float) -> str:
@@ -122,8 +145,8 @@ def _seconds(value: float) -> str:
 def _per_step(runs: list[dict[str, Any]], formula: str) -> Table:
     table = _table(
         f"What one step does ({formula} formula)",
-        "Calls into the framework's runtime, operations that run, new arrays and their bytes, Python functions "
-        "entered. How each was counted stands in the JSON record, under per_step.how.",
+        "Calls into the framework's runtime, operations that run, new arrays and their bytes, Python "
+        "functions entered. How each was counted stands in the JSON record, under per_step.how.",
     )
     for name in ("calls", "ops", "new arrays", "bytes", "Python functions"):
         table.add_column(name, justify="right")
@@ -161,7 +184,11 @@ def code_tables(code: dict[str, dict[str, str]]) -> RenderableType:
                 Text(part, style="bold"),
                 Columns(
                     [
-                        Panel(Syntax(lines[part], "python", word_wrap=True, theme="ansi_dark"), title=title, width=76)
+                        Panel(
+                            Syntax(lines[part], "python", word_wrap=True, theme="ansi_dark"),
+                            title=title,
+                            width=76,
+                        )
                         for title, lines in code.items()
                     ]
                 ),
@@ -173,13 +200,17 @@ def code_tables(code: dict[str, dict[str, str]]) -> RenderableType:
 
 def lesson_table(name: str, explanation: str, rows: dict[str, dict[str, Any]]) -> RenderableType:
     """One lesson: what to see, then what was seen."""
-    said = Text(explanation)
+    said = Markdown(explanation)
     if not rows:
-        return Group(Text(name, style="bold"), said, Text("Its framework is not installed here.", style="red"))
+        return Group(
+            Text(name, style="bold"), said, Text("Its framework is not installed here.", style="red")
+        )
     table = Table(show_header=True)
     table.add_column("")
     for column in next(iter(rows.values())):
         table.add_column(column, justify="left" if column == "said" else "right", overflow="fold")
     for who, row in rows.items():
-        table.add_row(who, *(f"{value:.6g}" if isinstance(value, float) else str(value) for value in row.values()))
+        table.add_row(
+            who, *(f"{value:.6g}" if isinstance(value, float) else str(value) for value in row.values())
+        )
     return Group(Text(name, style="bold"), said, table)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.nn import functional
@@ -146,7 +145,7 @@ class PytorchTraining:
         ops = [e for e in events if e.name.startswith("aten::") and not _within(e.cpu_parent, "aten::")]
         allocated = [
             event.nbytes()
-            for event in profile.profiler.kineto_results.events()  # type: ignore[union-attr]
+            for event in profile.profiler.kineto_results.events()
             if event.name() == "[memory]" and event.nbytes() > 0
         ]
         return StepCount(
@@ -184,7 +183,7 @@ def _tape(cost: Tensor) -> str:
     return "\n".join(lines)
 
 
-class _Dispatched(TorchDispatchMode):
+class _Dispatched(TorchDispatchMode):  # type: ignore[misc]  # Any where PyTorch is skipped
     """Notes every op that reaches the dispatcher below autograd, and the new storage it makes."""
 
     def __init__(self) -> None:
@@ -202,7 +201,7 @@ class _Dispatched(TorchDispatchMode):
         return result
 
 
-def _address(tensor: Tensor) -> int:
+def _address(tensor: Tensor) -> Any:
     return tensor.untyped_storage()._cdata
 
 

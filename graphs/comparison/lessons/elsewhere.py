@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from graphs import frameworks
@@ -48,7 +49,7 @@ def exam() -> Rows:
     """
     rows: Rows = {}
     for reduction in hours.REDUCTIONS:
-        ways = [("PyTensor", hours.in_pytensor)]
+        ways: list[tuple[str, Callable[[str], hours.HoursResult]]] = [("PyTensor", hours.in_pytensor)]
         if not frameworks.missing("torch"):
             ways.insert(0, ("PyTorch", hours.in_pytorch))
         for who, run in ways:
@@ -72,7 +73,7 @@ def tanh_and_four_rows() -> Rows:
     dict
         Slopes at 3 and at 1, and the loss before and after.
     """
-    ways = [("PyTensor", slopes.in_pytensor)]
+    ways: list[tuple[str, Callable[[], slopes.SlopesResult]]] = [("PyTensor", slopes.in_pytensor)]
     if not frameworks.missing("autograd"):
         ways.insert(0, ("Autograd", slopes.in_autograd))
     rows: Rows = {}

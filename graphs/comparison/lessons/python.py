@@ -158,7 +158,7 @@ def retracing() -> Rows:
     dict
         Builds so far after each call; eager frameworks build nothing and are left out.
     """
-    inputs = [np.zeros(3), np.zeros(3), np.zeros(4), np.zeros(5), np.zeros(5, np.float32)]
+    inputs: list[NDArray[Any]] = [np.zeros(3), np.zeros(3), np.zeros(4), np.zeros(5), np.zeros(5, np.float32)]
     columns = ["3 numbers", "3 again", "4", "5", "5 of float32"]
     rows: Rows = {}
     for name, title in _installed():
