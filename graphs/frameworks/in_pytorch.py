@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from graphs.frameworks.contract import Samples, StepCount
 
 __all__ = ["build"]
 
-Tensor = torch.Tensor
+Tensor: TypeAlias = torch.Tensor
 
 
 # --- formula: textbook
@@ -194,9 +194,9 @@ class _Dispatched(TorchDispatchMode):  # type: ignore[misc]  # Any where PyTorch
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
         self.ops += 1
-        before = {_address(value) for value in tree_leaves((args, kwargs)) if isinstance(value, Tensor)}
+        before = {_address(value) for value in tree_leaves((args, kwargs)) if torch.is_tensor(value)}
         for value in tree_leaves(result):
-            if isinstance(value, Tensor) and _address(value) not in before:
+            if torch.is_tensor(value) and _address(value) not in before:
                 self.allocated.append(value.untyped_storage().nbytes())
         return result
 
