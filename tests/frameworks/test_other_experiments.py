@@ -14,7 +14,9 @@ def test_the_plane(run):
     found = run()
     assert found.test_loss == pytest.approx(0.27879988486425312958, rel=1e-12)
     assert found.train_loss == pytest.approx(0.304264192597090074, rel=1e-12)
-    assert found.theta == pytest.approx([0.3432412382859557, 0.906876970181335, 1.5568874791650062], rel=1e-12)
+    assert found.theta == pytest.approx(
+        [0.3432412382859557, 0.906876970181335, 1.5568874791650062], rel=1e-12
+    )
     assert (found.test_accuracy, found.train_accuracy) == (1.0, 0.9375)
 
 

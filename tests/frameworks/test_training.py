@@ -170,7 +170,7 @@ def test_pytorchs_thresholded_softplus_is_off_by_more_than_1e_12(original):
 
 @pytest.mark.parametrize("formula", frameworks.FORMULAS)
 def test_the_theano_file_runs_against_its_heirs_api(formula, monkeypatch, small, small_reference):
-    """Neither Theano nor Aesara installs beside NumPy 2; PyTensor, in Aesara's name, answers the same calls."""
+    """Neither Theano nor Aesara installs beside NumPy 2; PyTensor stands in under Aesara's name."""
     import pytensor
 
     monkeypatch.setitem(sys.modules, "aesara", pytensor)
