@@ -77,6 +77,7 @@ def arrange(statements: Sequence[Statement], depth: int = 0, parent: Nest | None
                 break
         else:
             groups.append(_Group(dim, [(statement, wanted)]))
+    _sink(groups)
     items: list[Item] = []
     for group in groups:
         if group.dim is None:
@@ -91,6 +92,20 @@ def arrange(statements: Sequence[Statement], depth: int = 0, parent: Nest | None
     return items
 
 
+def _sink(groups: list[_Group]) -> None:
+    """Move statements without a loop down to others like them, over loops that do not need them."""
+    plain = [k for k, group in enumerate(groups) if group.dim is None]
+    for here, there in zip(reversed(plain[:-1]), reversed(plain[1:]), strict=True):
+        between = [other for group in groups[here + 1 : there] for other, _ in group.members]
+        kept: list[tuple[Statement, Index | None]] = []
+        moved: list[tuple[Statement, Index | None]] = []
+        for member in reversed(groups[here].members):
+            needed = [*between, *(other for other, _ in kept)]
+            (kept if any(_linked(member[0], other) for other in needed) else moved).append(member)
+        groups[here].members = kept[::-1]
+        groups[there].members = moved[::-1] + groups[there].members
+
+
 def _outermost(statement: Statement) -> Index | None:
     """The index, of those without a loop, that a statement wants outermost."""
     open_ = [index for index in statement.indices() if index.nest is None]
@@ -99,10 +114,12 @@ def _outermost(statement: Statement) -> Index | None:
         return (free or open_ or [None])[0]
     scores = {index: 0 for index in open_}
     for array, places in statement.accesses():
-        long = [place for place, dim in zip(places, array.dims, strict=True) if not is_one(dim)]
-        for k, place in enumerate(long):
-            if place.index in scores:
-                scores[place.index] += 1 if k == len(long) - 1 else -1
+        long = [k for k, dim in enumerate(array.dims) if not is_one(dim)]
+        fast = long[-1] if array.layout == "C" and long else array.fast
+        for k in long:
+            index = places[k].index
+            if index in scores:
+                scores[index] += 1 if k == fast else -1
     return min(open_, key=lambda index: scores[index], default=None)
 
 

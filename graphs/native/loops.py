@@ -70,6 +70,8 @@ class Array:
         ``input`` (strides known at run time), ``output`` or ``scratch`` (both in C order).
     memory_of : Array or None
         Where it has no memory of its own but is another array's seen with other axes.
+    layout : str
+        ``C``: the last axis is contiguous; ``F``: the first; ``A``: none need be.
     """
 
     name: str
@@ -78,6 +80,12 @@ class Array:
     kind: str
     memory_of: Array | None = None
     number: int = 0
+    layout: str = "C"
+
+    @property
+    def fast(self) -> int | None:
+        """The axis along which neighbours touch in memory."""
+        return {"C": len(self.dims) - 1, "F": 0, "A": None}[self.layout]
 
 
 @dataclass(frozen=True)

@@ -60,8 +60,9 @@ class Lowering:
         Name of the exception and message, by number.
     """
 
-    def __init__(self, fgraph: Any) -> None:
+    def __init__(self, fgraph: Any, layouts: str = "") -> None:
         self.fgraph = fgraph
+        self.layouts = layouts or "C" * len(fgraph.inputs)
         self.order = fgraph.toposort()
         self.statements: list[Statement] = []
         self.prologue: list[tuple[Any, ...]] = []
@@ -253,8 +254,15 @@ class Lowering:
         return Named(dtype, self.constants[-1][0])
 
 
-def lower(fgraph: Any) -> Lowering:
+def lower(fgraph: Any, layouts: str = "") -> Lowering:
     """Statements for a whole FunctionGraph.
+
+    Parameters
+    ----------
+    fgraph : FunctionGraph
+        After its rewrites; it is only read.
+    layouts : str
+        One letter per input, see :class:`graphs.native.loops.Array`; default: ``C`` for all.
 
     Raises
     ------
@@ -263,7 +271,7 @@ def lower(fgraph: Any) -> Lowering:
     """
     from graphs.native import lower_elementwise, lower_indexing, lower_linear  # noqa: F401  they register themselves
 
-    state = Lowering(fgraph)
+    state = Lowering(fgraph, layouts)
     for variable in fgraph.inputs:
         state.inputs.append(_input(state, variable))
     for number, node in enumerate(state.order):
@@ -290,7 +298,7 @@ def _input(state: Lowering, variable: Any) -> Array:
     if type(kind).__name__ == "ScalarType":
         raise OpUnknown(f"an input of type {kind}")
     name = state.name(variable.name, f"input{len(state.inputs)}")
-    array = Array(name, kind.dtype, [], "input")
+    array = Array(name, kind.dtype, [], "input", layout=state.layouts[len(state.inputs)])
     for axis, length in enumerate(kind.shape):
         dim = state.dim(f"{name}_shape[{axis}]", f"axis {axis} of {name}")
         if length is not None:

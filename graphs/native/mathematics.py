@@ -74,19 +74,14 @@ static inline double exp_(double x)
     const double n = (x * 0x1.71547652b82fep0 + whole) - whole;
     double r = madd(n, -0x1.62e42fee00000p-1, x);
     r = madd(n, -0x1.a39ef35793c76p-33, r);
-    double p = 1.0 / 6227020800.0;
-    p = madd(p, r, 1.0 / 479001600.0);
-    p = madd(p, r, 1.0 / 39916800.0);
-    p = madd(p, r, 1.0 / 3628800.0);
-    p = madd(p, r, 1.0 / 362880.0);
-    p = madd(p, r, 1.0 / 40320.0);
-    p = madd(p, r, 1.0 / 5040.0);
-    p = madd(p, r, 1.0 / 720.0);
-    p = madd(p, r, 1.0 / 120.0);
-    p = madd(p, r, 1.0 / 24.0);
-    p = madd(p, r, 1.0 / 6.0);
-    p = madd(p, r, 0.5);
-    p = madd(p * r, r, r) + 1.0;
+    const double q = r * r;
+    double p = madd(r, 1.0 / 6227020800.0, 1.0 / 479001600.0);  /* two terms of the series at a time */
+    p = madd(p, q, madd(r, 1.0 / 39916800.0, 1.0 / 3628800.0));
+    p = madd(p, q, madd(r, 1.0 / 362880.0, 1.0 / 40320.0));
+    p = madd(p, q, madd(r, 1.0 / 5040.0, 1.0 / 720.0));
+    p = madd(p, q, madd(r, 1.0 / 120.0, 1.0 / 24.0));
+    p = madd(p, q, madd(r, 1.0 / 6.0, 0.5));
+    p = madd(p, q, r) + 1.0;
     const double half = (n * 0.5 + whole) - whole;      /* 2^n in two halves: it may not fit in one double */
     const double a = from_bits((int64_t)((uint64_t)bits_of(half + 1023.0 + whole) << 52));
     const double b = from_bits((int64_t)((uint64_t)bits_of(n - half + 1023.0 + whole) << 52));
@@ -147,19 +142,39 @@ static inline double log1p_(double x)
 /* 1 / (1 + e^-x), through e^-|x|, which cannot overflow. */
 static inline double sigmoid(double x)
 {
-    const double e = exp_(x < 0.0 ? x : -x);
+    const double e = exp_(-fabs(x));
     return (x < 0.0 ? e : 1.0) / (1.0 + e);
 }
 """,
     ),
+    "log1p_unit": (
+        ("madd",),
+        """\
+/* log(1 + f) for f in [0, 1]: 2 artanh s, s = f/(2 + f). */
+static inline double log1p_unit(double f)
+{
+    const double s = f / (2.0 + f);
+    const double z = s * s, y = z * z;
+    double p = madd(z, 2.0 / 35.0, 2.0 / 33.0);         /* two terms of the series at a time */
+    p = madd(p, y, madd(z, 2.0 / 31.0, 2.0 / 29.0));
+    p = madd(p, y, madd(z, 2.0 / 27.0, 2.0 / 25.0));
+    p = madd(p, y, madd(z, 2.0 / 23.0, 2.0 / 21.0));
+    p = madd(p, y, madd(z, 2.0 / 19.0, 2.0 / 17.0));
+    p = madd(p, y, madd(z, 2.0 / 15.0, 2.0 / 13.0));
+    p = madd(p, y, madd(z, 2.0 / 11.0, 2.0 / 9.0));
+    p = madd(p, y, madd(z, 2.0 / 7.0, 2.0 / 5.0));
+    p = madd(p, z, 2.0 / 3.0);
+    return f - s * (f - p * z);
+}
+""",
+    ),
     "softplus": (
-        ("exp", "log1p"),
+        ("exp", "log1p_unit"),
         """\
 /* log(1 + e^x) = max(x, 0) + log(1 + e^-|x|). */
 static inline double softplus(double x)
 {
-    const double e = exp_(x < 0.0 ? x : -x);
-    return (x < 0.0 ? 0.0 : x) + log1p_(e);
+    return (x < 0.0 ? 0.0 : x) + log1p_unit(exp_(-fabs(x)));
 }
 """,
     ),

@@ -14,7 +14,6 @@ from graphs.native.values import is_one
 
 __all__ = ["NestWriter"]
 
-LANES = 4  # rows taken together
 TEAM = 64  # most threads
 SIMPLE = frozenset(("+", "dot", "*", "and", "or", "xor", "max", "min"))
 BYTES = {"float64": 8, "int64": 8, "uint64": 8, "float32": 4, "int32": 4, "uint32": 4, "int16": 2, "uint16": 2}
@@ -43,6 +42,7 @@ class NestWriter:
         self.lane = 0
         self.laned: Nest | None = None
         self.lanes = 1
+        self.row = "0"
         self.parts: dict[Array, str] = {}
         self.declared: set[Array] = set()
 
@@ -65,9 +65,13 @@ class NestWriter:
         """A loop variable, moved on by the lane being written."""
         nest = nest_of(index)
         assert nest is not None
-        if nest is self.laned and self.lane:
-            return f"{nest.variable} + {self.lane}"
+        if nest is self.laned and self.row_text() != "0":
+            return f"{nest.variable} + {self.row_text()}"
         return nest.variable
+
+    def row_text(self) -> str:
+        """Which row of the block is being written: a lane's number or a loop variable."""
+        return str(self.lane) if self.lanes > 1 else self.row
 
     def local_name(self, array: Array) -> str:
         """The C variable that holds an array's element at hand."""
@@ -89,7 +93,8 @@ class NestWriter:
             for k, place in enumerate(places):
                 text = self.place_text(place)
                 if text != "0":
-                    terms.append(f"({text}) * {array.name}_s{k}" if " " in text else f"{text} * {array.name}_s{k}")
+                    factor = "" if k == array.fast else f" * {array.name}_s{k}"
+                    terms.append(f"({text}){factor}" if " " in text and factor else text + factor)
             return f"{array.name}[{' + '.join(terms) or '0'}]"
         home = self.storage.homes.get(array)
         axes = [k for k, d in enumerate(array.dims) if not is_one(d)] if home is None else home.axes
@@ -98,8 +103,7 @@ class NestWriter:
             here = self.place_text(places[k])
             length = array.dims[k].find().token
             if home is not None and home.blocked_axis == k:
-                assert home.blocked is not None
-                here, length = f"{here} - {home.blocked.variable}0", str(BLOCK)
+                here, length = self.row_text(), str(BLOCK)
             text = here if not text else f"({text}) * {length} + {here}" if " " in text else f"{text} * {length} + {here}"
         name = self.parts.get(array, memory_name(array, home))
         return f"{name}[{text or '0'}]"
@@ -258,15 +262,15 @@ class NestWriter:
     def loop(self, nest: Nest, first: str = "0", last: str = "") -> None:
         """One loop with all in it."""
         self.begin(nest)
-        self.pragma(nest)
+        self.pragma(nest, nest.body)
         v = nest.variable
         with self.block(f"for (int64_t {v} = {first}; {v} < {last or nest.dim.token}; ++{v})"):
             self.items(nest.body)
         self.end(nest)
 
-    def pragma(self, nest: Nest, body: Sequence[Item] | None = None) -> None:
+    def pragma(self, nest: Nest | None, body: Sequence[Item]) -> None:
         """Ask for vector instructions where each turn stands alone or only adds."""
-        body = nest.body if body is None else body
+        nest = nest or self.laned
         if not all(isinstance(item, Statement) for item in body):
             return
         sums: dict[str, list[str]] = {}
@@ -351,10 +355,17 @@ class NestWriter:
                 if teams and self.storage.scalar(statement):
                     self.storage.homes[statement.target].memory = False
             self.begin(nest)
-            with self.block(f"for (int64_t {v}0 = {low}; {v}0 < {high}; {v}0 += {v}_block)"):
-                self.put(f"const int64_t {v}1 = {v}0 + {v}_block < {high} ? {v}0 + {v}_block : {high};")
+            self.laned = nest
+            self.put(f"int64_t {v} = {low};")
+            with self.block(f"for (; {v} + {BLOCK} <= {high}; {v} += {BLOCK})"):
                 for phase in phases(nest):
-                    self.phase(nest, phase)
+                    self.phase(phase)
+            if any(isinstance(item, Nest) for item in nest.body):
+                self.put("/* the rows left over */")
+            with self.block(f"for (; {v} < {high}; ++{v})"):
+                for phase in phases(nest):
+                    self.items(phase)
+            self.laned = None
             for statement, memory in saved.items():
                 self.storage.homes[statement.target].memory = memory
             for statement in shared if teams else []:
@@ -398,17 +409,6 @@ class NestWriter:
             self.put(f"{name}[e] = total;")
 
     def _block_buffers(self, nest: Nest, team: str) -> None:
-        v = nest.variable
-        row = max(
-            (
-                f"{i.dim.find().token} * {BYTES.get(s.target.dtype, 1)}"
-                for s in nest.members
-                for i in s.indices()
-                if nest_of(i) is not nest
-            ),
-            key=len,
-        )
-        self.put(f"const int64_t {v}_block = rows_per_block({row});")
         for array, home in self.storage.homes.items():
             if home.blocked is nest and home.memory:
                 others = [array.dims[k].find().token for k in home.axes if k != home.blocked_axis]
@@ -421,27 +421,20 @@ class NestWriter:
                 offset = f" + me * ({size})" if team else ""
                 self.put(f"{ctype} *const {array.name}_block = {array.name}_blocks{offset};")
 
-    def phase(self, nest: Nest, phase: list[Item]) -> None:
-        """One piece of a blocked loop's body, over the rows of one block."""
-        v = nest.variable
-        if all(isinstance(item, Statement) for item in phase):
-            self.pragma(nest, phase)
-            with self.block(f"for (int64_t {v} = {v}0; {v} < {v}1; ++{v})"):
-                self.items(phase)
-            return
+    def phase(self, phase: list[Item]) -> None:
+        """One piece of a blocked loop's body, for all rows of a block."""
         sums = [s for item in phase for s in statements_in(item) if s.reduced]
-        if not sums or any(s.combine not in ("+", "dot") for s in sums):
-            with self.block(f"for (int64_t {v} = {v}0; {v} < {v}1; ++{v})"):
-                self.items(phase)
+        if isinstance(phase[0], Nest) and sums and all(s.combine in ("+", "dot") for s in sums):
+            self.lanes = BLOCK  # every statement once for every row, inside the inner loop
+            self.items(phase)
+            self.lanes = 1
             return
-        self.put(f"int64_t {v} = {v}0;" if not hasattr(nest, "counter") else f"{v} = {v}0;")
-        nest.counter = True  # type: ignore[attr-defined]
-        self.laned, self.lanes = nest, LANES
-        with self.block(f"for (; {v} + {LANES} <= {v}1; {v} += {LANES})"):
+        self.row = "row"
+        if isinstance(phase[0], Statement):
+            self.pragma(None, phase)
+        with self.block(f"for (int row = 0; row < {BLOCK}; ++row)"):
             self.items(phase)
-        self.laned, self.lanes = None, 1
-        with self.block(f"for (; {v} < {v}1; ++{v})"):
-            self.items(phase)
+        self.row = "0"
 
 
 def memory_name(array: Array, home: Home | None) -> str:

@@ -10,7 +10,7 @@ from graphs.native.values import is_one
 
 __all__ = ["BLOCK", "Home", "Storage", "outer_reduction"]
 
-BLOCK = 64  # most rows in a block
+BLOCK = 4  # rows taken together
 
 
 def nest_of(index: Index | None) -> Nest | None:

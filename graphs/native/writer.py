@@ -39,7 +39,7 @@ typedef struct {
     int flags;
 } Array;
 
-enum { OTHER_SHAPE = -1, UNALIGNED = -2, OTHER_RANK = -3, NO_MEMORY = -4 };
+enum { OTHER_SHAPE = -1, UNALIGNED = -2, OTHER_RANK = -3, NO_MEMORY = -4, OTHER_LAYOUT = -5 };
 
 /* Whether an array is aligned; whether an output has the shape that is wanted. */
 static int aligned(const Array *a) { return (a->flags & 0x100) != 0; }
@@ -52,12 +52,6 @@ static int fits(const Array *a, const int64_t *want, int axes)
 """
 
 BLOCKING = """
-/* Rows of one block: they shall stay in the second-level cache from their first use to their last. */
-static inline int64_t rows_per_block(int64_t row_bytes)
-{
-    const int64_t rows = 131072 / (row_bytes + 1) & ~3;
-    return rows < 4 ? 4 : rows > 64 ? 64 : rows;
-}
 /* Threads worth starting, and where each one's share of the rows begins. */
 static inline int team_size(int64_t work, int threads)
 {
@@ -119,7 +113,7 @@ def write(state: Lowering, title: str) -> Written:
     front = _front(state, storage, writer, aliases)
     legend = _legend(state, dims)
     helpers = helper_text(state.helpers)
-    blocking = BLOCKING if any("_block(" in line for line in writer.lines) else ""
+    blocking = BLOCKING if any("team_size(" in line for line in writer.lines) else ""
     head = f"/* {title}\n{legend}*/\n\n{HEAD}{blocking}\n{helpers}\n" + SIGNATURE
     before = head.count("\n") + len(front)
     body = [*front, *writer.lines, "    free(memory);" if writer.memory else "", "    return 0;", "}"]
@@ -188,8 +182,13 @@ def _front(state: Lowering, storage: Storage, writer: NestWriter, aliases: set[A
             continue
         lines.append(f"const {ctype} *const {array.name} = (const {ctype} *)in[{k}]->data;")
         lines.append(f"const int64_t *const {array.name}_shape = in[{k}]->shape;")
-        strides = ", ".join(f"{array.name}_s{a} = in[{k}]->strides[{a}] / {SIZES[ctype]}" for a in range(rank))
-        lines.append(f"const int64_t {strides};")
+        size = SIZES[ctype]
+        if array.fast is not None:
+            a = array.fast
+            lines.append(f"if ({array.name}_shape[{a}] > 1 && in[{k}]->strides[{a}] != {size}) return OTHER_LAYOUT;")
+        strides = [f"{array.name}_s{a} = in[{k}]->strides[{a}] / {size}" for a in range(rank) if a != array.fast]
+        if strides:
+            lines.append(f"const int64_t {', '.join(strides)};")
     for k, (name, dtype, _) in enumerate(state.constants):
         ctype = C_TYPES[dtype]
         lines.append(f"const {ctype} {name} = {'(float)' if dtype == 'float32' else ''}constants[{k}];")
