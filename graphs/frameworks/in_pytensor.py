@@ -150,5 +150,5 @@ def build(
     learning_rate: float = 0.1,
     weight_decay: float = 0.01,
 ) -> PytensorTraining:
-    """Make the experiment ready; `how` is a mode of `graphs.functions.resolve_mode`, or ``NATIVE`` + `LOOP`."""
+    """Make the experiment ready; `how` names a mode (`graphs.functions`), or is ``NATIVE`` + `LOOP`."""
     return PytensorTraining(data, formula, how, learning_rate, weight_decay)
