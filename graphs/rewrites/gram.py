@@ -45,11 +45,12 @@ from numpy.typing import ArrayLike, NDArray
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Constant
 from pytensor.graph.fg import FunctionGraph
+from pytensor.graph.replace import clone_replace
 from pytensor.graph.rewriting.utils import rewrite_graph
 from pytensor.graph.traversal import ancestors
 
 from graphs.errors import InputError
-from graphs.rewrites.linear_forms import LinearForm, NotLinear, SampleSpace, scaled, total, translate
+from graphs.rewrites.linear_forms import LinearForm, NotLinear, SampleSpace, over_features, scaled, total, translate
 from graphs.updates import UpdatePair
 
 __all__ = ["GramState", "NotApplicable", "gram_state", "pays"]
@@ -234,11 +235,19 @@ def gram_state(
         raise NotApplicable(
             f"{samples} samples against {features} features: K, {samples} × {samples}, is larger than x"
         )
-    weights = [s for s, _ in updates if s.dtype == x.dtype and s.ndim in (1, 2) and _shape(s)[0] == features]
-    if not weights:
-        raise NotApplicable(f"nothing that is updated is of dtype {x.dtype} and has {features} features")
-    fgraph = FunctionGraph(outputs=[*outputs, *(new for _, new in updates)], clone=True, copy_inputs=False)
+    whole = [*outputs, *(new for _, new in updates)]
+    if isinstance(x, Constant):  # as a symbol: constant folding would hide its transpose
+        symbol = x.type("x")
+        whole, x = clone_replace(whole, {x: symbol}), symbol
+    fgraph = FunctionGraph(outputs=whole, clone=True, copy_inputs=False)
     rewrite_graph(fgraph, include=("canonicalize",), clone=False)
+    following = {s: new for (s, _), new in zip(updates, fgraph.outputs[len(outputs) :], strict=True)}
+    weights = over_features(fgraph, x, following)
+    if not weights:
+        raise NotApplicable(f"nothing that is updated, of dtype {x.dtype}, stands in x·w")
+    if any(_shape(s)[0] != features for s in weights):
+        shapes = ", ".join(f"{s.name} of shape {_shape(s)}" for s in weights)
+        raise InputError("data", found=f"{samples} × {features}", allowed=f"a matrix that fits {shapes}")
     state = GramState(data, weights)
     space = state._space()
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -18,9 +18,21 @@ from graphs.logistic import LogisticGraph
 from graphs.rewrites.gram import GramState, gram_state
 from graphs.updates import UpdatePair
 
-__all__ = ["GramFunctions", "compile_gram"]
+__all__ = ["GramFunctions", "Repeat", "compile_gram"]
 
 Array = NDArray[Any]
+Repeat = Callable[[Any, int, Sequence[Any]], Sequence[Array]]
+"""``repeat(fn, n, inputs)`` → for each output of a PyTensor function its values at n calls, stacked."""
+
+
+def repeat_in_python(fn: Any, n: int, inputs: Sequence[Any]) -> list[Array]:
+    """Call a PyTensor function `n` times; each of its outputs at every call, stacked."""
+    first = fn(*inputs)
+    histories = [np.empty((n, *np.shape(value)), np.asarray(value).dtype) for value in first]
+    for call in range(n):
+        for history, value in zip(histories, first if call == 0 else fn(*inputs), strict=True):
+            history[call] = value
+    return histories
 
 
 class GramFunctions:
@@ -37,9 +49,14 @@ class GramFunctions:
     """
 
     def __init__(
-        self, state: GramState, graph: LogisticGraph, updates: Sequence[UpdatePair], mode: str | Mode | None
+        self,
+        state: GramState,
+        graph: LogisticGraph,
+        updates: Sequence[UpdatePair],
+        mode: str | Mode | None,
+        repeat: Repeat,
     ) -> None:
-        self.state, self.graph, self.updates, self._mode = state, graph, tuple(updates), mode
+        self.state, self.graph, self.updates, self._mode, self._repeat = state, graph, tuple(updates), mode, repeat
         with own_warnings_only():
             self.step = pytensor.function(
                 [graph.y], state.outputs, updates=state.updates, mode=resolve_mode(mode), name="train"
@@ -69,11 +86,7 @@ class GramFunctions:
     def train_many(self, x: Array, y: Array, n: int) -> tuple[Array, Array]:
         """`n` calls of `train` with one look at `x`; predictions and xents, each of shape (n, samples)."""
         self._check(x)
-        first = self.step(y)
-        predictions, xents = (np.empty((n, *np.shape(value)), np.asarray(value).dtype) for value in first)
-        predictions[0], xents[0] = first
-        for call in range(1, n):
-            predictions[call], xents[call] = self.step(y)
+        predictions, xents = self._repeat(self.step, n, [y])
         return predictions, xents
 
     def predict(self, x: Array) -> Any:
@@ -149,6 +162,7 @@ def compile_gram(
     x: Array,
     mode: str | Mode | None = "default",
     *,
+    repeat: Repeat = repeat_in_python,
     even_if_it_loses: bool = False,
 ) -> GramFunctions:
     """Compile the training of `graph` on one x with Gram state.
@@ -162,6 +176,8 @@ def compile_gram(
         The inputs of every step.
     mode : str, Mode or None
         See :func:`graphs.functions.resolve_mode`.
+    repeat : callable
+        What `train_many` repeats the step with; a linker may have a faster way than Python's loop.
     even_if_it_loses : bool
         Whatever :func:`graphs.rewrites.gram.pays` says.
 
@@ -175,4 +191,4 @@ def compile_gram(
     state = gram_state(
         updates, [graph.prediction, graph.xent], graph.x, x, even_if_it_loses=even_if_it_loses
     )
-    return GramFunctions(state, graph, updates, mode)
+    return GramFunctions(state, graph, updates, mode, repeat)

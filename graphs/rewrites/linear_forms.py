@@ -25,7 +25,7 @@ from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.math import Dot, Sum
 from pytensor.tensor.shape import Shape, Shape_i
 
-__all__ = ["LinearForm", "NotLinear", "SampleSpace", "translate"]
+__all__ = ["LinearForm", "NotLinear", "SampleSpace", "over_features", "scaled", "total", "translate"]
 
 Axes = tuple[Any, ...]
 """For every dimension of a Variable the dimension of the weights that it is, or "x" for length 1."""
@@ -111,6 +111,71 @@ def total(parts: Sequence[Any]) -> Any:
     return result
 
 
+def over_features(fgraph: FunctionGraph, x: Any, updates: Mapping[Any, Any]) -> list[Any]:
+    """Shared Variables that sums and multiples tie to the features of x.
+
+    A shared Variable stands over the features if it, or its next value, adds to what x multiplies,
+    to what xᵀ gives, or to another such Variable: w and its velocity do, a bias does not.
+
+    Parameters
+    ----------
+    fgraph : FunctionGraph
+        Canonical.
+    x : Variable
+    updates : dict
+        Shared Variable → its next value in `fgraph`.
+
+    Returns
+    -------
+    list
+        In the order of `updates`.
+    """
+    is_xt = _Transposed(x)
+    ties = [{s, *_summands(new)} for s, new in updates.items()]
+    tied: set[Any] = set()
+    for node in fgraph.toposort():
+        if isinstance(node.op, Dot):
+            first, second = node.inputs
+            if first is x or is_xt(second):
+                tied |= _summands(second if first is x else first)
+            if is_xt(first) or second is x:
+                tied |= {node.outputs[0]}
+    grown = True
+    while grown:
+        more = {v for tie in ties if tie & tied for v in tie}
+        grown = not more <= tied
+        tied |= more
+    return [s for s in updates if s in tied and s.dtype == x.dtype and s.ndim in (1, 2)]
+
+
+def _summands(variable: Any) -> set[Any]:
+    """What `variable` is made of by additions, multiplications and dimensions moved about."""
+    node = variable.owner
+    if all(variable.type.broadcastable):
+        return set()  # a factor ties nothing to what it multiplies
+    if node is None or not isinstance(node.op, Elemwise | DimShuffle):
+        return {variable}
+    if isinstance(node.op, Elemwise) and type(node.op.scalar_op) not in _ELEMWISE:
+        return {variable}
+    return {part for v in node.inputs for part in _summands(v)}
+
+
+class _Transposed:
+    """Tells whether a Variable is xᵀ."""
+
+    def __init__(self, x: Any) -> None:
+        self.x = x
+
+    def __call__(self, variable: Any) -> bool:
+        node = variable.owner
+        return (
+            node is not None
+            and isinstance(node.op, DimShuffle)
+            and tuple(node.op.new_order) == (1, 0)
+            and node.inputs[0] is self.x
+        )
+
+
 def translate(
     fgraph: FunctionGraph, x: Any, shape: tuple[int, int], weights: Mapping[Any, Any], space: SampleSpace
 ) -> list[Any]:
@@ -145,7 +210,7 @@ def translate(
 
 class _Reader:
     def __init__(self, x: Any, shape: tuple[int, int], weights: Mapping[Any, Any], space: SampleSpace):
-        self.x, self.space = x, space
+        self.x, self.space, self.is_xt = x, space, _Transposed(x)
         self.shapes = {x: shape, **weights}
         one = {s: pt.constant(np.ones((), s.dtype)) for s in weights}
         self.found: dict[Any, Any] = {
@@ -154,24 +219,24 @@ class _Reader:
 
     def output(self, variable: Any) -> Any:
         value = self.found.get(variable, variable)
-        if value is self.x or self._is_xt(variable) or isinstance(value, _Product):
+        if value is self.x or self.is_xt(variable) or isinstance(value, _Product):
             raise NotLinear(f"{variable} leaves the graph as it is")
         return value
 
     def read(self, node: Any) -> None:
         values = [self.found.get(v, v) for v in node.inputs]
         special = any(isinstance(v, LinearForm | _Product) for v in values)
-        if isinstance(node.op, Shape | Shape_i) and node.inputs[0] in self.shapes:
-            shape = self.shapes[node.inputs[0]]  # known numbers: neither x nor the weights change shape
+        if isinstance(node.op, Shape | Shape_i) and (special or values[0] is self.x):
+            shape = self._shape(values[0])  # known numbers: neither x nor the weights change shape
             wanted = shape if isinstance(node.op, Shape) else shape[node.op.i]
             result = pt.constant(np.asarray(wanted, dtype="int64"))
         elif isinstance(node.op, Dot):
             result = self._dot(node, *values)
-        elif self._is_xt(node.outputs[0]):
+        elif self.is_xt(node.outputs[0]):
             return
         elif special:
             result = self._form(node, values)
-        elif self.x in node.inputs or any(self._is_xt(v) for v in node.inputs):
+        elif self.x in node.inputs or any(self.is_xt(v) for v in node.inputs):
             raise NotLinear(f"{node.op} reads x other than in x·w and xᵀ·r")
         elif all(new is old for new, old in zip(values, node.inputs, strict=True)):
             return
@@ -182,26 +247,26 @@ class _Reader:
             return
         self.found[node.outputs[0]] = result
 
-    def _is_xt(self, variable: Any) -> bool:
-        node = variable.owner
-        return (
-            node is not None
-            and isinstance(node.op, DimShuffle)
-            and tuple(node.op.new_order) == (1, 0)
-            and node.inputs[0] is self.x
-        )
+    def _shape(self, value: Any) -> tuple[int, ...]:
+        if value is self.x:
+            return self.shapes[value]
+        form = value.pairs[0][0] if isinstance(value, _Product) else value
+        if not form.terms:
+            raise NotLinear("the shape of xᵀ·r is used")
+        over = self.shapes[next(iter(form.terms))]
+        return tuple(1 if where == "x" else over[where] for where in value.axes)
 
     def _dot(self, node: Any, left: Any, right: Any) -> Any:
         first, second = node.inputs
         forms = isinstance(left, LinearForm), isinstance(right, LinearForm)
         if first is self.x and forms[1] and right.axes[0] == 0:
             return self.space.image(right).dimshuffle(*right.axes)
-        if self._is_xt(second) and forms[0] and left.axes[1] == 0:
+        if self.is_xt(second) and forms[0] and left.axes[1] == 0:
             return self.space.image(left).dimshuffle(*left.axes)
         if all(forms) and left.axes == ("x", 0) and right.axes == (0, "x"):
             return self.space.product(left, right).dimshuffle("x", "x")
         if not any(isinstance(v, LinearForm | _Product) for v in (left, right)):
-            if self._is_xt(first) and not self._reads_x(second):
+            if self.is_xt(first) and not self._reads_x(second):
                 column = right.type.broadcastable[1]
                 return LinearForm({}, right.dimshuffle(0) if column else right, (0, "x" if column else 1))
             if second is self.x and not self._reads_x(first):
@@ -212,7 +277,7 @@ class _Reader:
         raise NotLinear("a matrix other than x is multiplied by the weights, or x by other than weights")
 
     def _reads_x(self, variable: Any) -> bool:
-        return variable is self.x or self._is_xt(variable)
+        return variable is self.x or self.is_xt(variable)
 
     def _form(self, node: Any, values: list[Any]) -> Any:
         op = node.op
@@ -241,7 +306,7 @@ class _Reader:
 
 
 def _add(values: Sequence[Any]) -> Any:
-    if not all(type(v) is type(values[0]) and v.axes == values[0].axes for v in values):
+    if len({(type(v), getattr(v, "axes", None)) for v in values}) > 1:
         raise NotLinear("something that is neither weights nor xᵀ·r is added to the weights")
     if isinstance(values[0], _Product):
         return _Product(tuple(pair for v in values for pair in v.pairs), values[0].axes)
@@ -279,7 +344,7 @@ def _times(factor: Any, value: Any) -> Any:
 
 def _scalar(value: Any) -> Any:
     if not all(value.type.broadcastable):
-        raise NotLinear("the weights are multiplied by something that is no scalar")
+        raise NotLinear(f"the weights are multiplied by {value}, which is no scalar")
     return value.dimshuffle() if value.ndim else value
 
 
