@@ -22,7 +22,7 @@ __all__ = ["Lowering", "OpUnknown", "lower", "register"]
 C_WORDS = frozenset(
     "auto break case char const continue default do double else enum extern float for goto if inline int long main "
     "register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while "
-    "in out want step repeat constants threads n NAN INFINITY y0 y1 yn j0 j1 jn gamma exp log sin cos tan pow sqrt "
+    "in out want one_step many_steps constants threads n NAN INFINITY y0 y1 yn j0 j1 jn gamma exp log sin cos tan pow sqrt "
     "floor ceil rint round trunc erf tanh sinh cosh fabs fmod index remainder signgam sigmoid softplus power".split()
 )
 LARGEST_LITERAL = 2**20

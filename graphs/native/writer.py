@@ -67,11 +67,11 @@ static inline int64_t share(int64_t rows, int64_t me, int64_t team)
 REPEAT = """
 /* The same step `steps` times. Input `pairs[2k]` takes the value of output `pairs[2k + 1]` after each step, the
    two exchanging their memory; every output moves on by `advance` bytes, so that a history fills up. */
-int repeat(Array **in, Array **out, const double *constants, int64_t *want, int threads,
-           int64_t steps, int64_t pairs, const int64_t *pair, int64_t outputs, const int64_t *advance)
+int many_steps(Array **in, Array **out, const double *constants, int64_t *want, int threads,
+               int64_t steps, int64_t pairs, const int64_t *pair, int64_t outputs, const int64_t *advance)
 {
     for (int64_t t = 0; t < steps; ++t) {
-        const int code = step(in, out, constants, want, threads);
+        const int code = one_step(in, out, constants, want, threads);
         if (code) return code;
         for (int64_t k = 0; k < outputs; ++k) out[k]->data += advance[k];
         for (int64_t k = 0; k < pairs; ++k) {
@@ -126,7 +126,7 @@ def write(state: Lowering, title: str) -> Written:
 
 SIGNATURE = """\
 /* One call. Outputs are new memory, never an input's; a number other than 0 says what was wrong. */
-__attribute__((noinline)) int step(Array **in, Array **out, const double *constants, int64_t *want, int threads)
+__attribute__((noinline)) int one_step(Array **in, Array **out, const double *constants, int64_t *want, int threads)
 {
 """
 
