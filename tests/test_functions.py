@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytensor
+import pytensor.tensor as pt
 import pytest
 from pytensor.compile.mode import Mode, get_mode
 from pytensor.scalar.basic import Log, Log1p
@@ -30,6 +33,13 @@ def test_softplus_is_there_and_log_is_gone(compiled, mode):
 
 def test_without_the_stabilizing_rewrites_log_stays(compiled):
     assert compiled("FAST_COMPILE").takes_logarithms
+
+
+def test_a_log1p_inside_a_fused_op_is_found_too(compiled):
+    x = pt.dvector("x")
+    fused = pytensor.function([x], pt.exp(pt.log1p(x) * 2), mode="CVM")
+    assert len(fused.maker.fgraph.apply_nodes) == 1
+    assert dataclasses.replace(compiled("CVM"), train=fused).takes_logarithms
 
 
 def test_train_has_the_originals_inputs_outputs_and_updates(compiled, original):

@@ -49,7 +49,9 @@ def test_the_output_shown_is_the_output(run_script):
     done = run_script("reproduce", env={"COLUMNS": "100"})
     assert done.returncode == 0, done.stderr
     printed = numbers_rounded(done.stdout)
-    shown = re.search(r"<!-- output of: scripts/run reproduce -->\n```text\n(.*?)^```$", README, re.M | re.S)[1]
+    shown = re.search(r"<!-- output of: scripts/run reproduce -->\n```text\n(.*?)^```$", README, re.M | re.S)[
+        1
+    ]
     facts, _, _ = shown.partition("formula, mode, linker")
     lines = [numbers_rounded(line) for line in facts.splitlines() if line.strip()]
     assert len(lines) > 20

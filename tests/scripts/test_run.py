@@ -91,9 +91,11 @@ def test_a_broken_environment_is_named(clone):
 
 def test_an_environment_of_another_python_is_named(clone, tmp_path):
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(clone / ".venv")], check=True)
-    mine = "%d.%d" % sys.version_info[:2]
+    mine = ".".join(map(str, sys.version_info[:2]))
     other = "3.12" if mine != "3.12" else "3.11"
-    refused(run(clone, "test", PYTHON=str(fake_python(tmp_path, other))), "was made with another Python", other)
+    refused(
+        run(clone, "test", PYTHON=str(fake_python(tmp_path, other))), "was made with another Python", other
+    )
 
 
 def test_no_network_is_said_in_one_sentence(clone):
