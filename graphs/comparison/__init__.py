@@ -86,7 +86,12 @@ def compare(
     names = list(frameworks.RUNS) if runs is None else [choose("framework", n, frameworks.RUNS) for n in runs]
     every_formula = ("textbook", "logits", "softplus")
     chosen = [choose("formula", formula, every_formula) for formula in formulas]
-    for name, value, least in (("steps", steps, 1), ("rounds", rounds, 1), ("threads", threads, 1), ("warm_starts", warm_starts, 0)):
+    for name, value, least in (
+        ("steps", steps, 1),
+        ("rounds", rounds, 1),
+        ("threads", threads, 1),
+        ("warm_starts", warm_starts, 0),
+    ):
         if not isinstance(value, int) or value < least:
             raise InputError(name, found=repr(value), allowed=f"a whole number ≥ {least}")
     if not 0 < timeout < math.inf:
@@ -103,9 +108,7 @@ def compare(
     with tempfile.TemporaryDirectory(prefix="graphs-compare-") as folder:
         room = _Room(Path(folder), threads, timeout, tell)
         for formula in chosen:
-            group = [
-                _record(name, formula) for name in names if formula in frameworks.RUNS[name].formulas
-            ]
+            group = [_record(name, formula) for name in names if formula in frameworks.RUNS[name].formulas]
             records += group
             present = [record for record in group if record["status"] == "finished"]
             if warm_starts:
@@ -191,7 +194,7 @@ class _Room:
         middle = {key: float(np.median([start[key] for start in warm])) for key in cold}
         record["first_result"] = {"cold": cold, "warm": middle}
 
-    def open(self, records: list[dict[str, Any]], data: Dataset) -> "Opened":
+    def open(self, records: list[dict[str, Any]], data: Dataset) -> Opened:
         """Start a process for each that still stands, and build in it."""
         opened = Opened(self)
         path = self._file(data)
@@ -205,7 +208,7 @@ class _Room:
                 record["versions"] = built["versions"]
         return opened
 
-    def watch(self, opened: "Opened", steps: int, reference: Reference) -> None:
+    def watch(self, opened: Opened, steps: int, reference: Reference) -> None:
         """Take the steps, note what breaks and when, and compare the end with the reference."""
         for record in opened.standing():
             self.tell(f"{record['title']}, {record['formula']}: {steps} steps")
@@ -227,7 +230,7 @@ class _Room:
                     record["agreement"] = asdict(reference.agreement(w, b))
                     record["b"], record["w_norm"] = b, float(np.linalg.norm(w))
 
-    def steady_state(self, opened: "Opened", rounds: int, key: str = "steady") -> None:
+    def steady_state(self, opened: Opened, rounds: int, key: str = "steady") -> None:
         """Samples of all in turn, A B C A B C …"""
         self.tell(f"steady state: {rounds} rounds of {len(opened.standing())} frameworks in turn")
         samples: dict[int, list[dict[str, Any]]] = {}
@@ -247,7 +250,7 @@ class _Room:
                 "cores": float(np.median([sample["cores"] for sample in taken])),
             }
 
-    def other_size(self, opened: "Opened", data: Dataset, rounds: int) -> dict[str, Any]:
+    def other_size(self, opened: Opened, data: Dataset, rounds: int) -> dict[str, Any]:
         """The steady state on other data, in the same processes."""
         path, size = self._file(data), f"{len(data.x)} × {data.x.shape[1]}"
         self.tell(f"size {size}: building")
@@ -261,7 +264,7 @@ class _Room:
             "steady": {record["name"]: record.pop("at this size") for record in opened.standing()},
         }
 
-    def describe(self, opened: "Opened") -> None:
+    def describe(self, opened: Opened) -> None:
         """Ops, temporaries and Python calls of one step, and the gradient's representation."""
         self.tell("counting what one step does")
         for record in opened.standing():
@@ -288,7 +291,9 @@ class Opened(dict[int, Process]):
         """Records whose process has neither ended nor failed."""
         return [record for record in self._records if record["status"] == "finished"]
 
-    def ask(self, record: dict[str, Any], do: str, *, optional: bool = False, **request: Any) -> dict[str, Any]:
+    def ask(
+        self, record: dict[str, Any], do: str, *, optional: bool = False, **request: Any
+    ) -> dict[str, Any]:
         """The answer; empty, with the reason in the record, where there is none."""
         if record["status"] != "finished":
             return {}

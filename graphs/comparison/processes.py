@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import selectors
@@ -60,7 +61,9 @@ def environment(threads: int, caches: str | os.PathLike[str]) -> dict[str, str]:
 
     JAX keeps compiled code on disk only where told to; the others do so anyway.
     """
-    flags = [flag for flag in os.environ.get("PYTENSOR_FLAGS", "").split(",") if flag and "compiledir" not in flag]
+    flags = [
+        flag for flag in os.environ.get("PYTENSOR_FLAGS", "").split(",") if flag and "compiledir" not in flag
+    ]
     caches = Path(caches)
     xla = os.environ.get("XLA_FLAGS", "")
     if threads == 1:
@@ -189,11 +192,10 @@ class Process:
 
     def close(self, *, at_once: bool = False) -> None:
         """End the process, and what it started, if it does not end by itself."""
-        assert self._process.stdin is not None and self._process.stdout is not None
-        try:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        with contextlib.suppress(OSError):
             self._process.stdin.close()
-        except OSError:
-            pass
         try:
             self._process.wait(0 if at_once else 10)
         except subprocess.TimeoutExpired:

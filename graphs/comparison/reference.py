@@ -56,7 +56,7 @@ class Reference:
             initial_w=data.initial_w.astype(np.longdouble),
         )
         self._training = in_numpy.build(wide, "logits")
-        self.dtype = f"{np.dtype(np.longdouble).name}, {np.finfo(np.longdouble).nmant + 1} bits"
+        self.dtype = f"numpy.longdouble ({np.finfo(np.longdouble).nmant + 1}-bit mantissa)"
 
     def advance(self, steps: int, progress: Callable[[int], object] = lambda done: None) -> None:
         """Take `steps` steps; call `progress` with the number done every hundred."""

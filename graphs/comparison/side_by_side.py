@@ -50,7 +50,8 @@ def lines_of(run: str, part: str, formula: str = "textbook") -> str:
     """The lines of one run that do `part`, indented as little as they can be."""
     entry = frameworks.RUNS[run]
     specification = importlib.util.find_spec(f"graphs.frameworks.{entry.module}")
-    assert specification is not None and specification.origin is not None
+    assert specification is not None
+    assert specification.origin is not None
     source = Path(specification.origin).read_text(encoding="utf-8")
     variants = {formula, "compiled"} if run == "jax-loop" else {formula}
     stretches = _marked(source, part, variants)
@@ -100,7 +101,10 @@ def _core(part: str, formula: str) -> list[str]:
         return [_assignments(logistic.logistic_graph, "x", "y", "w", "b")]
     if part == "formula":
         written = getattr(logistic, f"_{formula}")
-        return [_tidy(inspect.getsource(written)), _assignments(logistic.logistic_graph, "prediction", "cost")]
+        return [
+            _tidy(inspect.getsource(written)),
+            _assignments(logistic.logistic_graph, "prediction", "cost"),
+        ]
     if part == "gradient":
         return [_assignments(updates.gradients, "found")]
     if part == "update":

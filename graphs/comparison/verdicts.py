@@ -41,7 +41,10 @@ def add_break_even(records: list[dict[str, Any]]) -> None:
 
 
 def _break_even(record: dict[str, Any], other: dict[str, Any], cache: str) -> int | None:
-    start, step = record["first_result"][cache]["whole_process"], record["steady"]["median"]
+    start: float = record["first_result"][cache]["whole_process"]
+    step: float = record["steady"]["median"]
+    other_start: float
+    other_step: float
     other_start, other_step = other["first_result"][cache]["whole_process"], other["steady"]["median"]
     if start <= other_start and step <= other_step:
         return 1
@@ -68,16 +71,17 @@ def _absence(record: dict[str, Any]) -> str:
 def _correctness(records: list[dict[str, Any]]) -> list[str]:
     said = []
     for record in records:
-        for broken in record.get("broke", ()):
-            until = "to the end" if broken["last_step"] == record["steps"] else f"to {broken['last_step']}"
-            said.append(
-                f"{record['title']} ({record['formula']}): {broken['quantity']} non-finite from step "
-                f"{broken['first_step']} {until}; at first {broken['inf']} inf, {broken['nan']} nan of {broken['of']}."
-            )
+        if record.get("broke"):
+            each = "; ".join(map(_broken, record["broke"]))
+            warned = "" if record["warnings"] else ", without a warning"
+            said.append(f"{record['title']} ({record['formula']}){warned}: {each}.")
     judged = [r for r in records if "agreement" in r]
     good = [r for r in judged if r["agreement"]["relative"] <= AGREES]
     if judged:
-        said.append(f"{len(good)} of the {len(judged)} runs with finite weights agree with the reference to {AGREES:g}.")
+        said.append(
+            f"{len(good)} of the {len(judged)} runs with finite weights agree with the reference "
+            f"to {AGREES:g}."
+        )
     for record in judged:
         if record["agreement"]["relative"] > AGREES:
             why = ": softplus returns its argument itself above 20" if record["formula"] == "softplus" else ""
@@ -86,6 +90,13 @@ def _correctness(records: list[dict[str, Any]]) -> list[str]:
                 f"{record['agreement']['relative']:.1e}{why}."
             )
     return said
+
+
+def _broken(broken: dict[str, Any]) -> str:
+    steps = f"from step {broken['first_step']} to {broken['last_step']}"
+    if broken["of"] == 1:
+        return f"{broken['quantity']} non-finite {steps}"
+    return f"{broken['quantity']} {broken['inf']} inf and {broken['nan']} nan of {broken['of']}, {steps}"
 
 
 def _speed(records: list[dict[str, Any]]) -> list[str]:

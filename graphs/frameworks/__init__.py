@@ -59,15 +59,13 @@ class Run:
 
 
 _EXTRA = "pip install 'graphs[frameworks]'"
-_TORCH = f"{_EXTRA} (CPU-only PyTorch: see the README)"
+_TORCH = "pip install 'graphs[torch]' (CPU-only PyTorch: see the README)"
 
 #: Every run by name, in the order of the tables: from written by hand to wholly compiled.
 RUNS: dict[str, Run] = {
     "numpy": Run("NumPy by hand", "in_numpy", "", ("numpy", "scipy"), "pip install numpy scipy"),
     "autograd": Run("Autograd", "in_autograd", "", ("autograd",), _EXTRA),
-    "torch": Run(
-        "PyTorch eager", "in_pytorch", "eager", ("torch",), _TORCH, (*FORMULAS, "softplus")
-    ),
+    "torch": Run("PyTorch eager", "in_pytorch", "eager", ("torch",), _TORCH, (*FORMULAS, "softplus")),
     "torch-compile": Run("torch.compile", "in_pytorch", "compile", ("torch",), _TORCH),
     "jax": Run("JAX op by op", "in_jax", "op by op", ("jax",), _EXTRA),
     "jax-jit": Run("JAX jit", "in_jax", "jit", ("jax",), _EXTRA),

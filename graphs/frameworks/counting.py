@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -15,7 +15,7 @@ __all__ = ["CountingArray", "count_numpy"]
 class CountingArray(np.ndarray[Any, Any]):
     """An ndarray whose results are such arrays too, and which notes what made them."""
 
-    noted: list[tuple[str, int]] = []
+    noted: ClassVar[list[tuple[str, int]]] = []
     """Name of each operation and the bytes newly allocated for its result (0 for a view)."""
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:

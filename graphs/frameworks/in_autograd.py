@@ -54,7 +54,7 @@ class AutogradTraining:
         self.gradient_of_cost = grad(self.cost, argnum=(0, 1))
         # --- end
 
-    def cost(self, w: Array, b: Array) -> Array:
+    def cost(self, w: Array, b: Array) -> Any:
         """The cost; keeps p_1 and xent on the way, as plain arrays off the tape."""
         # --- formula
         p_1, xent = self.formula(self.x, self.y, w, b)
@@ -104,7 +104,7 @@ class AutogradTraining:
             vars(self).update(own)
 
 
-class TapeNode(Node):  # type: ignore[misc]  # Autograd has no types
+class TapeNode(Node):  # type: ignore[misc]  # Any where Autograd is skipped
     """A node of Autograd's tape that writes itself down."""
 
     __slots__ = ("lines", "number")

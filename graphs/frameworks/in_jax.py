@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -17,8 +17,8 @@ __all__ = ["build"]
 # JAX computes in float32 unless told otherwise, before its first array.
 jax.config.update("jax_enable_x64", True)
 
-Array = jax.Array
-Parameters = tuple[Array, Array]
+Array: TypeAlias = jax.Array
+Parameters: TypeAlias = tuple[Array, Array]
 
 
 # --- formula: textbook
@@ -54,7 +54,7 @@ class JaxTraining:
         self.formula = {"textbook": textbook, "logits": logits}[formula]
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
         self.how = how
-        self.run_step = self.step if how == "op by op" else jax.jit(self.step)
+        self.run_step: Any = self.step if how == "op by op" else jax.jit(self.step)
         self.run_loop = jax.jit(self.loop)
 
     def cost(self, w_and_b: Parameters, x: Array, y: Array) -> tuple[Array, tuple[Array, Array]]:
@@ -79,9 +79,11 @@ class JaxTraining:
         """`steps` steps as one compiled loop; `steps` is traced, so another number is no retrace."""
         first = self.step(w_and_b, x, y)
         # --- loop: compiled
-        last = jax.lax.fori_loop(1, steps, lambda _, state: self.step(state[0], x, y), first)
+        w_and_b, prediction, xent = jax.lax.fori_loop(
+            1, steps, lambda _, state: self.step(state[0], x, y), first
+        )
         # --- end
-        return last
+        return w_and_b, prediction, xent
 
     def train(self) -> tuple[Array, Array]:
         """One step; prediction and xent from before it, perhaps still being computed."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.nn import functional
@@ -15,7 +14,7 @@ from graphs.frameworks.contract import Samples, StepCount
 
 __all__ = ["build"]
 
-Tensor = torch.Tensor
+Tensor: TypeAlias = torch.Tensor
 
 
 # --- formula: textbook
@@ -146,7 +145,7 @@ class PytorchTraining:
         ops = [e for e in events if e.name.startswith("aten::") and not _within(e.cpu_parent, "aten::")]
         allocated = [
             event.nbytes()
-            for event in profile.profiler.kineto_results.events()  # type: ignore[union-attr]
+            for event in profile.profiler.kineto_results.events()
             if event.name() == "[memory]" and event.nbytes() > 0
         ]
         return StepCount(
@@ -184,7 +183,7 @@ def _tape(cost: Tensor) -> str:
     return "\n".join(lines)
 
 
-class _Dispatched(TorchDispatchMode):
+class _Dispatched(TorchDispatchMode):  # type: ignore[misc]  # Any where PyTorch is skipped
     """Notes every op that reaches the dispatcher below autograd, and the new storage it makes."""
 
     def __init__(self) -> None:
@@ -195,14 +194,14 @@ class _Dispatched(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
         self.ops += 1
-        before = {_address(value) for value in tree_leaves((args, kwargs)) if isinstance(value, Tensor)}
+        before = {_address(value) for value in tree_leaves((args, kwargs)) if torch.is_tensor(value)}
         for value in tree_leaves(result):
-            if isinstance(value, Tensor) and _address(value) not in before:
+            if torch.is_tensor(value) and _address(value) not in before:
                 self.allocated.append(value.untyped_storage().nbytes())
         return result
 
 
-def _address(tensor: Tensor) -> int:
+def _address(tensor: Tensor) -> Any:
     return tensor.untyped_storage()._cdata
 
 

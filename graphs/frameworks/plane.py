@@ -42,7 +42,7 @@ class PlaneResult:
 
 
 def split(data: Dataset) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Rows for training and for testing, as scikit-learn's ``train_test_split(random_state=42)`` takes them."""
+    """Rows for training and for testing, as scikit-learn's ``train_test_split(random_state=42)`` has them."""
     order = np.random.RandomState(42).permutation(len(data.x))
     tested = len(data.x) // 5
     return order[tested:], order[:tested]

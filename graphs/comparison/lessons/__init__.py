@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from graphs.comparison.lessons.elsewhere import exam, noisy_plane, tanh_and_four_rows
 from graphs.comparison.lessons.mistakes import labels, missing_input, wrong_shape
 from graphs.comparison.lessons.numbers import (
     accuracy,
@@ -22,11 +23,14 @@ __all__ = [
     "LESSONS",
     "accuracy",
     "compiled_optimizer",
+    "exam",
     "extreme_logits",
     "labels",
     "missing_input",
+    "noisy_plane",
     "python_if",
     "retracing",
+    "tanh_and_four_rows",
     "when_python_runs",
     "without_rewrites",
     "wrong_shape",
@@ -44,4 +48,7 @@ LESSONS: dict[str, Callable[[], dict[str, dict[str, Any]]]] = {
     "shape": wrong_shape,
     "missing": missing_input,
     "optimizer": compiled_optimizer,
+    "plane": noisy_plane,
+    "exam": exam,
+    "slopes": tanh_and_four_rows,
 }

@@ -76,7 +76,12 @@ def missing_input() -> Rows:
     """
     x, w, b = np.ones((2, 3)), np.ones(3), np.zeros(())
     rows: Rows = {}
-    for name, module in (("numpy", "in_numpy"), ("autograd", "in_autograd"), ("torch", "in_pytorch"), ("jax", "in_jax")):
+    for name, module in (
+        ("numpy", "in_numpy"),
+        ("autograd", "in_autograd"),
+        ("torch", "in_pytorch"),
+        ("jax", "in_jax"),
+    ):
         if frameworks.missing(name):
             continue
         formula = __import__(f"graphs.frameworks.{module}", fromlist=["logits"]).logits

@@ -155,10 +155,9 @@ def _negative_log_sigmoids(z: NDArray[np.float64]) -> dict[str, Any]:
     if not frameworks.missing("jax"):
         import jax
 
-        from graphs.frameworks import in_jax  # for its float64
-
-        found["jax.nn.softplus(-z)"] = jax.nn.softplus(in_jax.jnp.asarray(-z))
-        found["-jax.nn.log_sigmoid(z)"] = -jax.nn.log_sigmoid(in_jax.jnp.asarray(z))
+        jax.config.update("jax_enable_x64", True)  # else z would be rounded to float32
+        found["jax.nn.softplus(-z)"] = jax.nn.softplus(jax.numpy.asarray(-z))
+        found["-jax.nn.log_sigmoid(z)"] = -jax.nn.log_sigmoid(jax.numpy.asarray(z))
     if not frameworks.missing("torch"):
         import torch
         from torch.nn import functional

@@ -61,12 +61,12 @@ def _torch_compile(notice: Notice, built: list[str] | None = None) -> Sigmoid:
 
     torch._dynamo.reset()
 
-    @torch.compile(backend=backend)
     def sigmoid(x: Any) -> Any:
         notice(x)
         return 1 / (1 + torch.exp(-x))
 
-    return lambda x: sigmoid(torch.tensor(x))
+    compiled = torch.compile(sigmoid, backend=backend)
+    return lambda x: compiled(torch.tensor(x))
 
 
 def _jax(notice: Notice) -> Sigmoid:
@@ -83,12 +83,12 @@ def _jax_jit(notice: Notice) -> Sigmoid:
     import jax
     import jax.numpy as jnp
 
-    @jax.jit
     def sigmoid(x: Any) -> Any:
         notice(x)
         return 1 / (1 + jnp.exp(-x))
 
-    return lambda x: sigmoid(jnp.asarray(x))
+    compiled = jax.jit(sigmoid)
+    return lambda x: compiled(jnp.asarray(x))
 
 
 def _pytensor(notice: Notice) -> Sigmoid:
@@ -158,7 +158,7 @@ def retracing() -> Rows:
     dict
         Builds so far after each call; eager frameworks build nothing and are left out.
     """
-    inputs = [np.zeros(3), np.zeros(3), np.zeros(4), np.zeros(5), np.zeros(5, np.float32)]
+    inputs: list[NDArray[Any]] = [np.zeros(3), np.zeros(3), np.zeros(4), np.zeros(5), np.zeros(5, np.float32)]
     columns = ["3 numbers", "3 again", "4", "5", "5 of float32"]
     rows: Rows = {}
     for name, title in _installed():
