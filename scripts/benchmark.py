@@ -58,10 +58,10 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     what = options.add_argument_group("what is timed")
-    what.add_argument("--quick", action="store_true", help=f"sizes {QUICK_SIZES}, float64, few rounds, 1,000 steps per process")
+    what.add_argument("--quick", action="store_true", help=f"sizes {QUICK_SIZES}, float64, 1 thread, few rounds, 1,000 steps per process")
     what.add_argument("--sizes", metavar="NxF,…", help=f"samples x features (default {SIZES})")
     what.add_argument("--dtype", metavar="NAME,…", help=f"{' and '.join(DTYPES)} (default both)")
-    what.add_argument("--threads", metavar="K,…", default="1,2", help="numbers of threads (default 1,2)")
+    what.add_argument("--threads", metavar="K,…", help="numbers of threads (default 1,2; 1 with --quick)")
     what.add_argument("--only", metavar="PEER,…", help="these peers only")
     what.add_argument("--skip", metavar="PEER,…", default="", help="all peers but these")
     what.add_argument("--measure", metavar="WHAT,…", default="steps,processes", help="steps, processes or both (default both)")
@@ -85,7 +85,7 @@ def main() -> int:
     quick = given.quick
     sizes = [_size(text) for text in _list(given.sizes or (QUICK_SIZES if quick else SIZES))]
     dtypes = [choose("dtype", name, DTYPES) for name in _list(given.dtype or ("float64" if quick else ",".join(DTYPES)))]
-    threads = [_whole("threads", text) for text in _list(given.threads)]
+    threads = [_whole("threads", text) for text in _list(given.threads or ("1" if quick else "1,2"))]
     kinds = [choose("measure", kind, ("steps", "processes")) for kind in _list(given.measure)]
     formula = choose("formula", given.formula, FORMULAS)
     names = _peers(given.only, given.skip)

@@ -33,7 +33,7 @@ def show(record: Record) -> RenderableType:
 
 def _cells(cells: Sequence[Cell], unit: float = 1e-6) -> Table:
     table = Table(box=None, pad_edge=False)
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for heading in ("threads", "µs" if unit == 1e-6 else "s", "quartiles", "× NumPy", "× limit", "MiB"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("", overflow="fold")
@@ -77,14 +77,17 @@ def _named(cell: Cell) -> str:
 
 def _targets(record: Record) -> Table:
     table = Table(box=None, pad_edge=False)
-    for heading, justify in (("", "left"), ("against", "left"), ("wanted", "right"), ("found", "right"), ("", "left")):
-        table.add_column(heading, justify="right" if justify == "right" else "left", no_wrap=heading == "wanted")
+    for heading in ("", "against"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("wanted", "found"):
+        table.add_column(heading, no_wrap=True, justify="right")
+    table.add_column("")
     for target in record.targets:
         if target.ratio is None:
             found, verdict = "–", Text("not measured", style="dim")
         else:
             found = f"{target.ratio:.2f}"
-            over = f"missed by {target.ratio / target.limit - 1:.0%}"
+            over = f"missed: {target.ratio / target.limit:.2f} × that"
             verdict = Text("hit", style="green") if target.hit else Text(over, style="bold red")
         table.add_row(target.row, target.against, f"≤ {target.limit:g}", found, verdict)
     return table

@@ -13,12 +13,13 @@ __all__ = ["Target", "targets"]
 
 ORIGINAL, STEPS = "400x784", 10_000
 JAX = ("jax-loop", "jax-jit")
+_AGAINST = {(YARDSTICK,): "NumPy", JAX: "best JAX", (LIMIT,): "limit, 1 thread"}
 
 # row, ours, threads of ours, what it is to be compared with, largest ratio
 _STEPS: tuple[tuple[str, tuple[str, ...], int, tuple[str, ...], int, float], ...] = tuple(
     (row, ours, threads, against, of, limit)
     for row, ours, threads, limits in (
-        ("single train call, 1 thread", ("native",), 1, (0.48, 0.6, 1.4)),
+        ("single call, 1 thread", ("native",), 1, (0.48, 0.6, 1.4)),
         ("train_many, 1 thread", ("native-many",), 1, (0.42, 0.52, 1.25)),
         ("train_many, 2 threads", ("native-many",), 2, (0.30, 0.35, 0.75)),
         ("Gram state, 1 thread", ("gram-many",), 1, (0.09, 0.11, 0.25)),
@@ -26,11 +27,11 @@ _STEPS: tuple[tuple[str, tuple[str, ...], int, tuple[str, ...], int, float], ...
     for against, of, limit in zip(((YARDSTICK,), JAX, (LIMIT,)), (threads, threads, 1), limits, strict=True)
 )
 _PROCESSES = (
-    ("warm", "process, warm caches", ("native", "native-many"), (YARDSTICK,), 0.65),
-    ("warm", "process, warm caches", ("native", "native-many"), JAX, 0.4),
-    ("warm", "process, warm caches, Gram state", ("gram", "gram-many"), (YARDSTICK,), 0.40),
-    ("cold", "process, cold caches", ("native", "native-many"), (YARDSTICK,), 1.0),
-    ("cold", "process, cold caches", ("native", "native-many"), JAX, 0.6),
+    ("warm", "process, warm", ("native", "native-many"), (YARDSTICK,), 0.65),
+    ("warm", "process, warm", ("native", "native-many"), JAX, 0.4),
+    ("warm", "process, warm, Gram", ("gram", "gram-many"), (YARDSTICK,), 0.40),
+    ("cold", "process, cold", ("native", "native-many"), (YARDSTICK,), 1.0),
+    ("cold", "process, cold", ("native", "native-many"), JAX, 0.6),
 )
 
 
@@ -70,7 +71,7 @@ def targets(cells: Sequence[Cell], processes: Mapping[str, Sequence[Cell]]) -> l
         found.append(
             _target(
                 f"{ORIGINAL}: {row}",
-                " or ".join(against) + (f", {of} thread" if against == (LIMIT,) else ""),
+                _AGAINST[against],
                 limit,
                 _best(here, ours, (threads,)),
                 _best(here, against, (of,)),
@@ -80,11 +81,11 @@ def targets(cells: Sequence[Cell], processes: Mapping[str, Sequence[Cell]]) -> l
         here = [cell for cell in cells if cell.size == size]
         for against, limit in (((YARDSTICK,), 0.75), (JAX, 1.0)):
             best, other = _best(here, OURS, (1, 2)), _best(here, against, (1, 2))
-            found.append(_target(f"{size}: best of 1 and 2 threads", " or ".join(against), limit, best, other))
+            found.append(_target(f"{size}: best, 1–2 threads", _AGAINST[against], limit, best, other))
     for kind, row, ours, against, limit in _PROCESSES:
         here = [c for c in processes.get(kind, ()) if c.size == ORIGINAL and set(c.steps_per_sample) == {STEPS}]
         best, other = _best(here, ours), _best(here, against)
-        found.append(_target(f"{ORIGINAL}: {row}", " or ".join(against), limit, best, other))
+        found.append(_target(f"{ORIGINAL}: {row}", _AGAINST[against], limit, best, other))
     return found
 
 
