@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import re
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from rich.console import Console
 
@@ -58,23 +60,60 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     what = options.add_argument_group("what is timed")
-    what.add_argument("--quick", action="store_true", help=f"sizes {QUICK_SIZES}, float64, 1 thread, few rounds, 1,000 steps per process")
+    what.add_argument(
+        "--quick",
+        action="store_true",
+        help=f"sizes {QUICK_SIZES}, float64, 1 thread, few rounds, 1,000 steps per process",
+    )
     what.add_argument("--sizes", metavar="NxF,…", help=f"samples x features (default {SIZES})")
     what.add_argument("--dtype", metavar="NAME,…", help=f"{' and '.join(DTYPES)} (default both)")
     what.add_argument("--threads", metavar="K,…", help="numbers of threads (default 1,2; 1 with --quick)")
     what.add_argument("--only", metavar="PEER,…", help="these peers only")
     what.add_argument("--skip", metavar="PEER,…", default="", help="all peers but these")
-    what.add_argument("--measure", metavar="WHAT,…", default="steps,processes", help="steps, processes or both (default both)")
-    what.add_argument("--formula", default="logits", help=f"{' or '.join(FORMULAS)} (default logits, with which every peer trains)")
+    what.add_argument(
+        "--measure",
+        metavar="WHAT,…",
+        default="steps,processes",
+        help="steps, processes or both (default both)",
+    )
+    what.add_argument(
+        "--formula",
+        default="logits",
+        help=f"{' or '.join(FORMULAS)} (default logits, with which every peer trains)",
+    )
     how = options.add_argument_group("how")
     how.add_argument("--rounds", type=int, help="samples of each step (default 15; 5 with --quick)")
-    how.add_argument("--budget", type=float, default=120, metavar="S", help="seconds of sampling per size; 3 rounds at least (default 120)")
-    how.add_argument("--timeout", type=float, default=300, metavar="S", help="seconds after which a silent peer is ended (default 300)")
-    how.add_argument("--process-steps", type=int, metavar="K", help="steps of a whole process (default 10000; 1000 with --quick)")
-    how.add_argument("--process-rounds", type=int, metavar="K", help="warm runs of each process (default 5; 2 with --quick)")
+    how.add_argument(
+        "--budget",
+        type=float,
+        default=120,
+        metavar="S",
+        help="seconds of sampling per size; 3 rounds at least (default 120)",
+    )
+    how.add_argument(
+        "--timeout",
+        type=float,
+        default=300,
+        metavar="S",
+        help="seconds after which a silent peer is ended (default 300)",
+    )
+    how.add_argument(
+        "--process-steps",
+        type=int,
+        metavar="K",
+        help="steps of a whole process (default 10000; 1000 with --quick)",
+    )
+    how.add_argument(
+        "--process-rounds",
+        type=int,
+        metavar="K",
+        help="warm runs of each process (default 5; 2 with --quick)",
+    )
     shown = options.add_argument_group("what is kept and shown")
     shown.add_argument("--json", metavar="FILE", type=Path, help="every sample, with versions and machine")
-    shown.add_argument("--plot", metavar="FILE", type=Path, help="seconds per step over size, log-log, as PNG")
+    shown.add_argument(
+        "--plot", metavar="FILE", type=Path, help="seconds per step over size, log-log, as PNG"
+    )
     shown.add_argument("--quiet", action="store_true", help="no table and no progress")
     return options
 
@@ -84,7 +123,10 @@ def main() -> int:
     given = parser().parse_args()
     quick = given.quick
     sizes = [_size(text) for text in _list(given.sizes or (QUICK_SIZES if quick else SIZES))]
-    dtypes = [choose("dtype", name, DTYPES) for name in _list(given.dtype or ("float64" if quick else ",".join(DTYPES)))]
+    dtypes = [
+        choose("dtype", name, DTYPES)
+        for name in _list(given.dtype or ("float64" if quick else ",".join(DTYPES)))
+    ]
     threads = [_whole("threads", text) for text in _list(given.threads or ("1" if quick else "1,2"))]
     kinds = [choose("measure", kind, ("steps", "processes")) for kind in _list(given.measure)]
     formula = choose("formula", given.formula, FORMULAS)
@@ -98,7 +140,9 @@ def main() -> int:
     budget = finite_number("budget", given.budget, least=0)
     for name, path in (("json", given.json), ("plot", given.plot)):
         if path is not None and not path.absolute().parent.is_dir():
-            raise InputError(name, found=f"{path}, whose folder is not there", allowed="a file in a folder that is")
+            raise InputError(
+                name, found=f"{path}, whose folder is not there", allowed="a file in a folder that is"
+            )
     record = new_record(
         {
             "sizes": [str(size) for size in sizes],
@@ -113,9 +157,12 @@ def main() -> int:
             "process_rounds": process_rounds,
         }
     )
+    signal.signal(signal.SIGTERM, _leave)
     errors = Console(stderr=True)
     with errors.status("", speed=0.5) as status:
-        say: Callable[[str], None] = (lambda text: None) if given.quiet or not errors.is_terminal else status.update
+        say: Callable[[str], None] = (
+            (lambda text: None) if given.quiet or not errors.is_terminal else status.update
+        )
         if "steps" in kinds:
             for dtype in dtypes:
                 for size in sizes:
@@ -158,6 +205,11 @@ def main() -> int:
     if not given.quiet:
         Console().print(show(record))
     return 0
+
+
+def _leave(number: int, frame: object) -> NoReturn:
+    """Unwind, so that the workers end and their files go."""
+    sys.exit(128 + number)
 
 
 def _list(text: str) -> list[str]:

@@ -6,7 +6,6 @@ import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import graphs
 from graphs.benchmark.peers import PEERS, lacking
@@ -100,7 +99,7 @@ def deviation(found: list[float] | None, reference: list[float] | None) -> float
     if found is None or reference is None:
         return None
     scale = max(abs(value) for value in reference)
-    worst = max(abs(a - b) / scale if a == a else float("inf") for a, b in zip(found, reference, strict=False))
+    worst = max(
+        abs(a - b) / scale if a == a else float("inf") for a, b in zip(found, reference, strict=False)
+    )
     return worst
-
-

@@ -1,4 +1,4 @@
-"""Our own ways to train: the native linker, one call per step or many steps per call, with or without Gram state."""
+"""Our own ways to train: the native linker, one step or many steps per call, with or without Gram state."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 from numpy.typing import NDArray
 
 from graphs.frameworks.in_pytensor import PytensorTraining
+from graphs.gram_functions import GramFunctions, compile_gram
 from graphs.logistic import logistic_graph
 from graphs.native import native_mode, repeat
-from graphs.rewrites.gram_functions import GramFunctions, compile_gram
 from graphs.updates import gradient_descent
 
 __all__ = ["build"]
@@ -21,8 +21,10 @@ CHUNK = 100
 class NativeTraining(PytensorTraining):
     """The project's graph under the native linker; see :class:`graphs.frameworks.Training`."""
 
-    def __init__(self, data: Any, formula: str, many: bool, learning_rate: float, weight_decay: float) -> None:
-        super().__init__(data, formula, native_mode, learning_rate, weight_decay)  # type: ignore[arg-type]  # a Mode is as good as its name
+    def __init__(
+        self, data: Any, formula: str, many: bool, learning_rate: float, weight_decay: float
+    ) -> None:
+        super().__init__(data, formula, native_mode, learning_rate, weight_decay)
         self._many = many
 
     def train_many(self, steps: int) -> tuple[Any, Any]:
@@ -37,7 +39,9 @@ class NativeTraining(PytensorTraining):
 class GramTraining:
     """The same with Gram state; see :class:`graphs.frameworks.Training`."""
 
-    def __init__(self, data: Any, formula: str, many: bool, learning_rate: float, weight_decay: float) -> None:
+    def __init__(
+        self, data: Any, formula: str, many: bool, learning_rate: float, weight_decay: float
+    ) -> None:
         graph = logistic_graph(
             data.initial_w,
             data.initial_b,
@@ -46,7 +50,7 @@ class GramTraining:
             dtype=str(data.x.dtype),
         )
         updates = gradient_descent(graph.cost, [graph.w, graph.b], learning_rate)
-        self.functions: GramFunctions = compile_gram(graph, updates, data.x, native_mode, repeat=repeat)
+        self.functions: GramFunctions = compile_gram(graph, updates, data.x, native_mode)
         self.x, self.y, self._many = self.functions.state.x, data.y.astype(data.x.dtype), many
 
     def train(self) -> tuple[Any, Any]:

@@ -34,7 +34,9 @@ def draw(record: Record) -> bytes:
     except ImportError as error:
         raise MissingMatplotlib from error
     timed = [cell for cell in record.steps if cell.samples]
-    panels = list(dict.fromkeys((cell.dtype, cell.threads) for cell in sorted(timed, key=_panel_order))) or [("", 1)]
+    panels = list(dict.fromkeys((cell.dtype, cell.threads) for cell in sorted(timed, key=_panel_order))) or [
+        ("", 1)
+    ]
     names = [name for name in PEERS if any(cell.peer == name for cell in timed)]
     figure: Figure = Figure(figsize=(1.5 + 4.6 * len(panels), 5.4), dpi=100, layout="constrained")
     grid = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
@@ -49,7 +51,11 @@ def draw(record: Record) -> bytes:
         axes.grid(which="minor", alpha=0.12)
         _name_sizes(axes, [c for c in timed if (c.dtype, c.threads) == (dtype, threads)])
     grid[0].set_ylabel("seconds per step (median, quartiles)")
-    handles = {label: handle for axes in grid for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+    handles = {
+        label: handle
+        for axes in grid
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
     titles = [PEERS[name].title for name in names]
     figure.legend([handles[title] for title in titles], titles, loc="outside right center", frameon=False)
     machine = record.stamp["machine"]
@@ -72,7 +78,10 @@ def _draw_line(axes: Any, name: str, cells: Sequence[Cell]) -> None:
     axes.errorbar(
         [_mebibytes(cell) for cell in cells],
         middle,
-        yerr=[[m - low for m, (low, _) in zip(middle, spread, strict=True)], [high - m for m, (_, high) in zip(middle, spread, strict=True)]],
+        yerr=[
+            [m - low for m, (low, _) in zip(middle, spread, strict=True)],
+            [high - m for m, (_, high) in zip(middle, spread, strict=True)],
+        ],
         label=PEERS[name].title,
         color="black" if name == LIMIT else _COLOURS[place % len(_COLOURS)],
         marker="_" if name == LIMIT else _MARKERS[place % len(_MARKERS)],

@@ -68,7 +68,10 @@ def measure_steps(
     waiting = [cell for cell in cells if not absent(cell)]
     _admit(waiting, size, dtype)
     open_cells: list[tuple[Cell, Process]] = []
-    with data_folder(size.nbytes(dtype)) as folder, tempfile.TemporaryDirectory(prefix="graphs-caches-") as caches:
+    with (
+        data_folder(size.nbytes(dtype)) as folder,
+        tempfile.TemporaryDirectory(prefix="graphs-caches-") as caches,
+    ):
         try:
             say(f"{size} {dtype}: drawing x")
             write_data(Path(folder), size.samples, size.features, dtype)
@@ -102,7 +105,10 @@ def _build(cell: Cell, process: Process, folder: str, formula: str, timeout: flo
         status = "not applicable" if "NotApplicable" in failure.happened else failure.status
         if "not applicable: " in failure.happened:
             status = "not applicable"
-        cell.fail(status, failure.happened.removeprefix("NotApplicable: ").removeprefix("ValueError: not applicable: "))
+        cell.fail(
+            status,
+            failure.happened.removeprefix("NotApplicable: ").removeprefix("ValueError: not applicable: "),
+        )
         return None
     cell.build, cell.reason = answer["build"], answer["note"]
     reached: list[float] | None = answer["reached"]
@@ -159,7 +165,7 @@ def _admit(cells: Iterable[Cell], size: Size, dtype: str) -> None:
         if max(needed, drawn) > MEMORY_SHARE * there:
             cell.fail(
                 "skipped",
-                f"memory: {max(needed, drawn) / 2**30:.1f} GiB with those before it, of {there / 2**30:.1f} free",
+                f"{max(needed, drawn) / 2**30:.1f} GiB with those before it, {there / 2**30:.1f} GiB are free",
             )
         else:
             spent = needed
@@ -175,7 +181,9 @@ def available_memory() -> int | None:
 
 
 def data_folder(nbytes: int) -> tempfile.TemporaryDirectory[str]:
-    """A folder for x that is gone afterwards; in memory where there is room, for a disk would be read and written."""
+    """A folder for x that is gone afterwards; in memory where there is room, which spares the disk."""
     memory = "/dev/shm"
-    roomy = os.path.isdir(memory) and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 2 * nbytes
+    roomy = (
+        os.path.isdir(memory) and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 2 * nbytes
+    )
     return tempfile.TemporaryDirectory(prefix="graphs-benchmark-", dir=memory if roomy else None)

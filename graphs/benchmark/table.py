@@ -38,7 +38,7 @@ def _cells(cells: Sequence[Cell], unit: float = 1e-6) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("", overflow="fold")
     numpy, limit = (_median_of(cells, name, 1) for name in (YARDSTICK, LIMIT))
-    for cell in sorted(cells, key=lambda c: (median(c.samples) if c.samples else float("inf"))):
+    for cell in sorted(cells, key=lambda c: median(c.samples) if c.samples else float("inf")):
         title = Text(PEERS[cell.peer].title, style="bold" if PEERS[cell.peer].ours else "")
         if not cell.samples:
             why = Text(f"{cell.status}: {cell.reason}", style="dim")
@@ -101,7 +101,9 @@ def _machine(record: Record) -> Text:
 
 def _median_of(cells: Iterable[Cell], peer: str, threads: int) -> float | None:
     """Of a peer at that number of threads, or at the smallest that was measured."""
-    timed = sorted((c for c in cells if c.peer == peer and c.samples), key=lambda c: (c.threads != threads, c.threads))
+    timed = sorted(
+        (c for c in cells if c.peer == peer and c.samples), key=lambda c: (c.threads != threads, c.threads)
+    )
     return median(timed[0].samples) if timed else None
 
 

@@ -83,7 +83,9 @@ def targets(cells: Sequence[Cell], processes: Mapping[str, Sequence[Cell]]) -> l
             best, other = _best(here, OURS, (1, 2)), _best(here, against, (1, 2))
             found.append(_target(f"{size}: best, 1–2 threads", _AGAINST[against], limit, best, other))
     for kind, row, ours, against, limit in _PROCESSES:
-        here = [c for c in processes.get(kind, ()) if c.size == ORIGINAL and set(c.steps_per_sample) == {STEPS}]
+        here = [
+            c for c in processes.get(kind, ()) if c.size == ORIGINAL and set(c.steps_per_sample) == {STEPS}
+        ]
         best, other = _best(here, ours), _best(here, against)
         found.append(_target(f"{ORIGINAL}: {row}", _AGAINST[against], limit, best, other))
     return found

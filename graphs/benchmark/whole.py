@@ -50,10 +50,11 @@ def measure_processes(
         ``cold`` and ``warm``; samples in seconds per process.
     """
     names = [name for name in names if PEERS[name].whole]
-    found = {
-        kind: [Cell(name, str(size), dtype, threads) for name in names] for kind in ("cold", "warm")
-    }
-    with data_folder(size.nbytes(dtype)) as folder, tempfile.TemporaryDirectory(prefix="graphs-caches-") as caches:
+    found = {kind: [Cell(name, str(size), dtype, threads) for name in names] for kind in ("cold", "warm")}
+    with (
+        data_folder(size.nbytes(dtype)) as folder,
+        tempfile.TemporaryDirectory(prefix="graphs-caches-") as caches,
+    ):
         write_data(Path(folder), size.samples, size.features, dtype)
         reference: list[float] | None = None
         for kind, rounds in (("cold", cold_rounds), ("warm", warm_rounds)):
@@ -76,7 +77,9 @@ def measure_processes(
     return found
 
 
-def _run(cell: Cell, folder: str, formula: str, steps: int, caches: Path, timeout: float) -> list[float] | None:
+def _run(
+    cell: Cell, folder: str, formula: str, steps: int, caches: Path, timeout: float
+) -> list[float] | None:
     caches.mkdir(parents=True, exist_ok=True)
     argv = command(cell.peer, folder, formula, str(steps))
     try:

@@ -50,7 +50,15 @@ from pytensor.graph.rewriting.utils import rewrite_graph
 from pytensor.graph.traversal import ancestors
 
 from graphs.errors import InputError
-from graphs.rewrites.linear_forms import LinearForm, NotLinear, SampleSpace, over_features, scaled, total, translate
+from graphs.rewrites.linear_forms import (
+    LinearForm,
+    NotLinear,
+    SampleSpace,
+    over_features,
+    scaled,
+    total,
+    translate,
+)
 from graphs.updates import UpdatePair
 
 __all__ = ["GramState", "NotApplicable", "gram_state", "pays"]
@@ -173,9 +181,7 @@ class GramState:
                 for (i, k), c in self._c.items():
                     if i is s:
                         parts.append(c * (self._u0[k] * self._a[t]).sum())
-                        parts += [
-                            c * d * self._products[k, m] for (j, m), d in self._c.items() if j is t
-                        ]
+                        parts += [c * d * self._products[k, m] for (j, m), d in self._c.items() if j is t]
                 written[s, t] = total(parts)
             return written[s, t]
 

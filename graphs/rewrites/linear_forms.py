@@ -213,9 +213,7 @@ class _Reader:
         self.x, self.space, self.is_xt = x, space, _Transposed(x)
         self.shapes = {x: shape, **weights}
         one = {s: pt.constant(np.ones((), s.dtype)) for s in weights}
-        self.found: dict[Any, Any] = {
-            s: LinearForm({s: one[s]}, None, tuple(range(s.ndim))) for s in weights
-        }
+        self.found: dict[Any, Any] = {s: LinearForm({s: one[s]}, None, tuple(range(s.ndim))) for s in weights}
 
     def output(self, variable: Any) -> Any:
         value = self.found.get(variable, variable)
@@ -249,7 +247,8 @@ class _Reader:
 
     def _shape(self, value: Any) -> tuple[int, ...]:
         if value is self.x:
-            return self.shapes[value]
+            over: tuple[int, ...] = self.shapes[value]
+            return over
         form = value.pairs[0][0] if isinstance(value, _Product) else value
         if not form.terms:
             raise NotLinear("the shape of xᵀ·r is used")

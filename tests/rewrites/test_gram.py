@@ -1,4 +1,4 @@
-"""Gram state: exact figures, equality with the plain updates on random graphs, and where it must not be applied."""
+"""Gram state: exact figures, equality with the plain updates on random graphs, and where it is refused."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pytensor.compile.mode import Mode
 
 import graphs
 from graphs.errors import InputError
+from graphs.gram_functions import compile_gram
 from graphs.rewrites.gram import GramState, NotApplicable, gram_state, pays
-from graphs.rewrites.gram_functions import compile_gram
 from graphs.training import Stopped, fit
 from tests.conftest import dataset
 from tests.figures import EXACT
@@ -27,9 +27,7 @@ def model(formula="textbook", seed=0, rule=graphs.gradient_descent, **options):
     return graph, rule(graph.cost, [graph.w, graph.b])
 
 
-@pytest.mark.parametrize(
-    ("seed", "formula", "mode"), [(0, "textbook", "default"), (1, "logits", "CVM")]
-)
+@pytest.mark.parametrize(("seed", "formula", "mode"), [(0, "textbook", "default"), (1, "logits", "CVM")])
 def test_the_original_experiment_ends_at_the_exact_figures(seed, formula, mode):
     graph, updates = model(formula, seed)
     functions = compile_gram(graph, updates, dataset(seed).x, mode)
@@ -59,7 +57,11 @@ RESIDUALS = {
 @st.composite
 def linear_models(draw):
     """x, y, weights and bias, update pairs (plain or with velocity), outputs; and the numbers for x and y."""
-    samples, features, classes = draw(st.integers(1, 6)), draw(st.integers(1, 8)), draw(st.sampled_from([0, 1, 3]))
+    samples, features, classes = (
+        draw(st.integers(1, 6)),
+        draw(st.integers(1, 8)),
+        draw(st.sampled_from([0, 1, 3])),
+    )
     dtype = draw(st.sampled_from(["float64", "float32"]))
     stream = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
 
@@ -98,7 +100,9 @@ def test_random_linear_models_train_as_by_the_plain_updates(drawn):
     x, y, pairs, outputs, x_data, y_data = drawn
     state = gram_state(pairs, outputs, x, x_data, even_if_it_loses=True)
     kept = {s: s.get_value() for s, _ in pairs}
-    rewritten = pytensor.function([y], state.outputs, updates=state.updates, mode=QUICK, on_unused_input="ignore")
+    rewritten = pytensor.function(
+        [y], state.outputs, updates=state.updates, mode=QUICK, on_unused_input="ignore"
+    )
     found = [rewritten(y_data) for _ in range(4)]
     found_state = {s: s.get_value() for s, _ in pairs} | state.recover()
     for shared, value in kept.items():

@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pytensor
 from numpy.typing import NDArray
+from pytensor.compile.io import In
 from pytensor.compile.mode import Mode
 
 from graphs.environment import own_warnings_only
 from graphs.errors import InputError
 from graphs.functions import Functions, compile_functions, resolve_mode
 from graphs.logistic import LogisticGraph
+from graphs.native import repeat
 from graphs.rewrites.gram import GramState, gram_state
 from graphs.updates import UpdatePair
 
-__all__ = ["GramFunctions", "Repeat", "compile_gram"]
+__all__ = ["GramFunctions", "compile_gram"]
 
 Array = NDArray[Any]
-Repeat = Callable[[Any, int, Sequence[Any]], Sequence[Array]]
-"""``repeat(fn, n, inputs)`` → for each output of a PyTensor function its values at n calls, stacked."""
-
-
-def repeat_in_python(fn: Any, n: int, inputs: Sequence[Any]) -> list[Array]:
-    """Call a PyTensor function `n` times; each of its outputs at every call, stacked."""
-    first = fn(*inputs)
-    histories = [np.empty((n, *np.shape(value)), np.asarray(value).dtype) for value in first]
-    for call in range(n):
-        for history, value in zip(histories, first if call == 0 else fn(*inputs), strict=True):
-            history[call] = value
-    return histories
 
 
 class GramFunctions:
@@ -54,12 +44,15 @@ class GramFunctions:
         graph: LogisticGraph,
         updates: Sequence[UpdatePair],
         mode: str | Mode | None,
-        repeat: Repeat,
     ) -> None:
-        self.state, self.graph, self.updates, self._mode, self._repeat = state, graph, tuple(updates), mode, repeat
+        self.state, self.graph, self.updates, self._mode = state, graph, tuple(updates), mode
         with own_warnings_only():
             self.step = pytensor.function(
-                [graph.y], state.outputs, updates=state.updates, mode=resolve_mode(mode), name="train"
+                [In(graph.y, allow_downcast=True)],
+                state.outputs,
+                updates=state.updates,
+                mode=resolve_mode(mode),
+                name="train",
             )
         self._known: Any = None
 
@@ -84,9 +77,15 @@ class GramFunctions:
         return result
 
     def train_many(self, x: Array, y: Array, n: int) -> tuple[Array, Array]:
-        """`n` calls of `train` with one look at `x`; predictions and xents, each of shape (n, samples)."""
+        """`n` calls of `train` with one look at `x`, inside one call where the linker is native.
+
+        Returns
+        -------
+        predictions, xents : ndarray, shape (n, samples)
+            What each step returned.
+        """
         self._check(x)
-        predictions, xents = self._repeat(self.step, n, [y])
+        predictions, xents = repeat(self.step, n, [y])
         return predictions, xents
 
     def predict(self, x: Array) -> Any:
@@ -162,7 +161,6 @@ def compile_gram(
     x: Array,
     mode: str | Mode | None = "default",
     *,
-    repeat: Repeat = repeat_in_python,
     even_if_it_loses: bool = False,
 ) -> GramFunctions:
     """Compile the training of `graph` on one x with Gram state.
@@ -176,8 +174,6 @@ def compile_gram(
         The inputs of every step.
     mode : str, Mode or None
         See :func:`graphs.functions.resolve_mode`.
-    repeat : callable
-        What `train_many` repeats the step with; a linker may have a faster way than Python's loop.
     even_if_it_loses : bool
         Whatever :func:`graphs.rewrites.gram.pays` says.
 
@@ -188,7 +184,5 @@ def compile_gram(
     InputError
         If `x` or `mode` cannot be used.
     """
-    state = gram_state(
-        updates, [graph.prediction, graph.xent], graph.x, x, even_if_it_loses=even_if_it_loses
-    )
-    return GramFunctions(state, graph, updates, mode, repeat)
+    state = gram_state(updates, [graph.prediction, graph.xent], graph.x, x, even_if_it_loses=even_if_it_loses)
+    return GramFunctions(state, graph, updates, mode)
