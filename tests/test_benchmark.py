@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import json
-import os
 import sys
 import time
 
@@ -35,7 +35,7 @@ def record(found, processes=None):
 
 
 def printed(what):
-    console = Console(width=140, file=open(os.devnull, "w"), record=True)  # noqa: SIM115 - closed with the process
+    console = Console(width=140, file=io.StringIO(), record=True)
     console.print(what)
     return console.export_text()
 
@@ -199,7 +199,7 @@ def test_gram_by_hand_is_the_same_training(formula):
 def test_a_large_x_is_mapped_and_a_small_one_read(tmp_path, monkeypatch):
     worker.write_data(tmp_path, 12, 20, "float32")
     small = worker.read_data(tmp_path)
-    assert small.x.flags.owndata
+    assert not isinstance(small.x.base, np.memmap)
     monkeypatch.setattr(worker, "MAPPED_BYTES", 10)
     mapped = worker.read_data(tmp_path)
     assert isinstance(mapped.x.base, np.memmap)

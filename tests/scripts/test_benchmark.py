@@ -9,7 +9,7 @@ import pytest
 
 def test_a_small_run_prints_tables_and_keeps_files(run_script, tmp_path):
     done = run_script(
-        "benchmark", "--quick", "--sizes", "12x20,24x20", "--only", "limit,numpy,native-many,gram", "--rounds", "2",
+        "benchmark", "--quick", "--sizes", "12x20,24x20", "--only", "limit,numpy,gram", "--rounds", "2",
         "--process-steps", "20", "--process-rounds", "1",
         "--json", str(tmp_path / "b.json"), "--plot", str(tmp_path / "b.png"),
         env={"COLUMNS": "140"},
