@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import hashlib
 import importlib.util
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,7 @@ def _plain(value: Any) -> Any:
         return ["array", array.dtype.str, shape, array.tobytes().hex()]
     if isinstance(value, tuple | list):
         return [_plain(v) for v in value]
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return ["dict", sorted([str(k), _plain(v)] for k, v in value.items())]
     if isinstance(value, slice):
         return ["slice", _plain(value.start), _plain(value.stop), _plain(value.step)]

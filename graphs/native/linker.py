@@ -143,7 +143,11 @@ class NativeLinker(Linker):
         if plan.program is None:
             warnings.warn(f"This function runs in PyTensor's default mode: {plan.reason}.", NotNative, stacklevel=8)
             other = get_default_mode().linker.clone(allow_gc=False)
-            return other.accept(fgraph, no_recycling=no_recycling, profile=profile)
+            other = other.accept(fgraph, no_recycling=no_recycling, profile=profile)
+            if hasattr(other, "accept_var_updates"):  # PyTensor asks the mode's own linker only
+                pairs = fgraph.update_mapping.items()
+                other.accept_var_updates({fgraph.inputs[i]: fgraph.outputs[o] for o, i in pairs})
+            return other
         linker = type(self)(cached=self.cached)
         linker.fgraph, linker.plan, linker.query = fgraph, plan, self.query
         return linker

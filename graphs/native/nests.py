@@ -123,7 +123,8 @@ class NestWriter:
         """One statement, once for every lane."""
         lanes = range(self.lanes) if self.laned is not None else range(1)
         accumulating = bool(statement.reduced)
-        if accumulating and not self.storage.scalar(statement) and self.lanes > 1 and statement.combine in ("+", "dot"):
+        over_rows = any(nest_of(index) is self.laned for index in statement.reduced)
+        if over_rows and self.lanes > 1 and not self.storage.scalar(statement):
             self._sum_lanes(statement, lanes)
             return
         for lane in lanes:
