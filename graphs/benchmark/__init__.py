@@ -4,3 +4,5 @@
 :mod:`whole` measure single steps and whole processes, :mod:`targets` compares them with what the
 project set out for, :mod:`table` and :mod:`plot` show the record. Nothing here asserts a speed.
 """
+
+__all__: list[str] = []

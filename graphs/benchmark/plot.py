@@ -17,8 +17,22 @@ if TYPE_CHECKING:
 
 __all__ = ["draw"]
 
-# Okabe and Ito's colours, which colour-blind readers can tell apart.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+# Ours in greens and blues, the peers in warm colours and greys; markers tell apart what colours do not.
+_COLOURS = {
+    LIMIT: "black",
+    "numpy": "#666666",
+    "native": "#3fbf8f",
+    "native-many": "#00704e",
+    "gram": "#56b4e9",
+    "gram-many": "#0060a8",
+    "numpy-gram": "#a8a8a8",
+    "jax-loop": "#d55e00",
+    "jax-jit": "#e69f00",
+    "torch-compile": "#cc3399",
+    "autograd": "#8c564b",
+    "pytensor": "#b8a800",
+    "pytensor-cvm": "#9467bd",
+}
 _MARKERS = "osD^vP"
 
 
@@ -31,6 +45,7 @@ def draw(record: Record) -> bytes:
     """
     try:
         from matplotlib.figure import Figure
+        from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
     except ImportError as error:
         raise MissingMatplotlib from error
     timed = [cell for cell in record.steps if cell.samples]
@@ -46,6 +61,9 @@ def draw(record: Record) -> bytes:
             if line:
                 _draw_line(axes, name, sorted(line, key=_mebibytes))
         axes.set(xscale="log", yscale="log", xlabel="size of x (MiB)")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if _narrow(timed) else (1,)))
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_title(f"{dtype}, {threads} thread{'s' if threads > 1 else ''}")
         axes.grid(which="major", alpha=0.35)
         axes.grid(which="minor", alpha=0.12)
@@ -83,7 +101,7 @@ def _draw_line(axes: Any, name: str, cells: Sequence[Cell]) -> None:
             [high - m for m, (_, high) in zip(middle, spread, strict=True)],
         ],
         label=PEERS[name].title,
-        color="black" if name == LIMIT else _COLOURS[place % len(_COLOURS)],
+        color=_COLOURS.get(name, "red"),
         marker="_" if name == LIMIT else _MARKERS[place % len(_MARKERS)],
         markersize=6 if ours else 4,
         linewidth=2.4 if ours else 1,
@@ -103,6 +121,11 @@ def _spread(cell: Cell) -> tuple[float, float]:
 def _mebibytes(cell: Cell) -> float:
     samples, features = map(int, cell.size.split("x"))
     return samples * features * (8 if cell.dtype == "float64" else 4) / 2**20
+
+
+def _narrow(cells: Sequence[Cell]) -> bool:
+    sizes = [_mebibytes(cell) for cell in cells]
+    return max(sizes, default=1) < 30 * min(sizes, default=1)
 
 
 def _name_sizes(axes: Any, cells: Sequence[Cell]) -> None:
