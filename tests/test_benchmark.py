@@ -1,4 +1,4 @@
-"""The benchmark: samples come in turn, peers agree or are named, losses are shown, the limit reads everything."""
+"""The benchmark: samples come in turn, peers agree or are named, losses are shown, the limit reads all."""
 
 from __future__ import annotations
 
@@ -67,7 +67,14 @@ def test_every_peer_gives_a_sample_in_turn_and_agrees_with_numpy(measured):
 
 def test_gram_is_not_applied_where_it_would_lose():
     found = steps.measure_steps(
-        Size(20, 12), "float32", [1], ["gram", "numpy-gram"], rounds=1, sample_seconds=0.001, budget=0, **SETTINGS
+        Size(20, 12),
+        "float32",
+        [1],
+        ["gram", "numpy-gram"],
+        rounds=1,
+        sample_seconds=0.001,
+        budget=0,
+        **SETTINGS,
     )
     for cell in found:
         assert cell.status == "not applicable"
@@ -132,16 +139,17 @@ def test_what_does_not_fit_into_memory_is_skipped_and_said(monkeypatch):
     waiting = [Cell(name, "400x784", "float64", 1) for name in names]
     steps._admit(waiting, Size(400, 784), "float64")
     assert [cell.status for cell in waiting] == ["ok", "ok", "skipped", "skipped"]
-    assert "1.3 GiB are free" in waiting[2].reason
+    assert "1.3 GiB free" in waiting[2].reason
     huge = [Cell("limit", "4000000x784", "float64", 1)]
     steps._admit(huge, Size(4_000_000, 784), "float64")
     assert huge[0].status == "skipped"
 
 
 def test_real_processes_cold_and_warm():
+    names = ["limit", "numpy", "native-many", "gram-many"]
     found = whole.measure_processes(
-        SMALL, "float64", 1, ["limit", "numpy", "native-many", "gram-many"], steps=30, cold_rounds=1, warm_rounds=2, **SETTINGS
-    )  # fmt: skip
+        SMALL, "float64", 1, names, steps=30, cold_rounds=1, warm_rounds=2, **SETTINGS
+    )
     for kind, rounds in (("cold", 1), ("warm", 2)):
         assert [cell.peer for cell in found[kind]] == ["numpy", "native-many", "gram-many"]
         for cell in found[kind]:
@@ -154,7 +162,9 @@ def test_real_processes_cold_and_warm():
 def test_numpys_process_pays_for_no_other_framework(tmp_path):
     worker.write_data(tmp_path, 12, 20, "float64")
     argv = cells.command("numpy", str(tmp_path), "logits", "1")
-    argv[2] = argv[2].replace("sys.exit(code)", "print(sorted({'pytensor', 'jax', 'torch', 'numba'} & set(sys.modules)))")
+    argv[2] = argv[2].replace(
+        "sys.exit(code)", "print(sorted({'pytensor', 'jax', 'torch', 'numba'} & set(sys.modules)))"
+    )
     import subprocess
 
     done = subprocess.run(argv, capture_output=True, text=True, env=environment(1, tmp_path), check=True)
@@ -168,7 +178,9 @@ def test_the_limit_reads_every_number(monkeypatch):
             for threads in ("1", "2", "3"):
                 monkeypatch.setenv("OMP_NUM_THREADS", threads)
                 _, total = limit.Limit(x).train_many(2)
-                np.testing.assert_allclose(total, x.sum(), rtol=1e-4 if dtype == "float32" else 1e-10, atol=1e-4)
+                np.testing.assert_allclose(
+                    total, x.sum(), rtol=1e-4 if dtype == "float32" else 1e-10, atol=1e-4
+                )
 
 
 def test_without_a_compiler_the_limit_says_that_numpy_reads(monkeypatch):
@@ -247,14 +259,19 @@ def test_targets_take_medians_the_best_peer_and_the_right_threads():
 
 def test_process_targets_hold_for_the_originals_number_of_steps_only():
     for steps_taken, ratio in ((10_000, 0.5), (1000, None)):
-        found = {"cold": [], "warm": [timed("numpy", 4.0, per=steps_taken), timed("native", 2.0, per=steps_taken)]}
+        found = {
+            "cold": [],
+            "warm": [timed("numpy", 4.0, per=steps_taken), timed("native", 2.0, per=steps_taken)],
+        }
         rows = {(t.row, t.against): t.ratio for t in targets([], found)}
         assert rows["400x784: process, warm", "NumPy"] == ratio
 
 
 def test_a_loss_is_shown_as_a_loss():
     text = printed(show(record([timed("numpy", 1.0), timed("native", 2.0), timed("limit", 0.5)])))
-    assert "we lose here: native, single calls, 1 thread is slower than NumPy by hand, 1 thread (2.00 ×)" in text
+    assert (
+        "we lose here: native, single calls, 1 thread is slower than NumPy by hand, 1 thread (2.00 ×)" in text
+    )
     assert "missed: 4.17 × that" in text
     text = printed(show(record([timed("numpy", 1.0), timed("native", 0.25), timed("limit", 0.2)])))
     assert "fastest: native, single calls" in text
@@ -270,14 +287,37 @@ SCHEMA = {
         "stamp": {"type": "object", "required": ["versions", "machine"]},
         "settings": {"type": "object"},
         "steps": {"type": "array", "items": {"$ref": "#/$defs/cell"}},
-        "processes": {"type": "object", "additionalProperties": {"type": "array", "items": {"$ref": "#/$defs/cell"}}},
+        "processes": {
+            "type": "object",
+            "additionalProperties": {"type": "array", "items": {"$ref": "#/$defs/cell"}},
+        },
         "targets": {"type": "array", "items": {"required": ["row", "against", "limit", "ratio", "hit"]}},
     },
     "$defs": {
         "cell": {
-            "required": ["peer", "size", "dtype", "threads", "status", "reason", "samples", "steps_per_sample"],
+            "required": [
+                "peer",
+                "size",
+                "dtype",
+                "threads",
+                "status",
+                "reason",
+                "samples",
+                "steps_per_sample",
+            ],
             "properties": {
-                "status": {"enum": ["ok", "missing", "skipped", "not applicable", "failed", "crashed", "hung", "disagrees"]},
+                "status": {
+                    "enum": [
+                        "ok",
+                        "missing",
+                        "skipped",
+                        "not applicable",
+                        "failed",
+                        "crashed",
+                        "hung",
+                        "disagrees",
+                    ]
+                },
                 "samples": {"type": "array", "items": {"type": "number", "exclusiveMinimum": 0}},
             },
         }

@@ -165,7 +165,7 @@ def _admit(cells: Iterable[Cell], size: Size, dtype: str) -> None:
         if max(needed, drawn) > MEMORY_SHARE * there:
             cell.fail(
                 "skipped",
-                f"{max(needed, drawn) / 2**30:.1f} GiB with those before it, {there / 2**30:.1f} GiB are free",
+                f"{max(needed, drawn) / 2**30:.1f} GiB with those before it, {there / 2**30:.1f} GiB free",
             )
         else:
             spent = needed

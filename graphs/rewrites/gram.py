@@ -75,7 +75,19 @@ def pays(samples: int, features: int) -> bool:
 
     A step of (2) reads the N² numbers of K; a step of (1) reads the N·F of X twice, or once where
     a compiler fuses the residual with both products. So with N ≤ F a step never reads more than before,
-    however well the plain one is compiled.
+    however well the plain one is compiled. Time of a step of (2) over that of (1), float64, medians of 25
+    interleaved samples on two busy cores of an AMD EPYC, PyTensor 3.3.7:
+
+    ================  =====  =====  ======  ======  =====  =====
+    N                   400    784   1,176   1,568  1,000  2,000
+    F                   784    784     784     784  2,000  2,000
+    ================  =====  =====  ======  ======  =====  =====
+    one fused sweep    0.66   0.76    0.86    1.87   0.29   0.73
+    mode CVM           0.44   0.56    0.66    1.12   0.20   0.50
+    ================  =====  =====  ======  ======  =====  =====
+
+    It turns between 1.5·F and 2·F. The rule stays at N = F: above it K takes more memory than X, and
+    making it, N²·F multiplications, takes longer to earn back.
     """
     return samples <= features
 

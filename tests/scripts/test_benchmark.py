@@ -15,7 +15,12 @@ def test_a_small_run_prints_tables_and_keeps_files(run_script, tmp_path):
         env={"COLUMNS": "140"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    for text in ("12 × 20 float64, per step", "20 steps at 12 × 20, cold caches", "targets", "limit: stream x once"):
+    for text in (
+        "12 × 20 float64, per step",
+        "20 steps at 12 × 20, cold caches",
+        "targets",
+        "limit: stream x once",
+    ):
         assert text in done.stdout
     assert "not applicable: 24 samples against 20 features" in done.stdout
     content = json.loads((tmp_path / "b.json").read_text())
