@@ -11,12 +11,12 @@ import platform
 import stat
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-__all__ = ["own_warnings_only", "prepare_compile_folder", "stabilizing_rewrites_fire", "stamp"]
+__all__ = ["c_blas", "own_warnings_only", "prepare_compile_folder", "stabilizing_rewrites_fire", "stamp"]
 
 PACKAGES = ("pytensor", "numpy", "scipy", "numba", "packaging", "rich")
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -73,7 +73,7 @@ def own_warnings_only() -> Iterator[None]:
     """Hide the one PyTensor warning that a user of these tools cannot act on.
 
     A PyTensor installed by pip links no BLAS for its C code and says so whenever the C linker
-    starts; the stamp says it instead (``c_blas``).
+    starts; :func:`c_blas` says it instead.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="PyTensor could not link to a BLAS")
@@ -96,31 +96,43 @@ def stabilizing_rewrites_fire() -> bool:
     return any("softplus" in str(node.op).lower() for node in applys_between([z], [rewritten]))
 
 
-def stamp() -> dict[str, Any]:
+def stamp(packages: Iterable[str] = PACKAGES) -> dict[str, Any]:
     """Versions and machine, as plain data to stand beside a result.
+
+    Parameters
+    ----------
+    packages : iterable of str
+        Names of the distributions whose versions matter; those not installed are left out.
 
     Returns
     -------
     dict
         ``versions`` (python and packages), ``machine`` (system, cpu, cores usable by this
-        process, blas of NumPy, blas of PyTensor's C code, thread settings).
+        process, blas of NumPy, thread settings).
     """
     return {
-        "versions": {"python": platform.python_version(), **_package_versions()},
+        "versions": {"python": platform.python_version(), **_package_versions(packages)},
         "machine": {
             "system": f"{platform.system()} {platform.machine()}",
             "cpu": _cpu_model(),
             "cores": _usable_cores(),
             "blas": _numpy_blas(),
-            "c_blas": _c_blas(),
             "threads": {name: os.environ[name] for name in THREAD_VARIABLES if name in os.environ},
         },
     }
 
 
-def _package_versions() -> dict[str, str]:
+def c_blas() -> str:
+    """What PyTensor's C code links for linear algebra (slow at its first call: it probes compilers)."""
+    from pytensor.configdefaults import config
+
+    with own_warnings_only():
+        return str(config.blas__ldflags) or "none (its own loops)"
+
+
+def _package_versions(packages: Iterable[str]) -> dict[str, str]:
     versions = {}
-    for package in PACKAGES:
+    for package in packages:
         with contextlib.suppress(metadata.PackageNotFoundError):
             versions[package] = metadata.version(package)
     return versions
@@ -144,13 +156,5 @@ def _usable_cores() -> int:
 def _numpy_blas() -> str:
     import numpy as np
 
-    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]  # type: ignore[call-overload,index]
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     return f"{blas.get('name', 'unknown')} {blas.get('version', '')}".strip()
-
-
-def _c_blas() -> str:
-    """What PyTensor's C code links, without asking it to search (that search warns)."""
-    from pytensor.configdefaults import config
-
-    with own_warnings_only():
-        return str(config.blas__ldflags) or "none (its own loops)"

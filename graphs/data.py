@@ -1,0 +1,308 @@
+"""Names → arrays: every data set with its source and the order in which it was drawn."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from graphs.errors import InputError, choose
+
+__all__ = ["DTYPES", "Dataset", "load", "names", "read"]
+
+DTYPES = ("float64", "float32")
+UNSEEN_SAMPLES = 30
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Samples, targets and where both came from.
+
+    Attributes
+    ----------
+    name : str
+        Name of the data set, or the file's name.
+    x : ndarray, shape (samples, features), float32 or float64
+        Inputs, one sample per row.
+    y : ndarray, shape (samples,), int64
+        Targets, 0 or 1.
+    initial_w : ndarray, shape (features,), dtype of `x`
+        Weights to begin from.
+    initial_b : float
+        Bias to begin from.
+    unseen_x : ndarray, shape (unseen samples, features), or None
+        Inputs kept out of training, where the data set has some.
+    source : str
+        Where the numbers come from, in one line.
+    draw_order : tuple of str
+        What was drawn from the random stream, in order.
+    """
+
+    name: str
+    x: NDArray[Any]
+    y: NDArray[np.int64]
+    initial_w: NDArray[Any]
+    initial_b: float
+    unseen_x: NDArray[Any] | None
+    source: str
+    draw_order: tuple[str, ...]
+
+
+def names() -> tuple[str, ...]:
+    """The data sets that :func:`load` knows."""
+    return tuple(_LOADERS)
+
+
+def load(
+    name: str = "random",
+    *,
+    seed: int = 0,
+    samples: int = 400,
+    features: int = 784,
+    dtype: str = "float64",
+) -> Dataset:
+    """Return a data set by name.
+
+    ``random`` is the original's: NumPy's legacy stream ``RandomState(seed)``, drawn in the order
+    ``randn(samples, features)``, ``randint(0, 2, samples)``, ``randn(features)`` for the initial
+    weights, ``randn(30, features)`` for the unseen inputs. Seeding ``numpy.random`` and running
+    the original program gives the same numbers.
+
+    Parameters
+    ----------
+    name : str
+        One of :func:`names`.
+    seed : int
+        Seed of the stream, from 0 to 2³² − 1.
+    samples, features : int
+        Shape of the inputs, each at least 1.
+    dtype : {"float64", "float32"}
+        Drawn in float64, then rounded once.
+
+    Raises
+    ------
+    InputError
+        If an argument is not one of the above.
+    """
+    loader = _LOADERS[choose("dataset", name, _LOADERS)]
+    choose("dtype", dtype, DTYPES)
+    _whole_number("seed", seed, 0, 2**32 - 1)
+    _whole_number("samples", samples, 1)
+    _whole_number("features", features, 1)
+    _fits_in_memory(samples, features)
+    return loader(seed, samples, features, np.dtype(dtype))
+
+
+def _random(seed: int, samples: int, features: int, dtype: np.dtype[Any]) -> Dataset:
+    stream = np.random.RandomState(seed)
+    x = stream.randn(samples, features)
+    y = stream.randint(size=samples, low=0, high=2)
+    initial_w = stream.randn(features)
+    unseen_x = stream.randn(UNSEEN_SAMPLES, features)
+    return Dataset(
+        name="random",
+        x=x.astype(dtype, copy=False),
+        y=y.astype(np.int64, copy=False),
+        initial_w=initial_w.astype(dtype, copy=False),
+        initial_b=0.0,
+        unseen_x=unseen_x.astype(dtype, copy=False),
+        source=f"numpy.random.RandomState({seed})",
+        draw_order=(
+            f"x = randn({samples}, {features})",
+            f"y = randint(size={samples}, low=0, high=2)",
+            f"initial w = randn({features})",
+            f"unseen x = randn({UNSEEN_SAMPLES}, {features})",
+        ),
+    )
+
+
+_LOADERS: dict[str, Callable[[int, int, int, np.dtype[Any]], Dataset]] = {"random": _random}
+
+
+def read(path: str | os.PathLike[str], *, seed: int = 0, dtype: str = "float64") -> Dataset:
+    """Read a user's own samples and targets; initial weights are ``RandomState(seed).randn(features)``.
+
+    Parameters
+    ----------
+    path : path-like
+        ``.npz`` with arrays ``x`` (samples, features) and ``y`` (samples,), or ``.csv`` with one
+        sample per line, comma separated. A first line of names is allowed; the target is the
+        column named ``y``, else the last one.
+    seed : int
+        Seed of the initial weights.
+    dtype : {"float64", "float32"}
+        Of the inputs.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, empty, truncated, unreadable, holds text, NaN or infinity, or its
+        shapes or targets do not fit.
+    """
+    path = Path(path)
+    choose("dtype", dtype, DTYPES)
+    _whole_number("seed", seed, 0, 2**32 - 1)
+    readers = {".csv": _read_csv, ".npz": _read_npz}
+    if path.suffix.lower() not in readers:
+        raise InputError(
+            "data",
+            found=f"the file {path}",
+            allowed="a name ending in .csv or .npz",
+            remedy="convert or rename it",
+        )
+    try:
+        if path.stat().st_size == 0:
+            raise InputError("data", found=f"an empty file, {path}", allowed="a file with samples")
+        x, y = readers[path.suffix.lower()](path)
+    except OSError as error:
+        raise InputError(
+            "data",
+            found=f"{path}, which cannot be read ({error.strerror or error})",
+            allowed="a readable CSV or NPZ file",
+            remedy="check the name and its permissions",
+        ) from error
+    checked_x, checked_y = _checked(x, y, f"data {path.name}")
+    with np.errstate(over="ignore"):
+        checked_x = checked_x.astype(dtype, copy=False)
+    _finite(checked_x, f"data {path.name} as {dtype}")
+    features = checked_x.shape[1]
+    return Dataset(
+        name=path.name,
+        x=checked_x,
+        y=checked_y,
+        initial_w=np.random.RandomState(seed).randn(features).astype(dtype, copy=False),
+        initial_b=0.0,
+        unseen_x=None,
+        source=f"the file {path.name}",
+        draw_order=(f"initial w = randn({features})",),
+    )
+
+
+def _read_npz(path: Path) -> tuple[ArrayLike, ArrayLike]:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            missing = {"x", "y"} - {name.lower() for name in arrays}
+            if missing:
+                raise InputError(
+                    "data",
+                    found=f"{path} with the arrays {', '.join(arrays) or '(none)'}",
+                    allowed="arrays named x and y",
+                    remedy="write it with numpy.savez(path, x=x, y=y)",
+                )
+            by_name = {name.lower(): arrays[name] for name in arrays}
+            return by_name["x"], by_name["y"]
+    except (zipfile.BadZipFile, ValueError, EOFError, KeyError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(
+            "data",
+            found=f"{path}, which is damaged, truncated or no NPZ file ({error})",
+            allowed="a whole NPZ file of plain numbers",
+            remedy="write it again with numpy.savez(path, x=x, y=y)",
+        ) from error
+
+
+def _read_csv(path: Path) -> tuple[ArrayLike, ArrayLike]:
+    try:
+        with path.open(encoding="utf-8-sig") as lines:
+            header = [cell.strip().strip('"') for cell in lines.readline().split(",")]
+            named = not any(_is_number(cell) for cell in header)
+            if not named:
+                lines.seek(0)
+            rows = [line for line in lines if line.strip()]
+        if not rows:
+            raise InputError("data", found=f"{path} without a sample", allowed="at least one line of numbers")
+        table = np.loadtxt(rows, delimiter=",", comments=None, ndmin=2, encoding="utf-8")
+    except ValueError as error:  # UnicodeDecodeError is one too
+        if isinstance(error, InputError):
+            raise
+        raise InputError(
+            "data",
+            found=f"{path}, which does not parse ({error})",
+            allowed="comma-separated numbers, as many on every line, and at most one line of names",
+            remedy="mend that row (counted from 0 below the names)",
+        ) from error
+    target = header.index("y") if named and "y" in header else table.shape[1] - 1
+    if named and len(header) != table.shape[1]:
+        raise InputError(
+            "data",
+            found=f"{path} with {len(header)} names over {table.shape[1]} columns",
+            allowed="a name per column",
+        )
+    return np.delete(table, target, axis=1), table[:, target]
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _checked(x: ArrayLike, y: ArrayLike, where: str) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    x, y = np.asarray(x), np.asarray(y)
+    if x.ndim != 2 or not all(x.shape):
+        raise InputError(where, found=f"x of shape {x.shape}", allowed="(samples, features), each at least 1")
+    if y.shape != (len(x),):
+        raise InputError(
+            where,
+            found=f"x of shape {x.shape} and y of shape {y.shape}",
+            allowed=f"one target per sample, ({len(x)},)",
+        )
+    for name, array in (("x", x), ("y", y)):
+        if array.dtype.kind not in "fiub":
+            raise InputError(where, found=f"{name} of dtype {array.dtype}", allowed="real numbers")
+        _finite(array, f"{where}, {name}")
+    wrong = np.flatnonzero((y != 0) & (y != 1))
+    if wrong.size:
+        raise InputError(
+            where,
+            found=f"target {y[wrong[0]]} in sample {wrong[0]} ({wrong.size} such in all)",
+            allowed="0 and 1",
+            remedy="recode the classes",
+        )
+    return np.ascontiguousarray(x), y.astype(np.int64)
+
+
+def _finite(array: NDArray[Any], where: str) -> None:
+    bad = np.argwhere(~np.isfinite(array))
+    if bad.size:
+        place = tuple(int(i) for i in bad[0])
+        raise InputError(
+            where,
+            found=f"{array[tuple(bad[0])]} at {place} ({len(bad)} such in all)",
+            allowed="finite numbers",
+            remedy="remove or fill those samples",
+        )
+
+
+def _whole_number(name: str, value: object, lowest: int, highest: int | None = None) -> None:
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not whole or value < lowest or (highest is not None and value > highest):  # type: ignore[operator]
+        allowed = (
+            f"a whole number from {lowest} to {highest}"
+            if highest is not None
+            else f"a whole number ≥ {lowest}"
+        )
+        raise InputError(name, found=repr(value), allowed=allowed)
+
+
+def _fits_in_memory(samples: int, features: int) -> None:
+    """Refuse what would only be found out by the system ending the process."""
+    needed = 8 * samples * features
+    if not hasattr(os, "sysconf") or "SC_PHYS_PAGES" not in os.sysconf_names:
+        return
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > there:
+        raise InputError(
+            "samples × features",
+            found=f"{samples} × {features}, {needed / 2**30:.0f} GiB",
+            allowed=f"what fits in this machine's {there / 2**30:.0f} GiB",
+        )

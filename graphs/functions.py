@@ -1,0 +1,191 @@
+"""Graph + update pairs + mode → compiled train, predict and evaluate."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytensor
+from numpy.typing import NDArray
+from pytensor.compile.mode import Mode, get_mode, predefined_modes
+
+from graphs.environment import own_warnings_only
+from graphs.errors import InputError
+from graphs.logistic import LogisticGraph
+from graphs.updates import UpdatePair, gradients
+
+__all__ = ["Evaluation", "Functions", "compile_functions", "mode_names", "resolve_mode"]
+
+
+class Evaluation(NamedTuple):
+    """The model at its present parameters.
+
+    Attributes
+    ----------
+    prediction : ndarray of bool, shape (samples,)
+    xent : ndarray, shape (samples,)
+        Cross-entropy of each sample, in nats.
+    cost : ndarray, shape ()
+    gw : ndarray, shape (features,)
+        ∂cost/∂w.
+    gb : ndarray, shape ()
+        ∂cost/∂b.
+    """
+
+    prediction: NDArray[np.bool_]
+    xent: NDArray[Any]
+    cost: NDArray[Any]
+    gw: NDArray[Any]
+    gb: NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Functions:
+    """The compiled callables of one experiment, and the graph behind them.
+
+    Attributes
+    ----------
+    train : callable
+        ``train(x, y) → [prediction, xent]``, both from before the step it then takes.
+    predict : callable
+        ``predict(x) → prediction``.
+    evaluate : callable
+        ``evaluate(x, y) → [prediction, xent, cost, gw, gb]``; takes no step.
+    graph : LogisticGraph
+    updates : tuple of update pairs
+        What `train` applies.
+    mode, linker : str
+        As named by the caller, and the class of the linker that it chose.
+    build_seconds : float
+        Time from graph to callables, without what a linker leaves to the first call.
+    """
+
+    train: Callable[..., list[Any]]
+    predict: Callable[..., Any]
+    evaluate: Callable[..., list[Any]]
+    graph: LogisticGraph
+    updates: tuple[UpdatePair, ...]
+    mode: str
+    linker: str
+    build_seconds: float
+
+    def read(self) -> dict[str, NDArray[Any]]:
+        """Copies of everything that `train` changes, by name (``w``, ``b``, velocities)."""
+        return {shared.name: np.array(shared.get_value(borrow=True)) for shared, _ in self.updates}
+
+    def write(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Put back what :meth:`read` gave.
+
+        Raises
+        ------
+        InputError
+            If a name is missing or a shape differs; then nothing is changed.
+        """
+        for shared, _ in self.updates:
+            there = np.shape(shared.get_value(borrow=True))
+            found = np.shape(state[shared.name]) if shared.name in state else "nothing"
+            if found != there:
+                raise InputError(f"state[{shared.name!r}]", found=f"shape {found}", allowed=f"shape {there}")
+        for shared, _ in self.updates:
+            shared.set_value(np.array(state[shared.name], dtype=shared.dtype))
+
+
+# "none" compiles nothing and rewrites nothing: every Op runs its own Python, as the graph was written.
+_OWN_MODES: dict[str, Callable[[], Mode]] = {
+    "default": lambda: get_mode(None),
+    "FAST_RUN": lambda: get_mode("FAST_RUN"),
+    "none": lambda: Mode(linker="py", optimizer=None),
+}
+
+
+def mode_names() -> tuple[str, ...]:
+    """The modes that can be named: PyTensor's own, ``default`` and ``none``."""
+    return (*_OWN_MODES, *sorted(predefined_modes))
+
+
+def resolve_mode(mode: str | Mode | None = "default") -> Mode:
+    """Return a PyTensor Mode by name; a Mode is returned as it is and None is the default.
+
+    Parameters
+    ----------
+    mode : str, Mode or None
+        One of :func:`mode_names`, in any case.
+
+    Raises
+    ------
+    InputError
+        If there is no mode of that name.
+    """
+    if isinstance(mode, Mode):
+        return mode
+    by_lower = {name.lower(): name for name in mode_names()}
+    name = by_lower.get("default" if mode is None else str(mode).lower())
+    if name is None:
+        raise InputError("mode", found=repr(mode), allowed=", ".join(mode_names()))
+    return _OWN_MODES[name]() if name in _OWN_MODES else get_mode(name)
+
+
+def compile_functions(
+    graph: LogisticGraph, updates: Sequence[UpdatePair], mode: str | Mode | None = "default"
+) -> Functions:
+    """Compile `train`, `predict` and `evaluate`; the graph and the pairs stay as they are.
+
+    Parameters
+    ----------
+    graph : LogisticGraph
+    updates : sequence of update pairs
+        From :mod:`graphs.updates`, for parameters of `graph`.
+    mode : str, Mode or None
+        See :func:`resolve_mode`.
+
+    Raises
+    ------
+    InputError
+        If there is no such mode, its framework is not installed, or it cannot compile this graph.
+    """
+    resolved = resolve_mode(mode)
+    label = mode if isinstance(mode, str) else "default" if mode is None else repr(mode)
+    pairs = tuple(updates)
+    start = time.perf_counter()
+    try:
+        with own_warnings_only():
+            train = pytensor.function(
+                [graph.x, graph.y],
+                [graph.prediction, graph.xent],
+                updates=list(pairs),
+                mode=resolved,
+                name="train",
+            )
+            predict = pytensor.function([graph.x], graph.prediction, mode=resolved, name="predict")
+            evaluate = pytensor.function(
+                [graph.x, graph.y],
+                [graph.prediction, graph.xent, graph.cost, *gradients(graph.cost, [graph.w, graph.b])],
+                mode=resolved,
+                name="evaluate",
+            )
+    except ImportError as error:
+        raise InputError(
+            "mode",
+            found=f"{label}, whose framework is not installed ({error})",
+            allowed=", ".join(mode_names()),
+            remedy=f"install {error.name or 'it'} or name another mode",
+        ) from error
+    except NotImplementedError as error:
+        raise InputError(
+            "mode",
+            found=f"{label}, which cannot compile this graph ({error})",
+            allowed="NUMBA, CVM, FAST_COMPILE, none",
+        ) from error
+    return Functions(
+        train=train,
+        predict=predict,
+        evaluate=evaluate,
+        graph=graph,
+        updates=pairs,
+        mode=label,
+        linker=type(train.maker.linker).__name__,
+        build_seconds=time.perf_counter() - start,
+    )
