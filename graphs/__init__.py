@@ -11,20 +11,25 @@ from graphs.data import Dataset, load, read
 from graphs.errors import InputError
 from graphs.functions import Evaluation, Functions, compile_functions, resolve_mode
 from graphs.logistic import LogisticGraph, logistic_graph
+from graphs.training import Diverged, History, Progress, fit
 from graphs.updates import gradient_descent, gradients, momentum
 
 __all__ = [
-    "Dataset",
-    "Evaluation",
-    "Functions",
     "InputError",
-    "LogisticGraph",
-    "compile_functions",
-    "gradient_descent",
-    "gradients",
+    "Dataset",
     "load",
-    "logistic_graph",
-    "momentum",
     "read",
+    "LogisticGraph",
+    "logistic_graph",
+    "gradients",
+    "gradient_descent",
+    "momentum",
+    "Functions",
+    "Evaluation",
     "resolve_mode",
+    "compile_functions",
+    "fit",
+    "History",
+    "Progress",
+    "Diverged",
 ]

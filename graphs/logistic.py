@@ -49,14 +49,20 @@ class LogisticGraph:
 
 
 def _textbook(x: Any, y: Any, w: Any, b: Any) -> tuple[Any, Any]:
-    """The original's formula. Evaluated as written it overflows: exp(−z) for z below −709, log(0) for |z| above 37."""
+    """The original's formula.
+
+    Evaluated as written, exp(−z) overflows for z below −709 and 1 − p_1 is 0 for z above 37.
+    """
     p_1 = 1 / (1 + pt.exp(-pt.dot(x, w) - b))
     xent = -y * pt.log(p_1) - (1 - y) * pt.log(1 - p_1)
     return p_1, xent
 
 
 def _logits(x: Any, y: Any, w: Any, b: Any) -> tuple[Any, Any]:
-    """The same function of the logits z: log σ(z) = −softplus(−z) and log(1 − σ(z)) = −softplus(z), finite for every z."""
+    """The same function of the logits z, finite for every z.
+
+    log σ(z) = −softplus(−z) and log(1 − σ(z)) = −softplus(z).
+    """
     z = pt.dot(x, w) + b
     return pt.sigmoid(z), y * pt.softplus(-z) + (1 - y) * pt.softplus(z)
 

@@ -124,12 +124,12 @@ class ProcessCost:
 _MEASURE = """
 import json, os, resource, subprocess, sys, time
 start = time.perf_counter()
-done = subprocess.run(sys.argv[2:], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+done = subprocess.run(sys.argv[2:], stdin=subprocess.DEVNULL, capture_output=True, text=True)
 wall = time.perf_counter() - start
 use = resource.getrusage(resource.RUSAGE_CHILDREN)
-unit = 1 if sys.platform == "darwin" else 1024
+peak = use.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 with open(int(sys.argv[1]), "w") as stream:
-    json.dump([wall, use.ru_utime, use.ru_stime, use.ru_maxrss * unit, done.returncode, done.stdout, done.stderr], stream)
+    json.dump([wall, use.ru_utime, use.ru_stime, peak, done.returncode, done.stdout, done.stderr], stream)
 """
 
 

@@ -172,18 +172,17 @@ class Origin:
     step : int
         For a rewrite, the step that made it; else 0.
     parents : tuple of int
-        For a rewrite, the nodes whose results it took the place of, or that went with them.
-    roots : tuple of int
-        The nodes of snapshot 0 it goes back to through all rewrites; itself for those.
+        For a rewrite, the nodes whose results it took the place of, with those that went with
+        them. `Recording.roots` follows them back to snapshot 0.
     lines : tuple of int
-        The user's source lines it goes back to (indices into `Recording.lines`), innermost
-        first for the one it was written on; inherited through rewrites.
+        For a node of snapshot 0, the user's source lines it was written on (indices into
+        `Recording.lines`); a gradient's are those of the call that asked for it. Nodes made by
+        rewrites inherit theirs: `Recording.lines_of`.
     """
 
     kind: str
     step: int = 0
     parents: tuple[int, ...] = ()
-    roots: tuple[int, ...] = ()
     lines: tuple[int, ...] = ()
 
 
@@ -343,6 +342,9 @@ class Recording:
     start : str
         ``unrewritten`` where snapshot 0 is the graph as the user wrote it; ``remains`` where
         the function no longer held that and the recording starts from what it still held.
+    matches : bool or None
+        Whether the last snapshot is, node by node, the graph of the function given; None where
+        an expression was given.
     ops, variables, nodes, rules, lines : tuple
         The tables.
     inputs : tuple of int
@@ -373,6 +375,7 @@ class Recording:
     linker: str
     query: tuple[str, ...]
     start: str
+    matches: bool | None
     ops: tuple[Op, ...]
     variables: tuple[Variable, ...]
     nodes: tuple[Node, ...]
@@ -408,6 +411,29 @@ class Recording:
     def rule_of(self, step: int) -> Rule:
         """The rule applied in step `step` (counted from 1)."""
         return self.rules[self.steps[step - 1].rule]
+
+    def roots(self, node: int) -> tuple[int, ...]:
+        """The nodes of snapshot 0 that `node` goes back to through all rewrites, in order."""
+        found: dict[int, None] = {}
+        seen = {node}
+        waiting = [node]
+        while waiting:
+            current = waiting.pop()
+            origin = self.nodes[current].origin
+            if origin.kind != REWRITE:
+                found[current] = None
+            for parent in origin.parents:
+                if parent not in seen:
+                    seen.add(parent)
+                    waiting.append(parent)
+        return tuple(sorted(found))
+
+    def lines_of(self, node: int) -> tuple[SourceLine, ...]:
+        """The user's source lines that `node` goes back to, in the order of the file."""
+        found = {line for root in self.roots(node) for line in self.nodes[root].origin.lines}
+        return tuple(
+            sorted((self.lines[i] for i in found), key=lambda place: (place.file, place.line))
+        )
 
     def _replay(self) -> Iterator[Snapshot]:
         standing = {node: list(self.nodes[node].inputs) for node in self.first_nodes}

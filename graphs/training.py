@@ -1,0 +1,317 @@
+"""The one training loop: callables + data + schedule → history.
+
+It sees callables only, so any framework's plug in (:class:`Learner`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphs.errors import InputError
+
+__all__ = ["Diverged", "History", "Learner", "Progress", "Stopped", "fit"]
+
+Array = NDArray[Any]
+
+
+class Learner(Protocol):
+    """What the loop asks of a framework; :class:`graphs.functions.Functions` is one.
+
+    A learner may also have ``train_many(x, y, n) → (predictions, xents)``, each of shape
+    (n, samples), which must give the same bits as `n` calls of `train`.
+    """
+
+    @property
+    def train(self) -> Callable[..., Sequence[Any]]:
+        """``train(x, y) → (prediction, xent)`` from before the step it takes."""
+
+    @property
+    def evaluate(self) -> Callable[..., Sequence[Any]]:
+        """``evaluate(x, y) → (prediction, xent, cost, gw, gb)`` without a step."""
+
+    def read(self) -> dict[str, Array]:
+        """Everything that a step changes, copied; the weights are called ``w``."""
+
+    def write(self, state: Mapping[str, Array]) -> None:
+        """Put back what :meth:`read` gave."""
+
+
+@dataclass(frozen=True)
+class History:
+    """The run at every k-th step; entry i is the model after ``steps[i]`` updates.
+
+    Attributes
+    ----------
+    steps : ndarray of int64, shape (entries,)
+    cost, mean_xent, accuracy, gw_norm, w_norm : ndarray of float64, shape (entries,)
+        Cost and mean cross-entropy in nats, share of right predictions, ‖∂cost/∂w‖₂ and ‖w‖₂;
+        NaN where the run has not come yet.
+    """
+
+    steps: NDArray[np.int64]
+    cost: NDArray[np.float64]
+    mean_xent: NDArray[np.float64]
+    accuracy: NDArray[np.float64]
+    gw_norm: NDArray[np.float64]
+    w_norm: NDArray[np.float64]
+
+    @classmethod
+    def empty(cls, steps: int, every: int) -> History:
+        """Room for a whole run from the beginning, so that a checkpoint has its final size at once."""
+        recorded = np.unique(np.append(np.arange(0, steps + 1, every), steps)).astype(np.int64)
+        return cls(recorded, *(np.full(len(recorded), np.nan) for _ in range(5)))
+
+    def resized(self, steps: int, every: int) -> History:
+        """The history of a run of other length, holding of this one what it too would have recorded."""
+        other = History.empty(steps, every)
+        _, here, there = np.intersect1d(self.steps, other.steps, return_indices=True)
+        for name, column in vars(other).items():
+            column[there] = getattr(self, name)[here]
+        return other
+
+
+@dataclass
+class Progress:
+    """A run so far: all that is needed to go on to the bit.
+
+    Attributes
+    ----------
+    step : int
+        Updates made.
+    initial, state : dict of str to ndarray
+        Parameters before the first update, and now.
+    history : History
+    first_perfect_call : int
+        First call of `train`, counted from 1, whose predictions were all right; 0 if none was.
+    mistakes_since : int
+        Calls after that one with a wrong prediction.
+    nonfinite_calls, first_nonfinite_call, last_nonfinite_call : int
+        Calls whose cross-entropy held NaN or infinity; 0 if none did.
+    first_mean_xent : float
+        Mean cross-entropy that the first call returned, in nats.
+    """
+
+    step: int
+    initial: dict[str, Array]
+    state: dict[str, Array]
+    history: History
+    first_perfect_call: int = 0
+    mistakes_since: int = 0
+    nonfinite_calls: int = 0
+    first_nonfinite_call: int = 0
+    last_nonfinite_call: int = 0
+    first_mean_xent: float = field(default=float("nan"))
+
+    def note(self, predictions: Array, xents: Array, y: Array) -> None:
+        """Count what the calls from ``step + 1`` on returned: arrays of shape (calls, samples)."""
+        perfect = (predictions == y.astype(bool)).all(axis=1)
+        finite = np.isfinite(xents).all(axis=1)
+        if self.step == 0:
+            self.first_mean_xent = float(xents[0].mean())
+        if not self.first_perfect_call and perfect.any():
+            self.first_perfect_call = self.step + 1 + int(perfect.argmax())
+        if self.first_perfect_call:
+            self.mistakes_since += int((~perfect[max(self.first_perfect_call - self.step, 0) :]).sum())
+        bad = self.step + 1 + np.flatnonzero(~finite)
+        if bad.size:
+            self.nonfinite_calls += len(bad)
+            self.first_nonfinite_call = self.first_nonfinite_call or int(bad[0])
+            self.last_nonfinite_call = int(bad[-1])
+
+
+class Diverged(ArithmeticError):
+    """The run left the numbers that mean anything.
+
+    Attributes
+    ----------
+    step : int
+        The update that did it, counted from 1.
+    quantity, cause : str
+        What broke, and why most likely.
+    """
+
+    def __init__(self, step: int, quantity: str, cause: str) -> None:
+        self.step, self.quantity, self.cause = step, quantity, cause
+        super().__init__(f"diverged at step {step}: {quantity}. Likely cause: {cause}.")
+
+
+class Stopped(Exception):
+    """The run was asked to stop, and did, between two steps; `progress` can be resumed."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+        super().__init__(f"stopped after step {progress.step}")
+
+
+# Gradient descent that converges never raises the cost; a million times the first is no wobble.
+GROWTH_LIMIT = 1e6
+# Steps between two looks at the parameters and at `stop`, and numbers held at once meanwhile.
+CHUNK_STEPS = 100
+CHUNK_NUMBERS = 2**20
+
+
+def fit(
+    learner: Learner,
+    x: Array,
+    y: Array,
+    *,
+    steps: int,
+    every: int = 1,
+    progress: Progress | None = None,
+    checkpoint: Callable[[Progress], None] | None = None,
+    checkpoint_every: int = 1000,
+    on_step: Callable[[int], None] | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Progress:
+    """Take `steps` full-batch steps and record the model before the first, at every k-th and after the last.
+
+    Parameters
+    ----------
+    learner : Learner
+    x : ndarray, shape (samples, features)
+    y : ndarray, shape (samples,)
+        Targets, 0 or 1.
+    steps : int
+        Updates in all, at least 1, those of a resumed run counted in.
+    every : int
+        k, at least 1.
+    progress : Progress, optional
+        Where to go on, from a checkpoint; its state is written into `learner`.
+    checkpoint : callable, optional
+        Called with the progress before the first step, every `checkpoint_every` steps, at the
+        end and when stopped.
+    on_step : callable, optional
+        Called with the number of updates made, now and then.
+    stop : callable
+        Asked between steps; once it answers True the run ends with :class:`Stopped`.
+
+    Returns
+    -------
+    Progress
+        Of the whole run.
+
+    Raises
+    ------
+    InputError
+        If a number is not one of the above.
+    Diverged
+        At the step after which a parameter is not finite, or whose cross-entropy is a million
+        times the first one's.
+    Stopped
+        When `stop` asked for it.
+    """
+    for name, value in (("steps", steps), ("every", every), ("checkpoint_every", checkpoint_every)):
+        if value < 1:
+            raise InputError(name, found=repr(value), allowed="a whole number ≥ 1")
+    if progress is None:
+        state = learner.read()
+        progress = Progress(0, initial=state, state=state, history=History.empty(steps, every))
+    else:
+        if progress.step > steps:
+            raise InputError("steps", found=repr(steps), allowed=f"at least the {progress.step} already made")
+        progress.history = progress.history.resized(steps, every)
+        learner.write(progress.state)
+    with np.errstate(all="ignore"):  # non-finite values are counted here, not warned of
+        if checkpoint and progress.step == 0:
+            checkpoint(progress)
+        while progress.step < steps:
+            _record(learner, progress, x, y)
+            if stop():
+                if checkpoint:
+                    checkpoint(progress)
+                raise Stopped(progress)
+            calls = _calls_until_next_look(progress.step, len(y), steps, every, checkpoint_every)
+            _advance(learner, progress, x, y, calls)
+            if on_step:
+                on_step(progress.step)
+            if progress.step == steps:
+                _record(learner, progress, x, y)
+            if checkpoint and (progress.step % checkpoint_every == 0 or progress.step == steps):
+                checkpoint(progress)
+    return progress
+
+
+def _calls_until_next_look(step: int, samples: int, steps: int, every: int, checkpoint_every: int) -> int:
+    to_entry, to_checkpoint = every - step % every, checkpoint_every - step % checkpoint_every
+    return min(to_entry, to_checkpoint, steps - step, CHUNK_STEPS, max(1, CHUNK_NUMBERS // samples))
+
+
+def _record(learner: Learner, progress: Progress, x: Array, y: Array) -> None:
+    """Fill the history's entry for this step, if it has one that is still empty."""
+    history = progress.history
+    entry = int(np.searchsorted(history.steps, progress.step))
+    if entry == len(history.steps) or history.steps[entry] != progress.step:
+        return
+    prediction, xent, cost, gw = learner.evaluate(x, y)[:4]
+    history.cost[entry] = cost
+    history.mean_xent[entry] = np.mean(xent)
+    history.accuracy[entry] = np.mean(np.asarray(prediction) == y.astype(bool))
+    history.gw_norm[entry] = np.linalg.norm(gw)
+    history.w_norm[entry] = np.linalg.norm(progress.state["w"])
+
+
+def _advance(learner: Learner, progress: Progress, x: Array, y: Array, calls: int) -> None:
+    """Make `calls` updates and note what they returned; find the exact step if one of them diverged."""
+    predictions, xents = _train(learner, x, y, calls)
+    state = learner.read()
+    means = xents.mean(axis=1)
+    first = progress.first_mean_xent if progress.step else float(means[0])
+    grown = np.isfinite(means) & (means > GROWTH_LIMIT * max(first, 1.0))
+    if grown.any():
+        call = int(grown.argmax())
+        raise Diverged(
+            progress.step + call,  # the update before the call that shows it
+            f"the mean cross-entropy has grown from {first:.6g} to {means[call]:.6g}",
+            "the learning rate is too large",
+        )
+    if not _finite(state):
+        if calls > 1:  # the same steps again, one at a time, stop at the very one
+            learner.write(progress.state)
+            for _ in range(calls):
+                _advance(learner, progress, x, y, 1)
+        raise Diverged(progress.step + 1, _broken(state), _cause(progress, x, y, xents))
+    progress.note(predictions, xents, y)
+    progress.step += calls
+    progress.state = state
+
+
+def _train(learner: Learner, x: Array, y: Array, calls: int) -> tuple[Array, Array]:
+    many = getattr(learner, "train_many", None)
+    if many is not None:
+        predictions, xents = many(x, y, calls)
+    else:
+        results = [learner.train(x, y) for _ in range(calls)]
+        predictions = np.stack([np.asarray(prediction) for prediction, _ in results])
+        xents = np.stack([np.asarray(xent) for _, xent in results])
+    return predictions, xents
+
+
+def _finite(state: Mapping[str, Array]) -> bool:
+    return all(np.isfinite(array).all() for array in state.values())
+
+
+def _broken(state: Mapping[str, Array]) -> str:
+    bad = [
+        f"{np.size(array) - np.isfinite(array).sum()} of the {np.size(array)} values of {name}"
+        for name, array in state.items()
+        if not np.isfinite(array).all()
+    ]
+    return f"{' and '.join(bad)} are not finite"
+
+
+def _cause(progress: Progress, x: Array, y: Array, xents: Array) -> str:
+    for name, array in (("x", x), ("y", y)):
+        bad = np.argwhere(~np.isfinite(array))
+        if bad.size:
+            return f"{name} holds {array[tuple(bad[0])]} at {tuple(int(i) for i in bad[0])}"
+    if progress.nonfinite_calls or not np.isfinite(xents).all():
+        return (
+            "the formula overflowed as it is evaluated here (log(0), or exp of a large number); "
+            "use a mode with the stabilizing rewrites, or the logits formula"
+        )
+    return "the learning rate is too large"
