@@ -188,7 +188,7 @@ class Watcher(Feature):  # type: ignore[misc]  # PyTensor's classes are untyped
                 [(node, tuple(self.wiring[node])) for node in come],
                 moved,
                 list(group.pairs),
-                max(0.0, group.ended - self._last),
+                round(max(0.0, group.ended - self._last), 7),
             )
         )
         self._last = group.ended
@@ -334,7 +334,7 @@ def compile_watched(parts: Parts) -> Watched:
         watcher.first,
         watcher.first_outputs,
         watcher.applications,
-        seconds - watcher.own,
-        watcher.own,
+        round(seconds - watcher.own, 7),
+        round(watcher.own, 7),
     )
 

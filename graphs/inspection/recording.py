@@ -453,6 +453,7 @@ class Recording:
         """Order the standing nodes so that each comes after those it reads."""
         order: list[int] = []
         placed: set[int] = set()
+        entered: set[int] = set()
         for root in standing:
             stack = [root]
             while stack:
@@ -463,6 +464,9 @@ class Recording:
                 owners = (self.variables[variable].owner for variable in standing[node])
                 waiting = [owner for owner in owners if owner is not None and owner not in placed]
                 if waiting:
+                    if node in entered or not standing.keys() >= set(waiting):
+                        raise ValueError(f"snapshot {index}: node {node} cannot be computed")
+                    entered.add(node)
                     stack.extend(reversed(waiting))
                 else:
                     stack.pop()

@@ -104,38 +104,56 @@ def _inside(rewriter: Any) -> Iterator[Any]:
 
 
 def _registered(rewriter: Any) -> tuple[str, ...]:
-    return _names_by_identity().get(id(rewriter), ())
+    direct, inherited = _names_by_identity()
+    return direct.get(id(rewriter)) or inherited.get(id(rewriter), ())
+
+
+Names = dict[int, tuple[str, ...]]
 
 
 @cache
-def _names_by_identity() -> dict[int, tuple[str, ...]]:
-    """Names in PyTensor's database by the identity of the rewriter (the database keeps it alive)."""
-    found: dict[int, dict[str, None]] = {}
+def _names_by_identity() -> tuple[Names, Names]:
+    """Names in PyTensor's database by identity (the database keeps the rewriters alive).
+
+    The first table has rewriters registered themselves, the second those inside a registered
+    group or graph walker, which can only be left out together with it.
+    """
+    direct: Names = {}
+    inherited: Names = {}
     seen: set[int] = set()
 
-    def visit(item: Any, names: tuple[str, ...]) -> None:
-        for name in names:
-            found.setdefault(id(item), {})[name] = None
+    def visit(item: Any, name: str, names: Names) -> None:
+        if name and name not in names.get(id(item), ()):
+            names[id(item)] = (*names.get(id(item), ()), name)
         if isinstance(item, RewriteDatabase):
             if id(item) in seen:
                 return
             seen.add(id(item))
             if hasattr(item, "db"):  # a TopoDB walks the graph with what another database holds
-                visit(item.db, ())
-            for name in sorted(item._names):
-                for entry in item.__db__[name]:
-                    visit(entry, (name,))
-        elif hasattr(item, "node_rewriter"):
-            visit(item.node_rewriter, names)
-        elif isinstance(item, SequentialNodeRewriter):
-            for member in item.rewrites:
-                visit(member, names)
-        elif isinstance(item, SequentialGraphRewriter):
-            for member in item.data:
-                visit(member, names)
+                visit(item.db, "", direct)
+            for entry_name in sorted(item._names):
+                for entry in item.__db__[entry_name]:
+                    visit(entry, entry_name, direct)
+            return
+        for member in _contents(item):
+            visit(member, name, inherited)
 
-    visit(optdb, ())
-    return {key: tuple(names) for key, names in found.items()}
+    visit(optdb, "", direct)
+    return direct, inherited
+
+
+def _contents(rewriter: Any) -> list[Any]:
+    """The rewriters that a group, a sequence or a graph walker applies."""
+    if isinstance(rewriter, SequentialNodeRewriter):
+        return list(rewriter.rewrites)
+    if isinstance(rewriter, SequentialGraphRewriter):
+        return list(rewriter.data)
+    found = list(getattr(rewriter, "global_rewriters", None) or ())
+    if hasattr(rewriter, "get_node_rewriters"):
+        found += rewriter.get_node_rewriters()
+    elif hasattr(rewriter, "node_rewriter"):
+        found.append(rewriter.node_rewriter)
+    return found
 
 
 def _place(rewriter: Any) -> SourceLine | None:

@@ -26,6 +26,7 @@ from pytensor.graph.traversal import ancestors, toposort
 from pytensor.link.basic import Container
 
 from graphs.errors import InputError
+from graphs.functions import resolve_mode
 
 __all__ = ["Parts", "parts_of", "parts_of_expression", "private"]
 
@@ -170,13 +171,7 @@ def parts_of_expression(
     results += [spec.update for spec in ins if spec.update is not None]
     nodes = tuple((node, tuple(node.inputs)) for node in toposort(results, blockers=roots))
     private_ins, private_outs = private(Noted(roots, nodes, tuple(results)), ins, outs)
-    try:
-        chosen = get_mode(mode)
-    except ValueError as problem:
-        raise InputError(
-            "mode", found=repr(mode), allowed="a name PyTensor knows or a Mode"
-        ) from problem
-    return Parts(private_ins, private_outs, chosen, name=name)
+    return Parts(private_ins, private_outs, resolve_mode(mode), name=name)
 
 
 def private(noted: Noted, ins: Sequence[Any], outs: Sequence[Any]) -> tuple[list[In], list[Out]]:
