@@ -74,11 +74,14 @@ class InnerNode:
         constant, printed.
     output : str
         Name of what it writes (several, comma-separated, where it writes several).
+    inner : Inner or None
+        The graph inside the inner Op, where it has one too.
     """
 
     op: str
     inputs: tuple[str, ...]
     output: str
+    inner: Inner | None = None
 
 
 @dataclass(frozen=True)

@@ -173,13 +173,16 @@ def _inner(op: Any) -> plain.Inner | None:
     else:
         return None
     names = {variable: f"i{i}" for i, variable in enumerate(fgraph.inputs)}
-    nodes = []
+    nodes: list[plain.InnerNode] = []
+    results = 0
     for node in fgraph.toposort():
         inputs = tuple(_inner_name(variable, names) for variable in node.inputs)
         for variable in node.outputs:
-            names[variable] = f"t{len(names) - len(fgraph.inputs)}"
+            names[variable] = f"t{results}"
+            results += 1
         outputs = ", ".join(names[variable] for variable in node.outputs)
-        nodes.append(plain.InnerNode(shorten(printed(node.op), VALUE_LIMIT), inputs, outputs))
+        op = shorten(printed(node.op), VALUE_LIMIT)
+        nodes.append(plain.InnerNode(op, inputs, outputs, _inner(node.op)))
     return plain.Inner(tuple(nodes), tuple(_inner_name(v, names) for v in fgraph.outputs))
 
 
