@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 from pytensor.compile.executor import Function
 from pytensor.graph.basic import Apply, Variable
+from pytensor.link.basic import Container
 
 from graphs.environment import stamp
 from graphs.errors import InputError
@@ -40,6 +42,9 @@ class Inspection:
         By number, as in ``recording.variables``.
     parts : Parts
         What to compile again, under another mode or with a rule left out.
+    initial : tuple
+        The shared variables' values when the recording was made, by input; None for inputs that
+        the caller provides.
     """
 
     recording: Recording
@@ -47,6 +52,18 @@ class Inspection:
     nodes: tuple[Apply, ...]
     variables: tuple[Variable, ...]
     parts: Parts
+    initial: tuple[Any, ...]
+
+    def reset(self) -> None:
+        """Put the copy's shared variables back to what they were when it was recorded."""
+        restore(self.function, self.initial)
+
+
+def restore(function: Any, initial: Sequence[Any]) -> None:
+    """Give a compiled copy's shared variables copies of `initial`, in place of what they hold."""
+    for container, value in zip(function.input_storage, initial, strict=True):
+        if value is not None:
+            container.storage[0] = copy.deepcopy(value)
 
 
 def record(
@@ -124,12 +141,13 @@ def inspect(
 
 def inspect_parts(parts: Parts) -> Inspection:
     """Compile and record `parts`."""
+    initial = tuple(_stored(spec) for spec in parts.inputs)
     watched = compile_watched(parts)
     tables = Tables()
     inputs = tuple(tables.variable(v) for v in watched.inputs)
     first_nodes = tuple(tables.add_node(node, reads) for node, reads in watched.first)
     first_outputs = tuple(tables.variable(v) for v in watched.first_outputs)
-    rules: dict[Rule, int] = {}
+    rules: dict[tuple[str, str], Rule] = {}
     steps = tuple(_steps(watched, tables, rules))
     origins = find_origins(watched, tables)
     final = watched.function.maker.fgraph
@@ -146,7 +164,7 @@ def inspect_parts(parts: Parts) -> Inspection:
         ops=tuple(tables.ops),
         variables=tables.variables(),
         nodes=nodes,
-        rules=tuple(rules),
+        rules=tuple(rules.values()),
         lines=tuple(tables.lines),
         inputs=inputs,
         first_nodes=first_nodes,
@@ -164,16 +182,22 @@ def inspect_parts(parts: Parts) -> Inspection:
         tuple(tables.live_nodes),
         tuple(tables.live_variables),
         parts,
+        initial,
     )
 
 
-def _steps(watched: Watched, tables: Tables, rules: dict[Rule, int]) -> Any:
+def _stored(spec: Any) -> Any:
+    """A deep copy of an input's stored value; the compiled copy may overwrite its own in place."""
+    value = getattr(spec, "value", None)
+    return copy.deepcopy(value.storage[0] if isinstance(value, Container) else value)
+
+
+def _steps(watched: Watched, tables: Tables, rules: dict[tuple[str, str], Rule]) -> Any:
     known: dict[Any, int] = {}
     for application in watched.applications:
         key = _key(application.rule, application.phase)
         if key not in known:
-            rule = describe(application.rule, application.phase)
-            known[key] = rules.setdefault(rule, len(rules))
+            known[key] = _number(describe(application.rule, application.phase), rules)
         gone = tuple(tables.node(node) for node in application.gone)
         come, changes = [], []
         for node, reads in application.come:
@@ -196,6 +220,15 @@ def _steps(watched: Watched, tables: Tables, rules: dict[Rule, int]) -> Any:
             tuple((tables.variable(o), tables.variable(n)) for o, n in application.replaced),
             application.seconds,
         )
+
+
+def _number(rule: Rule, rules: dict[tuple[str, str], Rule]) -> int:
+    """The number of a rule; one that runs in several phases is registered under several names."""
+    key = (rule.name, rule.source.file if rule.source else "")
+    known = rules.get(key)
+    names = (*known.registered, *rule.registered) if known else rule.registered
+    rules[key] = replace(known or rule, registered=tuple(dict.fromkeys(names)))
+    return list(rules).index(key)
 
 
 def _key(rule: Any, phase: Any) -> Any:

@@ -20,6 +20,7 @@ from pytensor.compile.mode import optdb
 from pytensor.graph.rewriting.basic import (
     FromFunctionGraphRewriter,
     FromFunctionNodeRewriter,
+    NodeRewriter,
     SequentialGraphRewriter,
     SequentialNodeRewriter,
 )
@@ -190,7 +191,8 @@ def _assignment(rewriter: Any) -> SourceLine | None:
                 if line:
                     return _source_line(module.__file__, line, name)
     name = getattr(rewriter, "name", None)
-    if isinstance(name, str) and name:
+    # A graph rewriter has a class of its own to point at; a pattern is known by its name only.
+    if isinstance(rewriter, NodeRewriter) and isinstance(name, str) and name:
         for module in _rewriting_modules():
             if module.__file__ and (
                 line := _find_line(module.__file__, rf"""["']{re.escape(name)}["']""")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -66,15 +66,23 @@ class Parts:
         ``unrewritten`` or ``remains``.
     function : object
         The compiled function the parts are taken from, or None.
+    noted : Noted
+        The wiring behind `inputs` and `outputs`, for compiling edits it in place.
     """
 
     inputs: list[In]
     outputs: list[Out]
+    noted: Noted = field(repr=False)
     mode: Mode
     name: str = ""
     accept_inplace: bool = False
     start: str = UNREWRITTEN
     function: Any = field(default=None, repr=False)
+
+    def again(self, mode: Mode) -> Parts:
+        """The same parts, not compiled yet, on variables of their own, for another mode."""
+        ins, outs, noted = private(self.noted, self.inputs, self.outputs)
+        return replace(self, inputs=ins, outputs=outs, noted=noted, mode=mode)
 
 
 # Keyed by the graph and not kept on it, so that pickling a function carries nothing of ours.
@@ -127,10 +135,11 @@ def parts_of(function: Any) -> Parts:
         start = REMAINS if rewritten else UNREWRITTEN
     else:
         start = UNREWRITTEN
-    ins, outs = private(noted, maker.inputs, maker.outputs)
+    ins, outs, own = private(noted, maker.inputs, maker.outputs)
     return Parts(
         ins,
         outs,
+        own,
         get_mode(maker.mode),
         name=maker.name or "",
         accept_inplace=bool(maker.accept_inplace) or start == REMAINS,
@@ -170,11 +179,13 @@ def parts_of_expression(
     results = [out.variable for out in outs]
     results += [spec.update for spec in ins if spec.update is not None]
     nodes = tuple((node, tuple(node.inputs)) for node in toposort(results, blockers=roots))
-    private_ins, private_outs = private(Noted(roots, nodes, tuple(results)), ins, outs)
-    return Parts(private_ins, private_outs, resolve_mode(mode), name=name)
+    own = private(Noted(roots, nodes, tuple(results)), ins, outs)
+    return Parts(*own, resolve_mode(mode), name=name)
 
 
-def private(noted: Noted, ins: Sequence[Any], outs: Sequence[Any]) -> tuple[list[In], list[Out]]:
+def private(
+    noted: Noted, ins: Sequence[Any], outs: Sequence[Any]
+) -> tuple[list[In], list[Out], Noted]:
     """Build the noted graph anew on variables and storage of its own.
 
     Parameters
@@ -223,7 +234,11 @@ def private(noted: Noted, ins: Sequence[Any], outs: Sequence[Any]) -> tuple[list
         twin = copy.copy(spec)
         twin.variable = memo[variable]
         new_outs.append(twin)
-    return new_ins, new_outs
+    wiring = tuple(
+        (memo[node.outputs[0]].owner, tuple(memo[v] for v in inputs)) for node, inputs in noted.nodes
+    )
+    roots = tuple(root for _, root, _ in specs)
+    return new_ins, new_outs, Noted(roots, wiring, tuple(memo[v] for v in noted.outputs))
 
 
 def _adopt(variable: Variable, memo: dict[Variable, Variable]) -> None:
