@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from graphs.errors import InputError, choose
+from graphs.errors import InputError, choose, whole_number
 
 __all__ = ["DTYPES", "Dataset", "load", "names", "read"]
 
@@ -92,9 +92,9 @@ def load(
     """
     loader = _LOADERS[choose("dataset", name, _LOADERS)]
     choose("dtype", dtype, DTYPES)
-    _whole_number("seed", seed, 0, 2**32 - 1)
-    _whole_number("samples", samples, 1)
-    _whole_number("features", features, 1)
+    whole_number("seed", seed, 0, 2**32 - 1)
+    whole_number("samples", samples, 1)
+    whole_number("features", features, 1)
     _fits_in_memory(samples, features)
     return loader(seed, samples, features, np.dtype(dtype))
 
@@ -147,7 +147,7 @@ def read(path: str | os.PathLike[str], *, seed: int = 0, dtype: str = "float64")
     """
     path = Path(path)
     choose("dtype", dtype, DTYPES)
-    _whole_number("seed", seed, 0, 2**32 - 1)
+    whole_number("seed", seed, 0, 2**32 - 1)
     readers = {".csv": _read_csv, ".npz": _read_npz}
     if path.suffix.lower() not in readers:
         raise InputError(
@@ -281,17 +281,6 @@ def _finite(array: NDArray[Any], where: str) -> None:
             allowed="finite numbers",
             remedy="remove or fill those samples",
         )
-
-
-def _whole_number(name: str, value: object, lowest: int, highest: int | None = None) -> None:
-    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if not whole or value < lowest or (highest is not None and value > highest):  # type: ignore[operator]
-        allowed = (
-            f"a whole number from {lowest} to {highest}"
-            if highest is not None
-            else f"a whole number ≥ {lowest}"
-        )
-        raise InputError(name, found=repr(value), allowed=allowed)
 
 
 def _fits_in_memory(samples: int, features: int) -> None:

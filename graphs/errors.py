@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
-__all__ = ["InputError", "choose"]
+__all__ = ["InputError", "choose", "finite_number", "whole_number"]
 
 
 class InputError(ValueError):
@@ -43,3 +44,41 @@ def choose(argument: str, found: object, allowed: Iterable[str]) -> str:
     if isinstance(found, str) and found in names:
         return found
     raise InputError(argument, found=repr(found), allowed=", ".join(names))
+
+
+def whole_number(argument: str, found: object, least: int, most: int | None = None) -> int:
+    """Return `found` if it is a whole number from `least` to `most`.
+
+    Raises
+    ------
+    InputError
+        If it is not; the message says what may be given.
+    """
+    if hasattr(found, "__index__") and not isinstance(found, bool):
+        number = int(found)  # NumPy's integers have an index too
+        if number >= least and (most is None or number <= most):
+            return number
+    allowed = f"a whole number ≥ {least}" if most is None else f"a whole number from {least} to {most}"
+    raise InputError(argument, found=repr(found), allowed=allowed)
+
+
+def finite_number(
+    argument: str,
+    found: float,
+    *,
+    least: float = -math.inf,
+    above: float = -math.inf,
+    below: float = math.inf,
+) -> float:
+    """Return `found` if it is finite, ≥ `least`, > `above` and < `below`.
+
+    Raises
+    ------
+    InputError
+        If it is not; the message says what may be given.
+    """
+    if math.isfinite(found) and found >= least and above < found < below:
+        return float(found)
+    bounds = ((" ≥ ", least), (" > ", above), (" < ", below))
+    allowed = " and".join(f"{sign}{bound:g}" for sign, bound in bounds if math.isfinite(bound))
+    raise InputError(argument, found=repr(found), allowed=f"a finite number{allowed}")

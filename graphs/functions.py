@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -11,6 +11,7 @@ import numpy as np
 import pytensor
 from numpy.typing import NDArray
 from pytensor.compile.mode import Mode, get_mode, predefined_modes
+from pytensor.scalar.basic import Log, Log1p
 
 from graphs.environment import own_warnings_only
 from graphs.errors import InputError
@@ -76,6 +77,11 @@ class Functions:
         """Copies of everything that `train` changes, by name (``w``, ``b``, velocities)."""
         return {shared.name: np.array(shared.get_value(borrow=True)) for shared, _ in self.updates}
 
+    @property
+    def takes_logarithms(self) -> bool:
+        """Whether the compiled `train` still evaluates a log, as the textbook formula is written."""
+        return any(isinstance(op, (Log, Log1p)) for op in _scalar_ops(self.train.maker.fgraph))  # type: ignore[attr-defined]
+
     def write(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Put back what :meth:`read` gave.
 
@@ -91,6 +97,16 @@ class Functions:
                 raise InputError(f"state[{shared.name!r}]", found=f"shape {found}", allowed=f"shape {there}")
         for shared, _ in self.updates:
             shared.set_value(np.array(state[shared.name], dtype=shared.dtype))
+
+
+def _scalar_ops(fgraph: Any) -> Iterator[Any]:
+    """Every scalar Op in a graph, those inside fused Ops too."""
+    for node in fgraph.apply_nodes:
+        scalar_op = getattr(node.op, "scalar_op", node.op)
+        yield scalar_op
+        inner = getattr(scalar_op, "fgraph", None)
+        if inner is not None:
+            yield from _scalar_ops(inner)
 
 
 # "none" compiles nothing and rewrites nothing: every Op runs its own Python, as the graph was written.

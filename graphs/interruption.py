@@ -2,38 +2,38 @@
 
 from __future__ import annotations
 
-import contextlib
 import signal
-from collections.abc import Callable, Iterator
 from types import FrameType
+from typing import Any
 
-__all__ = ["signals_as_requests"]
+__all__ = ["SignalRequests"]
 
 
-@contextlib.contextmanager
-def signals_as_requests() -> Iterator[Callable[[], int]]:
-    """Within the block, the first SIGINT or SIGTERM is only noted; a second one acts as usual.
+class SignalRequests:
+    """A context in which the first SIGINT or SIGTERM is only noted; a second one acts as usual.
 
-    Yields
-    ------
-    callable
-        Returns the signal's number, or 0 while none came.
+    Attributes
+    ----------
+    received : int
+        The signal's number, 0 while none came.
     """
-    received = 0
-    previous: dict[signal.Signals, object] = {}
 
-    def note(number: int, _: FrameType | None) -> None:
-        nonlocal received
-        received = number
-        restore()
+    def __init__(self) -> None:
+        self.received = 0
+        self._previous: dict[signal.Signals, Any] = {}
 
-    def restore() -> None:
-        for which, handler in previous.items():
-            signal.signal(which, handler)  # type: ignore[arg-type]  # as signal.signal returned it
+    def __enter__(self) -> SignalRequests:
+        for which in (signal.SIGINT, signal.SIGTERM):
+            self._previous[which] = signal.signal(which, self._note)
+        return self
 
-    for which in (signal.SIGINT, signal.SIGTERM):
-        previous[which] = signal.signal(which, note)
-    try:
-        yield lambda: received
-    finally:
-        restore()
+    def __exit__(self, *raised: object) -> None:
+        self._restore()
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.received = number
+        self._restore()
+
+    def _restore(self) -> None:
+        while self._previous:
+            signal.signal(*self._previous.popitem())

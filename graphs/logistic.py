@@ -12,7 +12,7 @@ import pytensor.tensor as pt
 from numpy.typing import ArrayLike
 
 from graphs.data import DTYPES
-from graphs.errors import InputError, choose
+from graphs.errors import InputError, choose, finite_number
 
 __all__ = ["FORMULAS", "LogisticGraph", "logistic_graph"]
 
@@ -105,8 +105,7 @@ def logistic_graph(
     """
     choose("formula", formula, FORMULAS)
     choose("dtype", dtype, DTYPES)
-    if not 0 <= weight_decay < np.inf:
-        raise InputError("weight_decay", found=repr(weight_decay), allowed="a finite number ≥ 0")
+    finite_number("weight_decay", weight_decay, least=0)
     weights = np.array(initial_w, dtype=dtype)
     if weights.ndim != 1 or not weights.size:
         raise InputError("initial_w", found=f"shape {weights.shape}", allowed="(features,), at least one")

@@ -125,7 +125,7 @@ def certify(cost: float, w: Array, optimum: Optimum, weight_decay: float) -> Cer
     weight_decay : float
         λ.
     """
-    gap = cost - optimum.cost
+    gap = float(cost) - optimum.cost
     distance = float(np.linalg.norm(w - optimum.w))
     bound = weight_decay * distance**2
     rounding = 8 * np.finfo(np.float64).eps * max(abs(cost), abs(optimum.cost))

@@ -6,13 +6,13 @@ It sees callables only, so any framework's plug in (:class:`Learner`).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from graphs.errors import InputError
+from graphs.errors import InputError, whole_number
 
 __all__ = ["Diverged", "History", "Learner", "Progress", "Stopped", "fit"]
 
@@ -66,14 +66,6 @@ class History:
         recorded = np.unique(np.append(np.arange(0, steps + 1, every), steps)).astype(np.int64)
         return cls(recorded, *(np.full(len(recorded), np.nan) for _ in range(5)))
 
-    def resized(self, steps: int, every: int) -> History:
-        """The history of a run of other length, holding of this one what it too would have recorded."""
-        other = History.empty(steps, every)
-        _, here, there = np.intersect1d(self.steps, other.steps, return_indices=True)
-        for name, column in vars(other).items():
-            column[there] = getattr(self, name)[here]
-        return other
-
 
 @dataclass
 class Progress:
@@ -105,7 +97,12 @@ class Progress:
     nonfinite_calls: int = 0
     first_nonfinite_call: int = 0
     last_nonfinite_call: int = 0
-    first_mean_xent: float = field(default=float("nan"))
+    first_mean_xent: float = float("nan")
+
+    @classmethod
+    def fresh(cls, state: dict[str, Array], steps: int, every: int) -> Progress:
+        """A run of `steps` that has not begun, standing at `state`."""
+        return cls(0, initial=state, state=state, history=History.empty(steps, every))
 
     def note(self, predictions: Array, xents: Array, y: Array) -> None:
         """Count what the calls from ``step + 1`` on returned: arrays of shape (calls, samples)."""
@@ -183,8 +180,8 @@ def fit(
     progress : Progress, optional
         Where to go on, from a checkpoint; its state is written into `learner`.
     checkpoint : callable, optional
-        Called with the progress before the first step, every `checkpoint_every` steps, at the
-        end and when stopped.
+        Called with the progress before the first step (of a run begun here), every
+        `checkpoint_every` steps, at the end and when stopped.
     on_step : callable, optional
         Called with the number of updates made, now and then.
     stop : callable
@@ -206,19 +203,21 @@ def fit(
         When `stop` asked for it.
     """
     for name, value in (("steps", steps), ("every", every), ("checkpoint_every", checkpoint_every)):
-        if value < 1:
-            raise InputError(name, found=repr(value), allowed="a whole number ≥ 1")
+        whole_number(name, value, 1)
     if progress is None:
-        state = learner.read()
-        progress = Progress(0, initial=state, state=state, history=History.empty(steps, every))
+        progress = Progress.fresh(learner.read(), steps, every)
+        if checkpoint:
+            checkpoint(progress)
     else:
-        if progress.step > steps:
-            raise InputError("steps", found=repr(steps), allowed=f"at least the {progress.step} already made")
-        progress.history = progress.history.resized(steps, every)
+        begun_as = progress.history.steps
+        if not np.array_equal(begun_as, History.empty(steps, every).steps):
+            raise InputError(
+                "progress",
+                found=f"a run of {begun_as[-1]} steps, recorded at every {begun_as[1]}",
+                allowed=f"one of {steps} steps, recorded at every {every}",
+            )
         learner.write(progress.state)
     with np.errstate(all="ignore"):  # non-finite values are counted here, not warned of
-        if checkpoint and progress.step == 0:
-            checkpoint(progress)
         while progress.step < steps:
             _record(learner, progress, x, y)
             if stop():
@@ -309,7 +308,9 @@ def _cause(progress: Progress, x: Array, y: Array, xents: Array) -> str:
         bad = np.argwhere(~np.isfinite(array))
         if bad.size:
             return f"{name} holds {array[tuple(bad[0])]} at {tuple(int(i) for i in bad[0])}"
-    if progress.nonfinite_calls or not np.isfinite(xents).all():
+    before, now = (float(np.linalg.norm(model["w"])) for model in (progress.initial, progress.state))
+    grown = now > 10 * max(before, 1.0)
+    if not grown and (progress.nonfinite_calls or not np.isfinite(xents).all()):
         return (
             "the formula overflowed as it is evaluated here (log(0), or exp of a large number); "
             "use a mode with the stabilizing rewrites, or the logits formula"

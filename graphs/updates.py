@@ -9,7 +9,7 @@ import numpy as np
 import pytensor
 from pytensor.gradient import grad
 
-from graphs.errors import InputError
+from graphs.errors import InputError, finite_number
 
 __all__ = ["UpdatePair", "gradient_descent", "gradients", "momentum"]
 
@@ -53,7 +53,7 @@ def gradient_descent(cost: Any, parameters: Sequence[Any], learning_rate: float 
     learning_rate : float
         η, above 0.
     """
-    _positive("learning_rate", learning_rate)
+    finite_number("learning_rate", learning_rate, above=0)
     return [
         (parameter, parameter - _constant(learning_rate, parameter) * gradient)
         for parameter, gradient in zip(parameters, gradients(cost, parameters), strict=True)
@@ -76,9 +76,8 @@ def momentum(
     decay : float
         μ, from 0 up to but not including 1.
     """
-    _positive("learning_rate", learning_rate)
-    if not 0 <= decay < 1:
-        raise InputError("decay", found=repr(decay), allowed="a number ≥ 0 and < 1")
+    finite_number("learning_rate", learning_rate, above=0)
+    finite_number("decay", decay, least=0, below=1)
     pairs: list[UpdatePair] = []
     for parameter, gradient in zip(parameters, gradients(cost, parameters), strict=True):
         velocity = pytensor.shared(
@@ -92,8 +91,3 @@ def momentum(
 def _constant(value: float, like: Any) -> Any:
     """The number in the parameter's own dtype: a float64 one would make float32 updates float64."""
     return np.array(value, dtype=like.dtype)
-
-
-def _positive(name: str, value: float) -> None:
-    if not (np.isfinite(value) and value > 0):
-        raise InputError(name, found=repr(value), allowed="a finite number > 0")

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from pytensor.graph.basic import Apply, Constant
+from pytensor.tensor.elemwise import Elemwise
 
 from graphs.inspection.evaluated import (
     IDENTICAL,
@@ -29,6 +30,8 @@ __all__ = ["TOLERANCE_ULP", "call", "evaluate", "feed"]
 # Reordered sums of a few hundred terms and other forms of one formula move a result by tens of
 # units in the last place; a wrong one moves it by billions.
 TOLERANCE_ULP = 4096.0
+
+NUMPY_OPERANDS = 32
 
 
 def evaluate(
@@ -260,6 +263,8 @@ def perform(node: Apply, variables: Sequence[Any], values: Sequence[Any]) -> lis
         Their values; copied where the Op overwrites them.
     """
     op = node.op
+    if isinstance(op, Elemwise) and len(values) + len(node.outputs) > NUMPY_OPERANDS:
+        return _wide_elemwise(node, values)
     overwritten = {i for ins in (op.destroy_map or {}).values() for i in ins}
     # One variable per position: a node may read the same one twice and overwrite it once.
     inputs = [variable.clone() for variable in variables]
@@ -275,6 +280,19 @@ def perform(node: Apply, variables: Sequence[Any], values: Sequence[Any]) -> lis
     thunk = op.make_thunk(apply, storage, computed, no_recycling=[], impl="py")
     thunk()
     return [storage[output][0] for output in apply.outputs]
+
+
+def _wide_elemwise(node: Apply, values: Sequence[Any]) -> list[Any]:
+    """An elementwise Op of more operands than a NumPy ufunc takes, entry by entry."""
+    scalar = node.op.scalar_op
+    arrays = np.broadcast_arrays(*values)
+    rows = zip(*(array.flat for array in arrays), strict=True)
+    entries = [scalar.impl(*row) for row in rows]
+    columns = zip(*entries, strict=True) if len(node.outputs) > 1 else [entries]
+    return [
+        np.asarray(list(column), dtype=output.type.dtype).reshape(arrays[0].shape)
+        for column, output in zip(columns, node.outputs, strict=True)
+    ]
 
 
 def _first_line(problem: Exception) -> str:

@@ -284,11 +284,11 @@ def _in_phases(rewriter: Any, watcher: Watcher) -> Any:
     """The same rewriter with each of its parts announced."""
     wrapped = vars(rewriter).get("_rewriter")
     if wrapped is not None:  # PyTensor 3.3 wraps the sequence to make the mode known
-        twin = copy.copy(rewriter)
+        twin: Any = copy.copy(rewriter)
         twin._rewriter = _in_phases(wrapped, watcher)
         return twin
     if isinstance(rewriter, SequentialGraphRewriter):
-        twin = copy.copy(rewriter)
+        twin: Any = copy.copy(rewriter)
         twin.data = [_Phase(part, watcher) for part in rewriter.data]
         return twin
     return _Phase(rewriter, watcher)

@@ -1,0 +1,60 @@
+"""How every command ends: exit codes and one-sentence errors instead of tracebacks.
+
+=====  =====================================================================
+0      done
+1      the work could not be done: diverged, disk full, out of memory
+2      bad input, refused before any work
+130    interrupted (SIGINT); 143: terminated (SIGTERM)
+=====  =====================================================================
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from graphs.errors import InputError
+
+__all__ = ["run"]
+
+
+def run(name: str, main: Callable[[], int]) -> NoReturn:
+    """Call `main` and leave the process with its exit code, or with that of the error it raised.
+
+    Parameters
+    ----------
+    name : str
+        The command's name, to begin an error with.
+    main : callable
+        Returns an exit code.
+    """
+    try:
+        code = main()
+        sys.stdout.flush()
+    except InputError as error:
+        code = _say(name, str(error), 2)
+    except KeyboardInterrupt:
+        code = _say(name, "interrupted.", 130)
+    except BrokenPipeError:  # the reader of our output left, as `head` does; nobody to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    except MemoryError as error:
+        code = _say(name, f"out of memory ({error}); take fewer samples or features, or float32.", 1)
+    except OSError as error:
+        code = _say(name, _os_error(error), 1)
+    sys.exit(code)
+
+
+def _os_error(error: OSError) -> str:
+    where = f" {error.filename}" if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"the disk is full:{where} was not written; what stood there before is whole. Free some room."
+    return f"{error.strerror or error}:{where} could not be used."
+
+
+def _say(name: str, what: str, code: int) -> int:
+    print(f"{name}: {what}", file=sys.stderr)
+    return code

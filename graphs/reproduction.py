@@ -1,0 +1,292 @@
+"""The experiment from settings to result: load, build, compile, train, compare with the optimum."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphs.data import Dataset, load, read
+from graphs.environment import stamp
+from graphs.errors import choose, finite_number, whole_number
+from graphs.functions import Functions, compile_functions, resolve_mode
+from graphs.logistic import FORMULAS, logistic_graph
+from graphs.optimum import Certificate, Optimum, certify, find_optimum
+from graphs.training import Progress, fit
+from graphs.updates import gradient_descent
+
+__all__ = ["Reproduction", "Settings", "reproduce"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is run; the defaults are the original's.
+
+    Attributes
+    ----------
+    seed, samples, features : int
+        Of the random data; with `data`, `seed` draws the initial weights and the others are ignored.
+    data : str or None
+        Path of the user's own CSV or NPZ file.
+    steps : int
+        Full-batch steps, at least 1.
+    learning_rate, weight_decay : float
+        η above 0, λ at least 0.
+    dtype, mode, formula : str
+        See :mod:`graphs.data`, :func:`graphs.functions.resolve_mode`, :mod:`graphs.logistic`.
+    every : int
+        The history has an entry at every so many steps.
+    """
+
+    seed: int = 0
+    samples: int = 400
+    features: int = 784
+    data: str | None = None
+    steps: int = 10_000
+    learning_rate: float = 0.1
+    weight_decay: float = 0.01
+    dtype: str = "float64"
+    mode: str = "default"
+    formula: str = "textbook"
+    every: int = 10
+
+    def load(self) -> Dataset:
+        """Check all settings and return their data set.
+
+        Raises
+        ------
+        InputError
+            For the first setting that cannot be used.
+        """
+        whole_number("steps", self.steps, 1)
+        whole_number("every", self.every, 1)
+        finite_number("learning_rate", self.learning_rate, above=0)
+        finite_number("weight_decay", self.weight_decay, least=0)
+        choose("formula", self.formula, FORMULAS)
+        resolve_mode(self.mode)
+        if self.data is not None:
+            dataset = read(self.data, seed=self.seed, dtype=self.dtype)
+        else:
+            dataset = load(
+                "random", seed=self.seed, samples=self.samples, features=self.features, dtype=self.dtype
+            )
+        return dataset
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """What came of a run.
+
+    Attributes
+    ----------
+    settings : Settings
+    dataset : Dataset
+    progress : Progress
+        With history, initial and final parameters.
+    train_predictions, unseen_predictions : ndarray of bool
+        Of the final model; the second is None where the data set has no unseen inputs.
+    optimum, certificate : Optimum, Certificate, or both None
+        None where the cost has no minimum; `no_optimum` says why.
+    no_optimum : str
+    linker : str
+        The PyTensor linker that ran.
+    takes_logarithms : bool
+        Whether the compiled `train` evaluates a log, as the textbook formula is written.
+    stamp : dict
+        Versions and machine.
+    times : dict of str to float
+        Seconds: ``build``, ``first_call``, ``steps`` (those made in this process) and ``optimum``.
+    """
+
+    settings: Settings
+    dataset: Dataset
+    progress: Progress
+    train_predictions: NDArray[np.bool_]
+    unseen_predictions: NDArray[np.bool_] | None
+    optimum: Optimum | None
+    certificate: Certificate | None
+    no_optimum: str
+    linker: str
+    takes_logarithms: bool
+    stamp: dict[str, Any]
+    times: dict[str, float]
+
+    def summary(self) -> dict[str, Any]:
+        """Everything but the arrays of the history, as plain data; times apart, the same at every run."""
+        progress, history = self.progress, self.progress.history
+        return {
+            "settings": asdict(self.settings),
+            "data": {
+                "name": self.dataset.name,
+                "source": self.dataset.source,
+                "draw_order": list(self.dataset.draw_order),
+            },
+            "versions": self.stamp["versions"],
+            "machine": self.stamp["machine"],
+            "linker": self.linker,
+            "takes_logarithms": self.takes_logarithms,
+            "initial": _model(progress.initial, history, 0),
+            "final": _model(progress.state, history, -1),
+            "first_perfect_call": progress.first_perfect_call or None,
+            "mistakes_since_first_perfect_call": progress.mistakes_since,
+            "nonfinite_calls": progress.nonfinite_calls,
+            "last_nonfinite_call": progress.last_nonfinite_call or None,
+            "train_predictions": _bits(self.train_predictions),
+            "unseen_predictions": None if self.unseen_predictions is None else _bits(self.unseen_predictions),
+            "optimum": self._optimum_summary(),
+            "times": self.times,
+        }
+
+    def _optimum_summary(self) -> dict[str, Any]:
+        if self.optimum is None or self.certificate is None:
+            return {"found": False, "why_not": self.no_optimum}
+        return {
+            "found": True,
+            "cost": self.optimum.cost,
+            "b": self.optimum.b,
+            "w_norm": float(np.linalg.norm(self.optimum.w)),
+            "gradient_norm": self.optimum.gradient_norm,
+            "evaluations": self.optimum.evaluations,
+            **asdict(self.certificate),
+        }
+
+
+def _model(state: dict[str, NDArray[Any]], history: Any, entry: int) -> dict[str, Any]:
+    return {
+        "w": [float(value) for value in state["w"]],
+        "b": float(state["b"]),
+        "w_norm": float(history.w_norm[entry]),
+        "mean_xent": float(history.mean_xent[entry]),
+        "cost": float(history.cost[entry]),
+        "accuracy": float(history.accuracy[entry]),
+    }
+
+
+def _bits(predictions: NDArray[np.bool_]) -> str:
+    return "".join("01"[int(p)] for p in predictions)
+
+
+def build(settings: Settings, dataset: Dataset) -> Functions:
+    """The compiled functions that `settings` ask for."""
+    graph = logistic_graph(
+        dataset.initial_w,
+        dataset.initial_b,
+        formula=settings.formula,
+        weight_decay=settings.weight_decay,
+        dtype=settings.dtype,
+    )
+    updates = gradient_descent(graph.cost, [graph.w, graph.b], settings.learning_rate)
+    return compile_functions(graph, updates, settings.mode)
+
+
+def reproduce(
+    settings: Settings,
+    *,
+    dataset: Dataset | None = None,
+    progress: Progress | None = None,
+    checkpoint: Callable[[Progress], None] | None = None,
+    checkpoint_every: int = 1000,
+    on_build: Callable[[], None] | None = None,
+    on_step: Callable[[int], None] | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Reproduction:
+    """Run the experiment.
+
+    Parameters
+    ----------
+    settings : Settings
+    dataset : Dataset, optional
+        What ``settings.load()`` returned, where that was called already.
+    on_build : callable, optional
+        Called when all is compiled, before the first step.
+    progress, checkpoint, checkpoint_every, on_step, stop
+        See :func:`graphs.training.fit`.
+
+    Raises
+    ------
+    InputError, Diverged, Stopped
+        See :meth:`Settings.load` and :func:`graphs.training.fit`.
+    """
+    dataset = dataset or settings.load()
+    functions = build(settings, dataset)
+    x, y = dataset.x, dataset.y
+    start = time.perf_counter()
+    functions.predict(x)
+    functions.evaluate(x, y)
+    _first_train_call(functions, x, y)
+    first_call = time.perf_counter() - start
+    if on_build:
+        on_build()
+    start = time.perf_counter()
+    progress = fit(
+        functions,
+        x,
+        y,
+        steps=settings.steps,
+        every=settings.every,
+        progress=progress,
+        checkpoint=checkpoint,
+        checkpoint_every=checkpoint_every,
+        on_step=on_step,
+        stop=stop,
+    )
+    stepping = time.perf_counter() - start
+    start = time.perf_counter()
+    optimum, why_not = _optimum(settings, functions, dataset, progress)
+    final_cost = float(progress.history.cost[-1])
+    w = progress.state["w"]
+    certificate = certify(final_cost, w, optimum, settings.weight_decay) if optimum else None
+    times = {
+        "build": functions.build_seconds,
+        "first_call": first_call,
+        "steps": stepping,
+        "optimum": time.perf_counter() - start,
+    }
+    return Reproduction(
+        settings=settings,
+        dataset=dataset,
+        progress=progress,
+        train_predictions=np.asarray(functions.predict(x)),
+        unseen_predictions=None
+        if dataset.unseen_x is None
+        else np.asarray(functions.predict(dataset.unseen_x)),
+        optimum=optimum,
+        certificate=certificate,
+        no_optimum=why_not,
+        linker=functions.linker,
+        takes_logarithms=functions.takes_logarithms,
+        stamp=stamp(),
+        times=times,
+    )
+
+
+def _first_train_call(functions: Functions, x: NDArray[Any], y: NDArray[Any]) -> None:
+    """Have the linker compile what it left to the first call, then put the parameters back."""
+    before = functions.read()
+    with np.errstate(all="ignore"):
+        functions.train(x, y)
+    functions.write(before)
+
+
+def _optimum(
+    settings: Settings, functions: Functions, dataset: Dataset, progress: Progress
+) -> tuple[Optimum | None, str]:
+    if settings.weight_decay == 0:
+        return None, "without weight decay the cost need not have a minimum"
+    if len(np.unique(dataset.y)) < 2:
+        return None, "with one class only, b has no optimum"
+    learner = functions
+    if settings.dtype != "float64" or not np.isfinite(progress.history.cost[-1]):
+        # The same function in a form that is finite everywhere, in float64, begun at the run's end.
+        graph = logistic_graph(
+            progress.state["w"],
+            float(progress.state["b"]),
+            formula="logits",
+            weight_decay=settings.weight_decay,
+        )
+        learner = compile_functions(graph, gradient_descent(graph.cost, [graph.w, graph.b]), "FAST_COMPILE")
+    return find_optimum(learner, dataset.x.astype(np.float64), dataset.y), ""
