@@ -194,9 +194,7 @@ def _assignment(rewriter: Any) -> SourceLine | None:
     # A graph rewriter has a class of its own to point at; a pattern is known by its name only.
     if isinstance(rewriter, NodeRewriter) and isinstance(name, str) and name:
         for module in _rewriting_modules():
-            if module.__file__ and (
-                line := _find_line(module.__file__, rf"""["']{re.escape(name)}["']""")
-            ):
+            if module.__file__ and (line := _find_line(module.__file__, rf"""["']{re.escape(name)}["']""")):
                 return _source_line(module.__file__, line, name)
     return None
 
