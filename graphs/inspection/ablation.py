@@ -131,8 +131,7 @@ def _without(
             )
             return failed, None
     changes = [
-        compare(old, new, i, TOLERANCE_ULP)
-        for i, (old, new) in enumerate(zip(expected, found, strict=True))
+        compare(old, new, i, TOLERANCE_ULP) for i, (old, new) in enumerate(zip(expected, found, strict=True))
     ]
     verdict = worst([change.verdict for change in changes])
     result = dataclasses.replace(

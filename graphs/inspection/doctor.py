@@ -23,7 +23,7 @@ from pytensor.graph.fg import FunctionGraph
 
 from graphs.functions import resolve_mode
 from graphs.inspection.evaluated import Diagnosis
-from graphs.inspection.evaluation import perform
+from graphs.inspection.evaluation import run_graph
 
 __all__ = ["diagnose"]
 
@@ -199,12 +199,8 @@ def _try(case: Case, mode: Mode) -> Diagnosis:
 
 
 def _run(graph: FunctionGraph, at: NDArray[np.float64]) -> Any:
-    values: dict[Any, Any] = {graph.inputs[0]: at}
     try:
-        for node in graph.toposort():
-            read = [values[v] if v in values else v.data for v in node.inputs]
-            values.update(zip(node.outputs, perform(node, node.inputs, read), strict=True))
-        return np.asarray(values[graph.outputs[0]])
+        return np.asarray(run_graph(graph, [at])[0])
     except Exception:  # an Op that has no Python implementation here
         return None
 

@@ -10,7 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from pytensor.compile.builders import OpFromGraph
 from pytensor.graph.basic import Apply, Constant
+from pytensor.scan.op import Scan
 from pytensor.tensor.elemwise import Elemwise
 
 from graphs.inspection.evaluated import (
@@ -171,15 +173,12 @@ def _as_numpy(value: Any) -> Any:
 
 
 def _steps_that(verdicts: Sequence[StepVerdict], output: int, what: str) -> tuple[int, ...]:
-    return tuple(
-        v.step for v in verdicts for c in v.outputs if c.output == output and getattr(c, what)
-    )
+    return tuple(v.step for v in verdicts for c in v.outputs if c.output == output and getattr(c, what))
 
 
 def _judge(step: int, before: Sequence[Any], after: Sequence[Any]) -> StepVerdict:
     changes = [
-        compare(old, new, i, TOLERANCE_ULP)
-        for i, (old, new) in enumerate(zip(before, after, strict=True))
+        compare(old, new, i, TOLERANCE_ULP) for i, (old, new) in enumerate(zip(before, after, strict=True))
     ]
     kept = tuple(change for change in changes if change.verdict != IDENTICAL)
     return StepVerdict(step, worst([change.verdict for change in changes]), kept)
@@ -265,6 +264,10 @@ def perform(node: Apply, variables: Sequence[Any], values: Sequence[Any]) -> lis
     op = node.op
     if isinstance(op, Elemwise) and len(values) + len(node.outputs) > NUMPY_OPERANDS:
         return _wide_elemwise(node, values)
+    if isinstance(op, OpFromGraph):
+        return run_graph(op.fgraph, values)
+    if isinstance(op, Scan):
+        op = _scan_in_python(op)
     overwritten = {i for ins in (op.destroy_map or {}).values() for i in ins}
     # One variable per position: a node may read the same one twice and overwrite it once.
     inputs = [variable.clone() for variable in variables]
@@ -280,6 +283,40 @@ def perform(node: Apply, variables: Sequence[Any], values: Sequence[Any]) -> lis
     thunk = op.make_thunk(apply, storage, computed, no_recycling=[], impl="py")
     thunk()
     return [storage[output][0] for output in apply.outputs]
+
+
+def run_graph(fgraph: Any, values: Sequence[Any]) -> list[Any]:
+    """Evaluate a whole graph Op by Op.
+
+    Parameters
+    ----------
+    fgraph : FunctionGraph
+    values : sequence
+        Of its inputs.
+    """
+    known = dict(zip(fgraph.inputs, values, strict=True))
+
+    def read(variable: Any) -> Any:
+        return variable.data if isinstance(variable, Constant) else known[variable]
+
+    for node in fgraph.toposort():
+        results = perform(node, node.inputs, [read(variable) for variable in node.inputs])
+        known.update(zip(node.outputs, results, strict=True))
+    return [read(variable) for variable in fgraph.outputs]
+
+
+def _scan_in_python(op: Scan) -> Scan:
+    """The same loop, run by Python.
+
+    Compiling a Scan's inner function may edit its inner graph in place, so an Op that has not
+    been linked yet is left alone, and one that has been keeps its function.
+    """
+    if getattr(op, "_fn", None) is not None:
+        return op
+    twin = op.clone()
+    twin = copy.copy(op) if twin is op else twin
+    twin.mode = "FAST_COMPILE"
+    return twin
 
 
 def _wide_elemwise(node: Apply, values: Sequence[Any]) -> list[Any]:

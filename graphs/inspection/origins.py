@@ -65,10 +65,7 @@ def _first(watched: Watched, tables: Tables) -> dict[int, Origin]:
 
 def _traces(node: Apply) -> list[Any]:
     return [
-        frames
-        for variable in node.outputs
-        for frames in getattr(variable.tag, "trace", None) or ()
-        if frames
+        frames for variable in node.outputs for frames in getattr(variable.tag, "trace", None) or () if frames
     ]
 
 

@@ -159,7 +159,6 @@ def inspect_parts(parts: Parts) -> Inspection:
         mode=mode_name(mode),
         linker=type(mode.linker).__name__,
         query=query_of(mode),
-        start=parts.start,
         matches=None if function is None else same_graph(final, function.maker.fgraph),
         ops=tuple(tables.ops),
         variables=tables.variables(),

@@ -22,6 +22,7 @@ from pytensor.graph.rewriting.basic import (
     SequentialNodeRewriter,
 )
 
+from graphs.environment import own_warnings_only
 from graphs.inspection.rules import is_revert
 from graphs.inspection.unrewritten import Parts
 
@@ -255,9 +256,7 @@ class _Phase(GraphRewriter):  # type: ignore[misc]
 def phase_name(rewriter: Any) -> str:
     """PyTensor's own name for a part of its rewriter."""
     return str(
-        getattr(rewriter, "name", None)
-        or getattr(rewriter, "__name__", None)
-        or type(rewriter).__name__
+        getattr(rewriter, "name", None) or getattr(rewriter, "__name__", None) or type(rewriter).__name__
     )
 
 
@@ -288,7 +287,7 @@ def _in_phases(rewriter: Any, watcher: Watcher) -> Any:
         twin._rewriter = _in_phases(wrapped, watcher)
         return twin
     if isinstance(rewriter, SequentialGraphRewriter):
-        twin: Any = copy.copy(rewriter)
+        twin = copy.copy(rewriter)
         twin.data = [_Phase(part, watcher) for part in rewriter.data]
         return twin
     return _Phase(rewriter, watcher)
@@ -298,7 +297,7 @@ def _watching(mode: Mode, watcher: Watcher) -> Mode:
     """`mode` itself, linker and all, but with an announcing rewriter."""
     kind = type(mode)
     announcing = property(lambda self: _Announcing(mode, watcher))
-    twin = object.__new__(type(kind.__name__, (kind,), {"optimizer": announcing}))
+    twin: Any = object.__new__(type(kind.__name__, (kind,), {"optimizer": announcing}))
     vars(twin).update(vars(mode))
     return twin
 
@@ -313,19 +312,20 @@ def compile_watched(parts: Parts) -> Watched:
     """
     watcher = Watcher()
     started = time.perf_counter()
-    maker = parts.mode.function_maker(
-        parts.inputs,
-        parts.outputs,
-        _watching(parts.mode, watcher),
-        accept_inplace=parts.accept_inplace,
-        profile=None,
-        on_unused_input="ignore",
-        name=parts.name or None,
-    )
-    watcher.close()
-    maker.mode = parts.mode
-    maker.fgraph.remove_feature(watcher)
-    function = maker.create()
+    with own_warnings_only():
+        maker = parts.mode.function_maker(
+            parts.inputs,
+            parts.outputs,
+            _watching(parts.mode, watcher),
+            accept_inplace=parts.accept_inplace,
+            profile=None,
+            on_unused_input="ignore",
+            name=parts.name or None,
+        )
+        watcher.close()
+        maker.mode = parts.mode
+        maker.fgraph.remove_feature(watcher)
+        function = maker.create()
     seconds = time.perf_counter() - started
     return Watched(
         parts,
@@ -337,4 +337,3 @@ def compile_watched(parts: Parts) -> Watched:
         round(seconds - watcher.own, 7),
         round(watcher.own, 7),
     )
-

@@ -342,9 +342,6 @@ class Recording:
         Name or description of the mode; class of the linker.
     query : tuple of str
         The mode's rewrite selection: ``+fast_run``, ``-scan_save_mem`` and so on.
-    start : str
-        ``unrewritten`` where snapshot 0 is the graph as the user wrote it; ``remains`` where
-        the function no longer held that and the recording starts from what it still held.
     matches : bool or None
         Whether the last snapshot is, node by node, the graph of the function given; None where
         an expression was given.
@@ -377,7 +374,6 @@ class Recording:
     mode: str
     linker: str
     query: tuple[str, ...]
-    start: str
     matches: bool | None
     ops: tuple[Op, ...]
     variables: tuple[Variable, ...]
@@ -434,9 +430,7 @@ class Recording:
     def lines_of(self, node: int) -> tuple[SourceLine, ...]:
         """The user's source lines that `node` goes back to, in the order of the file."""
         found = {line for root in self.roots(node) for line in self.nodes[root].origin.lines}
-        return tuple(
-            sorted((self.lines[i] for i in found), key=lambda place: (place.file, place.line))
-        )
+        return tuple(sorted((self.lines[i] for i in found), key=lambda place: (place.file, place.line)))
 
     def _replay(self) -> Iterator[Snapshot]:
         standing = {node: list(self.nodes[node].inputs) for node in self.first_nodes}
@@ -477,7 +471,5 @@ class Recording:
                     order.append(node)
         if index == len(self.steps) and set(self.final_order) == placed:
             order = list(self.final_order)
-        nodes = tuple(
-            Placed(n, self.nodes[n].op, tuple(standing[n]), self.nodes[n].outputs) for n in order
-        )
+        nodes = tuple(Placed(n, self.nodes[n].op, tuple(standing[n]), self.nodes[n].outputs) for n in order)
         return Snapshot(index, nodes, tuple(outputs))

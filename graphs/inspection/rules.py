@@ -79,8 +79,8 @@ def _describe_text(reason: str, phase: Any) -> Rule:
             return Rule(name, _place(rewriter), _registered(rewriter), _doc(rewriter))
     if shaped:
         reason = f"{shaped[1]}_{shaped[2]}".strip("_")
-    found = next(_globals_named(reason), None)
-    names = _registered(found) if found is not None else ()
+    found = next(_globals_named(reason), phase)
+    names = _registered(found)
     if not names and getattr(phase, "name", None):
         names = _registered(phase) or (str(phase.name),)
     return Rule(reason, _place(found), names, _doc(found))
@@ -106,7 +106,10 @@ def _inside(rewriter: Any) -> Iterator[Any]:
 
 def _registered(rewriter: Any) -> tuple[str, ...]:
     direct, inherited = _names_by_identity()
-    return direct.get(id(rewriter)) or inherited.get(id(rewriter), ())
+    names = direct.get(id(rewriter)) or inherited.get(id(rewriter), ())
+    own = getattr(rewriter, "name", None)
+    # What a query makes of a sub-database is new each time, but has its name.
+    return names or ((str(own),) if own and own in optdb else ())
 
 
 Names = dict[int, tuple[str, ...]]
@@ -163,6 +166,8 @@ def _place(rewriter: Any) -> SourceLine | None:
         return None
     if isinstance(rewriter, type):
         return _class_place(rewriter)
+    if isinstance(rewriter, SequentialGraphRewriter) and rewriter.data:
+        return _place(rewriter.data[0])
     function = rewriter
     if isinstance(rewriter, FromFunctionNodeRewriter | FromFunctionGraphRewriter):
         function = rewriter.fn
@@ -194,9 +199,7 @@ def _assignment(rewriter: Any) -> SourceLine | None:
     # A graph rewriter has a class of its own to point at; a pattern is known by its name only.
     if isinstance(rewriter, NodeRewriter) and isinstance(name, str) and name:
         for module in _rewriting_modules():
-            if module.__file__ and (
-                line := _find_line(module.__file__, rf"""["']{re.escape(name)}["']""")
-            ):
+            if module.__file__ and (line := _find_line(module.__file__, rf"""["']{re.escape(name)}["']""")):
                 return _source_line(module.__file__, line, name)
     return None
 
@@ -241,7 +244,9 @@ def short_path(path: str) -> str:
 
 
 def _doc(rewriter: Any) -> str:
-    """First sentence of a rule's documentation."""
+    """First paragraph of a rule's documentation."""
+    if rewriter is None:
+        return ""
     source = getattr(rewriter, "fn", rewriter)
     if not inspect.isroutine(source) and not inspect.isclass(source):
         source = type(source)

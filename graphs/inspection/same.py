@@ -56,9 +56,7 @@ def _same_root(one: Variable, other: Variable) -> bool:
 
 
 def _same_op(one: Any, other: Any) -> bool:
-    return len(one.inputs) == len(other.inputs) and (
-        one.op == other.op or _same_inner(one.op, other.op)
-    )
+    return len(one.inputs) == len(other.inputs) and (one.op == other.op or _same_inner(one.op, other.op))
 
 
 def _same_inner(one: Any, other: Any) -> bool:

@@ -125,8 +125,7 @@ def _no_constant(text: str) -> None:
 def _check(recording: Recording) -> None:
     """Every number must refer to something, and the steps must fit together."""
     sizes = {
-        table: len(getattr(recording, table))
-        for table in ("ops", "variables", "nodes", "rules", "lines")
+        table: len(getattr(recording, table)) for table in ("ops", "variables", "nodes", "rules", "lines")
     }
 
     def refer(place: str, table: str, *numbers: int) -> None:

@@ -250,9 +250,7 @@ def _by_position(argument: str, variables: Sequence[Any], given: Any) -> list[An
                 )
         return [given.get(name) for name in names]
     if len(given) != len(variables):
-        raise InputError(
-            argument, found=f"{len(given)} entries", allowed=f"{len(variables)}, one per input"
-        )
+        raise InputError(argument, found=f"{len(given)} entries", allowed=f"{len(variables)}, one per input")
     return list(given)
 
 
