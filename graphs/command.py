@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
+from graphs.environment import own_warnings_only
 from graphs.errors import InputError
 
 __all__ = ["run"]
@@ -32,7 +33,8 @@ def run(name: str, main: Callable[[], int]) -> NoReturn:
         Returns an exit code.
     """
     try:
-        code = main()
+        with own_warnings_only():
+            code = main()
         sys.stdout.flush()
     except InputError as error:
         code = _say(name, str(error), 2)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytensor
 from numpy.typing import NDArray
+from pytensor.compile.io import In
 from pytensor.compile.mode import Mode, get_mode, predefined_modes
 from pytensor.scalar.basic import Log, Log1p
 
@@ -165,11 +166,12 @@ def compile_functions(
     resolved = resolve_mode(mode)
     label = mode if isinstance(mode, str) else "default" if mode is None else repr(mode)
     pairs = tuple(updates)
+    y = In(graph.y, allow_downcast=True)  # 0 and 1 lose nothing, whatever dtype they come in
     start = time.perf_counter()
     try:
         with own_warnings_only():
             train = pytensor.function(
-                [graph.x, graph.y],
+                [graph.x, y],
                 [graph.prediction, graph.xent],
                 updates=list(pairs),
                 mode=resolved,
@@ -177,7 +179,7 @@ def compile_functions(
             )
             predict = pytensor.function([graph.x], graph.prediction, mode=resolved, name="predict")
             evaluate = pytensor.function(
-                [graph.x, graph.y],
+                [graph.x, y],
                 [graph.prediction, graph.xent, graph.cost, *gradients(graph.cost, [graph.w, graph.b])],
                 mode=resolved,
                 name="evaluate",

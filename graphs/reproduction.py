@@ -190,7 +190,7 @@ def reproduce(
     progress: Progress | None = None,
     checkpoint: Callable[[Progress], None] | None = None,
     checkpoint_every: int = 1000,
-    on_build: Callable[[], None] | None = None,
+    on_build: Callable[[], object] | None = None,
     on_step: Callable[[int], None] | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Reproduction:

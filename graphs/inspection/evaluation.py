@@ -13,6 +13,7 @@ import numpy as np
 from pytensor.compile.builders import OpFromGraph
 from pytensor.graph.basic import Apply, Constant
 from pytensor.scan.op import Scan
+from pytensor.tensor.basic import AllocEmpty
 from pytensor.tensor.elemwise import Elemwise
 
 from graphs.inspection.evaluated import (
@@ -24,7 +25,7 @@ from graphs.inspection.evaluated import (
     ValueSummary,
 )
 from graphs.inspection.record import Inspection, restore
-from graphs.inspection.recording import Recording, Snapshot
+from graphs.inspection.recording import Placed, Recording, Snapshot
 from graphs.inspection.values import Missing, compare, same_value, sample_inputs, summarize, worst
 
 __all__ = ["TOLERANCE_ULP", "call", "evaluate", "feed"]
@@ -191,7 +192,7 @@ class _Replay:
         self.inspection = inspection
         self.values: dict[int, Any] = {}
         self.summaries: list[ValueSummary] = []
-        self._reads: dict[int, tuple[int, ...]] = {}
+        self._placed: dict[int, Placed] = {}
         recording = inspection.recording
         pairs = zip(recording.inputs, fed, inspection.initial, strict=True)
         for number, value, initial in pairs:
@@ -201,13 +202,13 @@ class _Replay:
     def advance(self, snapshot: Snapshot) -> None:
         """Move to `snapshot`, the one after the present one."""
         fresh: set[int] = set()
+        before, self._placed = self._placed, {placed.node: placed for placed in snapshot.nodes}
         for placed in snapshot.nodes:
+            unmoved = before.get(placed.node) == placed
+            if unmoved and (not fresh or fresh.isdisjoint(placed.inputs)):
+                continue
             for number in placed.inputs:
                 self._ensure_root(number, snapshot.index)
-            unmoved = self._reads.get(placed.node) == placed.inputs
-            if unmoved and fresh.isdisjoint(placed.inputs):
-                continue
-            self._reads[placed.node] = placed.inputs
             results = self._compute(placed.node, placed.inputs)
             for number, value in zip(placed.outputs, results, strict=True):
                 if number in self.values and same_value(self.values[number], value):
@@ -216,10 +217,8 @@ class _Replay:
                 fresh.add(number)
         for number in snapshot.outputs:
             self._ensure_root(number, snapshot.index)
-        standing = {placed.node for placed in snapshot.nodes}
-        for node in [node for node in self._reads if node not in standing]:
-            del self._reads[node]
-            for number in self.inspection.recording.nodes[node].outputs:
+        for node in before.keys() - self._placed.keys():
+            for number in before[node].outputs:
                 del self.values[number]
 
     def _ensure_root(self, number: int, snapshot: int) -> None:
@@ -234,7 +233,11 @@ class _Replay:
 
     def _set(self, number: int, value: Any, snapshot: int) -> None:
         self.values[number] = value
-        self.summaries.append(summarize(value, snapshot, number))
+        summary = summarize(value, snapshot, number)
+        owner = self.inspection.variables[number].owner
+        if owner is not None and isinstance(owner.op, AllocEmpty):  # memory nobody has written to
+            summary = dataclasses.replace(summary, min=None, max=None, mean=None, nan=0, inf=0)
+        self.summaries.append(summary)
 
     def _compute(self, node: int, reads: Sequence[int]) -> list[Any]:
         live = self.inspection.nodes[node]
@@ -266,6 +269,8 @@ def perform(node: Apply, variables: Sequence[Any], values: Sequence[Any]) -> lis
         return _wide_elemwise(node, values)
     if isinstance(op, OpFromGraph):
         return run_graph(op.fgraph, values)
+    if isinstance(op, AllocEmpty):  # anything may stand there: the same each time, then
+        return [np.zeros(tuple(int(n) for n in values), dtype=op.dtype)]
     if isinstance(op, Scan):
         op = _scan_in_python(op)
     overwritten = {i for ins in (op.destroy_map or {}).values() for i in ins}

@@ -12,7 +12,7 @@ Everything refers to everything else by number: a node's ``op`` is an index into
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -433,43 +433,56 @@ class Recording:
         return tuple(sorted((self.lines[i] for i in found), key=lambda place: (place.file, place.line)))
 
     def _replay(self) -> Iterator[Snapshot]:
-        standing = {node: list(self.nodes[node].inputs) for node in self.first_nodes}
+        owners = [variable.owner for variable in self.variables]
+        standing = {node: self._place(node, self.nodes[node].inputs) for node in self.first_nodes}
         outputs = list(self.first_outputs)
-        yield self._freeze(0, standing, outputs)
+        standing = _ordered(0, standing, owners)
+        yield Snapshot(0, tuple(standing.values()), tuple(outputs))
         for index, step in enumerate(self.steps, start=1):
             for node in step.gone:
                 del standing[node]
             for node in step.come:
-                standing[node] = list(self.nodes[node].inputs)
+                standing[node] = self._place(node, self.nodes[node].inputs)
             for change in step.changes:
-                target = outputs if change.node is None else standing[change.node]
-                target[change.position] = change.new
-            yield self._freeze(index, standing, outputs)
-
-    def _freeze(self, index: int, standing: dict[int, list[int]], outputs: list[int]) -> Snapshot:
-        """Order the standing nodes so that each comes after those it reads."""
-        order: list[int] = []
-        placed: set[int] = set()
-        entered: set[int] = set()
-        for root in standing:
-            stack = [root]
-            while stack:
-                node = stack[-1]
-                if node in placed:
-                    stack.pop()
-                    continue
-                owners = (self.variables[variable].owner for variable in standing[node])
-                waiting = [owner for owner in owners if owner is not None and owner not in placed]
-                if waiting:
-                    if node in entered or not standing.keys() >= set(waiting):
-                        raise ValueError(f"snapshot {index}: node {node} cannot be computed")
-                    entered.add(node)
-                    stack.extend(reversed(waiting))
+                if change.node is None:
+                    outputs[change.position] = change.new
                 else:
-                    stack.pop()
-                    placed.add(node)
-                    order.append(node)
-        if index == len(self.steps) and set(self.final_order) == placed:
-            order = list(self.final_order)
-        nodes = tuple(Placed(n, self.nodes[n].op, tuple(standing[n]), self.nodes[n].outputs) for n in order)
-        return Snapshot(index, nodes, tuple(outputs))
+                    inputs = list(standing[change.node].inputs)
+                    inputs[change.position] = change.new
+                    standing[change.node] = self._place(change.node, tuple(inputs))
+            standing = _ordered(index, standing, owners)
+            if index == len(self.steps) and set(self.final_order) == standing.keys():
+                standing = {node: standing[node] for node in self.final_order}
+            yield Snapshot(index, tuple(standing.values()), tuple(outputs))
+
+    def _place(self, node: int, inputs: tuple[int, ...]) -> Placed:
+        return Placed(node, self.nodes[node].op, inputs, self.nodes[node].outputs)
+
+
+def _ordered(index: int, standing: dict[int, Placed], owners: Sequence[int | None]) -> dict[int, Placed]:
+    """Put nodes in an order in which each comes after those it reads.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or a node reads one that is not there.
+    """
+    order: dict[int, Placed] = {}
+    entered: set[int] = set()
+    for root in standing:
+        stack = [root]
+        while stack:
+            node = stack.pop()
+            if node in order:
+                continue
+            needed = (owners[variable] for variable in standing[node].inputs)
+            waiting = [owner for owner in needed if owner is not None and owner not in order]
+            if not waiting:
+                order[node] = standing[node]
+                continue
+            if node in entered or not standing.keys() >= set(waiting):
+                raise ValueError(f"snapshot {index}: node {node} cannot be computed")
+            entered.add(node)
+            stack.append(node)
+            stack.extend(reversed(waiting))
+    return order

@@ -177,7 +177,8 @@ def _distances(
     with np.errstate(all="ignore"):
         distance = np.abs(one - other)
         size = np.maximum(np.abs(one), np.abs(other))
-        spacing = np.spacing(size)
+        # The spacing above the largest number would be infinite.
+        spacing = np.spacing(np.minimum(size, np.finfo(size.dtype).max / 2))
         relative = np.where(size > 0, distance / size, 0.0)
         within = distance.max() <= tolerance_ulp * spacing.max()
     return (

@@ -24,9 +24,7 @@ def dump_expression(outputs: Iterable[Any]) -> list[Any]:
 def dump_function(function: Any) -> list[Any]:
     """The same of a compiled function, with its order, features, storage and settings."""
     maker, fgraph = function.maker, function.maker.fgraph
-    specs = [
-        (id(s.variable), id(s.update), id(s.value), s.borrow, s.mutable, s.name) for s in maker.inputs
-    ]
+    specs = [(id(s.variable), id(s.update), id(s.value), s.borrow, s.mutable, s.name) for s in maker.inputs]
     return [
         dump_expression(fgraph.outputs),
         dump_expression(spec.variable for spec in maker.outputs),
