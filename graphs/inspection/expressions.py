@@ -40,6 +40,7 @@ FEW = 6
 """Up to so many operations a fused Op is written out."""
 Part = tuple[str, int]
 """A formula and how strongly it binds."""
+BLAS = ("Gemv", "CGemv", "Gemm")
 UNDECORATED = ("Assert", "CheckAndRaise", "MakeVector", "Alloc", "AllocEmpty")
 UNARY, ATOM = 6, 9
 FUNCTIONS = {"Second": "fill", "Switch": "where", "Sqr": "square", "Conj": "conj", "ScalarMaximum": "maximum"}
@@ -106,6 +107,8 @@ class Formulas:
         if inner is not None and kind.endswith("Elemwise") and len(inner.outputs) == 1:
             if sum(len(n.inner.nodes) if n.inner else 1 for n in inner.nodes) <= FEW:
                 return _expand(inner, parts)
+        if kind in BLAS:
+            return _blas(parts[-1], parts[1], parts[0], (parts[2], parts[3]))
         if operation := _operation(name, parts):
             return operation
         return _postfix(op, name, parts) or _call(op, name, parts), ATOM
@@ -122,6 +125,26 @@ def _operation(name: str, parts: Sequence[Part]) -> Part | None:
     if name == "Reciprocal":
         return f"1 / {_wrap(parts[0], UNARY)}", INFIX["TrueDiv"][1]
     return None
+
+
+def _blas(beta: Part, alpha: Part, onto: Part, factors: tuple[Part, Part]) -> Part:
+    """β·y + α·A @ x, without what is zero or one."""
+    product = _operation("Dot", factors)
+    assert product is not None
+    if _float(alpha[0]) != 1.0:
+        product = _operation("Mul", (alpha, product)) or product
+    if _float(beta[0]) == 0.0:
+        return product
+    base = onto if _float(beta[0]) == 1.0 else _operation("Mul", (beta, onto)) or onto
+    return _operation("Add", (base, product)) or product
+
+
+def _float(text: str) -> float | None:
+    """The number that a formula is, if it is one."""
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _expand(inner: Inner, parts: Sequence[Part]) -> Part:

@@ -48,21 +48,24 @@ class HotNodes:
         wide = width >= 110
         table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
         table.add_column("node", width=5, no_wrap=True)
-        table.add_column("what it computes", width=max(width - (81 if wide else 26), 20), overflow="fold")
-        table.add_column("time", width=8, justify="right", no_wrap=True)
-        table.add_column("", width=BAR + 6 if wide else 6, no_wrap=True, justify="right")
-        if wide:
-            for name, room in (("operations", 14), ("moved", 7), ("achieved", 23)):
-                table.add_column(name, width=room, justify="right", no_wrap=True)
+        columns = [("time", 8), ("", BAR + 6 if wide else 6)] if timed else []
+        if wide or not timed:
+            columns += [("operations", 14), ("moved", 7)]
+        if wide and timed:
+            columns.append(("achieved", 23))
+        taken = 7 + sum(room + 2 for _, room in columns)
+        table.add_column("what it computes", width=max(width - taken - 2, 20), overflow="fold")
+        for name, room in columns:
+            table.add_column(name, width=room, justify="right", no_wrap=True)
         for node in shown:
-            cells = [f"#{node.node}", _computes(recording, formulas, node), *_time(timed.get(node.node), whole, wide)]
-            if wide:
-                cells += _work(costs[node.node], timed.get(node.node))
-            table.add_row(*cells)
+            cells = [f"#{node.node}", _computes(recording, formulas, node)]
+            cells += _time(timed[node.node], whole, wide) if timed else []
+            cells += _work(costs[node.node], timed.get(node.node)) if wide or not timed else []
+            table.add_row(*cells[: 2 + len(columns)])
         if rest:
             together = sum(_median(timed.get(node.node)) for node in rest) if whole else None
             part = [duration(together), share(together / whole)] if whole and together is not None else ["", ""]
-            table.add_row("", f"{len(rest)} others", *part, *([""] * 3 if wide else []), style="dim")
+            table.add_row("", f"{len(rest)} others", *(part if timed else []), style="dim")
         yield table
         if times is not None:
             yield timing_note(times)
@@ -76,17 +79,16 @@ def _computes(recording: Recording, formulas: Formulas, node: Placed) -> str:
         for spec, variable in zip(recording.outputs, recording.snapshot(-1).outputs, strict=True)
         if variable in node.outputs
     }
-    found = sorted(names | updated)
-    return f"{', '.join(found)} = {formulas.node(node, depth=2)}" if found else formulas.node(node, depth=2)
+    formula = formulas.node(node, depth=2)
+    found = sorted((names | updated) - {formula})
+    return f"{', '.join(found)} = {formula}" if found else formula
 
 
 def _median(timed: NodeTime | None) -> float:
     return timed.seconds.median if timed is not None and timed.seconds is not None else 0.0
 
 
-def _time(timed: NodeTime | None, whole: float | None, wide: bool) -> list[str]:
-    if timed is None:
-        return ["", ""]
+def _time(timed: NodeTime, whole: float | None, wide: bool) -> list[str]:
     if timed.seconds is None:
         return ["not timed" if not timed.problem.startswith("not run") else "not run", ""]
     part = timed.seconds.median / whole if whole else 0.0
