@@ -59,10 +59,16 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     what = options.add_argument_group("what to look at")
-    what.add_argument("--graph", default="logistic", metavar="NAME", help="logistic, module:object or file.py:name")
-    what.add_argument("--mode", help=f"{', '.join(mode_names())} (default: PyTensor's own; a compiled function has one)")
+    what.add_argument(
+        "--graph", default="logistic", metavar="NAME", help="logistic, module:object or file.py:name"
+    )
+    what.add_argument(
+        "--mode", help=f"{', '.join(mode_names())} (default: PyTensor's own; a compiled function has one)"
+    )
     what.add_argument("--dtype", choices=DTYPES, default="float64", help="of the logistic graph")
-    what.add_argument("--shape", action="append", default=[], metavar="NAME=N,M", help="shape to draw an input in")
+    what.add_argument(
+        "--shape", action="append", default=[], metavar="NAME=N,M", help="shape to draw an input in"
+    )
     what.add_argument("--seed", type=int, default=0, help="of the drawn inputs (default: 0)")
     what.add_argument("--load", metavar="FILE", help="a recording kept with --json, instead of compiling")
     what.add_argument("--against", metavar="OTHER", help="a second mode, without:RULE, or float32 or float64")
@@ -74,7 +80,9 @@ def parser() -> argparse.ArgumentParser:
     show.add_argument("--code", metavar="NODE", help="the code of a final node, by number, or: whole")
     show.add_argument("--quick", action="store_true", help="time nothing and leave no rule out")
     show.add_argument("--json", metavar="FILE", help="keep the recording")
-    show.add_argument("--width", type=int, metavar="N", help="columns to use (default: the terminal's; 120 in a pipe)")
+    show.add_argument(
+        "--width", type=int, metavar="N", help="columns to use (default: the terminal's; 120 in a pipe)"
+    )
     return options
 
 
@@ -179,7 +187,9 @@ def chosen(recording: Recording, arguments: argparse.Namespace) -> Iterator[tupl
         yield "", HotNodes(recording, most=sys.maxsize)
     if arguments.code:
         yield "", code_view(recording, node_number(recording, arguments.code))
-    if not (arguments.step is not None or arguments.rule or arguments.phase or arguments.nodes or arguments.code):
+    if not (
+        arguments.step is not None or arguments.rule or arguments.phase or arguments.nodes or arguments.code
+    ):
         yield from report(recording)
 
 
@@ -190,17 +200,24 @@ def node_number(recording: Recording, given: str) -> int | None:
     text = given.removeprefix("#")
     if not text.isdigit() or int(text) not in recording.final_order:
         numbers = ", ".join(map(str, recording.final_order[:20]))
-        raise InputError("code", found=repr(given), allowed=f"whole, or a final node: {numbers}", remedy="--nodes lists them")
+        raise InputError(
+            "code",
+            found=repr(given),
+            allowed=f"whole, or a final node: {numbers}",
+            remedy="--nodes lists them",
+        )
     return int(text)
 
 
-def compare(recording: Recording, arguments: argparse.Namespace, tell: Callable[[str], None]) -> RenderableType:
+def compare(
+    recording: Recording, arguments: argparse.Namespace, tell: Callable[[str], None]
+) -> RenderableType:
     """The recording beside a second one."""
     if arguments.against.endswith(".json"):
         other = load(arguments.against)
     else:
         other = record(arguments, tell, arguments.against)
-    first = arguments.load or arguments.mode or recording.mode
+    first = arguments.load or arguments.mode or "default"
     return pair_view(recording, other, labels=(first, arguments.against))
 
 

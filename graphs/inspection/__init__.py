@@ -3,6 +3,8 @@
 from graphs.inspection.ablation import counterfactuals
 from graphs.inspection.doctor import diagnose
 from graphs.inspection.evaluation import evaluate
+from graphs.inspection.examination import examine
+from graphs.inspection.measurement import measure
 from graphs.inspection.parting import align
 from graphs.inspection.record import Inspection, inspect, record
 from graphs.inspection.recording import Recording
@@ -15,8 +17,10 @@ __all__ = [
     "counterfactuals",
     "diagnose",
     "evaluate",
+    "examine",
     "inspect",
     "load",
+    "measure",
     "record",
     "save",
 ]

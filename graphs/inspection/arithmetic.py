@@ -33,27 +33,34 @@ class Work(NamedTuple):
 
 NOTHING = Work(0.0)
 
-_ARITHMETIC = frozenset(
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_ARITHMETIC = _words(
     "abs ceil clip conj eq floor ge gt intdiv isinf isnan le lt max maximum min minimum mod neg neq prod "
     "reciprocal round roundhalfawayfromzero roundhalftoeven scalarmaximum scalarminimum sgn sign sqr sub "
-    "sum truediv trunc".split()
+    "sum truediv trunc"
 )
-_FREE = frozenset(
+_FREE = _words(
     "all and any cast complex expanddims identity imag invert makevector matrixtranspose or real "
-    "scalarfromtensor second shapei squeeze subtensor switch tensorfromscalar viewop xor".split()
+    "scalarfromtensor second shapei squeeze subtensor switch tensorfromscalar viewop xor"
 )
 _TRANSCENDENTAL = dict.fromkeys(
-    "angle arccos arccosh arcsin arcsinh arctan arctan2 arctanh cos cosh deg2rad digamma erf erfc erfcinv "
-    "erfcx erfinv exp exp2 expm1 gamma gammainc gammaincc gammal gammaln gammau i0 i1 ive iv j0 j1 jv kn kv "
-    "log log10 log1mexp log1p log2 owenst polygamma pow psi rad2deg sigmoid sin sinh sqrt tan tanh "
-    "trigamma".split(),
+    _words(
+        "angle arccos arccosh arcsin arcsinh arctan arctan2 arctanh cos cosh deg2rad digamma erf erfc erfcinv "
+        "erfcx erfinv exp exp2 expm1 gamma gammainc gammaincc gammal gammaln gammau i0 i1 ive iv j0 j1 jv kn kv "
+        "log log10 log1mexp log1p log2 owenst polygamma pow psi rad2deg sigmoid sin sinh sqrt tan tanh "
+        "trigamma"
+    ),
     1,
 ) | {"softplus": 2}  # log1p(exp(x))
 
 # Memory is set up, moved or looked at; nothing is computed.
-_MOVES = frozenset(
+_MOVES = _words(
     "Alloc AllocEmpty Assert CheckAndRaise DeepCopyOp Eye Join MakeVector Nonzero Reshape Shape Shape_i "
-    "ScalarFromTensor Split SpecifyShape TensorFromScalar ViewOp".split()
+    "ScalarFromTensor Split SpecifyShape TensorFromScalar ViewOp"
 )
 
 
@@ -118,7 +125,7 @@ def _batched(op: Op, inputs: list[Shape]) -> Work | None:
     rule = _PRODUCTS.get(core) or _FACTORIZATIONS.get(core)
     if rule is None or any(len(shape) < 2 for shape in inputs):
         return None
-    count = math.prod(max((shape[:-2] for shape in inputs), key=_size))
+    count = max(_size(shape[:-2]) for shape in inputs)
     return rule([shape[-2:] for shape in inputs]).times(count)
 
 

@@ -35,6 +35,7 @@ __all__ = ["time_nodes"]
 NOT_RUN = "not run with these inputs"
 MOST_CALLS = 2000
 
+
 def time_nodes(
     function: Any,
     arguments: Sequence[Any] = (),
@@ -206,9 +207,7 @@ class _VirtualMachine:
         finally:
             vm.time_thunks = 0
             _clear(vm)
-        return np.array(
-            [times[p] / calls if counts[p] else np.nan for p in self._positions], dtype=float
-        )
+        return np.array([times[p] / calls if counts[p] else np.nan for p in self._positions], dtype=float)
 
 
 def _clear(vm: Any) -> None:
@@ -237,9 +236,7 @@ class _Thunks:
         vm = self._function.vm
         if isinstance(vm, VM):
             twin = copy.copy(vm)
-            twin.thunks = [
-                self._timed(thunk, node) for thunk, node in zip(vm.thunks, vm.nodes, strict=True)
-            ]
+            twin.thunks = [self._timed(thunk, node) for thunk, node in zip(vm.thunks, vm.nodes, strict=True)]
             return twin
         linker = self._function.maker.linker
         run, _, outputs, thunks, nodes = linker.make_all(
@@ -309,9 +306,7 @@ class _Delegate:
         return getattr(self._vm, name)
 
 
-def _inside(
-    function: Any, call: _Call, calls: int, middle: Callable[[NDArray[np.float64]], Any]
-) -> float:
+def _inside(function: Any, call: _Call, calls: int, middle: Callable[[NDArray[np.float64]], Any]) -> float:
     """The virtual machine's part of a call."""
     vm, gaps = function.vm, []
 

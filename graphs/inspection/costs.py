@@ -14,7 +14,7 @@ is no value. What stays unknown is None, never zero.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -95,10 +95,21 @@ def node_costs(recording: Recording, snapshot: int = -1) -> tuple[NodeCost, ...]
     return tuple(_node_cost(recording, node, sizes) for node in placed)
 
 
-def snapshot_costs(recording: Recording) -> tuple[SnapshotCost, ...]:
-    """Cost of every snapshot, from before the first rewrite to after the last."""
+def snapshot_costs(
+    recording: Recording, snapshots: Collection[int] | None = None
+) -> tuple[SnapshotCost, ...]:
+    """Cost of whole snapshots.
+
+    Parameters
+    ----------
+    recording : Recording
+    snapshots : collection of int, optional
+        Which, counted from 0; all by default.
+    """
     found = []
     for index, sizes in _shapes(recording):
+        if snapshots is not None and index not in snapshots:
+            continue
         snapshot = recording.snapshot(index)
         costs = [_node_cost(recording, node, sizes) for node in snapshot.nodes]
         found.append(
@@ -123,8 +134,12 @@ class _Sizes:
     def __init__(self, recording: Recording) -> None:
         self._variables = recording.variables
         self._real: dict[int, tuple[Shape, str]] = {}
+        self.costs: dict[tuple[int, tuple[int, ...]], NodeCost] = {}
+        """What nodes on these inputs cost, while no size changes."""
 
     def learn(self, variable: int, shape: Shape, dtype: str) -> None:
+        if self._real.get(variable, (shape, dtype)) != (shape, dtype):
+            self.costs.clear()
         self._real[variable] = (shape, dtype)
 
     def shape(self, variable: int) -> Shape | None:
@@ -162,6 +177,13 @@ def _shapes(recording: Recording) -> Iterator[tuple[int, _Sizes]]:
 
 
 def _node_cost(recording: Recording, node: Placed, sizes: _Sizes) -> NodeCost:
+    key = (node.node, node.inputs)
+    if key not in sizes.costs:
+        sizes.costs[key] = _compute_cost(recording, node, sizes)
+    return sizes.costs[key]
+
+
+def _compute_cost(recording: Recording, node: Placed, sizes: _Sizes) -> NodeCost:
     op = recording.ops[node.op]
     inputs = [sizes.shape(v) for v in node.inputs]
     outputs = [sizes.shape(v) for v in node.outputs]

@@ -103,10 +103,9 @@ class Formulas:
         if converts or (shuffles and self._recording.variables[node.inputs[0]].value):
             return parts[0]  # a constant fits any shape
         name = short_name(op)
-        inner = op.inner
-        if inner is not None and kind.endswith("Elemwise") and len(inner.outputs) == 1:
-            if sum(len(n.inner.nodes) if n.inner else 1 for n in inner.nodes) <= FEW:
-                return _expand(inner, parts)
+        inner = op.inner if kind.endswith("Elemwise") else None
+        if inner is not None and len(inner.outputs) == 1 and _operations(op) <= FEW:
+            return _expand(inner, parts)
         if kind in BLAS:
             return _blas(parts[-1], parts[1], parts[0], (parts[2], parts[3]))
         if operation := _operation(name, parts):

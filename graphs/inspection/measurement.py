@@ -54,7 +54,9 @@ def measure(
     numbers = inspection.recording.final_order
     inspection.reset()
     function = inspection.function
-    timed = time_nodes(function, arguments, numbers=numbers, seconds=seconds, rounds=rounds) if times else None
+    timed = (
+        time_nodes(function, arguments, numbers=numbers, seconds=seconds, rounds=rounds) if times else None
+    )
     found = generated_code(function, arguments, numbers=numbers, whole=whole) if code else ()
     inspection.reset()
     return dataclasses.replace(inspection.recording, measurements=Measurements(timed, found))

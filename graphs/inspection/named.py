@@ -34,8 +34,8 @@ __all__ = ["NamedGraph", "named_graph"]
 
 ALLOWED = "logistic, module:object or file.py:name"
 KINDS = (
-    "a compiled PyTensor function, an expression or a list of them, (inputs, outputs) or (inputs, outputs, updates),"
-    " or something callable without arguments that returns one of these"
+    "a compiled PyTensor function, an expression or a list of them, (inputs, outputs) or"
+    " (inputs, outputs, updates), or something callable without arguments that returns one of these"
 )
 
 
@@ -104,7 +104,9 @@ def named_graph(name: str, *, dtype: str = "float64") -> NamedGraph:
     for part in attribute.split("."):
         if not hasattr(thing, part):
             there = sorted(n for n in vars(module) if not n.startswith("_"))
-            raise InputError("graph", found=f"no {attribute} in {place}", allowed=", ".join(there[:12]) or "nothing there")
+            raise InputError(
+                "graph", found=f"no {attribute} in {place}", allowed=", ".join(there[:12]) or "nothing there"
+            )
         thing = getattr(thing, part)
     return _as_graph(attribute, thing)
 
@@ -124,21 +126,26 @@ def _from_module(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except Exception as problem:  # it is the user's code: anything can come out of it
-        raise InputError("graph", found=f"module {name}, which does not import ({_told(problem)})", allowed=ALLOWED) from problem
+        raise InputError(
+            "graph", found=f"module {name}, which does not import ({_told(problem)})", allowed=ALLOWED
+        ) from problem
 
 
 def _from_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise InputError("graph", found=f"no file {path}", allowed="an existing Python file")
     spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None and spec.loader is not None  # so for every .py file
+    assert spec is not None  # so for every .py file
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module  # dataclasses and pickling look it up by name
     sys.path.insert(0, str(path.parent.resolve()))
     try:
         spec.loader.exec_module(module)
     except Exception as problem:
-        raise InputError("graph", found=f"{path}, which does not run ({_told(problem)})", allowed="a Python file that runs") from problem
+        raise InputError(
+            "graph", found=f"{path}, which does not run ({_told(problem)})", allowed="a Python file that runs"
+        ) from problem
     return module
 
 
@@ -147,7 +154,11 @@ def _as_graph(name: str, thing: Any) -> NamedGraph:
         try:
             thing = thing()
         except Exception as problem:
-            raise InputError("graph", found=f"{name}, which cannot be called without arguments ({_told(problem)})", allowed=KINDS) from problem
+            raise InputError(
+                "graph",
+                found=f"{name}, which cannot be called without arguments ({_told(problem)})",
+                allowed=KINDS,
+            ) from problem
     if isinstance(thing, Function):
         return NamedGraph(name, thing)
     if isinstance(thing, Variable):

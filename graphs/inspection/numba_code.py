@@ -121,7 +121,9 @@ def _source(python: Any) -> str:
     for name, value in _reached(python).items():
         if isinstance(value, np.ufunc):
             meanings.append(f"# where {name} is numpy.{value.__name__}")
-        elif np.ndim(value) == 0 and isinstance(value, bool | int | float | complex | np.generic | np.ndarray):
+        elif np.ndim(value) == 0 and isinstance(
+            value, bool | int | float | complex | np.generic | np.ndarray
+        ):
             meanings.append(f"# where {name} is {np.asarray(value).item()!r}")
     return "\n".join([textwrap.dedent(text).strip(), *meanings])
 

@@ -330,7 +330,7 @@ class Snapshot:
     outputs: tuple[int, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Recording:
     """What one compilation did.
 
@@ -431,6 +431,27 @@ class Recording:
         """The user's source lines that `node` goes back to, in the order of the file."""
         found = {line for root in self.roots(node) for line in self.nodes[root].origin.lines}
         return tuple(sorted((self.lines[i] for i in found), key=lambda place: (place.file, place.line)))
+
+    def __repr__(self) -> str:
+        counts = self.node_counts()
+        name = f" of {self.name}" if self.name else ""
+        story = f"{counts[0]} → {counts[-1]} nodes in {len(self.steps)} steps"
+        return f"<Recording{name}: {story}, mode {self.mode}>"
+
+    # The renderers stand above the data; they are looked up when something is shown.
+
+    def __rich__(self) -> object:
+        """What ``rich.print(recording)`` shows: the whole report."""
+        from graphs.inspection.text import overview
+
+        return overview(self)
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        """What a notebook shows."""
+        from graphs.inspection.text import as_html, as_text, overview
+
+        shown = overview(self)
+        return {"text/plain": as_text(shown), "text/html": as_html(shown)}
 
     def _replay(self) -> Iterator[Snapshot]:
         owners = [variable.owner for variable in self.variables]

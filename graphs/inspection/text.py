@@ -45,7 +45,13 @@ __all__ = [
 
 def summary(recording: Recording) -> RenderableType:
     """What it is, the story in a few sentences, the phases, the outputs, the work."""
-    parts: list[RenderableType] = [_title(recording), Text(""), retelling(recording), Text(""), phase_table(recording)]
+    parts: list[RenderableType] = [
+        _title(recording),
+        Text(""),
+        retelling(recording),
+        Text(""),
+        phase_table(recording),
+    ]
     if recording.evaluation is not None:
         parts += [Text(""), output_table(recording)]
     return Group(*parts, Text(""), work_table(recording))
@@ -54,12 +60,15 @@ def summary(recording: Recording) -> RenderableType:
 def _title(recording: Recording) -> Text:
     versions = recording.stamp.get("versions")
     known = versions if isinstance(versions, dict) else {}
-    packages = " · ".join(f"{name} {known[name]}" for name in ("pytensor", "numba", "numpy", "python") if name in known)
+    packages = " · ".join(
+        f"{name} {known[name]}" for name in ("pytensor", "numba", "numpy", "python") if name in known
+    )
     machine = recording.stamp.get("machine")
     cpu = f"\n{machine.get('cpu', '')}" if isinstance(machine, dict) else ""
     return Text.assemble(
         (recording.name or "a function", "bold"),
-        f" · mode {recording.mode} · {recording.linker}",
+        # A Mode without a name of PyTensor's prints as Mode(linker), which the linker says already.
+        f"{'' if recording.mode.startswith('Mode(') else f' · mode {recording.mode}'} · {recording.linker}",
         (f"\n{packages}{cpu}", "dim"),
     )
 
@@ -70,8 +79,8 @@ def retelling(recording: Recording) -> Text:
     rules = len({step.rule for step in recording.steps})
     if recording.steps:
         told = [
-            f"The graph as written has {counts[0]} nodes. {len(recording.steps)} rewrites by {rules} rules made"
-            f" {counts[-1]} nodes of it, in {duration(recording.seconds)}."
+            f"The graph as written has {counts[0]} nodes. {len(recording.steps)} rewrites by {rules} rules"
+            f" made {counts[-1]} nodes of it, in {duration(recording.seconds)}."
         ]
     else:
         told = [f"The graph has {counts[0]} nodes, and no rewrite changed it."]
@@ -152,7 +161,10 @@ def phase_table(recording: Recording) -> RenderableType:
     for phase, group in groupby(numbered, key=lambda pair: pair[1].phase):
         steps = [number for number, _ in group]
         table.add_row(
-            phase, str(len(steps)), f"{counts[steps[0] - 1]} → {counts[steps[-1]]}", _phase_values(recording, steps)
+            phase,
+            str(len(steps)),
+            f"{counts[steps[0] - 1]} → {counts[steps[-1]]}",
+            _phase_values(recording, steps),
         )
     return table
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
+
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -30,7 +32,13 @@ def weight_table(recording: Recording, *, every: bool = False) -> RenderableType
     final = recording.node_counts()[-1]
     shown = [c for c in recording.counterfactuals if every or _tells(c, final)]
     table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
-    for name, justify in (("without", "left"), ("fired", "right"), ("nodes", "right"), ("values", "left"), ("call", "right")):
+    for name, justify in (
+        ("without", "left"),
+        ("fired", "right"),
+        ("nodes", "right"),
+        ("values", "left"),
+        ("call", "right"),
+    ):
         table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]  # a Literal to rich
     for found in shown:
         name = recording.rules[found.rule].name
@@ -43,9 +51,15 @@ def weight_table(recording: Recording, *, every: bool = False) -> RenderableType
         )
     weighty = sum(c.carries_weight for c in recording.counterfactuals)
     rest = len(recording.counterfactuals) - len(shown)
-    note = f"{weighty} of {len(recording.counterfactuals)} rules carry weight: without them values break or change."
+    note = (
+        f"{weighty} of {len(recording.counterfactuals)} rules carry weight:"
+        " without them values break or change."
+    )
     if rest:
-        note += f" Left out of the table: {rest} rules without which nodes and values stay the same but for rounding."
+        note += (
+            f" Left out of the table: {rest} rules without which nodes and values stay the same"
+            " but for rounding."
+        )
     return Group(table, Text(note, style="dim"))
 
 
@@ -56,8 +70,12 @@ def _tells(found: Counterfactual, final: int) -> bool:
 
 def _values(recording: Recording, found: Counterfactual) -> Text:
     parts = [
-        (f"{recording.outputs[c.output].name}: {c.broke} not finite" if c.broke else
-         f"{recording.outputs[c.output].name}: {c.verdict}", STYLES.get(c.verdict, ""))
+        (
+            f"{recording.outputs[c.output].name}: {c.broke} not finite"
+            if c.broke
+            else f"{recording.outputs[c.output].name}: {c.verdict}",
+            STYLES.get(c.verdict, ""),
+        )
         for c in found.outputs
         if c.verdict != "rounding"
     ]
@@ -68,7 +86,16 @@ def _values(recording: Recording, found: Counterfactual) -> Text:
     if found.problem:
         text.append("; " if text else "")
         text.append(found.problem, "yellow")
-    return text if text else Text({"rounding": "the same but for rounding", "identical": "the same"}.get(found.verdict, found.verdict), "dim")
+    return (
+        text
+        if text
+        else Text(
+            {"rounding": "the same but for rounding", "identical": "the same"}.get(
+                found.verdict, found.verdict
+            ),
+            "dim",
+        )
+    )
 
 
 def _call(found: Counterfactual) -> str:
@@ -121,30 +148,44 @@ def pair_view(first: Recording, second: Recording, *, labels: tuple[str, str]) -
         for label in labels:
             table.add_column(label, ratio=1, overflow="fold")
         start = max(parting.parts_at - 2, 0)
-        for index, row in enumerate(parting.rows[start:], start=start):
-            paired = row.first is not None and row.second is not None
-            if paired and index > parting.parts_at:
-                continue
-            table.add_row(
-                _cell(first, row.first),
-                _cell(second, row.second),
-                style="dim" if paired else "",
-            )
-        lines += [Text(f"They part after {parting.parts_at} steps; from there, what only one of them has:"), table]
+        gap: tuple[list[str], list[str]] = ([], [])
+        for index, row in enumerate((*parting.rows[start:], None), start=start):
+            if row is None or (row.first is not None and row.second is not None):
+                for left, right in zip_longest(*gap, fillvalue=""):
+                    table.add_row(left, right)
+                gap = ([], [])
+                if row is not None and index < parting.parts_at:
+                    table.add_row(_cell(first, row.first), _cell(second, row.second), style="dim")
+            elif row.first is not None:
+                gap[0].append(_cell(first, row.first))
+            else:
+                gap[1].append(_cell(second, row.second))
+        lines += [
+            Text(f"They part after {parting.parts_at} steps; from there, what only one of them has:"),
+            table,
+        ]
     if parting.values_part_at is not None:
         row = parting.rows[parting.values_part_at]
-        lines.append(
-            Text.assemble(
-                ("The values part ", "bold"),
-                f"at step {row.first if row.first is not None else '–'} of {labels[0]}"
-                f" and {row.second if row.second is not None else '–'} of {labels[1]}"
-                f" ({' / '.join(v or 'no such step' for v in row.verdicts or ())}).",
-            )
-        )
+        sides = zip(labels, (row.first, row.second), row.verdicts or ("", ""), strict=True)
+        said = [
+            f"{label} has no such step" if step is None else f"step {step} of {label}: {verdict}"
+            for label, step, verdict in sides
+        ]
+        lines.append(Text.assemble(("The values part: ", "bold"), "; ".join(said), "."))
     for pair in parting.outputs:
-        finite = f"{pair.nonfinite[0]} and {pair.nonfinite[1]} entries not finite" if any(pair.nonfinite) else "finite in both"
-        off = "" if pair.relative is None else f", means {pair.relative:.1e} apart"
-        lines.append(Text(f"  {pair.name}: {finite}{off}"))
+        finite = (
+            f"{pair.nonfinite[0]} and {pair.nonfinite[1]} entries not finite"
+            if any(pair.nonfinite)
+            else "finite in both"
+        )
+        apart = (
+            ""
+            if pair.relative is None
+            else f", means {pair.relative:.1e} apart"
+            if pair.relative
+            else ", the same mean"
+        )
+        lines.append(Text(f"  {pair.name}: {finite}{apart}"))
     return Group(*lines)
 
 

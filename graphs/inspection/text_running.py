@@ -64,7 +64,9 @@ class HotNodes:
             table.add_row(*cells[: 2 + len(columns)])
         if rest:
             together = sum(_median(timed.get(node.node)) for node in rest) if whole else None
-            part = [duration(together), share(together / whole)] if whole and together is not None else ["", ""]
+            part = (
+                [duration(together), share(together / whole)] if whole and together is not None else ["", ""]
+            )
             table.add_row("", f"{len(rest)} others", *(part if timed else []), style="dim")
         yield table
         if times is not None:
@@ -102,8 +104,14 @@ def _work(cost: NodeCost, timed: NodeTime | None) -> list[str]:
         operations += f" + {count(cost.transcendentals)} f()"
     seconds = _median(timed)
     # Below a tenth of a microsecond the clock's own grain is as large as the time.
-    achieved = [rate(cost.bytes, seconds, "B/s"), rate(cost.flops, seconds, "FLOP/s")] if seconds > 1e-7 else []
-    return [operations if operations != "0" else "–", size(cost.bytes) if cost.bytes != 0 else "–", " ".join(filter(None, achieved))]
+    achieved = (
+        [rate(cost.bytes, seconds, "B/s"), rate(cost.flops, seconds, "FLOP/s")] if seconds > 1e-7 else []
+    )
+    return [
+        operations if operations != "0" else "–",
+        size(cost.bytes) if cost.bytes != 0 else "–",
+        " ".join(filter(None, achieved)),
+    ]
 
 
 def timing_note(times: Times) -> RenderableType:
@@ -121,14 +129,15 @@ def timing_note(times: Times) -> RenderableType:
             f" together {share(explained)} of the call."
         )
     text.append(
-        f" Median of {times.rounds} rounds of {times.calls} calls, quartiles in brackets; {times.method}.", style="dim"
+        f" Median of {times.rounds} rounds of {times.calls} calls, quartiles in brackets; {times.method}.",
+        style="dim",
     )
     return text
 
 
 def work_table(recording: Recording) -> RenderableType:
     """Nodes, operations, bytes and storage of the first and the last snapshot."""
-    costs = snapshot_costs(recording)
+    costs = snapshot_costs(recording, (0, len(recording.steps)))
     first, last = costs[0], costs[-1]
     table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
     for name in ("one call", "as written", "as compiled"):
@@ -160,7 +169,9 @@ def code_view(recording: Recording, node: int | None) -> RenderableType:
     node : int or None
         Number of a final node; None for the whole.
     """
-    found = [code for code in (recording.measurements.code if recording.measurements else ()) if code.node == node]
+    found = [
+        code for code in (recording.measurements.code if recording.measurements else ()) if code.node == node
+    ]
     title = "the whole function"
     if node is not None:
         formulas = Formulas(recording, recording.snapshot(-1))
@@ -174,6 +185,8 @@ def code_view(recording: Recording, node: int | None) -> RenderableType:
             parts.append(Text(code.problem, style="yellow"))
         if code.text:
             lexer = LEXERS.get(code.language, "text")
-            parts.append(Syntax(code.text, lexer, theme="ansi_dark", word_wrap=True, background_color="default"))
+            parts.append(
+                Syntax(code.text, lexer, theme="ansi_dark", word_wrap=True, background_color="default")
+            )
         parts.append(Text(""))
     return Group(*parts) if parts else Text(f"There is no generated code for {title} in this recording.")

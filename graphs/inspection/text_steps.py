@@ -202,7 +202,7 @@ def step_view(recording: Recording, step: int) -> RenderableType:
     if rule.source is not None:
         lines.append(Text(f"defined in {rule.source.file}:{rule.source.line}", style="dim"))
     lines.append(
-        Text(f"{counts[step - 1]} nodes → {counts[step]}, after {duration(found.seconds)} of searching and rewriting")
+        Text(f"{counts[step - 1]} nodes → {counts[step]}, in {duration(found.seconds)} with the search")
     )
     said = effect(recording, step)
     if recording.evaluation is not None:
