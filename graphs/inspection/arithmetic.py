@@ -49,10 +49,10 @@ _FREE = _words(
 )
 _TRANSCENDENTAL = dict.fromkeys(
     _words(
-        "angle arccos arccosh arcsin arcsinh arctan arctan2 arctanh cos cosh deg2rad digamma erf erfc erfcinv "
-        "erfcx erfinv exp exp2 expm1 gamma gammainc gammaincc gammal gammaln gammau i0 i1 ive iv j0 j1 jv kn kv "
-        "log log10 log1mexp log1p log2 owenst polygamma pow psi rad2deg sigmoid sin sinh sqrt tan tanh "
-        "trigamma"
+        "angle arccos arccosh arcsin arcsinh arctan arctan2 arctanh cos cosh deg2rad digamma erf erfc"
+        " erfcinv erfcx erfinv exp exp2 expm1 gamma gammainc gammaincc gammal gammaln gammau i0 i1 ive iv"
+        " j0 j1 jv kn kv log log10 log1mexp log1p log2 owenst polygamma pow psi rad2deg sigmoid sin sinh"
+        " sqrt tan tanh trigamma"
     ),
     1,
 ) | {"softplus": 2}  # log1p(exp(x))

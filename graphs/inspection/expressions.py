@@ -117,7 +117,8 @@ def _operation(name: str, parts: Sequence[Part]) -> Part | None:
     """What is written with a sign: between its operands, or before the only one."""
     if name in INFIX and len(parts) > 1:
         symbol, strength = INFIX[name]
-        written = [_wrap(part, strength + (i > 0)) for i, part in enumerate(parts)]
+        tight = 0 if name == "Pow" else 1  # a ** b ** c is a ** (b ** c), all others go left to right
+        written = [_wrap(part, strength + ((i > 0) == tight)) for i, part in enumerate(parts)]
         return f" {symbol} ".join(written), strength
     if name == "Neg":
         return f"-{_wrap(parts[0], UNARY)}", UNARY
@@ -168,7 +169,7 @@ def _expand(inner: Inner, parts: Sequence[Part]) -> Part:
 def short_name(op: Op) -> str:
     """The word for an Op: its scalar Op's class, its own class, without decoration."""
     kind = op.kind.rpartition(".")[2]
-    if kind in ("Dot22", "Dot22Scalar", "BatchedDot", "MatMul"):
+    if kind in ("Dot22", "Dot22Scalar", "BatchedDot") or op.scalar.endswith(".Dot"):
         return "Dot"
     if op.inner is None and kind == "Elemwise" and op.scalar:
         return op.scalar.rpartition(".")[2]

@@ -74,7 +74,16 @@ class NamedGraph:
         """
         if self.compiled:
             return inspect(self.what, mode=mode)
-        return inspect(self.what, self.outputs, self.updates, mode=mode, name=self.name)
+        try:
+            return inspect(self.what, self.outputs, self.updates, mode=mode, name=self.name)
+        except InputError:
+            raise
+        except Exception as problem:  # linkers refuse Ops, frameworks are missing: each in its own way
+            raise InputError(
+                "mode",
+                found=f"one that cannot compile {self.name} ({_told(problem)})",
+                allowed="a mode whose linker knows all of the graph's Ops and whose framework is installed",
+            ) from problem
 
 
 def named_graph(name: str, *, dtype: str = "float64") -> NamedGraph:
@@ -175,4 +184,5 @@ def _inputs_of(outputs: Sequence[Any]) -> list[Any]:
 
 
 def _told(problem: BaseException) -> str:
-    return f"{type(problem).__name__}: {problem}"
+    lines = str(problem).strip().splitlines()
+    return f"{type(problem).__name__}: {lines[0]}" if lines else type(problem).__name__

@@ -122,7 +122,7 @@ def _of(value: OutputValue) -> str:
 def _rescue(recording: Recording, value: OutputValue) -> str:
     left = value.last.nan + value.last.inf
     if not value.rescued_by:
-        return "" if left else ", yet finite in the end"
+        return "; no rewrite repairs it" if left else ", yet finite in the end"
     steps = _steps(recording, value.rescued_by)
     return f"; {steps} {'repairs it' if not left else f'repairs some of it, {left} remain'}"
 
