@@ -1,0 +1,339 @@
+"""Watching a compilation: a copy is compiled in the same mode, and every change to it noted.
+
+While PyTensor compiles, only references are kept, so that watching costs little; the plain
+tables are made afterwards (`graphs.inspection.tables`).
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from pytensor.compile.mode import Mode
+from pytensor.configdefaults import config
+from pytensor.graph.basic import Apply, Variable
+from pytensor.graph.features import Feature
+from pytensor.graph.fg import FunctionGraph, Output
+from pytensor.graph.rewriting.basic import (
+    GraphRewriter,
+    SequentialGraphRewriter,
+    SequentialNodeRewriter,
+)
+
+from graphs.environment import own_warnings_only
+from graphs.inspection.rules import is_revert
+from graphs.inspection.unrewritten import Parts
+
+__all__ = ["Application", "Watched", "compile_watched"]
+
+AFTER_REWRITING = "output copies"
+BEFORE_PHASES = "setting up"
+
+
+@dataclass
+class Application:
+    """One application of one rule, in PyTensor's own objects (see ``recording.Step``)."""
+
+    phase: Any
+    phase_name: str
+    rule: Any
+    gone: list[Apply]
+    come: list[tuple[Apply, tuple[Variable, ...]]]
+    moved: list[tuple[Apply | int, int, Variable, Variable]]
+    replaced: list[tuple[Variable, Variable]]
+    seconds: float
+
+
+@dataclass
+class Watched:
+    """A compiled copy and everything that happened while it was compiled.
+
+    Attributes
+    ----------
+    function : pytensor.compile.executor.Function
+        The copy, with storage of its own.
+    inputs : tuple of Variable
+        The graph's inputs: the function's own, then shared variables.
+    first : tuple of (Apply, tuple of Variable)
+        Nodes and their inputs before any rewrite.
+    first_outputs : tuple of Variable
+        The graph's outputs before any rewrite.
+    applications : list of Application
+        In order.
+    seconds, own_seconds : float
+        The compilation without the watcher's work, and that work.
+    """
+
+    parts: Parts
+    function: Any
+    inputs: tuple[Variable, ...]
+    first: tuple[tuple[Apply, tuple[Variable, ...]], ...]
+    first_outputs: tuple[Variable, ...]
+    applications: list[Application]
+    seconds: float
+    own_seconds: float
+
+
+@dataclass
+class _Group:
+    """Changes that belong to one application, until it is complete."""
+
+    reason: Any
+    rule: Any
+    present: dict[Apply, bool] = field(default_factory=dict)
+    moved: dict[tuple[Any, int], Variable] = field(default_factory=dict)
+    pairs: dict[tuple[Variable, Variable], None] = field(default_factory=dict)
+    complete: bool = False
+    ended: float = 0.0
+    own_at_end: float = 0.0
+
+
+class Watcher(Feature):  # type: ignore[misc]  # PyTensor's classes are untyped
+    """Notes what happens to one graph.
+
+    Changes are grouped by the validation that follows each application. A group is closed only
+    when the next one begins: where a later feature refuses the graph, PyTensor takes the change
+    back after our own validation passed, and the two must cancel.
+    """
+
+    def __init__(self) -> None:
+        self.fgraph: FunctionGraph | None = None
+        self.applications: list[Application] = []
+        self.phase: Any = None
+        self.phase_name = BEFORE_PHASES
+        self.own = 0.0
+        self._group: _Group | None = None
+        self._counts: dict[int, dict[Any, int]] = {}
+
+    def on_attach(self, fgraph: FunctionGraph) -> None:
+        started = time.perf_counter()
+        self.fgraph = fgraph
+        self.wiring: dict[Apply, list[Variable]] = {n: list(n.inputs) for n in fgraph.toposort()}
+        self.outputs: list[Variable] = list(fgraph.outputs)
+        self.inputs = tuple(fgraph.inputs)
+        self.first = tuple((node, tuple(inputs)) for node, inputs in self.wiring.items())
+        self.first_outputs = tuple(self.outputs)
+        self._spend(started)
+        self._last = time.perf_counter() - self.own
+
+    def clone(self) -> Feature:
+        return Feature()  # a graph made from this one is not watched
+
+    def on_import(self, fgraph: FunctionGraph, node: Apply, reason: Any) -> None:
+        started = time.perf_counter()
+        group = self._group_for(reason)
+        group.present.setdefault(node, node in self.wiring)
+        self.wiring[node] = list(node.inputs)
+        self._touch(group, started)
+
+    def on_prune(self, fgraph: FunctionGraph, node: Apply, reason: Any) -> None:
+        started = time.perf_counter()
+        group = self._group_for(reason)
+        group.present.setdefault(node, node in self.wiring)
+        self.wiring.pop(node, None)
+        self._touch(group, started)
+
+    def on_change_input(
+        self, fgraph: FunctionGraph, node: Apply, i: int, var: Variable, new: Variable, reason: Any
+    ) -> None:
+        started = time.perf_counter()
+        group = self._group_for(reason)
+        if isinstance(node.op, Output):
+            group.moved.setdefault((None, node.op.idx), var)
+            self.outputs[node.op.idx] = new
+        elif node in self.wiring:
+            group.moved.setdefault((node, i), var)
+            self.wiring[node][i] = new
+        if not is_revert(reason):
+            group.pairs[var, new] = None
+        self._touch(group, started)
+
+    def on_validate(self, fgraph: FunctionGraph) -> None:
+        if self._group is not None:
+            self._group.complete = True
+
+    def begin(self, phase: Any, name: str) -> None:
+        """A part of the rewriter starts."""
+        self.close()
+        self.phase, self.phase_name = phase, name
+        self._last = time.perf_counter() - self.own
+
+    def close(self) -> None:
+        """End the open group, and keep it if the graph is another one after it."""
+        group, self._group = self._group, None
+        if group is None:
+            return
+        gone = [n for n, before in group.present.items() if before and n not in self.wiring]
+        come = [n for n, before in group.present.items() if not before and n in self.wiring]
+        fresh = set(come)
+        moved: list[tuple[Any, int, Variable, Variable]] = []
+        for (node, i), old in group.moved.items():
+            if node is None:
+                new = self.outputs[i]
+            elif node in self.wiring and node not in fresh:
+                new = self.wiring[node][i]
+            else:
+                continue
+            if new is not old:
+                moved.append((node, i, old, new))
+        if not (gone or come or moved):
+            return
+        self.applications.append(
+            Application(
+                self.phase,
+                self.phase_name,
+                group.rule,
+                gone,
+                [(node, tuple(self.wiring[node])) for node in come],
+                moved,
+                list(group.pairs),
+                round(max(0.0, group.ended - self._last), 7),
+            )
+        )
+        self._last = group.ended
+
+    def _group_for(self, reason: Any) -> _Group:
+        group = self._group
+        if group is not None and is_revert(reason):
+            group.complete = True
+            return group
+        if group is not None and (group.complete or not _same(group.reason, reason)):
+            self.close()
+            group = None
+        if group is None:
+            group = self._group = _Group(reason, self._acting(reason))
+        return group
+
+    def _acting(self, reason: Any) -> Any:
+        """The members of a group of rewrites that made a change, where PyTensor counts them."""
+        counts = getattr(reason, "applied_true", None)
+        if not isinstance(reason, SequentialNodeRewriter) or counts is None:
+            return reason
+        before = self._counts.get(id(reason), {})
+        acting = [member for member, count in counts.items() if count > before.get(member, 0)]
+        self._counts[id(reason)] = dict(counts)
+        return acting or reason
+
+    def _touch(self, group: _Group, started: float) -> None:
+        self._spend(started)
+        group.ended = time.perf_counter() - self.own
+
+    def _spend(self, started: float) -> None:
+        self.own += time.perf_counter() - started
+
+
+def _same(first: Any, second: Any) -> bool:
+    return first is second or (isinstance(first, str) and first == second)
+
+
+class _Phase(GraphRewriter):  # type: ignore[misc]
+    """One part of the rewriter, announced to the watcher."""
+
+    def __init__(self, rewriter: GraphRewriter, watcher: Watcher) -> None:
+        self.inner, self.watcher = rewriter, watcher
+        self.name = getattr(rewriter, "name", None)
+
+    def add_requirements(self, fgraph: FunctionGraph) -> None:
+        self.inner.add_requirements(fgraph)
+
+    def apply(self, fgraph: FunctionGraph, *args: Any, **kwargs: Any) -> Any:
+        if fgraph is not self.watcher.fgraph:
+            return self.inner.apply(fgraph, *args, **kwargs)
+        self.watcher.begin(self.inner, phase_name(self.inner))
+        try:
+            return self.inner.apply(fgraph, *args, **kwargs)
+        finally:
+            self.watcher.begin(None, AFTER_REWRITING)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "inner":
+            raise AttributeError(name)
+        return getattr(self.inner, name)
+
+
+def phase_name(rewriter: Any) -> str:
+    """PyTensor's own name for a part of its rewriter."""
+    return str(
+        getattr(rewriter, "name", None) or getattr(rewriter, "__name__", None) or type(rewriter).__name__
+    )
+
+
+class _Announcing(GraphRewriter):  # type: ignore[misc]
+    """The mode's whole rewriter, on a watched graph."""
+
+    def __init__(self, mode: Mode, watcher: Watcher) -> None:
+        self.mode, self.watcher = mode, watcher
+
+    def rewrite(self, fgraph: FunctionGraph, *args: Any, **kwargs: Any) -> Any:
+        if self.watcher.fgraph is not None:
+            return self.mode.optimizer.rewrite(fgraph, *args, **kwargs)
+        fgraph.attach_feature(self.watcher)
+        # Rewrites of inner graphs read the mode from the configuration: let them see the real one.
+        with config.change_flags(mode=self.mode):
+            rewriter = _in_phases(self.mode.optimizer, self.watcher)
+            return rewriter.rewrite(fgraph, *args, **kwargs)
+
+    def apply(self, fgraph: FunctionGraph, *args: Any, **kwargs: Any) -> Any:
+        return self.mode.optimizer.apply(fgraph, *args, **kwargs)
+
+
+def _in_phases(rewriter: Any, watcher: Watcher) -> Any:
+    """The same rewriter with each of its parts announced."""
+    wrapped = vars(rewriter).get("_rewriter")
+    if wrapped is not None:  # PyTensor 3.3 wraps the sequence to make the mode known
+        twin: Any = copy.copy(rewriter)
+        twin._rewriter = _in_phases(wrapped, watcher)
+        return twin
+    if isinstance(rewriter, SequentialGraphRewriter):
+        twin = copy.copy(rewriter)
+        twin.data = [_Phase(part, watcher) for part in rewriter.data]
+        return twin
+    return _Phase(rewriter, watcher)
+
+
+def _watching(mode: Mode, watcher: Watcher) -> Mode:
+    """`mode` itself, linker and all, but with an announcing rewriter."""
+    kind = type(mode)
+    announcing = property(lambda self: _Announcing(mode, watcher))
+    twin: Any = object.__new__(type(kind.__name__, (kind,), {"optimizer": announcing}))
+    vars(twin).update(vars(mode))
+    return twin
+
+
+def compile_watched(parts: Parts) -> Watched:
+    """Compile `parts` in their mode and note every change.
+
+    Returns
+    -------
+    Watched
+        The compiled copy and its story.
+    """
+    watcher = Watcher()
+    started = time.perf_counter()
+    with own_warnings_only():
+        maker = parts.mode.function_maker(
+            parts.inputs,
+            parts.outputs,
+            _watching(parts.mode, watcher),
+            accept_inplace=parts.accept_inplace,
+            profile=None,
+            on_unused_input="ignore",
+            name=parts.name or None,
+        )
+        watcher.close()
+        maker.mode = parts.mode
+        maker.fgraph.remove_feature(watcher)
+        function = maker.create()
+    seconds = time.perf_counter() - started
+    return Watched(
+        parts,
+        function,
+        watcher.inputs,
+        watcher.first,
+        watcher.first_outputs,
+        watcher.applications,
+        round(seconds - watcher.own, 7),
+        round(watcher.own, 7),
+    )
