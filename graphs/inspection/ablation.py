@@ -55,7 +55,7 @@ def counterfactuals(
     """
     recording = inspection.recording
     fed, _ = feed(inspection, inputs, shapes=shapes, seed=seed)
-    expected = call(inspection.function, fed, inspection.initial)
+    expected = call(inspection, fed)
     fired = [0] * len(recording.rules)
     for step in recording.steps:
         fired[step.rule] += 1
@@ -119,7 +119,7 @@ def _without(
     without = other.recording
     left = sum(without.rules[step.rule].name == rule.name for step in without.steps)
     problem = f"still fires {left} times: other rewrites contain it" if left else ""
-    found = call(other.function, fed, inspection.initial)
+    found = call(other, fed)
     nodes = other.recording.node_counts()[-1]
     for value in found:
         if isinstance(value, Missing) and not any(isinstance(e, Missing) for e in expected):

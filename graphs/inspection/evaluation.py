@@ -24,7 +24,7 @@ from graphs.inspection.evaluated import (
     StepVerdict,
     ValueSummary,
 )
-from graphs.inspection.record import Inspection, restore
+from graphs.inspection.record import Inspection
 from graphs.inspection.recording import Placed, Recording, Snapshot
 from graphs.inspection.values import Missing, compare, same_value, sample_inputs, summarize, worst
 
@@ -91,7 +91,7 @@ def evaluate(
             compiled = tuple(
                 compare(expected, found, i, TOLERANCE_ULP)
                 for i, (expected, found) in enumerate(
-                    zip(before, call(inspection.function, fed, inspection.initial), strict=True)
+                    zip(before, call(inspection, fed), strict=True)
                 )
             )
     last = len(recording.steps)
@@ -144,25 +144,24 @@ def feed(
     return values, sources
 
 
-def call(function: Any, fed: Sequence[Any], initial: Sequence[Any]) -> list[Any]:
-    """One call of a compiled copy: its outputs, then the updated values.
+def call(inspection: Inspection, fed: Sequence[Any]) -> list[Any]:
+    """One call of the compiled copy: its outputs, then the updated values.
 
     The shared variables are put back afterwards. Where the call fails, every output is
     `Missing`.
     """
-    restore(function, initial)
-    arguments = [copy.deepcopy(value) for value in fed if value is not None]
+    function = inspection.function
     maker = function.maker
-    returned = len(maker.outputs)
     updated = [i for i, spec in enumerate(maker.inputs) if spec.update is not None]
+    inspection.reset()
     try:
-        results = function(*arguments)
+        results = function(*(copy.deepcopy(value) for value in fed if value is not None))
         found = [results] if maker.unpack_single else list(results or ())
         found += [function.input_storage[i].storage[0] for i in updated]
         found = [_as_numpy(value) for value in found]
-    except Exception as problem:
-        found = [Missing(_first_line(problem))] * (returned + len(updated))
-    restore(function, initial)
+    except Exception as problem:  # whatever an Op may raise
+        found = [Missing(_first_line(problem))] * (len(maker.outputs) + len(updated))
+    inspection.reset()
     return found
 
 

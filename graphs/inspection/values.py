@@ -132,8 +132,9 @@ def compare(before: Any, after: Any, output: int, tolerance_ulp: float) -> Outpu
     tolerance_ulp : float
         Up to this many units in the last place of the largest finite entry count as rounding.
     """
-    if isinstance(before, Missing) or isinstance(after, Missing):
-        return OutputChange(output, UNKNOWN)
+    for value in (before, after):
+        if isinstance(value, Missing):
+            return OutputChange(output, UNKNOWN, problem=value.problem)
     if same_value(before, after):
         return OutputChange(output, IDENTICAL)
     one, other = _comparable(before), _comparable(after)
