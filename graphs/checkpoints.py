@@ -10,7 +10,6 @@ import hashlib
 import io
 import json
 import os
-import zipfile
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -20,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphs.errors import InputError
-from graphs.files import write_whole
+from graphs.files import DamagedFile, read_npz, write_whole
 from graphs.training import History, Progress
 
 __all__ = ["load_checkpoint", "save_checkpoint"]
@@ -77,17 +76,14 @@ def load_checkpoint(path: str | os.PathLike[str]) -> tuple[Progress, dict[str, A
     """
     path = Path(path)
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-        header = json.loads(arrays.pop("header").tobytes())
-        if header.get("format") != FORMAT:
-            raise KeyError("format")
+        arrays = read_npz(path)
     except OSError as error:
         raise _refused(path, f"which cannot be read ({error.strerror or error})") from error
-    except KeyError as error:
-        raise _refused(path, "which is no checkpoint of this program") from error
-    except (zipfile.BadZipFile, ValueError, EOFError, AttributeError, NotImplementedError) as error:
+    except DamagedFile as error:
         raise _refused(path, f"which is damaged or no checkpoint ({error})") from error
+    header = _header(arrays)
+    if header.get("format") != FORMAT:
+        raise _refused(path, "which is no checkpoint of this program")
     if header.get("version") != VERSION:
         raise _refused(path, f"a checkpoint of version {header.get('version')!r}")
     digest = header.pop("digest", None)
@@ -102,6 +98,15 @@ def load_checkpoint(path: str | os.PathLike[str]) -> tuple[Progress, dict[str, A
         initial=groups["initial"], state=groups["state"], history=history, **header["counters"]
     )
     return progress, header["settings"]
+
+
+def _header(arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
+    """Take the header out of `arrays`; empty where there is none that reads as one."""
+    try:
+        header = json.loads(arrays.pop("header").tobytes())
+    except (KeyError, ValueError):
+        return {}
+    return header if isinstance(header, dict) else {}
 
 
 def _digest(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> str:

@@ -13,9 +13,11 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from typing import NoReturn
 
+from graphs.environment import own_warnings_only
 from graphs.errors import InputError
 
 __all__ = ["run"]
@@ -32,7 +34,10 @@ def run(name: str, main: Callable[[], int]) -> NoReturn:
         Returns an exit code.
     """
     try:
-        code = main()
+        with own_warnings_only():
+            # A user is told what was found, not on which line of ours.
+            warnings.showwarning = lambda message, *_: print(f"{name}: {message}", file=sys.stderr)
+            code = main()
         sys.stdout.flush()
     except InputError as error:
         code = _say(name, str(error), 2)

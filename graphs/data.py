@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from graphs.errors import InputError, choose, whole_number
+from graphs.files import DamagedFile, read_npz
 
 __all__ = ["DTYPES", "Dataset", "load", "names", "read"]
 
@@ -186,26 +186,22 @@ def read(path: str | os.PathLike[str], *, seed: int = 0, dtype: str = "float64")
 
 def _read_npz(path: Path) -> tuple[ArrayLike, ArrayLike]:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            missing = {"x", "y"} - {name.lower() for name in arrays}
-            if missing:
-                raise InputError(
-                    "data",
-                    found=f"{path} with the arrays {', '.join(arrays) or '(none)'}",
-                    allowed="arrays named x and y",
-                    remedy="write it with numpy.savez(path, x=x, y=y)",
-                )
-            by_name = {name.lower(): arrays[name] for name in arrays}
-            return by_name["x"], by_name["y"]
-    except (zipfile.BadZipFile, ValueError, EOFError, KeyError) as error:
-        if isinstance(error, InputError):
-            raise
+        arrays = {name.lower(): array for name, array in read_npz(path).items()}
+    except DamagedFile as error:
         raise InputError(
             "data",
             found=f"{path}, which is damaged, truncated or no NPZ file ({error})",
             allowed="a whole NPZ file of plain numbers",
             remedy="write it again with numpy.savez(path, x=x, y=y)",
         ) from error
+    if not {"x", "y"} <= arrays.keys():
+        raise InputError(
+            "data",
+            found=f"{path} with the arrays {', '.join(arrays) or '(none)'}",
+            allowed="arrays named x and y",
+            remedy="write it with numpy.savez(path, x=x, y=y)",
+        )
+    return arrays["x"], arrays["y"]
 
 
 def _read_csv(path: Path) -> tuple[ArrayLike, ArrayLike]:

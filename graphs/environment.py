@@ -68,15 +68,21 @@ def _private_folder() -> Path:
     return folder if safe else Path(tempfile.mkdtemp(prefix="pytensor-"))
 
 
+# What each says is right, and nothing that a user of these tools can act on.
+_NOT_TO_ACT_ON = (
+    "PyTensor could not link to a BLAS",  # pip's PyTensor has none for its C code; c_blas() says it instead
+    r"np\.dot\(\) is faster on contiguous",  # PyTensor 3.0's Numba code hands it a transposed array
+    "Skipping Assert",  # JAX cannot trace an assertion about shapes
+    "The given NumPy array is not writable",  # PyTorch, of constants that nobody writes to
+)
+
+
 @contextlib.contextmanager
 def own_warnings_only() -> Iterator[None]:
-    """Hide the one PyTensor warning that a user of these tools cannot act on.
-
-    A PyTensor installed by pip links no BLAS for its C code and says so whenever the C linker
-    starts; :func:`c_blas` says it instead.
-    """
+    """Hide those warnings of PyTensor and its linkers that a user of these tools cannot act on."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="PyTensor could not link to a BLAS")
+        for message in _NOT_TO_ACT_ON:
+            warnings.filterwarnings("ignore", message=message)
         yield
 
 

@@ -45,7 +45,6 @@ def draw_history(result: Reproduction) -> Figure:
     if result.optimum:
         above.axhline(result.optimum.cost, color="black", lw=0.8, ls=":", label="cost at the optimum")
     above.set(yscale="log", ylabel="nats", title=_title(result))
-    above.legend()
     below.plot(history.steps, 100 * history.accuracy, color="tab:green")
     below.set(ylabel="right predictions (%)", xlabel="step (logarithmic above 1)", ylim=(None, 101))
     first = result.progress.first_perfect_call
@@ -56,6 +55,7 @@ def draw_history(result: Reproduction) -> Figure:
         )
     below.set_xscale("symlog", linthresh=1)
     below.set_xlim(0, history.steps[-1])
+    above.legend()
     for axes in (above, below):
         axes.grid(alpha=0.3)
     return figure

@@ -50,7 +50,7 @@ class Settings:
     learning_rate: float = 0.1
     weight_decay: float = 0.01
     dtype: str = "float64"
-    mode: str = "default"
+    mode: str = "NATIVE"
     formula: str = "textbook"
     every: int = 10
 
@@ -190,7 +190,7 @@ def reproduce(
     progress: Progress | None = None,
     checkpoint: Callable[[Progress], None] | None = None,
     checkpoint_every: int = 1000,
-    on_build: Callable[[], None] | None = None,
+    on_build: Callable[[], object] | None = None,
     on_step: Callable[[int], None] | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Reproduction:

@@ -13,12 +13,12 @@ cost.png, weights.png     where matplotlib is installed
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import io
 import json
 import math
 import os
+import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -58,8 +58,8 @@ class RunFolder:
         self.path = Path(path)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            write_whole(self.path / ".lock", b"")  # shows before any work that files can be made here
-            self._lock = (self.path / ".lock").open("wb")
+            with tempfile.TemporaryFile(dir=self.path):  # shows before any work that files can be made here
+                pass
         except OSError as error:
             raise self._unusable(f"cannot be written ({error.strerror or error})") from error
         self._take_lock()
@@ -73,16 +73,16 @@ class RunFolder:
             )
 
     def _take_lock(self) -> None:
+        """Held until the process ends, however it ends."""
         try:
             import fcntl
-        except ImportError:  # Windows: no lock, and no run is ever overwritten there either
+        except ImportError:  # Windows has none; there the user must not start two
             return
+        self._lock = os.open(self.path, os.O_RDONLY)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno in (errno.EAGAIN, errno.EACCES):
-                raise self._unusable("is in use by another process") from error
-            # Some network filesystems know no locks; then the user must not start two.
+        except BlockingIOError as error:
+            raise self._unusable("is in use by another process") from error
 
     def _unusable(self, why: str) -> InputError:
         return InputError(
@@ -130,10 +130,13 @@ class RunFolder:
 
     def begin(self, settings: Settings, dataset: Dataset, stamp: Mapping[str, Any]) -> Progress:
         """Write down what is to be run and a checkpoint of its final size, before any work is done."""
-        write_whole(self.path / "settings.json", to_json({"settings": asdict(settings), **stamp}))
         state = {"w": dataset.initial_w, "b": np.array(dataset.initial_b, dtype=settings.dtype)}
         progress = Progress.fresh(state, settings.steps, settings.every)
-        self.checkpoint(progress, settings, dataset)
+        try:
+            write_whole(self.path / "settings.json", to_json({"settings": asdict(settings), **stamp}))
+            self.checkpoint(progress, settings, dataset)
+        except OSError as error:
+            raise self._unusable(f"has no room for the run ({error.strerror or error})") from error
         return progress
 
     def checkpoint(self, progress: Progress, settings: Settings, dataset: Dataset) -> None:

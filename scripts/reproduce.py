@@ -111,6 +111,7 @@ def main() -> int:
         Settings(**given).load()  # refuse bad input before a folder is made
     folder = RunFolder(out, resume=resume) if out is not None else None
     begun = folder.begun(given) if folder else None
+    progress: Progress | None
     if begun:
         settings, dataset, progress = begun
     else:
@@ -123,6 +124,9 @@ def main() -> int:
     def checkpoint(progress: Progress) -> None:
         if folder:
             folder.checkpoint(progress, settings, dataset)
+
+    def on_step(step: int) -> None:
+        bar.update(task, description="steps", total=settings.steps, completed=step)
 
     errors = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

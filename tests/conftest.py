@@ -1,0 +1,69 @@
+"""What several tests share: the original's data and functions compiled once per mode."""
+
+from __future__ import annotations
+
+import functools
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+import graphs
+
+ROOT = Path(__file__).parents[1]
+
+hypothesis.settings.register_profile("graphs", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("graphs")
+
+
+@functools.cache
+def dataset(seed: int = 0) -> graphs.Dataset:
+    """The original's data."""
+    return graphs.load(seed=seed)
+
+
+@functools.cache
+def functions(mode: str = "FAST_COMPILE", formula: str = "textbook") -> graphs.Functions:
+    """The original's functions; compiled once per mode, for compiling is most of the suite's time."""
+    graph = graphs.logistic_graph(dataset().initial_w, formula=formula)
+    return graphs.compile_functions(graph, graphs.gradient_descent(graph.cost, [graph.w, graph.b]), mode)
+
+
+@pytest.fixture
+def original() -> graphs.Dataset:
+    """The original's data, seed 0."""
+    return dataset()
+
+
+@pytest.fixture
+def compiled() -> Callable[..., graphs.Functions]:
+    """``compiled(mode, formula, seed)``: the original's functions at their initial parameters."""
+
+    def at_start(mode: str = "FAST_COMPILE", formula: str = "textbook", seed: int = 0) -> graphs.Functions:
+        result = functions(mode, formula)
+        result.graph.w.set_value(dataset(seed).initial_w)
+        result.graph.b.set_value(dataset(seed).initial_b)
+        return result
+
+    return at_start
+
+
+@pytest.fixture
+def run_script() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """``run_script("reproduce", "--seed", "1")`` runs a script as a user does, in its own process."""
+
+    def run(name: str, *arguments: str, env: dict[str, str] | None = None, **kwargs: object):
+        return subprocess.run(
+            [sys.executable, str(ROOT / "scripts" / f"{name}.py"), *arguments],
+            env={**os.environ, **(env or {})},
+            text=True,
+            capture_output=True,
+            timeout=300,
+            **kwargs,
+        )
+
+    return run

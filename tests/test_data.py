@@ -1,0 +1,160 @@
+"""The data sets are the original's, and a user's own file is refused before it does harm."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import graphs
+from graphs.errors import InputError
+
+
+def test_random_is_the_original_programs_stream():
+    np.random.seed(3)
+    x, y = np.random.randn(5, 4), np.random.randint(size=5, low=0, high=2)
+    w, unseen = np.random.randn(4), np.random.randn(30, 4)
+    data = graphs.load(seed=3, samples=5, features=4)
+    for ours, original in ((data.x, x), (data.y, y), (data.initial_w, w), (data.unseen_x, unseen)):
+        np.testing.assert_array_equal(ours, original)
+    assert data.initial_b == 0.0
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_half_the_targets_of_the_original_are_ones(seed):
+    assert graphs.load(seed=seed).y.sum() == 195
+
+
+def test_float32_is_float64_rounded_once():
+    np.testing.assert_array_equal(
+        graphs.load(samples=3, features=2, dtype="float32").x,
+        graphs.load(samples=3, features=2).x.astype("float32"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        ({"name": "nosuch"}, ["dataset", "'nosuch'", "random"]),
+        ({"samples": 0}, ["samples", "0", "≥ 1"]),
+        ({"features": -3}, ["features", "-3"]),
+        ({"samples": 2.5}, ["samples", "2.5", "whole number"]),
+        ({"samples": True}, ["samples", "True"]),
+        ({"seed": -1}, ["seed", "-1"]),
+        ({"seed": 2**32}, ["seed", "4294967295"]),
+        ({"dtype": "float16"}, ["dtype", "'float16'", "float64, float32"]),
+        ({"samples": 10**9, "features": 10**9}, ["GiB"]),
+    ],
+)
+def test_bad_arguments_name_what_was_found_and_what_is_allowed(arguments, names):
+    with pytest.raises(InputError) as error:
+        graphs.load(**arguments)
+    for name in names:
+        assert name in str(error.value)
+
+
+def write(path: Path, content: str | bytes) -> Path:
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+@pytest.mark.parametrize("header", ["", "a,b,target\n", '"a","b","c"\n', "\ufeffa,b,c\n"])
+def test_csv_takes_the_last_column_as_target(tmp_path, header):
+    data = graphs.read(write(tmp_path / "d.csv", f"{header}1,2.5,0\n3,-4e-1,1\n\n"))
+    np.testing.assert_array_equal(data.x, [[1, 2.5], [3, -0.4]])
+    np.testing.assert_array_equal(data.y, [0, 1])
+    np.testing.assert_array_equal(data.initial_w, np.random.RandomState(0).randn(2))
+    assert data.unseen_x is None
+
+
+def test_csv_takes_the_column_named_y_as_target(tmp_path):
+    data = graphs.read(write(tmp_path / "d.csv", "y,a,b\n0,1,2\n1,3,4\n"), seed=5)
+    np.testing.assert_array_equal(data.x, [[1, 2], [3, 4]])
+    np.testing.assert_array_equal(data.y, [0, 1])
+
+
+@pytest.mark.parametrize("kind", [int, bool, float])
+def test_npz_takes_x_and_y_of_any_real_dtype(tmp_path, kind):
+    np.savez(tmp_path / "d.npz", x=np.arange(6).reshape(3, 2), y=np.array([0, 1, 1], dtype=kind))
+    data = graphs.read(tmp_path / "d.npz", dtype="float32")
+    assert data.x.dtype == np.float32
+    assert data.y.tolist() == [0, 1, 1]
+
+
+BAD_CSV = {
+    "empty": ("", "empty"),
+    "only a header": ("a,b,y\n", "without a sample"),
+    "only blank lines": ("\n \n", "without a sample"),
+    "text": ("1,2,0\n1,abc,1\n", "abc"),
+    "ragged": ("1,2,0\n1,1\n", "columns"),
+    "nan": ("1,2,0\n1,nan,1\n", "nan at (1, 1)"),
+    "infinity": ("inf,2,0\n1,2,1\n", "inf at (0, 0)"),
+    "target 2": ("1,2,0\n1,3,2\n", "target 2.0 in sample 1"),
+    "no features": ("0\n1\n", "shape (2, 0)"),
+    "not text": (b"\xff\xfe\x00\x01\n", "does not parse"),
+    "names missing": ("a,b\n1,2,0\n", "2 names over 3 columns"),
+}
+
+
+@pytest.mark.parametrize(("content", "says"), BAD_CSV.values(), ids=BAD_CSV)
+def test_bad_csv(tmp_path, content, says):
+    with pytest.raises(InputError, match=r".") as error:
+        graphs.read(write(tmp_path / "d.csv", content))
+    assert says in str(error.value)
+    assert "allowed" in str(error.value)
+
+
+BAD_NPZ = {
+    "no y": ({"x": np.ones((2, 2))}, "arrays named x and y"),
+    "lengths differ": ({"x": np.ones((2, 2)), "y": np.ones(3)}, "(2, 2)"),
+    "no samples": ({"x": np.ones((0, 2)), "y": np.ones(0)}, "shape (0, 2)"),
+    "vector": ({"x": np.ones(4), "y": np.ones(4)}, "shape (4,)"),
+    "complex": ({"x": np.ones((2, 2), complex), "y": np.ones(2)}, "complex"),
+    "strings": ({"x": np.array([["a"]]), "y": np.ones(1)}, "real numbers"),
+    "pickled objects": ({"x": np.array([[object()]]), "y": np.ones(1)}, "damaged, truncated or no NPZ"),
+}
+
+
+@pytest.mark.parametrize(("arrays", "says"), BAD_NPZ.values(), ids=BAD_NPZ)
+def test_bad_npz(tmp_path, arrays, says):
+    np.savez(tmp_path / "d.npz", **arrays)
+    with pytest.raises(InputError) as error:
+        graphs.read(tmp_path / "d.npz")
+    assert says in str(error.value)
+
+
+@pytest.mark.parametrize("keep", [1, 60, 300])
+def test_truncated_npz(tmp_path, keep):
+    np.savez(tmp_path / "whole.npz", x=np.ones((9, 9)), y=np.ones(9))
+    cut = write(tmp_path / "cut.npz", (tmp_path / "whole.npz").read_bytes()[:keep])
+    with pytest.raises(InputError, match="damaged"):
+        graphs.read(cut)
+
+
+def test_npz_with_a_flipped_byte(tmp_path):
+    np.savez(tmp_path / "d.npz", x=np.ones((9, 9)), y=np.ones(9))
+    with zipfile.ZipFile(tmp_path / "d.npz") as archive:
+        place = archive.getinfo("x.npy").header_offset + 200
+    damaged = bytearray((tmp_path / "d.npz").read_bytes())
+    damaged[place] ^= 255
+    with pytest.raises(InputError, match="damaged"):
+        graphs.read(write(tmp_path / "d.npz", bytes(damaged)))
+
+
+def test_a_value_too_large_for_float32(tmp_path):
+    with pytest.raises(InputError, match="float32"):
+        graphs.read(write(tmp_path / "d.csv", "1e300,0\n1,1\n"), dtype="float32")
+
+
+def test_missing_unreadable_and_foreign_files(tmp_path):
+    for path in (tmp_path / "none.csv", tmp_path):
+        with pytest.raises(InputError):
+            graphs.read(path)
+    with pytest.raises(InputError, match=r"\.csv or \.npz"):
+        graphs.read(write(tmp_path / "d.xlsx", "x"))
+    os.mkdir(tmp_path / "folder.csv")
+    with pytest.raises(InputError, match="cannot be read"):
+        graphs.read(tmp_path / "folder.csv")

@@ -1,0 +1,84 @@
+"""What the tools find around PyTensor, and what they do where it is not as it should be."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import warnings
+
+import pytest
+
+from graphs.environment import own_warnings_only, prepare_compile_folder, stabilizing_rewrites_fire, stamp
+
+
+def test_the_stamp_is_plain_data_with_versions_and_machine():
+    made = stamp()
+    assert json.loads(json.dumps(made)) == made
+    assert {"python", "pytensor", "numpy", "scipy"} <= made["versions"].keys()
+    assert {"system", "cpu", "cores", "blas", "threads"} == made["machine"].keys()
+
+
+def test_the_stabilizing_rewrites_fire_here():
+    assert stabilizing_rewrites_fire()
+
+
+WITHOUT_PACKAGING = """
+import sys
+sys.modules["packaging"] = None  # importing it now fails, as where it is not installed
+sys.modules["packaging.version"] = None
+from graphs.environment import stabilizing_rewrites_fire
+print(stabilizing_rewrites_fire())
+"""
+
+
+def test_they_are_found_missing_where_packaging_is():
+    import pytensor
+
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_PACKAGING], capture_output=True, text=True, timeout=120
+    )
+    fixed_since = tuple(int(part) for part in pytensor.__version__.split(".")[:2]) >= (3, 2)
+    assert done.stdout.strip() == str(fixed_since), done.stderr
+
+
+@pytest.mark.parametrize("home", ["/proc/none", "/dev/null"])
+def test_a_home_that_cannot_be_written_is_no_obstacle(home):
+    """/proc and /dev/null take no folder from anyone, root included."""
+    env = {k: v for k, v in os.environ.items() if k != "PYTENSOR_FLAGS"} | {"HOME": home}
+    code = "import graphs, pytensor; print(pytensor.config.base_compiledir)"
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr
+    assert home not in done.stdout
+
+
+def test_a_folder_that_others_can_write_is_not_used(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setenv("HOME", "/proc/none")
+    monkeypatch.setenv("PYTENSOR_FLAGS", "floatX=float64")
+    planted = tmp_path / f"pytensor-{os.getuid()}"
+    planted.mkdir()
+    planted.chmod(0o777)
+    chosen = prepare_compile_folder()
+    assert chosen != planted
+    assert os.environ["PYTENSOR_FLAGS"] == f"floatX=float64,base_compiledir={chosen}"
+    planted.chmod(0o700)
+    monkeypatch.setenv("PYTENSOR_FLAGS", "")
+    assert prepare_compile_folder() == planted
+
+
+def test_a_folder_named_by_the_user_is_left_alone(monkeypatch):
+    monkeypatch.setenv("HOME", "/proc/none")
+    monkeypatch.setenv("PYTENSOR_FLAGS", "base_compiledir=/somewhere")
+    assert prepare_compile_folder() is None
+
+
+def test_only_the_named_warnings_are_hidden():
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        with own_warnings_only():
+            warnings.warn("PyTensor could not link to a BLAS installation. …", stacklevel=1)
+            warnings.warn("something else", stacklevel=1)
+    assert [str(w.message) for w in seen] == ["something else"]

@@ -1,0 +1,60 @@
+"""Files appear whole or not at all: on a full disk, under a kill, in a folder that cannot be written."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from graphs.files import write_whole
+
+
+def test_writes_and_replaces_with_ordinary_permissions(tmp_path):
+    path = tmp_path / "a"
+    write_whole(path, b"one")
+    write_whole(path, b"two")
+    assert path.read_bytes() == b"two"
+    umask = os.umask(0)
+    os.umask(umask)
+    assert path.stat().st_mode & 0o777 == 0o666 & ~umask
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_a_failed_write_leaves_what_stood_there(tmp_path):
+    path = tmp_path / "a"
+    write_whole(path, b"old")
+    with pytest.raises(TypeError):
+        write_whole(path, "not bytes")
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_a_missing_folder_is_an_error(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        write_whole(tmp_path / "none" / "a", b"")
+
+
+def test_a_reader_never_sees_a_part_while_the_writer_is_killed(tmp_path):
+    path = tmp_path / "a"
+    write_whole(path, b"x" * 1000)
+    code = (
+        "import sys; from graphs.files import write_whole\n"
+        "n = 0\n"
+        "while True:\n"
+        "    n += 1\n"
+        "    write_whole(sys.argv[1], bytes([n % 256]) * 2_000_000)\n"
+        "    print(flush=True)\n"
+    )
+    for delay in (0.0, 0.004, 0.011, 0.02):
+        writer = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE)
+        writer.stdout.readline()
+        time.sleep(delay)
+        writer.kill()
+        writer.wait()
+        writer.stdout.close()
+        data = path.read_bytes()
+        assert len(data) == 2_000_000
+        assert len(set(data)) == 1

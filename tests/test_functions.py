@@ -1,0 +1,187 @@
+"""What PyTensor compiled: the structure, the original's inputs and outputs, every mode."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+import pytest
+from pytensor.compile.mode import Mode, get_mode
+from pytensor.scalar.basic import Log, Log1p
+from pytensor.scalar.math import Softplus
+
+import graphs
+from graphs.errors import InputError
+from graphs.functions import _scalar_ops, mode_names, resolve_mode
+
+STABLE_MODES = ("NUMBA", "CVM")
+
+
+def scalar_ops(functions):
+    return {type(op) for op in _scalar_ops(functions.train.maker.fgraph)}
+
+
+@pytest.mark.parametrize("mode", STABLE_MODES)
+def test_softplus_is_there_and_log_is_gone(compiled, mode):
+    functions = compiled(mode)
+    assert Softplus in scalar_ops(functions)
+    assert not scalar_ops(functions) & {Log, Log1p}
+    assert not functions.takes_logarithms
+
+
+def test_without_the_stabilizing_rewrites_log_stays(compiled):
+    assert compiled("FAST_COMPILE").takes_logarithms
+
+
+def test_a_log1p_inside_a_fused_op_is_found_too(compiled):
+    x = pt.dvector("x")
+    fused = pytensor.function([x], pt.exp(pt.log1p(x) * 2), mode="CVM")
+    assert len(fused.maker.fgraph.apply_nodes) == 1
+    assert dataclasses.replace(compiled("CVM"), train=fused).takes_logarithms
+
+
+def test_train_has_the_originals_inputs_outputs_and_updates(compiled, original):
+    functions = compiled("FAST_COMPILE")
+    assert [i.name for i in functions.train.maker.fgraph.inputs] == ["x", "y", "w", "b"]
+    assert dict(functions.updates).keys() == {functions.graph.w, functions.graph.b}
+    with np.errstate(all="ignore"):
+        prediction, xent = functions.train(original.x, original.y)
+    assert (prediction.dtype, prediction.shape, xent.shape) == (np.dtype(bool), (400,), (400,))
+
+
+def test_train_returns_what_was_before_the_step(compiled, original):
+    functions = compiled("CVM")
+    before = functions.evaluate(original.x, original.y)
+    prediction, xent = functions.train(original.x, original.y)
+    np.testing.assert_array_equal(prediction, before[0])
+    np.testing.assert_allclose(xent, before[1], rtol=1e-13)
+    assert not np.array_equal(functions.evaluate(original.x, original.y)[1], xent)
+
+
+def test_evaluate_takes_no_step(compiled, original):
+    functions = compiled("CVM")
+    before = functions.read()
+    functions.evaluate(original.x, original.y)
+    np.testing.assert_array_equal(functions.read()["w"], before["w"])
+
+
+@pytest.mark.parametrize("kind", [bool, int, float, list])
+def test_targets_may_be_bools_integers_floats_or_a_list(compiled, original, kind):
+    functions = compiled("CVM")
+    y = original.y.tolist() if kind is list else original.y.astype(kind)
+    np.testing.assert_array_equal(
+        functions.evaluate(original.x, y)[1], functions.evaluate(original.x, original.y.astype(float))[1]
+    )
+
+
+def test_both_formulas_are_the_same_function(compiled, original):
+    for _ in range(3):
+        textbook, logits = (compiled("CVM", formula) for formula in graphs.logistic.FORMULAS)
+        for ours, theirs in zip(
+            textbook.evaluate(original.x, original.y), logits.evaluate(original.x, original.y), strict=True
+        ):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("mode", [*STABLE_MODES, "FAST_COMPILE"])
+def test_train_equals_an_independent_numpy_loop_step_by_step(compiled, original, mode):
+    functions = compiled(mode, "logits")
+    x, y = original.x, original.y.astype(float)
+    w, b = original.initial_w.copy(), 0.0
+    for _ in range(50):
+        z = x @ w + b
+        p = np.exp(-np.logaddexp(0, -z))
+        xent = np.logaddexp(0, np.where(y == 1, -z, z))
+        residual = p - y
+        prediction, ours = functions.train(x, y)
+        np.testing.assert_array_equal(prediction, z > 0)
+        np.testing.assert_allclose(ours, xent, rtol=1e-10, atol=1e-14)
+        w, b = w - 0.1 * (x.T @ residual / len(y) + 0.02 * w), b - 0.1 * residual.mean()
+        np.testing.assert_allclose(functions.graph.w.get_value(), w, rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose(functions.graph.b.get_value(), b, rtol=1e-12, atol=1e-14)
+
+
+def test_float32_stays_float32_and_near(original):
+    graph = graphs.logistic_graph(original.initial_w, dtype="float32")
+    functions = graphs.compile_functions(
+        graph, graphs.gradient_descent(graph.cost, [graph.w, graph.b]), "CVM"
+    )
+    data = graphs.load(dtype="float32")
+    for _ in range(20):
+        _, xent = functions.train(data.x, data.y)
+    assert xent.dtype == functions.read()["w"].dtype == np.float32
+    assert np.isfinite(xent).all()
+
+
+def test_mode_none_runs_the_formula_as_written(compiled, original):
+    functions = compiled("none")
+    assert len(functions.train.maker.fgraph.apply_nodes) == 73
+    with np.errstate(all="ignore"):
+        _, xent = functions.train(original.x, original.y)
+    assert (np.isinf(xent).sum(), np.isnan(xent).sum()) == (15, 16)
+    assert np.isnan(functions.read()["w"]).all()
+
+
+@pytest.mark.filterwarnings("ignore:Skipping Assert", "ignore:The given NumPy array is not writable")
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
+@pytest.mark.parametrize("mode", ["JAX", "PYTORCH"])
+def test_other_frameworks_linkers_agree_where_installed(compiled, original, mode):
+    pytest.importorskip({"JAX": "jax", "PYTORCH": "torch"}[mode], reason="an optional framework")
+    ours, theirs = compiled("CVM", "logits"), None
+    want = ours.evaluate(original.x, original.y)
+    graph = graphs.logistic_graph(original.initial_w, formula="logits")
+    theirs = graphs.compile_functions(graph, graphs.gradient_descent(graph.cost, [graph.w, graph.b]), mode)
+    for got, expected in zip(theirs.evaluate(original.x, original.y), want, strict=True):
+        np.testing.assert_allclose(np.asarray(got), expected, rtol=1e-10, atol=1e-13)
+
+
+def test_read_and_write_are_inverse_and_copy(compiled):
+    functions = compiled("FAST_COMPILE")
+    state = functions.read()
+    state["w"][:] = 1
+    assert not np.array_equal(functions.read()["w"], state["w"])
+    functions.write(state)
+    np.testing.assert_array_equal(functions.read()["w"], 1)
+    state["w"][:] = 2
+    np.testing.assert_array_equal(functions.read()["w"], 1)
+    with pytest.raises(InputError, match="shape"):
+        functions.write({"w": np.zeros(784), "b": np.zeros(2)})
+    with pytest.raises(InputError, match="nothing"):
+        functions.write({"w": np.zeros(784)})
+    np.testing.assert_array_equal(functions.read()["w"], 1)
+
+
+def test_modes_by_name():
+    assert {"default", "NUMBA", "CVM", "FAST_COMPILE", "FAST_RUN", "JAX", "PYTORCH", "none"} <= set(
+        mode_names()
+    )
+    assert resolve_mode("cvm") is get_mode("CVM")
+    assert resolve_mode(None) is get_mode(None)
+    own = Mode(linker="py", optimizer="fast_compile")
+    assert resolve_mode(own) is own
+    with pytest.raises(InputError, match=r"mode: found 'FASTEST'.*NUMBA"):
+        resolve_mode("FASTEST")
+
+
+def test_a_mode_that_cannot_compile_the_graph_is_refused():
+    graph = graphs.logistic_graph(np.zeros(3))
+    with pytest.raises(InputError, match="cannot compile this graph"):
+        graphs.compile_functions(graph, graphs.gradient_descent(graph.cost, [graph.w, graph.b]), "C")
+
+
+def test_a_mode_whose_framework_is_missing_is_refused():
+    if "MLX" not in mode_names():
+        pytest.skip("this PyTensor has no MLX linker")
+    graph = graphs.logistic_graph(np.zeros(3))
+    with pytest.raises(InputError, match="not installed"):
+        graphs.compile_functions(graph, graphs.gradient_descent(graph.cost, [graph.w, graph.b]), "MLX")
+
+
+def test_compiling_leaves_graph_and_updates_alone():
+    graph = graphs.logistic_graph(np.zeros(3))
+    updates = graphs.gradient_descent(graph.cost, [graph.w, graph.b])
+    before = pytensor.dprint([graph.cost, *(new for _, new in updates)], file="str")
+    graphs.compile_functions(graph, updates, "FAST_COMPILE")
+    assert pytensor.dprint([graph.cost, *(new for _, new in updates)], file="str") == before
