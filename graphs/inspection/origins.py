@@ -97,6 +97,4 @@ def _parents(application: Application) -> dict[Apply, list[Apply]]:
         sources += [n for n in gone if old.owner in gone and n in _upstream([old.owner], gone)]
         for made in _upstream([new.owner], come):
             parents[made].update(dict.fromkeys(sources))
-    moved = [node for node, *_ in application.moved if node is not None]
-    fallback = list(gone) or moved
-    return {node: list(found) or fallback for node, found in parents.items()}
+    return {node: list(found) for node, found in parents.items()}
