@@ -20,7 +20,7 @@ from graphs.inspection.evaluated import (
     ValueSummary,
 )
 
-__all__ = ["Missing", "compare", "sample_inputs", "same_value", "summarize", "worst"]
+__all__ = ["Missing", "compare", "one_line", "same_value", "sample_inputs", "summarize", "worst"]
 
 SEVERITY = (IDENTICAL, ROUNDING, UNKNOWN, CHANGED, REPAIRED, BROKE)
 
@@ -36,6 +36,12 @@ class Missing:
 
     def __init__(self, problem: str) -> None:
         self.problem = problem
+
+
+def one_line(problem: Exception) -> str:
+    """An exception's class and the first line of what it says."""
+    lines = str(problem).strip().splitlines()
+    return f"{type(problem).__name__}: {lines[0] if lines else ''}"[:200].rstrip(": ")
 
 
 def worst(verdicts: Sequence[str]) -> str:

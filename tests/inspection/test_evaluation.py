@@ -11,7 +11,8 @@ import pytest
 
 from graphs import InputError
 from graphs.inspection import Recording, evaluate, inspect
-from graphs.inspection.evaluation import feed, perform
+from graphs.inspection.evaluation import feed
+from graphs.inspection.performing import perform
 from graphs.inspection.storage import from_json, to_json
 from tests.inspection.conftest import PYTHON, Train
 from tests.inspection.dump import dump_function

@@ -19,8 +19,8 @@ from pytensor.graph.utils import InconsistencyError
 
 from graphs import InputError
 from graphs.inspection import Recording, inspect, record
-from graphs.inspection.recorder import Watcher
 from graphs.inspection.same import same_graph
+from graphs.inspection.watcher import Watcher
 from tests.inspection.conftest import PYTHON, Train
 from tests.inspection.dump import dump_expression, dump_function
 
