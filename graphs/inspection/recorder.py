@@ -21,6 +21,7 @@ from pytensor.graph.rewriting.basic import (
 )
 
 from graphs.environment import own_warnings_only
+from graphs.errors import InputError
 from graphs.inspection.unrewritten import Parts
 from graphs.inspection.watcher import Application, Watcher
 
@@ -140,6 +141,11 @@ def compile_watched(parts: Parts) -> Watched:
     -------
     Watched
         The compiled copy and its story.
+
+    Raises
+    ------
+    InputError
+        If the mode compiles another graph than the one it rewrote first (DebugMode).
     """
     watcher = Watcher()
     started = time.perf_counter()
@@ -154,6 +160,13 @@ def compile_watched(parts: Parts) -> Watched:
             name=parts.name or None,
         )
         watcher.close()
+        if maker.fgraph is not watcher.fgraph:
+            raise InputError(
+                "mode",
+                found=f"{type(parts.mode).__name__}, which rewrites several copies of a graph",
+                allowed="a mode that rewrites the graph it compiles",
+                remedy="record the mode that it checks instead",
+            )
         maker.mode = parts.mode
         maker.fgraph.remove_feature(watcher)
         function = maker.create()
