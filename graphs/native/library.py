@@ -12,7 +12,7 @@ from pathlib import Path
 from graphs.native import cache
 from graphs.native.compiler import compile_text, toolchain
 
-__all__ = ["open_library"]
+__all__ = ["loaded_copy", "open_library"]
 
 
 def _without_comments(text: str) -> str:
@@ -32,25 +32,25 @@ def open_library(text: str, cached: bool = True) -> ctypes.CDLL:
     found = cache.load(key, ".so") if cached else None
     if found:
         try:
-            return _open(found[0])
+            return _declared(ctypes.CDLL(os.fspath(found[0])))
         except OSError:  # made for another machine after all
             pass
     data = compile_text(text)
     path = cache.store(key, ".so", data) if cached else None
-    return _open(path) if path else _open_copy(data)
+    return _declared(ctypes.CDLL(os.fspath(path)) if path else loaded_copy(data))
 
 
-def _open(path: Path) -> ctypes.CDLL:
-    library = ctypes.CDLL(os.fspath(path))
-    library.one_step.argtypes = [ctypes.c_void_p] * 4 + [ctypes.c_int]
-    library.many_steps.argtypes = [*library.one_step.argtypes, *[ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p] * 1]
-    library.many_steps.argtypes += [ctypes.c_int64, ctypes.c_void_p]
-    return library
-
-
-def _open_copy(data: bytes) -> ctypes.CDLL:
-    """Load from a file that is gone again afterwards; the system keeps what is mapped."""
+def loaded_copy(data: bytes) -> ctypes.CDLL:
+    """Load a library from a file that is gone again afterwards; the system keeps what is mapped."""
     with tempfile.TemporaryDirectory(prefix="graphs-native-") as folder:
         path = Path(folder, "step.so")
         path.write_bytes(data)
-        return _open(path)
+        return ctypes.CDLL(os.fspath(path))
+
+
+def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
+    """A library with the types of what its functions take."""
+    pointer, whole = ctypes.c_void_p, ctypes.c_int64
+    library.one_step.argtypes = [pointer] * 4 + [ctypes.c_int]
+    library.many_steps.argtypes = [*library.one_step.argtypes, whole, whole, pointer, whole, pointer]
+    return library

@@ -50,7 +50,9 @@ class View(Value):
     def places(self, indices: Sequence[Index | None]) -> tuple[Place, ...]:
         """Where in the array the element at these indices lies."""
         return tuple(
-            Place(None, start) if axis is None or indices[axis] is None else Place(indices[axis], start, step)
+            Place(None, start)
+            if axis is None or indices[axis] is None or is_one(self.dims[axis])
+            else Place(indices[axis], start, step)
             for axis, start, step in self.axes
         )
 
