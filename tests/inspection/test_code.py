@@ -54,7 +54,7 @@ def test_numba_shows_llvm_and_assembly_of_the_whole_on_request(numba):
     _, codes = numba
     by_language = {code.language: code for code in codes if code.node is None}
     assert "define" in by_language["llvm"].text
-    assert ".text" in by_language["assembly"].text
+    assert ".section" in by_language["assembly"].text
     function, values = small(PYTHON)
     assert {code.language for code in generated_code(function, values)} == {"python"}
 
