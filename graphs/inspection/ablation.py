@@ -17,7 +17,7 @@ from graphs.inspection.evaluated import (
 from graphs.inspection.evaluation import TOLERANCE_ULP, call, feed
 from graphs.inspection.record import Inspection, inspect_parts
 from graphs.inspection.recording import Recording
-from graphs.inspection.values import Missing, compare, worst
+from graphs.inspection.values import Missing, compare, one_line, worst
 from graphs.timing import Timing, interleaved
 
 __all__ = ["counterfactuals"]
@@ -55,7 +55,7 @@ def counterfactuals(
     """
     recording = inspection.recording
     fed, _ = feed(inspection, inputs, shapes=shapes, seed=seed)
-    expected = call(inspection.function, fed, inspection.initial)
+    expected = call(inspection, fed)
     fired = [0] * len(recording.rules)
     for step in recording.steps:
         fired[step.rule] += 1
@@ -109,17 +109,17 @@ def _without(
     try:
         mode = inspection.parts.mode.excluding(*rule.registered)
     except Exception as refusal:  # a mode of somebody's without a selection to change
-        problem = f"cannot be left out: {_line(refusal)}"
+        problem = f"cannot be left out: {one_line(refusal)}"
         return dataclasses.replace(nothing, problem=problem), None
     try:
         other = inspect_parts(inspection.parts.again(mode))
     except Exception as failure:  # that is the finding
-        problem = f"does not compile without it: {_line(failure)}"
+        problem = f"does not compile without it: {one_line(failure)}"
         return dataclasses.replace(nothing, problem=problem, carries_weight=True), None
     without = other.recording
     left = sum(without.rules[step.rule].name == rule.name for step in without.steps)
     problem = f"still fires {left} times: other rewrites contain it" if left else ""
-    found = call(other.function, fed, inspection.initial)
+    found = call(other, fed)
     nodes = other.recording.node_counts()[-1]
     for value in found:
         if isinstance(value, Missing) and not any(isinstance(e, Missing) for e in expected):
@@ -143,8 +143,3 @@ def _without(
         carries_weight=verdict in (BROKE, REPAIRED, CHANGED),
     )
     return result, None if verdict == UNKNOWN else other.function
-
-
-def _line(problem: Exception) -> str:
-    lines = str(problem).strip().splitlines()
-    return f"{type(problem).__name__}: {lines[0] if lines else ''}"[:200].rstrip(": ")

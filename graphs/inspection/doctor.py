@@ -23,7 +23,7 @@ from pytensor.graph.fg import FunctionGraph
 
 from graphs.functions import resolve_mode
 from graphs.inspection.evaluated import Diagnosis
-from graphs.inspection.evaluation import run_graph
+from graphs.inspection.performing import run_graph
 
 __all__ = ["diagnose"]
 

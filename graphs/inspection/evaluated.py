@@ -73,6 +73,8 @@ class OutputChange:
         in units in the last place. None where no such entry exists.
     repaired, broke : int
         How many entries became finite, became non-finite.
+    problem : str
+        For ``unknown``, why there is no value to compare.
     """
 
     output: int
@@ -82,6 +84,7 @@ class OutputChange:
     ulp: float | None = None
     repaired: int = 0
     broke: int = 0
+    problem: str = ""
 
 
 @dataclass(frozen=True)

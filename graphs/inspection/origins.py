@@ -7,9 +7,10 @@ from typing import Any
 
 from pytensor.graph.basic import Apply, Variable
 
-from graphs.inspection.recorder import Application, Watched
+from graphs.inspection.recorder import Watched
 from graphs.inspection.recording import FORWARD, GRADIENT, REWRITE, UPDATE, Origin
 from graphs.inspection.tables import Tables, user_line
+from graphs.inspection.watcher import Application
 
 __all__ = ["find_origins"]
 
@@ -97,6 +98,4 @@ def _parents(application: Application) -> dict[Apply, list[Apply]]:
         sources += [n for n in gone if old.owner in gone and n in _upstream([old.owner], gone)]
         for made in _upstream([new.owner], come):
             parents[made].update(dict.fromkeys(sources))
-    moved = [node for node, *_ in application.moved if node is not None]
-    fallback = list(gone) or moved
-    return {node: list(found) or fallback for node, found in parents.items()}
+    return {node: list(found) for node, found in parents.items()}

@@ -45,6 +45,8 @@ class Inspection:
     initial : tuple
         The shared variables' values when the recording was made, by input; None for inputs that
         the caller provides.
+    stored : tuple
+        The same as the linker keeps them (JAX has random generators of its own).
     """
 
     recording: Recording
@@ -53,17 +55,13 @@ class Inspection:
     variables: tuple[Variable, ...]
     parts: Parts
     initial: tuple[Any, ...]
+    stored: tuple[Any, ...]
 
     def reset(self) -> None:
         """Put the copy's shared variables back to what they were when it was recorded."""
-        restore(self.function, self.initial)
-
-
-def restore(function: Any, initial: Sequence[Any]) -> None:
-    """Give a compiled copy's shared variables copies of `initial`, in place of what they hold."""
-    for container, value in zip(function.input_storage, initial, strict=True):
-        if value is not None:
-            container.storage[0] = copy.deepcopy(value)
+        for container, value in zip(self.function.input_storage, self.stored, strict=True):
+            if value is not None:
+                container.storage[0] = copy.deepcopy(value)
 
 
 def record(
@@ -182,6 +180,7 @@ def inspect_parts(parts: Parts) -> Inspection:
         tuple(tables.live_variables),
         parts,
         initial,
+        tuple(copy.deepcopy(container.storage[0]) for container in watched.function.input_storage),
     )
 
 

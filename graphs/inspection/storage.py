@@ -155,7 +155,19 @@ def _check(recording: Recording) -> None:
                 refer(place, "nodes", change.node)
         for pair in step.replaced:
             refer(place, "variables", *pair)
-    if len(recording.outputs) != len(recording.first_outputs):
+    outputs, last = len(recording.outputs), len(recording.steps)
+    if recording.evaluation is not None:
+        found = recording.evaluation
+        refer("evaluation.values", "variables", *(value.variable for value in found.values))
+        numbers = [change.output for verdict in found.steps for change in verdict.outputs]
+        numbers += [change.output for change in found.compiled]
+        numbers += [value.output for value in found.outputs]
+        told = [verdict.step for verdict in found.steps] == list(range(1, last + 1))
+        if not told or any(not 0 <= number < outputs for number in numbers):
+            raise Malformed("$.recording.evaluation: of other steps or outputs than these")
+    for counterfactual in recording.counterfactuals or ():
+        refer("counterfactuals", "rules", counterfactual.rule)
+    if outputs != len(recording.first_outputs):
         raise Malformed("$.recording.outputs: not one for each of first_outputs")
     try:
         standing = {placed.node for placed in recording.snapshots[-1].nodes}

@@ -115,6 +115,8 @@ class Tables:
         kind, owner, position, value = "input", None, 0, ""
         if variable.owner is not None and variable.owner in self._nodes:
             kind, owner, position = "computed", self._nodes[variable.owner], variable.index
+        elif variable.owner is not None:  # its node came and went within one step
+            kind = "computed"
         elif isinstance(variable, Constant):
             kind, value = "constant", _print_value(variable.data)
         elif isinstance(variable, SharedVariable):

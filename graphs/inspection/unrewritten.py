@@ -141,8 +141,8 @@ def parts_of(function: Any) -> Parts:
     if noted is None:
         raise InputError(
             "what",
-            found="a function compiled before graphs.inspection was imported, whose expression is"
-            " gone from memory",
+            found="a function that holds only its rewritten graph (unpickled, copied, or compiled before"
+            " graphs.inspection was imported) and whose expression is gone from memory",
             allowed="a function whose unrewritten graph can still be had",
             remedy="import graphs.inspection before compiling, or pass the inputs, outputs and"
             " updates themselves with mode=function.maker.mode",

@@ -20,7 +20,7 @@ from graphs.inspection.evaluated import (
     ValueSummary,
 )
 
-__all__ = ["Missing", "compare", "sample_inputs", "same_value", "summarize", "worst"]
+__all__ = ["Missing", "compare", "one_line", "same_value", "sample_inputs", "summarize", "worst"]
 
 SEVERITY = (IDENTICAL, ROUNDING, UNKNOWN, CHANGED, REPAIRED, BROKE)
 
@@ -36,6 +36,12 @@ class Missing:
 
     def __init__(self, problem: str) -> None:
         self.problem = problem
+
+
+def one_line(problem: Exception) -> str:
+    """An exception's class and the first line of what it says."""
+    lines = str(problem).strip().splitlines()
+    return f"{type(problem).__name__}: {lines[0] if lines else ''}"[:200].rstrip(": ")
 
 
 def worst(verdicts: Sequence[str]) -> str:
@@ -132,8 +138,9 @@ def compare(before: Any, after: Any, output: int, tolerance_ulp: float) -> Outpu
     tolerance_ulp : float
         Up to this many units in the last place of the largest finite entry count as rounding.
     """
-    if isinstance(before, Missing) or isinstance(after, Missing):
-        return OutputChange(output, UNKNOWN)
+    for value in (before, after):
+        if isinstance(value, Missing):
+            return OutputChange(output, UNKNOWN, problem=value.problem)
     if same_value(before, after):
         return OutputChange(output, IDENTICAL)
     one, other = _comparable(before), _comparable(after)

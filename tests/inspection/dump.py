@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from pytensor.graph.op import HasInnerGraph
 from pytensor.graph.traversal import ancestors
 
 
@@ -17,8 +18,17 @@ def dump_expression(outputs: Iterable[Any]) -> list[Any]:
         wiring = (id(owner), id(owner.op), [id(v) for v in owner.inputs]) if owner else None
         tags = {name: repr(value) for name, value in vars(variable.tag).items()}
         node_tags = {n: repr(v) for n, v in vars(owner.tag).items()} if owner else None
-        found.append((id(variable), variable.name, str(variable.type), wiring, tags, node_tags))
+        inner = dump_inner(owner.op) if owner else None
+        found.append((id(variable), variable.name, str(variable.type), wiring, tags, node_tags, inner))
     return found
+
+
+def dump_inner(op: Any) -> Any:
+    """The graph inside an Op, which compiling that Op could edit."""
+    if not isinstance(op, HasInnerGraph):
+        return None
+    nodes = [(id(n), id(n.op), [id(v) for v in n.inputs]) for n in op.fgraph.toposort()]
+    return id(op.fgraph), nodes, [id(v) for v in op.fgraph.outputs]
 
 
 def dump_function(function: Any) -> list[Any]:

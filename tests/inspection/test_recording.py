@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import linecache
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -15,12 +17,13 @@ import pytest
 from pytensor.compile.mode import Mode, get_mode
 from pytensor.graph.features import Feature
 from pytensor.graph.fg import FunctionGraph
+from pytensor.graph.rewriting.basic import GraphRewriter
 from pytensor.graph.utils import InconsistencyError
 
 from graphs import InputError
 from graphs.inspection import Recording, inspect, record
-from graphs.inspection.recorder import Watcher
 from graphs.inspection.same import same_graph
+from graphs.inspection.watcher import Watcher
 from tests.inspection.conftest import PYTHON, Train
 from tests.inspection.dump import dump_expression, dump_function
 
@@ -61,7 +64,10 @@ def check_replay(inspection: Any, function: Any) -> None:
 def check_origins(recording: Recording) -> None:
     """No node without an origin, and every origin leads back to nodes of the first snapshot."""
     first = set(recording.first_nodes)
-    born = {node: k for k, step in enumerate(recording.steps, start=1) for node in reversed(step.come)}
+    born: dict[int, int] = {}
+    for k, step in enumerate(recording.steps, start=1):
+        for number in step.come:
+            born.setdefault(number, k)  # a node may leave and come back
     for number, node in enumerate(recording.nodes):
         if number in first:
             assert node.origin.kind in ("forward", "gradient", "update")
@@ -293,9 +299,79 @@ def test_wrong_arguments_are_refused_by_name() -> None:
         assert refusal.value.argument == argument
 
 
+def test_debug_mode_is_refused_by_name() -> None:
+    x = pt.dvector("x")
+    with pytest.raises(InputError) as refusal:
+        record([x], pt.log(1 + pt.exp(x)), mode=get_mode("DebugMode"))
+    assert refusal.value.argument == "mode"
+    assert "DebugMode" in refusal.value.found
+
+
+def test_an_unpickled_function_without_its_expression_is_refused() -> None:
+    x = pt.dvector("x")
+    function = pickle.loads(pickle.dumps(pytensor.function([x], pt.log(1 + pt.exp(x)), mode=PYTHON)))
+    gc.collect()
+    with pytest.raises(InputError, match="unpickled"):
+        record(function)
+
+
 def test_without_rewrites_only_the_protecting_copies_are_recorded() -> None:
     x = pt.dvector("x")
     mode = Mode(linker="py", optimizer=None)
     recording = record([x], [x, x], mode=mode)
     assert [recording.ops[p.op].name for p in recording.snapshot(-1).nodes] == ["DeepCopyOp"] * 2
     assert recording.node_counts() == (0, 2)
+
+
+class ThereAndBack(GraphRewriter):
+    """Moves an input of a node, takes the node out, and puts it back as it now is."""
+
+    def apply(self, fgraph: FunctionGraph) -> None:
+        (exp,) = (node for node in fgraph.apply_nodes if str(node.op) == "Exp")
+        x = fgraph.inputs[0]
+        result = exp.outputs[0]
+        instead = pt.tanh(x)
+        fgraph.replace_all_validate([(exp.inputs[0], pt.cos(x))], reason="move")
+        fgraph.replace_all_validate([(result, instead)], reason="out")
+        fgraph.replace_all_validate([(instead, result)], reason="back")
+
+
+def test_a_node_that_leaves_and_comes_back_changed_is_followed() -> None:
+    x = pt.dvector("x")
+    mode = Mode(linker="py", optimizer=None).register((ThereAndBack(), 1))
+    inspection = inspect([x], [pt.exp(pt.sin(x))], mode=mode)
+    recording = inspection.recording
+    check_replay(inspection, inspection.function)
+    check_origins(recording)
+    assert [recording.rules[step.rule].name for step in recording.steps] == ["move", "out", "back"]
+    names = [[recording.ops[p.op].name for p in s.nodes] for s in recording.snapshots]
+    assert names == [["Sin", "Exp"], ["Cos", "Exp"], ["Tanh"], ["Cos", "Exp"]]
+
+
+def graph_of(build: Any) -> FunctionGraph:
+    x, y = pt.dvectors("xy")
+    return FunctionGraph([x, y], [build(x, y)], clone=False)
+
+
+def test_same_graph_tells_graphs_apart() -> None:
+    def base(x: Any, y: Any) -> Any:
+        return pt.exp(x) - y * 2.0
+
+    add = pt.add(pt.dvector(), pt.dvector()).owner.op
+    in_place = type(add)(add.scalar_op, inplace_pattern={0: 0})
+    assert same_graph(graph_of(base), graph_of(base))
+    for other in (
+        lambda x, y: pt.log(x) - y * 2.0,
+        lambda x, y: pt.exp(y) - x * 2.0,
+        lambda x, y: pt.exp(x) - y * 3.0,
+        lambda x, y: pt.exp(x) - y * 2,
+        lambda x, y: (pt.exp(x) - y * 2.0)[::-1],
+        lambda x, y: x,
+    ):
+        assert not same_graph(graph_of(base), graph_of(other))
+        assert not same_graph(graph_of(other), graph_of(base))
+    assert not same_graph(graph_of(pt.add), graph_of(in_place))
+    shared_twice = graph_of(lambda x, y: pt.add(*[pt.exp(x)] * 2))
+    made_twice = graph_of(lambda x, y: pt.add(pt.exp(x), pt.exp(x)))
+    assert not same_graph(shared_twice, made_twice)
+    assert not same_graph(made_twice, shared_twice)

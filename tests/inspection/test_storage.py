@@ -146,6 +146,21 @@ def test_damage_is_refused(train: Train, path: list[Any], value: Any) -> None:
     assert refusal.value.argument == "train.json"
 
 
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (["evaluation", "values", 0, "variable"], 9_999),
+        (["evaluation", "steps", 0], KeyError),
+        (["evaluation", "outputs", 0, "output"], 17),
+        (["evaluation", "compiled", 0, "output"], -1),
+        (["evaluation", "outputs", 0, "first"], KeyError),
+    ],
+)
+def test_damaged_values_are_refused(full: Recording, path: list[Any], value: Any) -> None:
+    with pytest.raises(InputError):
+        from_json(json.dumps(damage(json.loads(to_json(full)), path, value)))
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_any_cut_or_flipped_byte_is_refused_or_harmless(train: Train, data: st.DataObject) -> None:

@@ -1,0 +1,133 @@
+"""Programs and libraries kept between processes, checked whenever they are read.
+
+One folder holds ``<key>.json`` (a program, found by its graph before rewriting) and ``<key>.so`` (a
+library, found by its C text without comments, the compiler, its flags and the processor, so that
+functions that differ in a learning rate share one). Nothing in it is executed or unpickled before
+its digest has been compared; an entry that is damaged or of another version counts as absent. A folder
+that cannot be written, or that others may write, is not used.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import stat
+from pathlib import Path
+
+from graphs.files import write_whole
+
+__all__ = ["LIMIT_BYTES", "clear", "folder", "load", "store"]
+
+LIMIT_BYTES = 64 * 1024 * 1024
+VARIABLE = "GRAPHS_NATIVE_CACHE"
+
+
+def folder() -> Path:
+    """Where the cache is: ``GRAPHS_NATIVE_CACHE``, else ``graphs-native`` below PyTensor's base_compiledir."""
+    named = os.environ.get(VARIABLE)
+    if named:
+        return Path(named)
+    from pytensor.configdefaults import config
+
+    return Path(config.base_compiledir) / "graphs-native"
+
+
+def _usable(path: Path, *, make: bool) -> bool:
+    """Whether the folder is there, ours, and nobody else may put code into it."""
+    try:
+        if make:
+            path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        state = path.stat()
+    except OSError:
+        return False
+    if os.name == "nt":
+        return stat.S_ISDIR(state.st_mode)
+    return stat.S_ISDIR(state.st_mode) and state.st_uid == os.getuid() and not state.st_mode & 0o022
+
+
+def load(key: str, suffix: str) -> tuple[Path, bytes] | None:
+    """The file kept under `key` and its contents, or None if there is none that is whole.
+
+    Each file ends with the digest of what stands before it.
+    """
+    path = folder() / f"{key}{suffix}"
+    if not _usable(path.parent, make=False):
+        return None
+    try:
+        data = path.read_bytes()
+        if suffix == ".so":
+            digest = path.with_suffix(".sha256").read_text()
+            if hashlib.sha256(data).hexdigest() != digest.strip():
+                return None
+            return path, data
+        body, _, digest_line = data.rpartition(b"\n")
+        if hashlib.sha256(key.encode() + body).hexdigest().encode() != digest_line:
+            return None
+        return path, body
+    except (OSError, ValueError):
+        return None
+
+
+def store(key: str, suffix: str, data: bytes) -> Path | None:
+    """Keep `data` under `key`; None where the folder cannot be used."""
+    path = folder() / f"{key}{suffix}"
+    if not _usable(path.parent, make=True):
+        return None
+    try:
+        if suffix == ".so":
+            # a reader that comes between the two finds a digest that does not fit, and makes its own
+            write_whole(path, data)
+            write_whole(path.with_suffix(".sha256"), hashlib.sha256(data).hexdigest().encode())
+        else:
+            write_whole(path, data + b"\n" + hashlib.sha256(key.encode() + data).hexdigest().encode())
+    except OSError:
+        return None
+    _prune(path)
+    return path
+
+
+def _prune(kept: Path) -> None:
+    """Remove what has not been used longest until the rest fits."""
+    entries = []
+    with contextlib.suppress(OSError):
+        for path in kept.parent.iterdir():
+            if path.suffix in (".json", ".so"):
+                state = path.stat()
+                entries.append((max(state.st_mtime, state.st_atime), state.st_size, path))
+    total = sum(size for _, size, _ in entries)
+    for _, size, path in sorted(entries, key=lambda entry: entry[0]):
+        if total <= LIMIT_BYTES:
+            return
+        if path.stem != kept.stem:
+            _remove(path)
+            total -= size
+
+
+def _remove(path: Path) -> None:
+    for each in (path, path.with_suffix(".sha256")) if path.suffix == ".so" else (path,):
+        with contextlib.suppress(OSError):
+            each.unlink()
+
+
+def clear() -> tuple[int, Path]:
+    """Remove every entry; other files are left alone.
+
+    Returns
+    -------
+    tuple of int and pathlib.Path
+        How many entries there were, and where.
+    """
+    where, count = folder(), 0
+    if where.is_dir():
+        for path in list(where.iterdir()):
+            if path.suffix in (".json", ".so"):
+                _remove(path)
+                count += 1
+    return count, where
+
+
+def digest(*parts: object) -> str:
+    """A key from parts whose JSON text is always the same."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:40]

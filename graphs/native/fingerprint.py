@@ -1,0 +1,135 @@
+"""A graph as plain data, before any rewriting, so that it can be recognised."""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import importlib.util
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Unrecognisable", "fingerprint"]
+
+
+class Unrecognisable(Exception):
+    """Something in the graph cannot be told from its like; it is not cached."""
+
+
+def fingerprint(fgraph: Any) -> list[Any]:
+    """Inputs, nodes, outputs of a FunctionGraph: Ops with their properties, types, names, constants.
+
+    Raises
+    ------
+    Unrecognisable
+        If an Op does not say what it is made of.
+    """
+    numbers: dict[Any, int] = {}
+    for variable in fgraph.inputs:
+        numbers[variable] = len(numbers)
+    described: list[Any] = [[_variable(v) for v in fgraph.inputs]]
+
+    def refer(variable: Any) -> Any:
+        if variable not in numbers:
+            described.append(["constant", _type(variable.type), variable.name, _plain(variable.data)])
+            numbers[variable] = len(numbers)
+        return numbers[variable]
+
+    for node in fgraph.toposort():
+        described.append([_plain(node.op), [refer(v) for v in node.inputs], [_variable(v) for v in node.outputs]])
+        for variable in node.outputs:
+            numbers[variable] = len(numbers)
+    described.append([refer(v) for v in fgraph.outputs])
+    return described
+
+
+def _variable(variable: Any) -> Any:
+    return [_type(variable.type), variable.name]
+
+
+def _type(kind: Any) -> Any:
+    return [type(kind).__name__, getattr(kind, "dtype", None), _plain(getattr(kind, "shape", None))]
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return value.hex()
+    if isinstance(value, np.ndarray | np.generic):
+        array = np.ascontiguousarray(value)
+        if array.dtype.hasobject:
+            raise Unrecognisable("an array of objects")
+        shape = list(np.shape(value))
+        if array.nbytes > 4096:
+            return ["array", array.dtype.str, shape, hashlib.sha256(array.tobytes()).hexdigest()]
+        return ["array", array.dtype.str, shape, array.tobytes().hex()]
+    if isinstance(value, tuple | list):
+        return [_plain(v) for v in value]
+    if isinstance(value, Mapping):
+        return ["dict", sorted([str(k), _plain(v)] for k, v in value.items())]
+    if isinstance(value, slice):
+        return ["slice", _plain(value.start), _plain(value.stop), _plain(value.step)]
+    if isinstance(value, enum.Enum):
+        return str(value)
+    if isinstance(value, type):
+        return f"{value.__module__}.{value.__qualname__}"
+    if callable(getattr(value, "make_node", None)) or hasattr(value, "impl"):
+        return _op(value)
+    if hasattr(value, "dtype") and type(value).__module__.startswith("pytensor."):
+        return _type(value)
+    raise Unrecognisable(f"{type(value).__name__}")
+
+
+def _op(op: Any) -> Any:
+    name = f"{type(op).__module__}.{type(op).__qualname__}"
+    if not name.startswith("pytensor."):
+        raise Unrecognisable(f"the Op {op} from elsewhere")
+    inner = getattr(op, "fgraph", None)
+    if inner is not None:
+        return [name, fingerprint(inner)]
+    if name.startswith("pytensor.scalar."):
+        return [name, sorted([k, _setting(v)] for k, v in vars(op).items())]
+    properties = getattr(op, "__props__", None)
+    if properties is None:
+        if getattr(op, "scalar_op", None) is None:
+            raise Unrecognisable(f"the Op {op}")
+        properties = ("scalar_op", "axis", "dtype", "acc_dtype")
+    return [name, [[p, _plain(getattr(op, p, None))] for p in properties]]
+
+
+def _setting(value: Any) -> Any:
+    """An attribute of a scalar Op: plain, or the rule that chooses its result's type."""
+    rule = getattr(value, "__qualname__", None)
+    if rule is not None and "<" not in rule:
+        return rule
+    if type(value).__module__ == "pytensor.scalar.basic" and callable(value):
+        return [type(value).__name__, sorted([k, _plain(v)] for k, v in vars(value).items())]
+    return _plain(value)
+
+
+def surroundings(query: Any) -> list[Any]:
+    """What else the rewritten graph depends on: versions, registered rewrites, settings."""
+    from pytensor.compile.mode import optdb
+    from pytensor.configdefaults import config
+    from pytensor import __version__ as version
+
+    names = sorted(optdb._names)
+    for databases in optdb.__db__.values():
+        for database in databases:
+            names += sorted(getattr(database, "_names", ()))
+    asked = [sorted(map(str, getattr(query, part, ()) or ())) for part in ("include", "exclude", "require")]
+    extra = [str(getattr(rewrite, "name", rewrite)) for rewrite, *_ in getattr(query, "extra_rewrites", ())]
+    return [
+        version,
+        np.__version__,
+        hashlib.sha256("\n".join(names).encode()).hexdigest(),
+        asked,
+        extra,
+        config.floatX,
+        str(config.optimizer_excluding),
+        str(config.optimizer_including),
+        # without it PyTensor < 3.2 silently skips its pattern rewrites
+        importlib.util.find_spec("packaging") is not None,
+    ]

@@ -1,0 +1,248 @@
+"""The linker and the mode: PyTensor's way in."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytensor
+from pytensor.compile.mode import Mode, get_default_mode, get_mode
+from pytensor.graph.rewriting.basic import GraphRewriter
+from pytensor.graph.rewriting.db import RewriteDatabaseQuery
+from pytensor.link.basic import Container, Linker
+from pytensor.link.utils import map_storage
+
+from graphs.native import cache
+from graphs.native.calling import NativeCall
+from graphs.native.compiler import CompilerMissing
+from graphs.native.fingerprint import Unrecognisable, fingerprint, surroundings
+from graphs.native.library import open_library
+from graphs.native.lowering import OpUnknown
+from graphs.native.program import Program, make_program
+
+__all__ = ["NativeLinker", "NativeMode", "NotNative", "native_mode"]
+
+# Fusion, BLAS and work in place are this linker's own business, and it does them by index.
+QUERY = RewriteDatabaseQuery(
+    include=["fast_run"],
+    exclude=["fusion", "add_mul_fusion", "inplace", "BlasOpt", "blas_opt", "cxx_only", "scan_make_inplace"],
+)
+VERSION = 1
+
+
+class NotNative(UserWarning):
+    """A function runs in PyTensor's default mode after all; the message says why."""
+
+
+class Plan:
+    """What has been decided about a FunctionGraph.
+
+    Attributes
+    ----------
+    program : Program or None
+        What will run natively.
+    reason : str
+        Why not, where `program` is None.
+    rewritten : bool
+        False where the program came from the cache and the graph was left as the user wrote it.
+    order : list of Apply
+        The nodes that the program's spans count.
+    """
+
+    def __init__(self, program: Program | None, reason: str, rewritten: bool, order: Sequence[Any]) -> None:
+        self.program = program
+        self.reason = reason
+        self.rewritten = rewritten
+        self.order = list(order)
+
+
+class NativeRewriter(GraphRewriter):
+    """The rewrites of a query, then the decision whether the graph is native; skipped where the cache knows it."""
+
+    def __init__(self, rewriter: GraphRewriter, query: Any, linker: NativeLinker) -> None:
+        super().__init__()
+        self.rewriter = rewriter
+        self.query = query
+        self.linker = linker
+        self.name = "native"
+
+    def add_requirements(self, fgraph: Any) -> None:
+        """Nothing beyond what the rewrites themselves ask for when they run."""
+
+    def apply(self, fgraph: Any) -> Any:
+        """Rewrite, or recognise, `fgraph`; its plan is kept on it."""
+        key = self.linker.key(fgraph, self.query, "")
+        program = self.linker.known(key)
+        if program is not None:
+            fgraph.native_plan = Plan(program, "", False, [])
+            return None
+        profile = self.rewriter.rewrite(fgraph)
+        try:
+            program = make_program(fgraph, title(fgraph))
+            open_library(program.text, self.linker.cached)
+        except (OpUnknown, CompilerMissing) as why:
+            default_mode().optimizer.rewrite(fgraph)
+            fgraph.native_plan = Plan(None, str(why), True, [])
+            return profile
+        self.linker.remember(key, program)
+        fgraph.native_plan = Plan(program, "", True, fgraph.toposort())
+        return profile
+
+    def rewrite(self, fgraph: Any, *args: Any, **kwargs: Any) -> Any:
+        """As `apply`; the inner rewriter attaches its own requirements."""
+        return self.apply(fgraph)
+
+    def __call__(self, fgraph: Any) -> Any:
+        return self.apply(fgraph)
+
+
+def default_mode() -> Mode:
+    """PyTensor's default mode; while PyTensor rewrites, its configuration names the mode at work, which is ours."""
+    mode = get_default_mode()
+    return get_mode("FAST_RUN") if isinstance(mode, NativeMode) else mode
+
+
+def title(fgraph: Any) -> str:
+    """First line of the C file."""
+    names = [v.name or "an output" for v in fgraph.outputs]
+    return f"From a PyTensor graph of {len(fgraph.apply_nodes)} Apply nodes to {', '.join(names)}."
+
+
+class NativeLinker(Linker):
+    """Turns a whole graph into one C file and calls it.
+
+    A graph with an Op that it does not know, or a machine without a C compiler, gets the default mode's
+    linker instead and one :class:`NotNative` warning that says why.
+
+    Parameters
+    ----------
+    cached : bool
+        Whether programs and libraries are kept between processes (:mod:`graphs.native.cache`).
+    """
+
+    required_rewrites: tuple[str, ...] = ("minimum_compile",)
+    incompatible_rewrites: tuple[str, ...] = ("cxx_only",)
+
+    def __init__(self, *, cached: bool = True, allow_gc: bool | None = None, scheduler: Any = None) -> None:
+        super().__init__(allow_gc=False, scheduler=scheduler)
+        self.cached = cached
+        self.fgraph: Any = None
+        self.plan: Plan | None = None
+        self.query: Any = QUERY
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Only the settings: a pickled function is compiled anew where it is loaded."""
+        return {**self.__dict__, "fgraph": None, "plan": None}
+
+    def __repr__(self) -> str:
+        return f"NativeLinker(cached={self.cached})"
+
+    def accept(self, fgraph: Any, no_recycling: Any = None, profile: Any = None) -> Any:
+        """Take a graph; gives back the default mode's linker where this one cannot run it."""
+        plan = getattr(fgraph, "native_plan", None)
+        if plan is None or (plan.rewritten and plan.program and not set(plan.order) <= set(fgraph.apply_nodes)):
+            rewriter = NativeRewriter(pytensor.compile.mode.optdb.query(self.query), self.query, self)
+            rewriter.apply(fgraph)
+            plan = fgraph.native_plan
+        if plan.program is None:
+            warnings.warn(f"This function runs in PyTensor's default mode: {plan.reason}.", NotNative, stacklevel=8)
+            other = default_mode().linker.clone(allow_gc=False)
+            other = other.accept(fgraph, no_recycling=no_recycling, profile=profile)
+            if hasattr(other, "accept_var_updates"):  # PyTensor asks the mode's own linker only
+                pairs = fgraph.update_mapping.items()
+                other.accept_var_updates({fgraph.inputs[i]: fgraph.outputs[o] for o, i in pairs})
+            return other
+        linker = type(self)(cached=self.cached)
+        linker.fgraph, linker.plan, linker.query = fgraph, plan, self.query
+        return linker
+
+    def make_thunk(self, input_storage: Any = None, output_storage: Any = None, storage_map: Any = None, **kwargs: Any) -> Any:
+        """The callable, and containers for its inputs and outputs."""
+        assert self.plan is not None and self.plan.program is not None
+        order = self.schedule(self.fgraph)
+        inputs, outputs, storage_map = map_storage(self.fgraph, order, input_storage, output_storage, storage_map)
+        call = NativeCall(self.plan.program, self.variant, inputs, self.cached)
+        call.plan, call.fgraph = self.plan, self.fgraph  # type: ignore[attr-defined]
+        call.storage_map = storage_map  # type: ignore[attr-defined]
+        return (
+            call,
+            [Container(v, cell) for v, cell in zip(self.fgraph.inputs, inputs, strict=True)],
+            [Container(v, cell, readonly=True) for v, cell in zip(self.fgraph.outputs, outputs, strict=True)],
+        )
+
+    def variant(self, layouts: str) -> Program:
+        """The program for inputs in other memory orders."""
+        assert self.plan is not None
+        key = None if self.plan.rewritten else self.key(self.fgraph, self.query, layouts)
+        program = self.known(key)
+        if program is None:
+            graph = self.fgraph
+            if not self.plan.rewritten:
+                graph = graph.clone()
+                pytensor.compile.mode.optdb.query(self.query).rewrite(graph)
+            program = make_program(graph, title(graph), layouts)
+            self.remember(key, program)
+        return program
+
+    def key(self, fgraph: Any, query: Any, layouts: str) -> str | None:
+        """Under which name the cache holds a graph's program, None if it cannot."""
+        if not self.cached:
+            return None
+        try:
+            return cache.digest("program", VERSION, _own_text(), surroundings(query), fingerprint(fgraph), layouts)
+        except Unrecognisable:
+            return None
+
+    def known(self, key: str | None) -> Program | None:
+        """The program the cache holds, if its library is at hand too."""
+        found = cache.load(key, ".json") if key else None
+        if found is None:
+            return None
+        try:
+            program = Program.from_json(found[1].decode())
+            open_library(program.text, self.cached)
+        except (ValueError, KeyError, TypeError, CompilerMissing):
+            return None
+        return program
+
+    def remember(self, key: str | None, program: Program) -> None:
+        """Put a program into the cache."""
+        if key:
+            cache.store(key, ".json", program.to_json().encode())
+
+
+def _own_text() -> str:
+    """A digest of this package's own source: another version of it makes other programs."""
+    import hashlib
+    from pathlib import Path
+
+    global _own
+    if not _own:
+        here = Path(__file__).parent
+        digest = hashlib.sha256()
+        for path in sorted(here.glob("*.py")):
+            digest.update(path.read_bytes())
+        _own = digest.hexdigest()
+    return _own
+
+
+_own = ""
+
+
+class NativeMode(Mode):
+    """A mode whose rewrites end with the decision whether the graph is native."""
+
+    def __init__(self, linker: Any = None, optimizer: Any = QUERY, db: Any = None) -> None:
+        super().__init__(NativeLinker() if linker is None else linker, optimizer, db)
+
+    @property
+    def optimizer(self) -> Any:
+        """The rewriter that PyTensor runs."""
+        query = self._optimizer
+        rewriter: Callable[..., Any] = self.optdb.query(query) if isinstance(query, RewriteDatabaseQuery) else query
+        self.linker.query = query
+        return NativeRewriter(rewriter, query, self.linker)
+
+
+native_mode = NativeMode()

@@ -1,0 +1,192 @@
+"""Ops that combine over an index: Dot, reductions, softmax, argmax."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphs.native.loops import Apply, Index, Place
+from graphs.native.lowering import Lowering, OpUnknown, register
+from graphs.native.scalars import C_TYPES, cast
+from graphs.native.values import Formula, Scalar, Value, Vector, View, is_one
+
+__all__: list[str] = []
+
+REDUCTIONS = {
+    "Add": "+",
+    "Mul": "*",
+    "Maximum": "max",
+    "ScalarMaximum": "max",
+    "Minimum": "min",
+    "ScalarMinimum": "min",
+    "AND": "and",
+    "OR": "or",
+    "XOR": "xor",
+}
+
+
+def _ready(state: Lowering, variable: Any) -> Value:
+    value = state.value(variable)
+    return state.solid(value) if isinstance(value, Vector) else value
+
+
+@register("Dot")
+def dot(state: Lowering, node: Any, number: int) -> None:
+    """Products summed over the last axis of the one and the first of the other."""
+    _dot(state, node, number, 0)
+
+
+@register("Blockwise")
+def blockwise(state: Lowering, node: Any, number: int) -> None:
+    """A Dot repeated over leading axes."""
+    if type(node.op.core_op).__name__ != "Dot":
+        raise OpUnknown(f"the Op {node.op}")
+    a, b = node.inputs
+    _dot(state, node, number, max(a.type.ndim, b.type.ndim) - 2)
+
+
+def _dot(state: Lowering, node: Any, number: int, batch: int) -> None:
+    dtype = node.outputs[0].type.dtype
+    if dtype == "bool":
+        raise OpUnknown("Dot of bools")
+    left, right = (_ready(state, v) for v in node.inputs)
+    left, right = (state.solid(v) if isinstance(v, Formula) and not v.cheap else v for v in (left, right))
+    ranks = len(left.dims) - (batch if batch else 0), len(right.dims) - (batch if batch else 0)
+    leading = [state.one] * batch
+    for value in (left, right):
+        for k in range(batch):
+            if not is_one(value.dims[k]):
+                leading[k] = value.dims[k] if is_one(leading[k]) else state.unify(leading[k], value.dims[k], f"{node.op}")
+    rows = left.dims[batch:-1] if ranks[0] == 2 else []
+    columns = right.dims[batch + 1 :] if ranks[1] == 2 else []
+    shared = state.unify(left.dims[-1], right.dims[batch], "shapes not aligned in Dot")
+    lead, i, k = state.indices(leading), state.indices(rows), state.indices(columns)
+    j: Index | None = None if is_one(shared) else Index(shared)
+    target = state.array(node.outputs[0].name, dtype, [*leading, *rows, *columns], "dot")
+    a = cast(left.at([*_batch(left, lead), *i, j]), dtype)
+    b = cast(right.at([*_batch(right, lead), j, *k]), dtype)
+    free = [*lead, *i, *k]
+    nodes = [*left.nodes, *right.nodes, number]
+    product = Apply(dtype, "{0} * {1}", 7, (a, b))
+    state.state(target, tuple(Place(index) for index in free), product, "dot", free, [j], nodes)
+    state.values[node.outputs[0]] = state.whole(target)
+
+
+def _batch(value: Value, lead: list[Index | None]) -> list[Index | None]:
+    return [None if is_one(dim) else index for dim, index in zip(value.dims, lead, strict=False)]
+
+
+@register("CAReduce", "Sum", "Prod", "Max", "Min", "All", "Any")
+def reduce(state: Lowering, node: Any, number: int) -> None:
+    """Sum, product, maximum, minimum, all, any over axes."""
+    op = node.op
+    how = REDUCTIONS.get(type(op.scalar_op).__name__)
+    if how is None:
+        raise OpUnknown(f"the Op {op}")
+    value = _ready(state, node.inputs[0])
+    axes = range(len(value.dims)) if op.axis is None else [a % len(value.dims) for a in op.axis]
+    dtype = node.outputs[0].type.dtype
+    wide = getattr(op, "acc_dtype", None) or dtype
+    if how in ("max", "min"):
+        for axis in axes:
+            if not is_one(value.dims[axis]):
+                state.check(
+                    f"{value.dims[axis].token} == 0",
+                    "ValueError",
+                    f"zero-size array to reduction operation {how}imum which has no identity",
+                )
+    indices = state.indices(value.dims)
+    free = [i for a, i in enumerate(indices) if a not in axes]
+    dims = [d for a, d in enumerate(value.dims) if a not in axes]
+    expression = value.at(indices)
+    if how in ("and", "or") and dtype == "bool":
+        expression = cast(expression, "bool")
+    expression = cast(expression, wide)
+    target = state.array(node.outputs[0].name if wide == dtype else None, wide, dims, _word(how))
+    places = tuple(Place(i) for i in free)
+    state.state(target, places, expression, how, free, [indices[a] for a in axes], [*value.nodes, number])
+    result: Value = state.whole(target)
+    if wide != dtype:
+        narrow = state.indices(dims)
+        source = result
+        cast_down = state.array(node.outputs[0].name, dtype, dims, _word(how))
+        where = tuple(Place(i) for i in narrow)
+        state.state(cast_down, where, cast(source.at(narrow), dtype), "=", narrow, [], [number])
+        result = state.whole(cast_down)
+    state.values[node.outputs[0]] = result
+
+
+def _word(how: str) -> str:
+    return {"+": "sum", "*": "product", "max": "largest", "min": "smallest", "and": "all_true", "or": "any_true"}.get(
+        how, "t"
+    )
+
+
+@register("Argmax")
+def argmax(state: Lowering, node: Any, number: int) -> None:
+    """Position of the first largest element (or first NaN), counted in C order over the axes combined."""
+    value = state.refresh(node.inputs[0]) if not isinstance(_ready(state, node.inputs[0]), View) else None
+    view = value or _ready(state, node.inputs[0])
+    if isinstance(view, Scalar) or view.dtype not in C_TYPES:
+        raise OpUnknown(f"{node.op} of a scalar")
+    axes = list(range(len(view.dims))) if node.op.axis is None else [a % len(view.dims) for a in node.op.axis]
+    for axis in axes:
+        if not is_one(view.dims[axis]):
+            state.check(
+                f"{view.dims[axis].token} == 0", "ValueError", "attempt to get argmax of an empty sequence"
+            )
+    indices = state.indices(view.dims)
+    free = [i for a, i in enumerate(indices) if a not in axes]
+    dims = [d for a, d in enumerate(view.dims) if a not in axes]
+    target = state.array(node.outputs[0].name, "int64", dims, "argmax")
+    reduced = [indices[a] for a in axes]
+    places = tuple(Place(i) for i in free)
+    state.state(target, places, view.at(indices), "argmax", free, reduced, [*view.nodes, number])
+    state.values[node.outputs[0]] = state.whole(target)
+
+
+@register("Softmax", "LogSoftmax")
+def softmax(state: Lowering, node: Any, number: int) -> None:
+    """e^(x − max) / Σ e^(x − max), or its logarithm x − max − log Σ e^(x − max)."""
+    log = type(node.op).__name__ == "LogSoftmax"
+    value = state.refresh(node.inputs[0])
+    rank = len(value.dims)
+    axis = node.op.axis
+    axes = list(range(rank)) if axis is None else [a % rank for a in ((axis,) if isinstance(axis, int) else axis)]
+    dtype = node.outputs[0].type.dtype
+    dims = [d for a, d in enumerate(value.dims) if a not in axes]
+
+    def over(expression_of: Any, how: str, spare: str) -> View:
+        indices = state.indices(value.dims)
+        free = [i for a, i in enumerate(indices) if a not in axes]
+        target = state.array(None, dtype, dims, spare)
+        places = tuple(Place(i) for i in free)
+        reduced = [indices[a] for a in axes]
+        state.state(target, places, expression_of(indices), how, free, reduced, [*value.nodes, number])
+        return state.whole(target)
+
+    def rest(indices: Any) -> list[Index | None]:
+        return [i for a, i in enumerate(indices) if a not in axes]
+
+    def call(name: str, helper: str, operand: Any) -> Any:
+        return cast(Apply("float64", f"{name}({{0}})", 10, (cast(operand, "float64"),), helper), dtype)
+
+    def shifted(indices: Any) -> Any:
+        return Apply(dtype, "{0} - {1}", 6, (value.at(indices), largest.at(rest(indices))))
+
+    def log_softmax(indices: Any) -> Any:
+        return Apply(dtype, "{0} - {1}", 6, (shifted(indices), logarithm.at(rest(indices))))
+
+    def quotient(indices: Any) -> Any:
+        return Apply(dtype, "{0} / {1}", 7, (powers.at(indices), total.at(rest(indices))))
+
+    largest = over(value.at, "max", "largest")
+    if log:
+        total = over(lambda i: call("exp_", "exp", shifted(i)), "+", "total")
+        per_row = Formula(dtype, dims, lambda i: call("log_", "log", total.at(i)), nodes=[number])
+        logarithm = state.solid(per_row, spare="log_total")
+    else:
+        powers = state.solid(Formula(dtype, list(value.dims), lambda i: call("exp_", "exp", shifted(i)), nodes=[number]))
+        total = over(powers.at, "+", "total")
+    build = log_softmax if log else quotient
+    state.keep(node.outputs[0], Formula(dtype, list(value.dims), build), number)
+

@@ -1,0 +1,455 @@
+"""Loop nests written as C."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from graphs.native.fusion import Item, Nest, statements_in
+from graphs.native.loops import Array, Index, Place, Read, Statement
+from graphs.native.rendering import render
+from graphs.native.scalars import C_TYPES, cast, combine
+from graphs.native.storage import BLOCK, Home, Storage, is_blocked, nest_of, outer_reduction, phases
+from graphs.native.values import is_one
+
+__all__ = ["NestWriter"]
+
+TEAM = 64  # most threads
+SIMPLE = frozenset(("+", "dot", "*", "and", "or", "xor", "max", "min"))
+BYTES = {"float64": 8, "int64": 8, "uint64": 8, "float32": 4, "int32": 4, "uint32": 4, "int16": 2, "uint16": 2}
+
+
+class NestWriter:
+    """Writes the loops of one function.
+
+    Attributes
+    ----------
+    lines : list of str
+        What has been written.
+    spans : list of tuple
+        First line, last line (from 0), Apply nodes, of each commented piece.
+    memory : list of tuple
+        Name, C type and number of elements of each piece of scratch memory needed.
+    """
+
+    def __init__(self, storage: Storage, helpers: set[str]) -> None:
+        self.storage = storage
+        self.helpers = helpers
+        self.lines: list[str] = []
+        self.spans: list[tuple[int, int, list[int]]] = []
+        self.memory: list[tuple[str, str, str]] = []
+        self.level = 1
+        self.teams = 0
+        self.lane = 0
+        self.laned: Nest | None = None
+        self.lanes = 1
+        self.row = "0"
+        self.parts: dict[Array, str] = {}
+        
+
+    # ---- text
+
+    def put(self, text: str = "") -> None:
+        """One line at the present depth."""
+        self.lines.append("    " * self.level + text if text else "")
+
+    @contextmanager
+    def block(self, head: str) -> Iterator[None]:
+        """`head` and braces around what follows."""
+        self.put(f"{head} {{" if head else "{")
+        self.level += 1
+        yield
+        self.level -= 1
+        self.put("}")
+
+    def index_text(self, index: Index) -> str:
+        """A loop variable, moved on by the lane being written."""
+        nest = nest_of(index)
+        assert nest is not None
+        if nest is self.laned and self.row_text() != "0":
+            return f"{nest.variable} + {self.row_text()}"
+        return nest.variable
+
+    def row_text(self) -> str:
+        """Which row of the block is being written: a lane's number or a loop variable."""
+        return str(self.lane) if self.lanes > 1 else self.row
+
+    def local_name(self, array: Array) -> str:
+        """The C variable that holds an array's element at hand."""
+        return f"{array.name}{self.lane}" if self.laned is not None and self.lanes > 1 else array.name
+
+    def place_text(self, place: Place) -> str:
+        """Position along one axis."""
+        if place.index is None:
+            return place.start
+        text = self.index_text(place.index)
+        if place.step != "1":
+            text = f"({text}) * {place.step}" if " " in text else f"{text} * {place.step}"
+        return text if place.start == "0" else f"{place.start} + {text}"
+
+    def element(self, array: Array, places: Sequence[Place]) -> str:
+        """C text of an array element in memory."""
+        if array.kind == "input":
+            terms = []
+            for k, place in enumerate(places):
+                text = self.place_text(place)
+                if text != "0":
+                    factor = "" if k == array.fast else f" * {array.name}_s{k}"
+                    terms.append(f"({text}){factor}" if " " in text and factor else text + factor)
+            return f"{array.name}[{' + '.join(terms) or '0'}]"
+        home = self.storage.homes.get(array)
+        axes = [k for k, d in enumerate(array.dims) if not is_one(d)] if home is None else home.axes
+        text = ""
+        for k in axes:
+            here = self.place_text(places[k])
+            length = array.dims[k].find().token
+            if home is not None and home.blocked_axis == k:
+                here, length = self.row_text(), str(BLOCK)
+            text = here if not text else f"({text}) * {length} + {here}" if " " in text else f"{text} * {length} + {here}"
+        name = self.parts.get(array, memory_name(array, home))
+        return f"{name}[{text or '0'}]"
+
+    def read_text(self, statement: Statement, read: Read) -> str:
+        """How a statement reads an array: a local variable where one holds just that."""
+        home = self.storage.homes.get(read.array)
+        if home is not None and home.local:
+            writer = home.writers[0]
+            if self.storage.same_scope(writer, statement, read.places):
+                return self.local_name(read.array) if writer.free else read.array.name
+        return self.element(read.array, read.places)
+
+    # ---- statements
+
+    def leaf(self, statement: Statement) -> None:
+        """One statement, once for every lane."""
+        lanes = range(self.lanes) if self.laned is not None else range(1)
+        accumulating = bool(statement.reduced)
+        over_rows = any(nest_of(index) is self.laned for index in statement.reduced)
+        if over_rows and self.lanes > 1 and not self.storage.scalar(statement):
+            self._sum_lanes(statement, lanes)
+            return
+        for lane in lanes:
+            self.lane = lane
+            if accumulating:
+                self._accumulate(statement)
+            else:
+                self._assign(statement)
+        self.lane = 0
+
+    def _value(self, statement: Statement) -> str:
+        expression = cast(statement.expression, statement.target.dtype)
+        if statement.combine == "argmax":
+            expression = statement.expression
+        return render(expression, lambda r: self.read_text(statement, r), self.index_text, self.helpers)[0]
+
+    def _assign(self, statement: Statement) -> None:
+        home = self.storage.homes[statement.target]
+        ctype = C_TYPES[statement.target.dtype]
+        value = self._value(statement)
+        if statement.combine == "add":
+            self.put(f"{self.element(statement.target, statement.places)} += {value};")
+            return
+        if statement.combine == "argmax":
+            value = "0"
+        if home.local:
+            value, text = self.local_name(statement.target), value
+            self.put(f"const {ctype} {value} = {text};")
+        if home.memory:
+            self.put(f"{self.element(statement.target, statement.places)} = {value};")
+
+    def _sum_lanes(self, statement: Statement, lanes: range) -> None:
+        """Several rows added to one place in memory: loaded and stored once."""
+        place = self.element(statement.target, statement.places)
+        total = f"{statement.target.name}_sum"
+        with self.block(""):
+            self.put(f"{C_TYPES[statement.target.dtype]} {total} = {place};")
+            for self.lane in lanes:
+                self.put(self._add(statement, total))
+            self.lane = 0
+            self.put(f"{place} = {total};")
+
+    def _add(self, statement: Statement, total: str) -> str:
+        """``total += value``, in one rounding for products."""
+        if statement.combine == "dot" and statement.target.dtype in ("float64", "float32"):
+            helper = "madd" if statement.target.dtype == "float64" else "maddf"
+            self.helpers.add(helper)
+            operands = getattr(statement.expression, "operands")  # noqa: B009  dots are products
+            a, b = (
+                render(o, lambda r: self.read_text(statement, r), self.index_text, self.helpers)[0] for o in operands
+            )
+            return f"{total} = {helper}({a}, {b}, {total});"
+        return combine(statement.combine, statement.target.dtype)[1].format(acc=total, value=f"{self._value(statement)}")
+
+    def _accumulator(self, statement: Statement) -> str:
+        if self.storage.scalar(statement):
+            return self.local_name(statement.target) if statement.free else statement.target.name
+        return self.element(statement.target, statement.places)
+
+    def _accumulate(self, statement: Statement) -> None:
+        name = self._accumulator(statement)
+        if statement.combine == "argmax":
+            self._argmax(statement, name)
+        elif statement.combine in ("max", "min"):
+            with self.block(""):
+                self.put(f"const {C_TYPES[statement.target.dtype]} v = {self._value(statement)};")
+                self.put(combine(statement.combine, statement.target.dtype)[1].format(acc=name, value="v"))
+        else:
+            self.put(self._add(statement, name))
+
+    def _argmax(self, statement: Statement, name: str) -> None:
+        position = ""
+        for index in statement.reduced:
+            text = self.index_text(index)
+            position = text if not position else f"({position}) * {index.dim.find().token} + {text}"
+        best = f"{name}_value"
+        with self.block(""):
+            self.put(f"const {C_TYPES[statement.expression.dtype]} v = {self._value(statement)};")
+            nan = f" || (v != v && {best} == {best})" if statement.expression.dtype.startswith("float") else ""
+            self.put(f"if (v > {best}{nan}) {{ {best} = v; {name} = {position}; }}")
+
+    # ---- loops
+
+    def begin(self, nest: Nest) -> None:
+        """First values of everything combined over this loop."""
+        for statement in nest.members:
+            if outer_reduction(statement) is not nest:
+                continue
+            if statement.combine == "argmax":
+                dtype = statement.expression.dtype
+                first = combine("max", dtype)[0]
+            else:
+                first = combine(statement.combine, statement.target.dtype)[0]
+            lanes = range(self.lanes) if self.laned is not None and statement.free else range(1)
+            for self.lane in lanes:
+                self._first_value(statement, first)
+            self.lane = 0
+
+    def _first_value(self, statement: Statement, first: str) -> None:
+        ctype = C_TYPES[statement.target.dtype]
+        if self.storage.scalar(statement):
+            name = self._accumulator(statement)
+            if statement.combine == "argmax":
+                self.put(f"{C_TYPES[statement.expression.dtype]} {name}_value = {first};")
+                first = "0"
+            self.put(f"{ctype} {name} = {first};")
+            return
+        outer = outer_reduction(statement)
+        assert outer is not None
+        inner = [i for i in statement.free if (n := nest_of(i)) is not None and n.depth >= outer.depth]
+        head = " ".join(
+            f"for (int64_t {v} = 0; {v} < {i.dim.find().token}; ++{v})"
+            for i in inner
+            if (n := nest_of(i)) is not None and (v := n.variable)
+        )
+        self.put(f"{head} {self.element(statement.target, statement.places)} = {first};")
+
+    def end(self, nest: Nest) -> None:
+        """Store what was combined in variables and is wanted in memory."""
+        for statement in nest.members:
+            home = self.storage.homes[statement.target]
+            if outer_reduction(statement) is nest and self.storage.scalar(statement) and home.memory:
+                lanes = range(self.lanes) if self.laned is not None and statement.free else range(1)
+                for self.lane in lanes:
+                    self.put(f"{self.element(statement.target, statement.places)} = {self._accumulator(statement)};")
+                self.lane = 0
+
+    def items(self, items: Sequence[Item]) -> None:
+        """Statements and inner loops, in order."""
+        for item in items:
+            if isinstance(item, Statement):
+                self.leaf(item)
+            else:
+                self.loop(item)
+
+    def loop(self, nest: Nest, first: str = "0", last: str = "") -> None:
+        """One loop with all in it."""
+        self.begin(nest)
+        self.pragma(nest, nest.body)
+        v = nest.variable
+        with self.block(f"for (int64_t {v} = {first}; {v} < {last or nest.dim.token}; ++{v})"):
+            self.items(nest.body)
+        self.end(nest)
+
+    def pragma(self, nest: Nest | None, body: Sequence[Item]) -> None:
+        """Ask for vector instructions where each turn stands alone or only adds."""
+        nest = nest or self.laned
+        if not all(isinstance(item, Statement) for item in body):
+            return
+        sums: dict[str, list[str]] = {}
+        for statement in body:
+            assert isinstance(statement, Statement)
+            if statement.combine not in ("=", "add", "dot", "+", "*"):
+                return
+            if any(nest_of(i) is nest for i in statement.reduced):
+                if not self.storage.scalar(statement):
+                    return
+                for self.lane in range(self.lanes) if self.laned is not None and statement.free else range(1):
+                    sums.setdefault("*" if statement.combine == "*" else "+", []).append(self._accumulator(statement))
+                self.lane = 0
+        clauses = "".join(f" reduction({op}:{', '.join(names)})" for op, names in sums.items())
+        self.put(f"#pragma omp simd{clauses}")
+
+    # ---- outermost loops
+
+    def outermost(self, items: Sequence[Item]) -> None:
+        """All loops of the function."""
+        for item in items:
+            start = len(self.lines)
+            self.comment(item)
+            if isinstance(item, Nest) and is_blocked(item):
+                self.blocked(item)
+            else:
+                self.items([item])
+            nodes = sorted({n for s in statements_in(item) for n in s.nodes})
+            self.spans.append((start, len(self.lines) - 1, nodes))
+            self.put()
+
+    def comment(self, item: Item) -> None:
+        """What a loop computes, in formulas."""
+        lines = [self.formula(statement) for statement in statements_in(item)]
+        self.put("/* " + lines[0] + (" */" if len(lines) == 1 else ""))
+        for k, line in enumerate(lines[1:], 2):
+            self.put("   " + line + (" */" if k == len(lines) else ""))
+
+    def formula(self, statement: Statement) -> str:
+        """A statement in words: ``z[i] = sum over j of x[i, j] * w[j]   (nodes 3, 4)``."""
+
+        def access(array: Array, places: Sequence[Place]) -> str:
+            inside = ", ".join(self.place_text(p) for p, d in zip(places, array.dims, strict=True) if not is_one(d))
+            return f"{array.name}[{inside}]" if inside else array.name
+
+        text = render(statement.expression, lambda r: access(r.array, r.places), self.index_text, set())[0]
+        over = ", ".join(self.index_text(i) for i in statement.reduced)
+        word = {"+": "sum", "dot": "sum", "*": "product", "max": "largest", "min": "smallest", "argmax": "place of largest"}
+        if over:
+            text = f"{word.get(statement.combine, statement.combine)} over {over} of {text}"
+        sign = "+=" if statement.combine == "add" else "="
+        nodes = ", ".join(map(str, statement.nodes))
+        return f"{access(statement.target, statement.places)} {sign} {text}" + (f"   [{nodes}]" if nodes else "")
+
+    def blocked(self, nest: Nest) -> None:
+        """An outermost loop: threads take shares of it, in blocks of rows, several rows at a time."""
+        v, n = nest.variable, nest.dim.token
+        shared = [s for s in nest.members if any(nest_of(i) is nest for i in s.reduced)]
+        teams = not any(s.combine not in SIMPLE for s in shared)
+        work = max((" * ".join(i.dim.find().token for i in s.indices()) for s in nest.members), key=len)
+        self.teams += 1
+        team = "team" if self.teams == 1 else f"team_{self.teams}"
+        if teams:
+            self.put(f"const int {team} = team_size({work}, threads);")
+            for statement in shared:
+                self._declare_part(statement, team)
+            self.put(f"#pragma omp parallel num_threads({team}) if ({team} > 1)")
+        with self.block(""):
+            low, high = "0", n
+            if teams:
+                self.put("const int me = THREAD;")
+                self.put(f"const int64_t {v}_first = share({n}, me, {team}), {v}_last = share({n}, me + 1, {team});")
+                low, high = f"{v}_first", f"{v}_last"
+            for statement in shared if teams else []:
+                if not self.storage.scalar(statement):
+                    part = f"{statement.target.name}_mine"
+                    size = elements(statement.target, self.storage.homes[statement.target])
+                    self.put(f"{C_TYPES[statement.target.dtype]} *const {part} = {statement.target.name}_part + me * ({size});")
+                    self.parts[statement.target] = part
+            self._block_buffers(nest, team if teams else "")
+            saved = {s: self.storage.homes[s.target].memory for s in shared}
+            for statement in shared:
+                if teams and self.storage.scalar(statement):
+                    self.storage.homes[statement.target].memory = False
+            self.begin(nest)
+            self.laned = nest
+            self.put(f"int64_t {v} = {low};")
+            with self.block(f"for (; {v} + {BLOCK} <= {high}; {v} += {BLOCK})"):
+                for phase in phases(nest):
+                    self.phase(phase)
+            if any(isinstance(item, Nest) for item in nest.body):
+                self.put("/* the rows left over */")
+            with self.block(f"for (; {v} < {high}; ++{v})"):
+                for phase in phases(nest):
+                    self.items(phase)
+            self.laned = None
+            for statement, memory in saved.items():
+                self.storage.homes[statement.target].memory = memory
+            for statement in shared if teams else []:
+                self.parts.pop(statement.target, None)
+                if self.storage.scalar(statement):
+                    self.put(f"{statement.target.name}_part[me] = {statement.target.name};")
+            if not teams:
+                self.end(nest)
+        if teams:
+            for statement in shared:
+                self._combine_parts(statement, team)
+
+    def _declare_part(self, statement: Statement, team: str) -> None:
+        array, ctype = statement.target, C_TYPES[statement.target.dtype]
+        if self.storage.scalar(statement):
+            self.put(f"{ctype} {array.name}_part[{TEAM}];")
+        else:
+            size = elements(array, self.storage.homes[array])
+            self.memory.append((f"{array.name}_part", ctype, f"threads * ({size})"))
+
+    def _combine_parts(self, statement: Statement, team: str) -> None:
+        """The threads' results put together, always in the same order."""
+        array, home = statement.target, self.storage.homes[statement.target]
+        ctype = C_TYPES[array.dtype]
+        if self.storage.scalar(statement):
+            total = array.name
+            self.put(f"{ctype} {total} = {array.name}_part[0];")
+            text = combine(statement.combine, array.dtype)[1].format(acc=total, value=f"{array.name}_part[t]")
+            self.put(f"for (int t = 1; t < {team}; ++t) {text}")
+            if home.memory:
+                self.put(f"{self.element(array, statement.places)} = {total};")
+            return
+        size = elements(array, home)
+        name = memory_name(array, home)
+        self.put("#pragma omp simd")
+        with self.block(f"for (int64_t e = 0; e < {size}; ++e)"):
+            self.put(f"{ctype} total = {array.name}_part[e];")
+            value = f"{array.name}_part[t * ({size}) + e]"
+            text = combine(statement.combine, array.dtype)[1].format(acc="total", value=value)
+            self.put(f"for (int t = 1; t < {team}; ++t) {text}")
+            self.put(f"{name}[e] = total;")
+
+    def _block_buffers(self, nest: Nest, team: str) -> None:
+        for array, home in self.storage.homes.items():
+            if home.blocked is nest and home.memory:
+                others = [array.dims[k].find().token for k in home.axes if k != home.blocked_axis]
+                ctype = C_TYPES[array.dtype]
+                if not others:
+                    self.put(f"ALIGNED {ctype} {array.name}_block[{BLOCK}];")
+                    continue
+                size = " * ".join([str(BLOCK), *others])
+                self.memory.append((f"{array.name}_blocks", ctype, f"threads * {size}" if team else size))
+                offset = f" + me * ({size})" if team else ""
+                self.put(f"{ctype} *const {array.name}_block = {array.name}_blocks{offset};")
+
+    def phase(self, phase: list[Item]) -> None:
+        """One piece of a blocked loop's body, for all rows of a block."""
+        sums = [s for item in phase for s in statements_in(item) if s.reduced]
+        if isinstance(phase[0], Nest) and sums and all(s.combine in ("+", "dot") for s in sums):
+            self.lanes = BLOCK  # every statement once for every row, inside the inner loop
+            self.items(phase)
+            self.lanes = 1
+            return
+        self.row = "row"
+        if isinstance(phase[0], Statement):
+            self.pragma(None, phase)
+        with self.block(f"for (int row = 0; row < {BLOCK}; ++row)"):
+            self.items(phase)
+        self.row = "0"
+
+
+def memory_name(array: Array, home: Home | None) -> str:
+    """The pointer to an array's memory."""
+    if array.kind == "output":
+        return f"{array.name}_out"
+    if home is not None and home.blocked is not None:
+        return f"{array.name}_block"
+    return array.name if home is None or not home.local else f"{array.name}_memory"
+
+
+def elements(array: Array, home: Home | None) -> str:
+    """How many elements an array's memory has, as C text."""
+    axes = range(len(array.dims)) if home is None else home.axes
+    return " * ".join(array.dims[k].find().token for k in axes if not is_one(array.dims[k])) or "1"

@@ -1,0 +1,131 @@
+"""Where each array lives: in a variable, in a buffer for one block of rows, or in memory of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from graphs.native.fusion import Item, Nest, statements_in
+from graphs.native.loops import Array, Index, Place, Statement
+from graphs.native.values import is_one
+
+__all__ = ["BLOCK", "Home", "Storage", "outer_reduction"]
+
+BLOCK = 4  # rows taken together
+
+
+def nest_of(index: Index | None) -> Nest | None:
+    """The loop of an index."""
+    nest = None if index is None else index.nest
+    assert nest is None or isinstance(nest, Nest)
+    return nest
+
+
+def outer_reduction(statement: Statement) -> Nest | None:
+    """The outermost loop a statement combines over."""
+    nests = [n for n in map(nest_of, statement.reduced) if n is not None]
+    return min(nests, key=lambda nest: nest.depth, default=None)
+
+
+@dataclass(eq=False)
+class Home:
+    """How one array is held.
+
+    Attributes
+    ----------
+    local : bool
+        Whether a C variable holds the element at hand for statements in the same scope.
+    memory : bool
+        Whether it is (also) in memory.
+    axes : list of int
+        The axes its memory has.
+    blocked : Nest or None
+        The loop of whose rows only one block is held at a time.
+    writers : list of Statement
+        Who computes it.
+    """
+
+    array: Array
+    writers: list[Statement] = field(default_factory=list)
+    local: bool = False
+    memory: bool = False
+    axes: list[int] = field(default_factory=list)
+    blocked: Nest | None = None
+    blocked_axis: int = -1
+
+
+class Storage:
+    """Homes for all arrays of an arrangement."""
+
+    def __init__(self, items: list[Item], aliases: set[Array]) -> None:
+        self.phases: dict[Statement, int] = {}
+        self.homes: dict[Array, Home] = {}
+        readers: dict[Array, list[tuple[Statement, tuple[Place, ...]]]] = {}
+        for item in items:
+            if isinstance(item, Nest) and is_blocked(item):
+                for number, phase in enumerate(phases(item)):
+                    for inner in phase:
+                        for statement in statements_in(inner):
+                            self.phases[statement] = number
+            for statement in statements_in(item):
+                self.homes.setdefault(statement.target, Home(statement.target)).writers.append(statement)
+                for read in statement.expression.reads():
+                    readers.setdefault(read.array, []).append((statement, read.places))
+        pinned = {array.memory_of for array in aliases}
+        for array, home in self.homes.items():
+            self._settle(home, readers.get(array, []), array in pinned)
+
+    def _settle(self, home: Home, readers: list[tuple[Statement, tuple[Place, ...]]], pinned: bool) -> None:
+        array, first = home.array, home.writers[0]
+        same = [self.same_scope(first, s, places) for s, places in readers]
+        one_writer = len(home.writers) == 1
+        scalar = self.scalar(first)
+        home.local = scalar and one_writer and (any(same) or bool(first.reduced))
+        home.memory = array.kind == "output" or pinned or not one_writer or not scalar or not all(same)
+        home.axes = [k for k, dim in enumerate(array.dims) if not is_one(dim)]
+        if array.kind != "scratch" or pinned:
+            return
+        everyone = [(s, s.places) for s in home.writers] + readers
+        for k in list(home.axes):
+            nests = {nest_of(places[k].index) if places[k].plain else None for _, places in everyone}
+            nest = next(iter(nests))
+            if len(nests) != 1 or nest is None:
+                continue
+            if not is_blocked(nest):
+                if nest.parent is None or nest.depth > 0:
+                    home.axes.remove(k)
+            else:
+                home.blocked, home.blocked_axis = nest, k
+
+    def scalar(self, statement: Statement) -> bool:
+        """Whether the statement's result is one number in the scope that computes it."""
+        outer = outer_reduction(statement)
+        if statement.combine == "add":
+            return False
+        return outer is None or all((n := nest_of(i)) is not None and n.depth < outer.depth for i in statement.free)
+
+    def same_scope(self, writer: Statement, reader: Statement, places: tuple[Place, ...]) -> bool:
+        """Whether `reader` reads just what the same turn of the same loops has written."""
+        for mine, theirs in zip(writer.places, places, strict=True):
+            if mine.index is None and theirs.index is None and mine.start == theirs.start:
+                continue
+            if not (mine.plain and theirs.plain and nest_of(mine.index) is nest_of(theirs.index)):
+                return False
+        if writer.free and self.phases.get(writer) != self.phases.get(reader):
+            return False
+        return True
+
+
+def is_blocked(nest: Nest) -> bool:
+    """Whether a loop goes in blocks of rows: an outermost loop with loops inside."""
+    return nest.parent is None and any(isinstance(item, Nest) for item in nest.body)
+
+
+def phases(nest: Nest) -> list[list[Item]]:
+    """The body of a blocked loop, cut so that each piece is one loop over the rows of the block."""
+    pieces: list[list[Item]] = []
+    for item in nest.body:
+        if isinstance(item, Nest) or not pieces or isinstance(pieces[-1][0], Nest):
+            pieces.append([item])
+        else:
+            pieces[-1].append(item)
+    return pieces

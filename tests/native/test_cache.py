@@ -1,0 +1,177 @@
+"""The cache: warm starts skip all work, and nothing that is damaged or foreign is believed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+import pytest
+
+from graphs.native import NativeLinker, NativeMode, cache, compiler, library
+from graphs.native.linker import NativeRewriter
+
+v = pt.dvector("v")
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "kept"))
+    library.open_library.cache_clear()
+    yield tmp_path / "kept"
+    library.open_library.cache_clear()
+
+
+@pytest.fixture
+def compilations(monkeypatch):
+    """Counts runs of the C compiler."""
+    runs = []
+    real = compiler.compile_text
+    monkeypatch.setattr(library, "compile_text", lambda text: runs.append(text) or real(text))
+    return runs
+
+
+def build(rate=0.3):
+    library.open_library.cache_clear()
+    s = pytensor.shared(np.ones(3), name="s")
+    fn = pytensor.function([v], (s * v).sum(), updates=[(s, s - rate * v)], mode=NativeMode(NativeLinker()))
+    return fn, s
+
+
+def test_second_time_nothing_is_rewritten_or_compiled(folder, compilations, monkeypatch):
+    build()
+    assert len(compilations) == 1 and len(list(folder.glob("*.json"))) == 1
+    monkeypatch.setattr("graphs.native.linker.make_program", None)  # would fail if a graph were lowered again
+    fn, s = build()
+    assert len(compilations) == 1
+    assert fn([1.0, 2.0, 3.0]) == 6.0
+    np.testing.assert_allclose(s.get_value(), [0.7, 0.4, 0.1])
+
+
+def test_another_learning_rate_needs_no_compiler(folder, compilations):
+    build(0.3)
+    fn, s = build(0.7)
+    assert len(compilations) == 1
+    fn([1.0, 0.0, 0.0])
+    np.testing.assert_allclose(s.get_value(), [0.3, 1, 1])
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "other digest", "library cut", "library flipped"])
+def test_damage_is_found_and_mended(folder, compilations, damage):
+    build()
+    (program,), (shared,) = folder.glob("*.json"), folder.glob("*.so")
+    target = shared if damage.startswith("library") else program
+    data = target.read_bytes()
+    middle = len(data) // 2
+    target.unlink()  # a library that is mapped must not be changed under a running function
+    target.write_bytes(
+        {
+            "cut": data[:middle],
+            "flipped": data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :],
+            "empty": b"",
+            "other digest": data[:-1] + (b"0" if data[-1:] != b"0" else b"1"),
+            "library cut": data[:middle],
+            "library flipped": data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :],
+        }[damage]
+    )
+    fn, _ = build()
+    assert fn([1.0, 2.0, 3.0]) == 6.0
+    assert len(compilations) == (2 if target is shared else 1)
+    assert target.read_bytes() == data or target is shared
+    build()
+    assert len(compilations) == (2 if target is shared else 1)
+
+
+def test_a_foreign_entry_under_our_name_is_not_believed(folder, compilations):
+    build()
+    (program,) = folder.glob("*.json")
+    other = folder / ("0" * 40 + ".json")
+    other.write_bytes(program.read_bytes())
+    assert cache.load("0" * 40, ".json") is None, "an entry belongs to its key"
+
+
+def test_a_folder_others_may_write_is_not_used(folder, compilations):
+    folder.mkdir()
+    folder.chmod(0o777)
+    fn, _ = build()
+    assert fn([1.0, 2.0, 3.0]) == 6.0
+    assert not list(folder.iterdir())
+
+
+def test_a_folder_that_cannot_be_made_works_uncached(tmp_path, monkeypatch, compilations):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "file" / "kept"))
+    fn, _ = build()
+    assert fn([1.0, 2.0, 3.0]) == 6.0
+
+
+def test_two_at_once(folder):
+    results = []
+
+    def work():
+        cache.store("a" * 40, ".json", b"data" * 10_000)
+        results.append(cache.load("a" * 40, ".json"))
+
+    workers = [threading.Thread(target=work) for _ in range(8)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert all(found is not None and found[1] == b"data" * 10_000 for found in results)
+
+
+def test_size_limit_removes_the_oldest(folder, monkeypatch):
+    monkeypatch.setattr(cache, "LIMIT_BYTES", 5_000)
+    for k in range(8):
+        path = cache.store(f"{k}" * 40, ".json", bytes(1_000))
+        os.utime(path, (1_000 + k, 1_000 + k))
+    kept = sorted(path.stem[0] for path in folder.glob("*.json"))
+    assert kept == ["4", "5", "6", "7"]
+
+
+def test_one_command_clears(folder):
+    cache.store("b" * 40, ".json", b"x")
+    (folder / "mine.txt").write_text("stays")
+    done = subprocess.run([sys.executable, "-m", "graphs.native", "clear"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and done.stdout.startswith("1 file")
+    assert [path.name for path in folder.iterdir()] == ["mine.txt"]
+
+
+WARM = """
+import sys
+import numpy as np, pytensor, pytensor.tensor as pt
+from graphs.native import library, native_mode
+if sys.argv[1] == "warm":
+    library.compile_text = None
+v = pt.dvector("v")
+s = pytensor.shared(np.ones(3), name="s")
+fn = pytensor.function([v], pt.sigmoid(s * v).sum(), updates=[(s, s - 0.3 * v)], mode=native_mode)
+print(float(fn([1.0, 2.0, 3.0])), "numba" in sys.modules)
+"""
+
+
+def test_a_warm_process_starts_no_compiler_and_no_numba(folder):
+    root = Path(__file__).parents[2]
+    lines = []
+    for state in ("cold", "warm"):
+        command = [sys.executable, "-c", WARM, state]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=root)
+        assert done.returncode == 0, done.stderr
+        lines.append(done.stdout)
+    assert lines[0] == lines[1] and lines[0].endswith("False\n")
+
+
+def test_other_rewrites_are_other_programs(folder):
+    mode = NativeMode(NativeLinker())
+    graph = pytensor.graph.fg.FunctionGraph([v], [pt.log(1 - pt.sigmoid(v))], clone=True)
+    keys = set()
+    for each in (mode, mode.excluding("log1msigm_to_softplus"), mode.including("fusion")):
+        rewriter = each.optimizer
+        assert isinstance(rewriter, NativeRewriter)
+        keys.add(rewriter.linker.key(graph, rewriter.query, ""))
+    assert len(keys) == 3 and None not in keys

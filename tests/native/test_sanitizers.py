@@ -1,0 +1,77 @@
+"""Generated code under AddressSanitizer and UndefinedBehaviorSanitizer."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+GRAPHS = """
+import numpy as np, pytensor, pytensor.tensor as pt
+from graphs.native import NativeLinker, NativeMode, repeat
+mode = NativeMode(NativeLinker(cached=False))
+x, w, v, k, n = pt.dmatrix("x"), pt.dmatrix("w"), pt.dvector("v"), pt.lvector("k"), pt.lscalar("n")
+s = pytensor.shared(np.ones(5), name="s")
+p = pt.sigmoid(pt.dot(x, s))
+cost = pt.softplus(pt.dot(x, s)).mean() + 0.01 * (s**2).sum()
+step = pytensor.function([x], [p, p > 0.5], updates=[(s, s - 0.1 * pt.grad(cost, s))], mode=mode)
+other = pytensor.function(
+    [x, w, v, k, n],
+    [
+        pt.special.log_softmax(x @ w, axis=1), pt.argmax(x, axis=1), x.sum(0), x.max(1), x[1:, ::-2], v[n],
+        pt.set_subtensor(x[n:, 1], 0.0), pt.join(0, v, v[::-1]), x.flatten(), k // 3, k % -2, k * 2**62, abs(k),
+        k.astype("int8"), v.astype("float32").sum(), pt.exp(v * 1e4), pt.log(v), pt.alloc(v, n, v.shape[0]),
+    ],
+    mode=mode,
+)
+rng = np.random.default_rng(0)
+for rows in (0, 1, 3, 4, 9):
+    a = rng.normal(size=(rows, 5))
+    for order in (a, np.asfortranarray(a), np.repeat(a, 2, axis=1)[:, ::2]):
+        step(order)
+        repeat(step, 5, [order])
+        try:
+            other(order, rng.normal(size=(5, 3)), rng.normal(size=5), np.array([-(2**63), 2**63 - 1, 0, 5]), 2)
+        except (ValueError, IndexError):
+            assert rows == 0
+for bad in (5, -6):
+    try:
+        other(a, rng.normal(size=(5, 3)), rng.normal(size=5), np.array([1]), bad)
+    except IndexError:
+        continue
+    raise SystemExit("an index out of bounds went through")
+print("clean")
+"""
+
+
+def sanitizer_library():
+    gcc = shutil.which("gcc")
+    if gcc is None:
+        return None
+    named = subprocess.run([gcc, "-print-file-name=libasan.so"], capture_output=True, text=True, timeout=30)
+    path = Path(named.stdout.strip())
+    return path.resolve() if path.is_absolute() and path.exists() else None
+
+
+def test_no_memory_or_undefined_behaviour_errors(tmp_path):
+    address = sanitizer_library()
+    if address is None:
+        pytest.skip("gcc's AddressSanitizer is not installed")
+    environment = {
+        **os.environ,
+        "CC": "gcc",
+        "LD_PRELOAD": str(address),
+        "ASAN_OPTIONS": "detect_leaks=0",
+        "UBSAN_OPTIONS": "print_stacktrace=1",
+        "OMP_NUM_THREADS": "2",
+        "GRAPHS_NATIVE_CFLAGS": "-fsanitize=address,undefined -fno-sanitize-recover=undefined -g",
+    }
+    command = [sys.executable, "-c", GRAPHS]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=300, env=environment, cwd=Path(__file__).parents[2]
+    )
+    assert done.returncode == 0 and done.stdout == "clean\n", done.stderr[-3000:]
