@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-OWN = '''
+OWN = """
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
@@ -30,7 +30,7 @@ def fails():
 
 def needs(argument):
     return argument
-'''
+"""
 
 
 @pytest.fixture
