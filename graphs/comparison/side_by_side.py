@@ -53,17 +53,18 @@ def lines_of(run: str, part: str, formula: str = "textbook") -> str:
     assert specification is not None
     assert specification.origin is not None
     source = Path(specification.origin).read_text(encoding="utf-8")
-    variants = {formula, "compiled"} if run == "jax-loop" else {formula}
+    loop_too = run.endswith("-loop")
+    variants = {formula, "compiled"} if loop_too else {formula}
     stretches = _marked(source, part, variants)
-    if run == "jax-loop" and part == "loop":
-        stretches = stretches[:1]  # the compiled loop stands in place of Python's
+    if loop_too and part == "loop":  # the compiled loop stands in place of Python's
+        stretches = _marked(source, part, variants, unnamed=False)
     if entry.module == "in_pytensor":
         stretches = [*_core(part, formula), *stretches]
     return "\n".join(stretches)
 
 
-def _marked(source: str, part: str, variants: set[str]) -> list[str]:
-    """Every stretch of `source` that is marked as `part`, without variant or with one of `variants`."""
+def _marked(source: str, part: str, variants: set[str], *, unnamed: bool = True) -> list[str]:
+    """Every stretch of `source` marked as `part` for one of `variants`, or (`unnamed`) for all."""
     found: list[str] = []
     taken: list[str] | None = None
     for line in [*source.splitlines(), "# --- end"]:
@@ -72,7 +73,7 @@ def _marked(source: str, part: str, variants: set[str]) -> list[str]:
             if taken:
                 found.append(_tidy("\n".join(taken)))
             name, _, variant = mark.removeprefix("# --- ").partition(": ")
-            taken = [] if name == part and (not variant or variant in variants) else None
+            taken = [] if name == part and (variant in variants if variant else unnamed) else None
         elif taken is not None:
             taken.append(line)
     return found

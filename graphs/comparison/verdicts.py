@@ -18,6 +18,8 @@ EAGER = {
     "pytensor-cvm": "pytensor-none",
     "pytensor-fast-compile": "pytensor-none",
     "pytensor-jax": "pytensor-none",
+    "pytensor-native": "pytensor-none",
+    "pytensor-native-loop": "pytensor-none",
 }
 
 AGREES = 1e-12

@@ -78,6 +78,8 @@ RUNS: dict[str, Run] = {
             ("pytensor", "PyTensor default", "default", ()),
             ("pytensor-cvm", "PyTensor CVM", "CVM", ()),
             ("pytensor-jax", "PyTensor JAX", "JAX", ("jax",)),
+            ("pytensor-native", "PyTensor native", "NATIVE", ()),
+            ("pytensor-native-loop", "PyTensor native, loop in C", "NATIVE, loop in C", ()),
         )
     },
     "aesara": Run("Aesara", "in_theano", "aesara", ("aesara",), "pip install aesara (Python 3.11, NumPy 1)"),

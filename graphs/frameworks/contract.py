@@ -48,8 +48,8 @@ class StepCount:
         Operations that run: kernels, or nodes of the compiled graph.
     temporaries : int or None
         New arrays that hold their results; None where the compiler does not tell.
-    bytes : int
-        Size of those arrays together.
+    bytes : int or None
+        Size of those arrays together; None where it is not known.
     how : str
         How this was counted.
     """
@@ -57,7 +57,7 @@ class StepCount:
     dispatches: int
     ops: int
     temporaries: int | None
-    bytes: int
+    bytes: int | None
     how: str
 
 

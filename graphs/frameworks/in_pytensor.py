@@ -14,9 +14,16 @@ from graphs.environment import own_warnings_only
 from graphs.frameworks.contract import Samples, StepCount
 from graphs.functions import resolve_mode
 from graphs.logistic import logistic_graph
+from graphs.native import repeat, source_of
 from graphs.updates import gradient_descent
 
 __all__ = ["build"]
+
+LOOP = ", loop in C"
+"""Ends the name of a mode whose linker is native, to have the loop in C too."""
+
+MOST_AT_ONCE = 500
+"""Steps of one call in C, which keeps every step's prediction and xent."""
 
 
 class PytensorTraining:
@@ -37,7 +44,8 @@ class PytensorTraining:
             weight_decay=weight_decay,
             dtype=str(data.x.dtype),
         )
-        self.mode = resolve_mode(how)
+        self.mode = resolve_mode(how.removesuffix(LOOP))
+        self.loop_in_c = how.endswith(LOOP)
         with own_warnings_only():
             # --- update
             updates = gradient_descent(graph.cost, [graph.w, graph.b], learning_rate)
@@ -53,11 +61,21 @@ class PytensorTraining:
 
     def train_many(self, steps: int) -> tuple[Any, Any]:
         """`steps` steps; what the last one returned."""
+        if self.loop_in_c:
+            return self._repeat(steps)
         # --- loop
         for _ in range(steps):
             prediction, xent = self.train()
         # --- end
         return prediction, xent
+
+    def _repeat(self, steps: int) -> tuple[Any, Any]:
+        for done in range(0, steps, MOST_AT_ONCE):
+            at_once = min(MOST_AT_ONCE, steps - done)
+            # --- loop: compiled
+            predictions, xents = repeat(self.function, at_once, [self.x, self.y])
+            # --- end
+        return predictions[-1], xents[-1]
 
     def parameters(self) -> tuple[NDArray[Any], float]:
         """Present w and b."""
@@ -66,16 +84,29 @@ class PytensorTraining:
     def gradient(self) -> dict[str, str]:
         """The gradients as written by `grad`, and the graph that was compiled."""
         gradients = pytensor.grad(self.graph.cost, [self.graph.w, self.graph.b])
-        return {
-            "graph of gw and gb": _printed(gradients),
-            "compiled graph": _printed(self.function),
-        }
+        texts = {"graph of gw and gb": _printed(gradients)}
+        native = source_of(self.function)
+        if native is None:
+            return {**texts, "compiled graph": _printed(self.function)}
+        return {**texts, "C file": native.text}
 
     def count(self) -> StepCount:
         """Apply nodes of the compiled graph, and what each allocates when evaluated."""
+        native = source_of(self.function)
+        if native is not None:
+            return StepCount(
+                dispatches=1,
+                ops=len(native.spans),
+                temporaries=None,
+                bytes=None,
+                how="stretches of the C file; what it allocates is not counted",
+            )
         nodes = self.function.maker.fgraph.toposort()
         linker = type(self.function.maker.linker).__name__
         whole = linker not in {"CVMLinker", "VMLinker", "OpWiseCLinker", "PerformLinker"}
+        if linker == "JAXLinker":
+            how = "Apply nodes of the graph handed to JAX, which fuses them; what it allocates is not counted"
+            return StepCount(dispatches=1, ops=len(nodes), temporaries=None, bytes=None, how=how)
         sizes = _allocations(self.function, [self.x, self.y])
         return StepCount(
             dispatches=1 if whole else len(nodes),
@@ -119,5 +150,5 @@ def build(
     learning_rate: float = 0.1,
     weight_decay: float = 0.01,
 ) -> PytensorTraining:
-    """Make the experiment ready; `how` is a mode's name, see `graphs.functions.resolve_mode`."""
+    """Make the experiment ready; `how` names a mode (`graphs.functions`), or is ``NATIVE`` + `LOOP`."""
     return PytensorTraining(data, formula, how, learning_rate, weight_decay)

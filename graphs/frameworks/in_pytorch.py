@@ -130,7 +130,9 @@ class PytorchTraining:
         from torch._inductor import config
 
         with config.patch({"cpp.enable_kernel_profile": True}):
-            compiled, self.run_cost = self.run_cost, torch.compile(self.cost, fullgraph=True)
+            # A function of its own: for `self.cost` itself, the program without profiling would be found.
+            profiled = torch.compile(lambda w, b: self.cost(w, b), fullgraph=True)
+            compiled, self.run_cost = self.run_cost, profiled
             try:
                 self.train()
                 with torch.profiler.profile(

@@ -88,7 +88,7 @@ class TheanoTraining:
         """Apply nodes of the compiled graph; these libraries do not tell what they allocate."""
         nodes = self.function.maker.fgraph.toposort()
         return StepCount(
-            len(nodes), len(nodes), None, 0, "Apply nodes of the compiled graph; allocation not counted"
+            len(nodes), len(nodes), None, None, "Apply nodes of the compiled graph; allocation not counted"
         )
 
 

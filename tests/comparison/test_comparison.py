@@ -67,6 +67,18 @@ def test_what_breaks_is_noted_with_its_first_and_last_step(record):
     assert not stable["warnings"]
 
 
+def test_weights_that_are_all_nan_end_a_run(original):
+    record = compare(
+        original, runs=["pytensor-none"], formulas=["textbook"], steps=300, rounds=1, warm_starts=0
+    )
+    (run,) = record["runs"]
+    found = {each["quantity"]: (each["first_step"], each["inf"], each["nan"]) for each in run["broke"]}
+    assert found == {"xent": (1, 15, 16), "w": (1, 0, 784), "b": (1, 0, 1)}
+    assert run["steps"] < 300
+    assert "agreement" not in run
+    assert any("784 nan of 784" in line for line in record["verdicts"])
+
+
 def test_a_missing_framework_is_listed_with_its_install_command(record):
     for run in runs(record, name="theano"):
         assert run["status"] == "missing"

@@ -138,6 +138,8 @@ def test_the_formulas_differ_and_are_the_recommended_ones():
         assert word not in lines_of(run, "formula", "textbook")
     assert "fori_loop" in lines_of("jax-loop", "loop")
     assert "fori_loop" not in lines_of("jax-jit", "loop")
+    assert "repeat(" in lines_of("pytensor-native-loop", "loop")
+    assert "repeat(" not in lines_of("pytensor", "loop")
     assert "grad(cost" in lines_of("pytensor", "gradient")
     text = shown(code_tables(side_by_side()))
     assert "pt.matrix" in text
