@@ -70,6 +70,7 @@ def draw_steady(record: dict[str, Any]) -> Figure:
         xlabel="one step (µs; median and quartiles; further left is faster)",
         title=_title(record),
     )
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.grid(alpha=0.3, axis="x", which="both")
     figure.legend(loc="outside lower center", ncols=len(formulas) + 1, frameon=False)
     return figure

@@ -115,9 +115,10 @@ def first_result(
 
 def _ended(returncode: int, said: str) -> Failure:
     last = [line.strip() for line in said.splitlines() if line.strip()][-1:]
-    how = f"exit status {returncode}" if returncode > 0 else f"signal {signal.Signals(-returncode).name}"
-    if returncode == 0:
-        how = "ended without an answer"
+    if returncode < 0:
+        how = f"signal {signal.Signals(-returncode).name}"
+    else:
+        how = f"exit status {returncode}" if returncode else "ended without an answer"
     if returncode > 0 and last and "Error" in last[0]:
         return Failure("failed", last[0])
     return Failure("crashed", ": ".join([how, *last]))

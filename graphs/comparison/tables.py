@@ -12,7 +12,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from graphs.comparison.verdicts import EAGER
+from graphs.comparison.verdicts import EAGER, ratios
 
 __all__ = ["code_tables", "comparison_tables", "lesson_table"]
 
@@ -87,7 +87,8 @@ def _times(runs: list[dict[str, Any]], formula: str) -> Table:
         f"Time ({formula} formula)",
         "First result: a whole process, start to end, with one step; cold: no compiler's cache. "
         "Ahead: steps from which the whole process is shorter than NumPy's, or than the same framework's "
-        "uncompiled; with warm caches (with cold ones).",
+        "uncompiled; with warm caches (with cold ones). × NumPy: median of the ratios within each round; "
+        "only runs of one formula share their rounds.",
     )
     for name in (
         "cold",
@@ -102,14 +103,12 @@ def _times(runs: list[dict[str, Any]], formula: str) -> Table:
         "of uncompiled",
     ):
         table.add_column(name, justify="right")
-    by_hand = next(
-        (run["steady"]["median"] for run in runs if run["name"] == "numpy" and "steady" in run), None
-    )
+    by_hand = next((run for run in runs if run["name"] == "numpy" and "steady" in run), None)
     for run in runs:
         if "steady" not in run:
             continue
         steady, first = run["steady"], run.get("first_result")
-        ratio = steady["median"] / by_hand if by_hand else None
+        ratio = ratios(run, by_hand)[1] if by_hand else None
         table.add_row(
             run["title"],
             *([_seconds(first[cache]["whole_process"]) for cache in ("cold", "warm")] if first else ["", ""]),

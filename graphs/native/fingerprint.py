@@ -89,16 +89,24 @@ def _op(op: Any) -> Any:
     inner = getattr(op, "fgraph", None)
     if inner is not None:
         return [name, fingerprint(inner)]
-    preference = getattr(op, "output_types_preference", None)
-    if preference is not None:
-        chosen = getattr(preference, "__name__", None) or [type(preference).__name__, _plain(getattr(preference, "__dict__", {}))]
-        return [name, getattr(op, "name", None), chosen]
+    if name.startswith("pytensor.scalar."):
+        return [name, sorted([k, _setting(v)] for k, v in vars(op).items())]
     properties = getattr(op, "__props__", None)
     if properties is None:
         if getattr(op, "scalar_op", None) is None:
             raise Unrecognisable(f"the Op {op}")
         properties = ("scalar_op", "axis", "dtype", "acc_dtype")
     return [name, [[p, _plain(getattr(op, p, None))] for p in properties]]
+
+
+def _setting(value: Any) -> Any:
+    """An attribute of a scalar Op: plain, or the rule that chooses its result's type."""
+    rule = getattr(value, "__qualname__", None)
+    if rule is not None and "<" not in rule:
+        return rule
+    if type(value).__module__ == "pytensor.scalar.basic" and callable(value):
+        return [type(value).__name__, sorted([k, _plain(v)] for k, v in vars(value).items())]
+    return _plain(value)
 
 
 def surroundings(query: Any) -> list[Any]:

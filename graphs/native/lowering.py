@@ -22,8 +22,12 @@ __all__ = ["Lowering", "OpUnknown", "lower", "register"]
 C_WORDS = frozenset(
     "auto break case char const continue default do double else enum extern float for goto if inline int long main "
     "register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while "
-    "in out want one_step many_steps constants threads n NAN INFINITY y0 y1 yn j0 j1 jn gamma exp log sin cos tan pow sqrt "
+    "in out want one_step many_steps constants threads team me row total need memory v e t n NAN INFINITY y0 y1 yn j0 j1 jn gamma exp log sin cos tan pow sqrt "
     "floor ceil rint round trunc erf tanh sinh cosh fabs fmod index remainder signgam sigmoid softplus power".split()
+)
+# Names that the writer makes itself.
+RESERVED = re.compile(
+    r"[ijklmopq]\d*|n_\w+|\w+_t|\w+_(part|block|blocks|mine|out|memory|sum|at|shape|value|first|last)|\w+_s\d|team_\d+"
 )
 LARGEST_LITERAL = 2**20
 
@@ -89,9 +93,11 @@ class Lowering:
         else:
             found = base
         count = 1
-        while found in self.names or keyword.iskeyword(found) or re.fullmatch(r"[ijklmopq]\d*|n_\w+|t_?\w*_t|e\d+", found):
+        while found in self.names or keyword.iskeyword(found) or RESERVED.fullmatch(found):
             count += 1
-            found = f"{base}{count}" if base == "t" else f"{base}_{count}"
+            found = f"t{count}" if base == "t" else f"{base}_{count}"
+            if RESERVED.fullmatch(found):
+                found = f"{base}{count}_"
         self.names.add(found)
         return found
 

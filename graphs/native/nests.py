@@ -39,12 +39,13 @@ class NestWriter:
         self.spans: list[tuple[int, int, list[int]]] = []
         self.memory: list[tuple[str, str, str]] = []
         self.level = 1
+        self.teams = 0
         self.lane = 0
         self.laned: Nest | None = None
         self.lanes = 1
         self.row = "0"
         self.parts: dict[Array, str] = {}
-        self.declared: set[Array] = set()
+        
 
     # ---- text
 
@@ -332,7 +333,8 @@ class NestWriter:
         shared = [s for s in nest.members if any(nest_of(i) is nest for i in s.reduced)]
         teams = not any(s.combine not in SIMPLE for s in shared)
         work = max((" * ".join(i.dim.find().token for i in s.indices()) for s in nest.members), key=len)
-        team = f"{v}_team"
+        self.teams += 1
+        team = "team" if self.teams == 1 else f"team_{self.teams}"
         if teams:
             self.put(f"const int {team} = team_size({work}, threads);")
             for statement in shared:
