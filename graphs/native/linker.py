@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytensor
-from pytensor.compile.mode import Mode, get_default_mode
+from pytensor.compile.mode import Mode, get_default_mode, get_mode
 from pytensor.graph.rewriting.basic import GraphRewriter
 from pytensor.graph.rewriting.db import RewriteDatabaseQuery
 from pytensor.link.basic import Container, Linker
@@ -65,6 +65,7 @@ class NativeRewriter(GraphRewriter):
         self.rewriter = rewriter
         self.query = query
         self.linker = linker
+        self.fallback = default_mode()  # while PyTensor rewrites, its configured mode is this one
         self.name = "native"
 
     def add_requirements(self, fgraph: Any) -> None:
@@ -82,8 +83,7 @@ class NativeRewriter(GraphRewriter):
             program = make_program(fgraph, title(fgraph))
             open_library(program.text, self.linker.cached)
         except (OpUnknown, CompilerMissing) as why:
-            fallback = get_default_mode()
-            fallback.optimizer.rewrite(fgraph)
+            self.fallback.optimizer.rewrite(fgraph)
             fgraph.native_plan = Plan(None, str(why), True, [])
             return profile
         self.linker.remember(key, program)
@@ -96,6 +96,12 @@ class NativeRewriter(GraphRewriter):
 
     def __call__(self, fgraph: Any) -> Any:
         return self.apply(fgraph)
+
+
+def default_mode() -> Any:
+    """PyTensor's default mode, also where the native mode has been made the default."""
+    mode = get_default_mode()
+    return get_mode("Mode") if isinstance(mode, NativeMode) else mode
 
 
 def title(fgraph: Any) -> str:
@@ -126,10 +132,6 @@ class NativeLinker(Linker):
         self.plan: Plan | None = None
         self.query: Any = QUERY
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Only the settings: a pickled function is compiled anew where it is loaded."""
-        return {**self.__dict__, "fgraph": None, "plan": None}
-
     def __repr__(self) -> str:
         return f"NativeLinker(cached={self.cached})"
 
@@ -142,7 +144,7 @@ class NativeLinker(Linker):
             plan = fgraph.native_plan
         if plan.program is None:
             warnings.warn(f"This function runs in PyTensor's default mode: {plan.reason}.", NotNative, stacklevel=8)
-            other = get_default_mode().linker.clone(allow_gc=False)
+            other = default_mode().linker.clone(allow_gc=False)
             other = other.accept(fgraph, no_recycling=no_recycling, profile=profile)
             if hasattr(other, "accept_var_updates"):  # PyTensor asks the mode's own linker only
                 pairs = fgraph.update_mapping.items()

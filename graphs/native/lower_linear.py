@@ -44,6 +44,12 @@ def blockwise(state: Lowering, node: Any, number: int) -> None:
     _dot(state, node, number, max(a.type.ndim, b.type.ndim) - 2)
 
 
+@register("BatchedDot")
+def batched_dot(state: Lowering, node: Any, number: int) -> None:
+    """A matrix product for each place along one leading axis."""
+    _dot(state, node, number, 1)
+
+
 def _dot(state: Lowering, node: Any, number: int, batch: int) -> None:
     dtype = node.outputs[0].type.dtype
     if dtype == "bool":
