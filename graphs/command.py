@@ -13,6 +13,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -34,6 +35,8 @@ def run(name: str, main: Callable[[], int]) -> NoReturn:
     """
     try:
         with own_warnings_only():
+            # A user is told what was found, not on which line of ours.
+            warnings.showwarning = lambda message, *_: print(f"{name}: {message}", file=sys.stderr)
             code = main()
         sys.stdout.flush()
     except InputError as error:

@@ -74,6 +74,8 @@ def load(
     weights, ``randn(30, features)`` for the unseen inputs. Seeding ``numpy.random`` and running
     the original program gives the same numbers.
 
+    ``plane``, ``hours`` and ``four-rows`` are small and fixed; they take no seed and no size.
+
     Parameters
     ----------
     name : str
@@ -122,7 +124,71 @@ def _random(seed: int, samples: int, features: int, dtype: np.dtype[Any]) -> Dat
     )
 
 
-_LOADERS: dict[str, Callable[[int, int, int, np.dtype[Any]], Dataset]] = {"random": _random}
+def _plane(seed: int, samples: int, features: int, dtype: np.dtype[Any]) -> Dataset:
+    """θ = (1, 2, 3) and noise of 0.2 decide the label; the first number of θ is the bias."""
+    _fixed("plane", seed, samples, features)
+    stream = np.random.RandomState(42)
+    x = stream.randn(100, 2)
+    y = 1 + x @ (2, 3) + 0.2 * stream.randn(100) > 0
+    return Dataset(
+        name="plane",
+        x=x.astype(dtype, copy=False),
+        y=y.astype(np.int64),
+        initial_w=np.zeros(2, dtype),
+        initial_b=0.0,
+        unseen_x=None,
+        source="numpy.random.RandomState(42)",
+        draw_order=("x = randn(100, 2)", "noise = randn(100)"),
+    )
+
+
+def _hours(seed: int, samples: int, features: int, dtype: np.dtype[Any]) -> Dataset:
+    """Hours studied before an exam, and whether it was passed; 4 hours are to be judged."""
+    _fixed("hours", seed, samples, features)
+    return Dataset(
+        name="hours",
+        x=np.array([[1], [2], [3]], dtype),
+        y=np.array([0, 0, 1]),
+        initial_w=np.zeros(1, dtype),
+        initial_b=0.0,
+        unseen_x=np.array([[4]], dtype),
+        source="three students, written down",
+        draw_order=(),
+    )
+
+
+def _four_rows(seed: int, samples: int, features: int, dtype: np.dtype[Any]) -> Dataset:
+    """The four samples of the logistic regression in Autograd's own introduction."""
+    _fixed("four-rows", seed, samples, features)
+    rows = [[0.52, 1.12, 0.77], [0.88, -1.08, 0.15], [0.52, 0.06, -1.30], [0.74, -2.49, 1.39]]
+    return Dataset(
+        name="four-rows",
+        x=np.array(rows, dtype),
+        y=np.array([1, 1, 0, 1]),
+        initial_w=np.zeros(3, dtype),
+        initial_b=0.0,
+        unseen_x=None,
+        source="Autograd's introduction",
+        draw_order=(),
+    )
+
+
+def _fixed(name: str, *asked: int) -> None:
+    """Refuse a seed or a size for a data set that has only one."""
+    if asked != (0, 400, 784):
+        raise InputError(
+            "seed, samples, features",
+            found=", ".join(map(str, asked)),
+            allowed=f"none of them: the data set {name} is fixed",
+        )
+
+
+_LOADERS: dict[str, Callable[[int, int, int, np.dtype[Any]], Dataset]] = {
+    "random": _random,
+    "plane": _plane,
+    "hours": _hours,
+    "four-rows": _four_rows,
+}
 
 
 def read(path: str | os.PathLike[str], *, seed: int = 0, dtype: str = "float64") -> Dataset:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize, root
 
 from graphs.errors import InputError
 from graphs.training import Learner
@@ -86,6 +85,8 @@ def find_optimum(learner: Learner, x: Array, y: Array) -> Optimum:
     InputError
         If `y` holds one target only.
     """
+    from scipy.optimize import minimize, root  # slow to import, and many a run asks for no optimum
+
     if len(np.unique(y)) < 2:
         raise InputError(
             "y", found=f"only the target {y[0]}", allowed="both targets", remedy="b has no optimum"

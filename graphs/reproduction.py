@@ -50,7 +50,7 @@ class Settings:
     learning_rate: float = 0.1
     weight_decay: float = 0.01
     dtype: str = "float64"
-    mode: str = "default"
+    mode: str = "NATIVE"
     formula: str = "textbook"
     every: int = 10
 

@@ -130,10 +130,13 @@ class RunFolder:
 
     def begin(self, settings: Settings, dataset: Dataset, stamp: Mapping[str, Any]) -> Progress:
         """Write down what is to be run and a checkpoint of its final size, before any work is done."""
-        write_whole(self.path / "settings.json", to_json({"settings": asdict(settings), **stamp}))
         state = {"w": dataset.initial_w, "b": np.array(dataset.initial_b, dtype=settings.dtype)}
         progress = Progress.fresh(state, settings.steps, settings.every)
-        self.checkpoint(progress, settings, dataset)
+        try:
+            write_whole(self.path / "settings.json", to_json({"settings": asdict(settings), **stamp}))
+            self.checkpoint(progress, settings, dataset)
+        except OSError as error:
+            raise self._unusable(f"has no room for the run ({error.strerror or error})") from error
         return progress
 
     def checkpoint(self, progress: Progress, settings: Settings, dataset: Dataset) -> None:

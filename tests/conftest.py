@@ -67,3 +67,15 @@ def run_script() -> Callable[..., subprocess.CompletedProcess[str]]:
         )
 
     return run
+
+
+@pytest.fixture
+def run_python() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """``run_python("-c", code)`` runs an interpreter of its own, which must end well."""
+
+    def run(*arguments: str):
+        return subprocess.run(
+            [sys.executable, *arguments], text=True, capture_output=True, timeout=300, check=True, cwd=ROOT
+        )
+
+    return run

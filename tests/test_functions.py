@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytensor
+import pytensor.tensor as pt
 import pytest
 from pytensor.compile.mode import Mode, get_mode
 from pytensor.scalar.basic import Log, Log1p
@@ -11,16 +14,17 @@ from pytensor.scalar.math import Softplus
 
 import graphs
 from graphs.errors import InputError
-from graphs.functions import _scalar_ops, mode_names, resolve_mode
+from graphs.functions import _linker_name, _scalar_ops, mode_names, resolve_mode
+from graphs.native import NotNative, source_of
 
-STABLE_MODES = ("NUMBA", "CVM")
+STABLE_MODES = ("NUMBA", "CVM", "NATIVE")
 
 
 def scalar_ops(functions):
     return {type(op) for op in _scalar_ops(functions.train.maker.fgraph)}
 
 
-@pytest.mark.parametrize("mode", STABLE_MODES)
+@pytest.mark.parametrize("mode", ["NUMBA", "CVM"])
 def test_softplus_is_there_and_log_is_gone(compiled, mode):
     functions = compiled(mode)
     assert Softplus in scalar_ops(functions)
@@ -28,8 +32,44 @@ def test_softplus_is_there_and_log_is_gone(compiled, mode):
     assert not functions.takes_logarithms
 
 
+def test_softplus_is_there_and_log_is_gone_in_the_c_file(compiled):
+    functions = compiled("NATIVE")
+    assert "softplus(" in source_of(functions.train).text
+    assert not functions.takes_logarithms
+    x = pt.dvector("x")
+    logarithm = pytensor.function([x], pt.log(x), mode="NATIVE")
+    assert dataclasses.replace(functions, train=logarithm).takes_logarithms
+
+
+def test_an_op_that_c_does_not_know_names_the_linker_that_runs():
+    x = pt.dmatrix("x")
+    with pytest.warns(NotNative, match="runs in PyTensor's default mode"):
+        inverse = pytensor.function([x], pt.linalg.inv(x), mode="NATIVE")
+    assert _linker_name(inverse) == type(get_mode(None).linker).__name__
+
+
+@pytest.mark.parametrize("mode", ["CVM", "NATIVE"])
+def test_many_steps_in_one_call_are_single_steps_to_the_bit(compiled, original, mode):
+    functions, y = compiled(mode), original.y.astype(float)
+    singles = [functions.train(original.x, y) for _ in range(7)]
+    after = functions.read()
+    predictions, xents = compiled(mode).train_many(original.x, y, 7)
+    for step, (prediction, xent) in enumerate(singles):
+        assert predictions[step].tobytes() == prediction.tobytes()
+        assert xents[step].tobytes() == xent.tobytes()
+    for name, array in functions.read().items():
+        assert array.tobytes() == after[name].tobytes()
+
+
 def test_without_the_stabilizing_rewrites_log_stays(compiled):
     assert compiled("FAST_COMPILE").takes_logarithms
+
+
+def test_a_log1p_inside_a_fused_op_is_found_too(compiled):
+    x = pt.dvector("x")
+    fused = pytensor.function([x], pt.exp(pt.log1p(x) * 2), mode="CVM")
+    assert len(fused.maker.fgraph.apply_nodes) == 1
+    assert dataclasses.replace(compiled("CVM"), train=fused).takes_logarithms
 
 
 def test_train_has_the_originals_inputs_outputs_and_updates(compiled, original):

@@ -24,7 +24,7 @@ from tests.figures import (
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-@pytest.mark.parametrize("mode", ["default", "CVM", "FAST_COMPILE"])
+@pytest.mark.parametrize("mode", ["default", "CVM", "FAST_COMPILE", "NATIVE"])
 def test_the_originals_figures(compiled, mode, seed):
     data, functions, exact = dataset(seed), compiled(mode, seed=seed), EXACT[seed]
     progress = fit(functions, data.x, data.y, steps=10_000, every=2_000)
@@ -113,12 +113,13 @@ def same(a, b):
         assert column.tobytes() == getattr(b.history, name).tobytes()
 
 
+@pytest.mark.parametrize("mode", ["CVM", "NATIVE"])
 @pytest.mark.parametrize("stop_after", [0, 1, 13, 50, 91])
-def test_a_stopped_run_goes_on_to_the_bit(compiled, original, tmp_path, stop_after):
+def test_a_stopped_run_goes_on_to_the_bit(compiled, original, tmp_path, mode, stop_after):
     path = tmp_path / "checkpoint.npz"
-    functions = compiled("CVM")
+    functions = compiled(mode)
     whole = fit(functions, original.x, original.y, steps=100, every=7)
-    functions = compiled("CVM")
+    functions = compiled(mode)
     seen = 0
 
     def look(step):

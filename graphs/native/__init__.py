@@ -6,8 +6,13 @@ travels: :mod:`linker` (PyTensor's way in), :mod:`lowering` (Apply nodes to stat
 :mod:`cache`, :mod:`calling`.
 """
 
+from pytensor.compile.mode import predefined_modes, register_mode
+
 from graphs.native.linker import NativeLinker, NativeMode, NotNative, native_mode
 from graphs.native.repeating import repeat
 from graphs.native.source import NativeSource, source_of
+
+if "NATIVE" not in predefined_modes:  # PyTensor refuses a name twice, as where this module is reloaded
+    register_mode("NATIVE", native_mode)
 
 __all__ = ["NativeLinker", "NativeMode", "NativeSource", "NotNative", "native_mode", "repeat", "source_of"]

@@ -1,0 +1,82 @@
+"""The limit of the machine: reading X once, which a step that knows nothing beforehand must do."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphs.native.compiler import CompilerMissing, compile_text
+
+__all__ = ["build"]
+
+# 64 sums at once: enough independent additions to wait for memory only, and vectors for any compiler.
+SOURCE = """
+#include <stddef.h>
+#define LANES 64
+double stream(const REAL *restrict x, ptrdiff_t n, int threads)
+{
+    double total = 0;
+    #pragma omp parallel for num_threads(threads) reduction(+:total) if (threads > 1)
+    for (int part = 0; part < threads; ++part) {
+        const ptrdiff_t last = n / LANES * (part + 1) / threads * LANES;
+        REAL sums[LANES] = {0};
+        for (ptrdiff_t i = n / LANES * part / threads * LANES; i < last; i += LANES)
+            for (int k = 0; k < LANES; ++k) sums[k] += x[i + k];
+        for (int k = 0; k < LANES; ++k) total += sums[k];
+    }
+    for (ptrdiff_t i = n / LANES * LANES; i < n; ++i) total += x[i];
+    return total;
+}
+"""
+
+
+class Limit:
+    """Sums X once per "step". It has no parameters; `note` says how it reads."""
+
+    def __init__(self, x: NDArray[Any]) -> None:
+        self.x = x
+        self.threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
+        try:
+            self._read, self.note = _compiled(x.dtype), ""
+        except CompilerMissing as error:
+            self._read, self.note = _by_numpy, f"NumPy's sum, slower than the memory: {error}"
+
+    def train_many(self, steps: int) -> tuple[Any, Any]:
+        """Read X `steps` times."""
+        for _ in range(steps):
+            total = self._read(self.x, self.threads)
+        return None, total
+
+    def parameters(self) -> None:
+        """None."""
+
+
+def _compiled(dtype: np.dtype[Any]) -> Callable[[NDArray[Any], int], float]:
+    text = SOURCE.replace("REAL", "double" if dtype == np.float64 else "float")
+    with tempfile.TemporaryDirectory(prefix="graphs-limit-") as folder:
+        path = Path(folder, "limit.so")
+        path.write_bytes(compile_text(text))
+        function = ctypes.CDLL(os.fspath(path)).stream  # stays mapped when the file is gone
+    function.restype, function.argtypes = ctypes.c_double, [ctypes.c_void_p, ctypes.c_ssize_t, ctypes.c_int]
+
+    def read(x: NDArray[Any], threads: int) -> float:
+        total: float = function(x.ctypes.data, x.size, threads)
+        return total
+
+    return read
+
+
+def _by_numpy(x: NDArray[Any], threads: int) -> float:
+    return float(x.sum())
+
+
+def build(data: Any, formula: str = "", how: str = "") -> Limit:
+    """Make it ready; nothing is chosen by `formula` and `how`."""
+    return Limit(data.x)

@@ -1,0 +1,133 @@
+"""The same few lines in every framework, cut out of the files that really run.
+
+The framework files mark what each stretch does with comments, ``# --- formula`` up to the next
+``# ---``; a mark may name the variant it belongs to, ``# --- formula: logits``. PyTensor's lines come
+from the project's own rooms, whose functions are cut by the names that they assign.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import inspect
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from graphs import frameworks, logistic, updates
+from graphs.errors import choose
+
+__all__ = ["PARTS", "lines_of", "side_by_side"]
+
+#: What a stretch of code does, in the order in which it is done.
+PARTS = ("declare", "formula", "gradient", "update", "loop")
+
+
+def side_by_side(runs: tuple[str, ...] | None = None, formula: str = "textbook") -> dict[str, dict[str, str]]:
+    """Title of the run → part → its lines of code.
+
+    Nothing is imported but the project itself: a framework that is not installed is shown too.
+
+    Parameters
+    ----------
+    runs : tuple of str, optional
+        Keys of `graphs.frameworks.RUNS`; default: one per framework file.
+    formula : {"textbook", "logits"}
+    """
+    if runs is None:
+        runs = ("numpy", "autograd", "torch", "jax-loop", "pytensor")
+    choose("formula", formula, frameworks.FORMULAS)
+    return {
+        frameworks.RUNS[choose("framework", run, frameworks.RUNS)].title: {
+            part: lines_of(run, part, formula) for part in PARTS
+        }
+        for run in runs
+    }
+
+
+def lines_of(run: str, part: str, formula: str = "textbook") -> str:
+    """The lines of one run that do `part`, indented as little as they can be."""
+    entry = frameworks.RUNS[run]
+    specification = importlib.util.find_spec(f"graphs.frameworks.{entry.module}")
+    assert specification is not None
+    assert specification.origin is not None
+    source = Path(specification.origin).read_text(encoding="utf-8")
+    variants = {formula, "compiled"} if run == "jax-loop" else {formula}
+    stretches = _marked(source, part, variants)
+    if run == "jax-loop" and part == "loop":
+        stretches = stretches[:1]  # the compiled loop stands in place of Python's
+    if entry.module == "in_pytensor":
+        stretches = [*_core(part, formula), *stretches]
+    return "\n".join(stretches)
+
+
+def _marked(source: str, part: str, variants: set[str]) -> list[str]:
+    """Every stretch of `source` that is marked as `part`, without variant or with one of `variants`."""
+    found: list[str] = []
+    taken: list[str] | None = None
+    for line in [*source.splitlines(), "# --- end"]:
+        mark = line.strip()
+        if mark.startswith("# --- "):
+            if taken:
+                found.append(_tidy("\n".join(taken)))
+            name, _, variant = mark.removeprefix("# --- ").partition(": ")
+            taken = [] if name == part and (not variant or variant in variants) else None
+        elif taken is not None:
+            taken.append(line)
+    return found
+
+
+def _tidy(code: str) -> str:
+    """Without common indentation, empty edges and docstrings, which repeat what the column says."""
+    code = textwrap.dedent(code).strip("\n")
+    try:
+        tree = ast.parse(code)
+    except SyntaxError:  # a stretch of a body that ends in `return`, say
+        return code
+    lines = code.splitlines()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and ast.get_docstring(node):
+            first = node.body[0]
+            assert first.end_lineno is not None
+            for number in range(first.lineno - 1, first.end_lineno):
+                lines[number] = ""
+    return "\n".join(line for line in lines if line.strip())
+
+
+def _core(part: str, formula: str) -> list[str]:
+    """PyTensor's lines, from the rooms where the project keeps them."""
+    if part == "declare":
+        return [_assignments(logistic.logistic_graph, "x", "y", "w", "b")]
+    if part == "formula":
+        written = getattr(logistic, f"_{formula}")
+        return [
+            _tidy(inspect.getsource(written)),
+            _assignments(logistic.logistic_graph, "prediction", "cost"),
+        ]
+    if part == "gradient":
+        return [_assignments(updates.gradients, "found")]
+    if part == "update":
+        return [_returned(updates.gradient_descent)]
+    return []
+
+
+def _assignments(function: Callable[..., Any], *names: str) -> str:
+    """Statements of `function` that assign one of `names`."""
+    return "\n".join(
+        ast.unparse(statement)
+        for statement in _body(function)
+        if isinstance(statement, ast.Assign)
+        and any(isinstance(target, ast.Name) and target.id in names for target in statement.targets)
+    )
+
+
+def _returned(function: Callable[..., Any]) -> str:
+    """The statement with which `function` ends."""
+    return ast.unparse(_body(function)[-1])
+
+
+def _body(function: Callable[..., Any]) -> list[ast.stmt]:
+    parsed = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+    assert isinstance(parsed, ast.FunctionDef)
+    return parsed.body

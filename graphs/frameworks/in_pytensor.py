@@ -1,0 +1,123 @@
+"""PyTensor: the project's own graph, gradient and updates, compiled in one of its modes."""
+
+from __future__ import annotations
+
+import copy
+import io
+from typing import Any
+
+import numpy as np
+import pytensor
+from numpy.typing import NDArray
+
+from graphs.environment import own_warnings_only
+from graphs.frameworks.contract import Samples, StepCount
+from graphs.functions import resolve_mode
+from graphs.logistic import logistic_graph
+from graphs.updates import gradient_descent
+
+__all__ = ["build"]
+
+
+class PytensorTraining:
+    """The experiment in PyTensor; see `graphs.frameworks.Training`.
+
+    Only `train` is compiled: the others compile no `predict` either.
+    """
+
+    def __init__(
+        self, data: Samples, formula: str, how: str, learning_rate: float, weight_decay: float
+    ) -> None:
+        self.x = data.x
+        self.y = data.y.astype(data.x.dtype)
+        self.graph = graph = logistic_graph(
+            data.initial_w,
+            data.initial_b,
+            formula=formula,
+            weight_decay=weight_decay,
+            dtype=str(data.x.dtype),
+        )
+        self.mode = resolve_mode(how)
+        with own_warnings_only():
+            # --- update
+            updates = gradient_descent(graph.cost, [graph.w, graph.b], learning_rate)
+            self.function = pytensor.function(
+                [graph.x, graph.y], [graph.prediction, graph.xent], updates=updates, mode=self.mode
+            )
+            # --- end
+
+    def train(self) -> tuple[Any, Any]:
+        """One step; prediction and xent from before it."""
+        prediction, xent = self.function(self.x, self.y)
+        return prediction, xent
+
+    def train_many(self, steps: int) -> tuple[Any, Any]:
+        """`steps` steps; what the last one returned."""
+        # --- loop
+        for _ in range(steps):
+            prediction, xent = self.train()
+        # --- end
+        return prediction, xent
+
+    def parameters(self) -> tuple[NDArray[Any], float]:
+        """Present w and b."""
+        return np.array(self.graph.w.get_value()), float(self.graph.b.get_value())
+
+    def gradient(self) -> dict[str, str]:
+        """The gradients as written by `grad`, and the graph that was compiled."""
+        gradients = pytensor.grad(self.graph.cost, [self.graph.w, self.graph.b])
+        return {
+            "graph of gw and gb": _printed(gradients),
+            "compiled graph": _printed(self.function),
+        }
+
+    def count(self) -> StepCount:
+        """Apply nodes of the compiled graph, and what each allocates when evaluated."""
+        nodes = self.function.maker.fgraph.toposort()
+        linker = type(self.function.maker.linker).__name__
+        whole = linker not in {"CVMLinker", "VMLinker", "OpWiseCLinker", "PerformLinker"}
+        sizes = _allocations(self.function, [self.x, self.y])
+        return StepCount(
+            dispatches=1 if whole else len(nodes),
+            ops=len(nodes),
+            temporaries=len(sizes),
+            bytes=sum(sizes),
+            how=f"Apply nodes of the compiled graph under {linker}; "
+            "outputs that are neither views nor in place, each node evaluated once",
+        )
+
+
+def _printed(what: Any) -> str:
+    text = io.StringIO()
+    pytensor.dprint(what, file=text)
+    return text.getvalue()
+
+
+def _allocations(function: Any, arguments: list[Any]) -> list[int]:
+    """Bytes of every output that is a new array, from evaluating a copy of the graph node by node."""
+    graph = function.maker.fgraph
+    held = [container.storage[0] for container in function.input_storage[len(arguments) :]]
+    values: dict[Any, Any] = dict(zip(graph.inputs, [*arguments, *held], strict=True))
+    sizes = []
+    for node in graph.toposort():
+        inputs = [copy.copy(values.get(v, getattr(v, "data", None))) for v in node.inputs]
+        outputs: list[list[Any]] = [[None] for _ in node.outputs]
+        node.op.perform(node, inputs, outputs)
+        reused = {**node.op.destroy_map, **node.op.view_map}
+        for position, (variable, (value,)) in enumerate(zip(node.outputs, outputs, strict=True)):
+            values[variable] = value
+            if position not in reused:
+                sizes.append(int(np.asarray(value).nbytes))
+    return sizes
+
+
+def build(
+    data: Samples,
+    formula: str = "textbook",
+    how: str = "default",
+    *,
+    learning_rate: float = 0.1,
+    weight_decay: float = 0.01,
+) -> PytensorTraining:
+    """Make the experiment ready; `how` is a mode's name, see `graphs.functions.resolve_mode`."""
+    return PytensorTraining(data, formula, how, learning_rate, weight_decay)

@@ -1,0 +1,188 @@
+"""A model whose `train` carries Gram state, behind the signatures of :mod:`graphs.functions`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pytensor
+from numpy.typing import NDArray
+from pytensor.compile.io import In
+from pytensor.compile.mode import Mode
+
+from graphs.environment import own_warnings_only
+from graphs.errors import InputError
+from graphs.functions import Functions, compile_functions, resolve_mode
+from graphs.logistic import LogisticGraph
+from graphs.native import repeat
+from graphs.rewrites.gram import GramState, gram_state
+from graphs.updates import UpdatePair
+
+__all__ = ["GramFunctions", "compile_gram"]
+
+Array = NDArray[Any]
+
+
+class GramFunctions:
+    """A learner for :func:`graphs.training.fit` that trains on one x; made by :func:`compile_gram`.
+
+    Attributes
+    ----------
+    state : GramState
+    graph : LogisticGraph
+    updates : tuple of update pairs
+        Those given, not those that run.
+    step : callable
+        The compiled ``step(y) → [prediction, xent]``; reads neither x nor w.
+    """
+
+    def __init__(
+        self,
+        state: GramState,
+        graph: LogisticGraph,
+        updates: Sequence[UpdatePair],
+        mode: str | Mode | None,
+    ) -> None:
+        self.state, self.graph, self.updates, self._mode = state, graph, tuple(updates), mode
+        with own_warnings_only():
+            self.step = pytensor.function(
+                [In(graph.y, allow_downcast=True)],
+                state.outputs,
+                updates=state.updates,
+                mode=resolve_mode(mode),
+                name="train",
+            )
+        self._known: Any = None
+
+    def train(self, x: Array, y: Array) -> list[Any]:
+        """One step; prediction and xent from before it.
+
+        Parameters
+        ----------
+        x : ndarray, shape (samples, features)
+            The x that this was compiled for. A read-only array (``state.x``, say) is compared with
+            it once and known again afterwards; one that could have been written to is compared at
+            every call, which takes about as long as the step that it saves.
+        y : ndarray, shape (samples,)
+
+        Raises
+        ------
+        InputError
+            If `x` is another matrix.
+        """
+        self._check(x)
+        result: list[Any] = self.step(y)
+        return result
+
+    def train_many(self, x: Array, y: Array, n: int) -> tuple[Array, Array]:
+        """`n` calls of `train` with one look at `x`, inside one call where the linker is native.
+
+        Returns
+        -------
+        predictions, xents : ndarray, shape (n, samples)
+            What each step returned.
+        """
+        self._check(x)
+        predictions, xents = repeat(self.step, n, [y])
+        return predictions, xents
+
+    def predict(self, x: Array) -> Any:
+        """Predictions for any x, by the recovered weights."""
+        self._recover()
+        return self._plain.predict(x)
+
+    def evaluate(self, x: Array, y: Array) -> list[Any]:
+        """Prediction, xent, cost, gw and gb for any x and y, by the recovered weights; takes no step."""
+        self._recover()
+        return self._plain.evaluate(x, y)
+
+    def read(self) -> dict[str, Array]:
+        """Copies of everything that `train` changes, by the names of the original pairs.
+
+        The state is rebased on what is read, so that a run that goes on from these values with
+        :meth:`write`, in another process say, gives the same bits as this one.
+        """
+        for shared, value in self.state.rebase().items():
+            shared.set_value(value)
+        return {shared.name: np.array(shared.get_value(borrow=True)) for shared, _ in self.updates}
+
+    def write(self, state: Mapping[str, Array]) -> None:
+        """Put back what :meth:`read` gave.
+
+        Raises
+        ------
+        InputError
+            If a name is missing or a shape differs; then nothing is changed.
+        """
+        for shared, _ in self.updates:
+            there = f"shape {np.shape(shared.get_value(borrow=True))}"
+            found = f"shape {np.shape(state[shared.name])}" if shared.name in state else "nothing"
+            if found != there:
+                raise InputError(f"state[{shared.name!r}]", found=found, allowed=there)
+        for shared, _ in self.updates:
+            shared.set_value(np.array(state[shared.name], dtype=shared.dtype))
+        self.state.load({s: s.get_value(borrow=True) for s in self.state.weights})
+
+    @cached_property
+    def _plain(self) -> Functions:
+        return compile_functions(self.graph, self.updates, self._mode)
+
+    def _recover(self) -> None:
+        for shared, value in self.state.recover().items():
+            shared.set_value(value)
+
+    def _check(self, x: Array) -> None:
+        if x is self._known or x is self.state.x:
+            return
+        if not np.array_equal(x, self.state.x):
+            raise InputError(
+                "x",
+                found="another matrix than the one this was compiled for",
+                allowed="that matrix, whose products K = x·xᵀ stand in its stead",
+                remedy="compile for the new one, or use graphs.compile_functions, which takes any",
+            )
+        self._known = x if _cannot_change(x) else None
+
+
+def _cannot_change(array: Any) -> bool:
+    """Whether neither this array nor those that it is a view of can be written to."""
+    while isinstance(array, np.ndarray):
+        if array.flags.writeable:
+            return False
+        array = array.base
+    return array is None
+
+
+def compile_gram(
+    graph: LogisticGraph,
+    updates: Sequence[UpdatePair],
+    x: Array,
+    mode: str | Mode | None = "default",
+    *,
+    even_if_it_loses: bool = False,
+) -> GramFunctions:
+    """Compile the training of `graph` on one x with Gram state.
+
+    Parameters
+    ----------
+    graph : LogisticGraph
+    updates : sequence of update pairs
+        For parameters of `graph`.
+    x : ndarray, shape (samples, features)
+        The inputs of every step.
+    mode : str, Mode or None
+        See :func:`graphs.functions.resolve_mode`.
+    even_if_it_loses : bool
+        Whatever :func:`graphs.rewrites.gram.pays` says.
+
+    Raises
+    ------
+    NotApplicable
+        If the updates or the sizes are not made for it; use :func:`graphs.compile_functions` then.
+    InputError
+        If `x` or `mode` cannot be used.
+    """
+    state = gram_state(updates, [graph.prediction, graph.xent], graph.x, x, even_if_it_loses=even_if_it_loses)
+    return GramFunctions(state, graph, updates, mode)

@@ -1,0 +1,96 @@
+"""Generated code of every final node, whatever linker made it.
+
+Each linker has its own way from a node to code: `numba_code`, `thunk_code` (C and Python virtual
+machines) and `jax_code` know theirs. A linker that none of them knows may speak for itself: if it
+has a method ``node_code(function, arguments, whole=…)`` that yields `NodeCode`, that is asked first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module
+from typing import Any
+
+from graphs.inspection.measured import NodeCode
+
+__all__ = ["generated_code"]
+
+# By class name, so that no linker's framework is imported before it is used.
+BY_LINKER = {
+    "NumbaLinker": ("numba_code", "numba_code"),
+    "JAXLinker": ("jax_code", "jax_code"),
+    "VMLinker": ("thunk_code", "thunk_code"),
+    "PerformLinker": ("thunk_code", "thunk_code"),
+    "OpWiseCLinker": ("thunk_code", "thunk_code"),
+    "CLinker": ("thunk_code", "thunk_code"),
+}
+
+
+def generated_code(
+    function: Any,
+    arguments: Sequence[Any] = (),
+    *,
+    numbers: Sequence[int] | None = None,
+    whole: bool = False,
+) -> tuple[NodeCode, ...]:
+    """The code that a compiled function's nodes became.
+
+    Parameters
+    ----------
+    function : pytensor.compile.executor.Function
+        It is not run, except by JAX's tracing, which runs the nodes one by one.
+    arguments : sequence
+        Its inputs; what JAX traces on.
+    numbers : sequence of int, optional
+        Numbers to give the nodes, in the order they run; 0, 1, 2 … by default.
+    whole : bool
+        Also what takes longer or is large: LLVM and assembly, compiled HLO.
+
+    Returns
+    -------
+    tuple of NodeCode
+        By node in the order they run, then that of the whole function. Where there is no way
+        to get at it, one entry for the whole that says so.
+    """
+    order = function.maker.fgraph.toposort()
+    names = tuple(range(len(order))) if numbers is None else tuple(numbers)
+    source = _source_for(function.maker.linker)
+    try:
+        with _quietly():
+            found = list(source(function, arguments, whole=whole))
+    except Exception as problem:  # a generator that changed its shape; the rest must go on
+        reason = f"could not be read: {type(problem).__name__}: {problem}"
+        found = [NodeCode(None, "", "", problem=reason)]
+    return tuple(
+        code if code.node is None else dataclasses.replace(code, node=names[code.node])
+        for code in sorted(found, key=lambda code: (code.node is None, code.node or 0))
+    )
+
+
+def _source_for(linker: Any) -> Callable[..., Iterator[NodeCode]]:
+    if hasattr(linker, "node_code"):
+        return linker.node_code  # type: ignore[no-any-return]  # whatever a foreign linker offers
+    for base in type(linker).__mro__:
+        if base.__name__ in BY_LINKER:
+            module, name = BY_LINKER[base.__name__]
+            found: Callable[..., Iterator[NodeCode]] = getattr(
+                import_module(f"graphs.inspection.{module}"), name
+            )
+            return found
+    return _unknown
+
+
+def _unknown(function: Any, arguments: Sequence[Any], *, whole: bool) -> Iterator[NodeCode]:
+    linker = type(function.maker.linker).__name__
+    yield NodeCode(None, "", "", problem=f"no way is known from {linker} to the code it made")
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """Tracing and compiling again repeats warnings that the user has had already."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

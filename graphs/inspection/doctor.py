@@ -1,0 +1,226 @@
+"""Stabilizing rewrites that are known, tried here: does each fire, and what to do if not?
+
+Each case is a formula that fails in floating point at some input, although its value there is
+an ordinary number, and that PyTensor is known to rewrite into one that does not. What fires
+depends on PyTensor's version, on the mode, and on whether an undeclared dependency is present.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+from numpy.typing import NDArray
+from packaging.version import Version
+from pytensor.compile.mode import Mode
+from pytensor.graph.fg import FunctionGraph
+
+from graphs.functions import resolve_mode
+from graphs.inspection.evaluated import Diagnosis
+from graphs.inspection.performing import run_graph
+
+__all__ = ["diagnose"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One formula to try.
+
+    Attributes
+    ----------
+    name : str
+        The plain formula and what it should become.
+    formula : callable
+        From a float64 vector to an expression.
+    at : tuple of float
+        A vector at which the plain formula fails.
+    value : callable
+        The true value there, by NumPy in a form that does not fail.
+    write : str
+        What to write where the rewrite does not fire.
+    """
+
+    name: str
+    formula: Callable[[Any], Any]
+    at: tuple[float, ...]
+    value: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+    write: str
+
+
+def _log_sum_exp(x: NDArray[np.float64]) -> Any:
+    return np.logaddexp.reduce(x)
+
+
+CASES = (
+    Case(
+        "log(sigmoid(x)) → −softplus(−x)",
+        lambda x: pt.log(pt.sigmoid(x)),
+        (-800.0,),
+        lambda x: -np.logaddexp(0, -x),
+        "-pt.softplus(-x)",
+    ),
+    Case(
+        "log(1 − sigmoid(x)) → −softplus(x)",
+        lambda x: pt.log(1 - pt.sigmoid(x)),
+        (800.0,),
+        lambda x: -np.logaddexp(0, x),
+        "-pt.softplus(x)",
+    ),
+    Case(
+        "log1p(−sigmoid(x)) → −softplus(x)",
+        lambda x: pt.log1p(-pt.sigmoid(x)),
+        (800.0,),
+        lambda x: -np.logaddexp(0, x),
+        "-pt.softplus(x)",
+    ),
+    Case(
+        "log(1 / (1 + exp(−x))) → −softplus(−x)",
+        lambda x: pt.log(1 / (1 + pt.exp(-x))),
+        (-800.0,),
+        lambda x: -np.logaddexp(0, -x),
+        "-pt.softplus(-x)",
+    ),
+    Case(
+        "log(1 − 1 / (1 + exp(−x))) → −softplus(x)",
+        lambda x: pt.log(1 - 1 / (1 + pt.exp(-x))),
+        (800.0,),
+        lambda x: -np.logaddexp(0, x),
+        "-pt.softplus(x)",
+    ),
+    Case(
+        "log(1 + exp(x)) → softplus(x)",
+        lambda x: pt.log(1 + pt.exp(x)),
+        (800.0,),
+        lambda x: np.logaddexp(0, x),
+        "pt.softplus(x)",
+    ),
+    Case(
+        "log(1 + x) → log1p(x)",
+        lambda x: pt.log(1 + x),
+        (1e-20,),
+        np.log1p,
+        "pt.log1p(x)",
+    ),
+    Case(
+        "exp(x) − 1 → expm1(x)",
+        lambda x: pt.exp(x) - 1,
+        (1e-20,),
+        np.expm1,
+        "pt.expm1(x)",
+    ),
+    Case(
+        "log(1 − exp(x)) → log1mexp(x)",
+        lambda x: pt.log(1 - pt.exp(x)),
+        (-1e-20,),
+        lambda x: np.log(-np.expm1(x)),
+        "pt.log1mexp(x)",
+    ),
+    Case(
+        "log(exp(x)) → x",
+        lambda x: pt.log(pt.exp(x)),
+        (1000.0,),
+        lambda x: x,
+        "x",
+    ),
+    Case(
+        "log(Σ exp(x)) → log-sum-exp with the largest taken out",
+        lambda x: pt.log(pt.sum(pt.exp(x))),
+        (1000.0, 1000.0),
+        _log_sum_exp,
+        "pt.logsumexp(x), or shift x by its largest entry",
+    ),
+    Case(
+        "exp(x) / Σ exp(x) → softmax(x)",
+        lambda x: pt.exp(x) / pt.sum(pt.exp(x)),
+        (1000.0, 1000.0),
+        lambda x: np.exp(x - _log_sum_exp(x)),
+        "pt.special.softmax(x)",
+    ),
+    Case(
+        "log(softmax(x)) → log_softmax(x)",
+        lambda x: pt.log(pt.special.softmax(x)),
+        (-1000.0, 0.0),
+        lambda x: x - _log_sum_exp(x),
+        "pt.special.log_softmax(x)",
+    ),
+    Case(
+        "log(erfc(x)) → its asymptotic form for large x",
+        lambda x: pt.log(pt.erfc(x)),
+        (30.0,),
+        lambda x: _log_erfc(x),
+        "-x**2 + pt.log(pt.erfcx(x))",
+    ),
+)
+
+
+def _log_erfc(x: NDArray[np.float64]) -> Any:
+    from scipy.special import erfcx
+
+    return np.log(erfcx(x)) - x**2
+
+
+def diagnose(mode: str | Mode | None = None, names: Sequence[str] | None = None) -> tuple[Diagnosis, ...]:
+    """Try every known stabilizing rewrite under `mode`, in this environment.
+
+    Only the rewriting is done as the mode does it; the result is evaluated Op by Op, which
+    takes no compiler.
+
+    Parameters
+    ----------
+    mode : str or Mode, optional
+        As for `graphs.functions.resolve_mode`.
+    names : sequence of str, optional
+        Only the cases whose name contains one of these.
+    """
+    resolved = resolve_mode(mode)
+    chosen = [c for c in CASES if names is None or any(part in c.name for part in names)]
+    return tuple(_try(case, resolved) for case in chosen)
+
+
+def _try(case: Case, mode: Mode) -> Diagnosis:
+    x = pt.vector("x", dtype="float64", shape=(len(case.at),))
+    graph = FunctionGraph([x], [case.formula(x)], clone=False)
+    at = np.asarray(case.at)
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        mode.excluding("inplace").optimizer.rewrite(graph)
+        found = _run(graph, at)
+        true = case.value(at)
+    finite = None if found is None else bool(np.isfinite(found).all())
+    fires = found is not None and bool(np.allclose(found, true, rtol=1e-9, atol=0.0))
+    printed = " → ".join(str(node.op) for node in graph.toposort())
+    return Diagnosis(case.name, fires, finite, printed, "" if fires else _advice(case, mode))
+
+
+def _run(graph: FunctionGraph, at: NDArray[np.float64]) -> Any:
+    try:
+        return np.asarray(run_graph(graph, [at])[0])
+    except Exception:  # an Op that has no Python implementation here
+        return None
+
+
+def _advice(case: Case, mode: Mode) -> str:
+    if not _stabilizes(mode):
+        return (
+            "this mode leaves the stabilizing rewrites out; compile in the default mode,"
+            f" or write {case.write}"
+        )
+    if Version(pytensor.__version__) < Version("3.2") and not importlib.util.find_spec("packaging"):
+        return (
+            "pattern rewrites never fire here, for PyTensor < 3.2 needs the package `packaging`"
+            f" without saying so: pip install packaging; or write {case.write}"
+        )
+    return f"PyTensor {pytensor.__version__} does not do it; write {case.write}"
+
+
+def _stabilizes(mode: Mode) -> bool:
+    """Whether the mode runs the stabilize phase with all it holds."""
+    query = getattr(mode, "_optimizer", None)
+    include, exclude = (set(getattr(query, which, ())) for which in ("include", "exclude"))
+    return bool(include & {"fast_run", "stabilize"}) and not exclude & {"stabilize", "fast_run"}

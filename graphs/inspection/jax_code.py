@@ -1,0 +1,110 @@
+"""What every node became under the JAX linker: its jaxpr, and its lines of compiled HLO.
+
+PyTensor hands JAX one Python function with a statement per node. Here the statements are run
+one after the other on the real arguments, and each helper is traced alone: that is the node's
+jaxpr. For HLO the function is traced once more with a named scope around each statement; XLA
+carries the names into the instructions' metadata, also where it fuses several nodes into one.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from graphs.inspection.measured import NodeCode
+
+__all__ = ["jax_code"]
+
+SCOPE = "graphs_scope"
+
+
+def jax_code(function: Any, arguments: Sequence[Any], *, whole: bool) -> Iterator[NodeCode]:
+    """Jaxpr of every node, by position, then jaxpr of the whole; with `whole`, HLO of each too."""
+    import jax
+
+    python = _generated(function)
+    if python is None:
+        yield NodeCode(None, "jaxpr", "", problem="the linker keeps no source of what JAX traced")
+        return
+    given = iter(arguments)
+    values = [
+        container.storage[0] if spec.shared else next(given)
+        for spec, container in zip(function.maker.inputs, function.input_storage, strict=True)
+    ]
+    module = ast.parse(python.__source__)
+    (definition,) = module.body
+    assert isinstance(definition, ast.FunctionDef)
+    names = [argument.arg for argument in definition.args.args]
+    environment = {**python.__globals__, **dict(zip(names, values, strict=True))}
+    for position, statement in enumerate(definition.body[:-1]):
+        yield _node(jax, position, statement, environment)
+    yield NodeCode(None, "jaxpr", str(jax.make_jaxpr(python)(*values)))
+    if whole:
+        yield from _hlo(jax, python, module, values)
+
+
+def _generated(function: Any) -> Any:
+    """The Python function that JAX traced; PyTensor may put one in front that makes shapes static."""
+    traced = function.vm.jit_fn
+    cells = getattr(traced, "__closure__", None) or ()
+    for candidate in (traced, *(cell.cell_contents for cell in cells)):
+        python = getattr(candidate, "__wrapped__", None)
+        if hasattr(python, "__source__"):
+            return python
+    return None
+
+
+def _node(jax: Any, position: int, statement: ast.stmt, environment: dict[str, Any]) -> NodeCode:
+    """Jaxpr of one statement; then runs it, for those that follow."""
+    problem, text = "", ""
+    call = statement.value if isinstance(statement, ast.Assign) else None
+    if isinstance(call, ast.Call) and isinstance(call.func, ast.Name):
+        try:
+            arguments = [_evaluate(argument, environment) for argument in call.args]
+            text = str(jax.make_jaxpr(environment[call.func.id])(*arguments))
+        except Exception as refusal:  # shapes that must be static, generators, callbacks …
+            problem = f"JAX does not trace it alone: {type(refusal).__name__}"
+    try:
+        module = ast.fix_missing_locations(ast.Module([statement], []))
+        exec(compile(module, "<generated>", "exec"), environment)
+    except Exception as failure:
+        problem = problem or f"it does not run outside the whole: {type(failure).__name__}"
+    return NodeCode(position, "jaxpr", text, (statement.lineno, statement.lineno), problem)
+
+
+def _evaluate(argument: ast.expr, environment: dict[str, Any]) -> Any:
+    return eval(compile(ast.Expression(argument), "<generated>", "eval"), environment)
+
+
+def _hlo(jax: Any, python: Any, module: ast.Module, arguments: Sequence[Any]) -> Iterator[NodeCode]:
+    """Compiled HLO: each node's own instructions, and the whole."""
+    scoped = copy.deepcopy(module)
+    definition = scoped.body[0]
+    assert isinstance(definition, ast.FunctionDef)
+    statements, last = definition.body[:-1], definition.body[-1]
+    count = len(statements)
+    definition.body = [_in_scope(statement, position) for position, statement in enumerate(statements)]
+    definition.body.append(last)
+    environment = {**python.__globals__, SCOPE: jax.named_scope}
+    exec(compile(ast.fix_missing_locations(scoped), "<generated>", "exec"), environment)
+    try:
+        lowered = jax.jit(environment[definition.name]).lower(*arguments)
+        text = lowered.compile().as_text()
+    except Exception as refusal:  # as above
+        yield NodeCode(None, "hlo", "", problem=f"JAX does not lower it: {type(refusal).__name__}")
+        return
+    lines = text.splitlines()
+    for position in range(count):
+        own = [line.strip() for line in lines if f"/node{position}/" in line]
+        problem = "" if own else "nothing of it is left in the compiled code"
+        yield NodeCode(position, "hlo", "\n".join(own), problem=problem)
+    yield NodeCode(None, "hlo", text)
+
+
+def _in_scope(statement: ast.stmt, position: int) -> ast.stmt:
+    (scope,) = ast.parse(f"with {SCOPE}('node{position}'):\n    pass").body
+    assert isinstance(scope, ast.With)
+    scope.body = [statement]
+    return scope

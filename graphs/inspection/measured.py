@@ -1,0 +1,143 @@
+"""How long every node of the final graph takes, and which code it runs: plain data.
+
+What a node costs in arithmetic and bytes follows from the recorded shapes and is not stored:
+see `graphs.inspection.costs`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Measurements", "NodeCode", "NodeTime", "Spread", "Times"]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Median and quartiles over the rounds, in seconds per call."""
+
+    median: float
+    q1: float
+    q3: float
+
+
+@dataclass(frozen=True)
+class NodeTime:
+    """One node of the final graph in one call of the function.
+
+    Attributes
+    ----------
+    node : int
+        Index into ``Recording.nodes``.
+    seconds : Spread or None
+        The time spent in it per call; None where it could not be told.
+    problem : str
+        Why not: ``not run with these inputs`` for a branch not taken, and so on. Empty where
+        it was measured.
+    """
+
+    node: int
+    seconds: Spread | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Times:
+    """Measured time of the compiled function and of its nodes.
+
+    Attributes
+    ----------
+    method : str
+        How the nodes were timed.
+    call : Spread or None
+        One whole call, as the user makes it, without any clock inside; None where the
+        function could not be called.
+    inside : Spread or None
+        The part of a call from before the first node to after the last, with no clock between;
+        None where the linker offers no such place. ``call − inside`` is PyTensor's own work
+        around the graph: checking inputs, handing values over, storing updates.
+    nodes : tuple of NodeTime
+        One per node, in the order they run.
+    clock : float
+        Seconds that one clock read costs; already taken off every node.
+    rounds, calls : int
+        How many rounds were timed, calls per round.
+    problem : str
+        Why nothing, or no node, could be timed; empty where all went well.
+    """
+
+    method: str
+    call: Spread | None
+    inside: Spread | None
+    nodes: tuple[NodeTime, ...]
+    clock: float = 0.0
+    rounds: int = 0
+    calls: int = 0
+    problem: str = ""
+
+    @property
+    def total(self) -> float | None:
+        """Sum of the nodes' medians, in seconds; None where no node was timed."""
+        known = [timed.seconds.median for timed in self.nodes if timed.seconds is not None]
+        return sum(known) if known else None
+
+    @property
+    def around(self) -> float | None:
+        """A call's time outside the nodes, measured apart from them, in seconds."""
+        if self.call is None or self.inside is None:
+            return None
+        return max(self.call.median - self.inside.median, 0.0)
+
+    @property
+    def share(self) -> float | None:
+        """The nodes' sum over the whole call: what the list of nodes explains of it."""
+        if self.call is None or self.total is None:
+            return None
+        return self.total / self.call.median
+
+    @property
+    def agreement(self) -> float | None:
+        """The nodes' sum over the same stretch timed as one piece; 1 where the probes cost nothing."""
+        if self.inside is None or self.total is None:
+            return None
+        return self.total / self.inside.median
+
+
+@dataclass(frozen=True)
+class NodeCode:
+    """The code that one node of the final graph became.
+
+    Attributes
+    ----------
+    node : int or None
+        Index into ``Recording.nodes``; None for code of the function as a whole.
+    language : str
+        ``python`` (compiled by Numba, or run as it is), ``c``, ``jaxpr``, ``hlo``, ``llvm``,
+        ``assembly`` …
+    text : str
+        The code; empty where there is none.
+    lines : tuple of (int, int), or None
+        Where it stands in the code of the whole: first and last line, counted from 1.
+    problem : str
+        Why there is none.
+    """
+
+    node: int | None
+    language: str
+    text: str
+    lines: tuple[int, int] | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """Times and code; each may be missing.
+
+    Attributes
+    ----------
+    times : Times or None
+    code : tuple of NodeCode
+        One per node in the order they run, then that of the whole function.
+    """
+
+    times: Times | None = None
+    code: tuple[NodeCode, ...] = ()

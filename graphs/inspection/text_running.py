@@ -1,0 +1,192 @@
+"""What runs in the end: nodes by time, work before and after, one node's code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from graphs.inspection.costs import NodeCost, node_costs, snapshot_costs
+from graphs.inspection.expressions import Formulas
+from graphs.inspection.measured import NodeTime, Times
+from graphs.inspection.quantities import UNKNOWN, count, duration, rate, share, size
+from graphs.inspection.recording import Placed, Recording
+
+__all__ = ["HotNodes", "code_view", "timing_note", "work_table"]
+
+LEXERS = {"c": "c", "python": "python", "llvm": "llvm", "assembly": "gas"}
+FULL_BLOCK, BAR = "█", 8
+
+
+@dataclass(frozen=True)
+class HotNodes:
+    """The final nodes, the slowest first; in the order they run where there are no times.
+
+    Attributes
+    ----------
+    recording : Recording
+    most : int
+        How many rows at most; the others in one sum.
+    """
+
+    recording: Recording
+    most: int = 10
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        recording, width = self.recording, options.max_width
+        times = recording.measurements.times if recording.measurements else None
+        timed = {t.node: t for t in times.nodes} if times else {}
+        costs = {cost.node: cost for cost in node_costs(recording)}
+        snapshot = recording.snapshot(-1)
+        formulas = Formulas(recording, snapshot)
+        whole = times.total if times else None
+        nodes = sorted(snapshot.nodes, key=lambda node: -_median(timed.get(node.node)))
+        shown, rest = nodes[: self.most], nodes[self.most :]
+        wide = width >= 110
+        table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
+        table.add_column("node", width=5, no_wrap=True)
+        columns = [("time", 8), ("", BAR + 6 if wide else 6)] if timed else []
+        if wide or not timed:
+            columns += [("operations", 14), ("moved", 7)]
+        if wide and timed:
+            columns.append(("achieved", 23))
+        taken = 7 + sum(room + 2 for _, room in columns)
+        table.add_column("what it computes", width=max(width - taken - 2, 20), overflow="fold")
+        for name, room in columns:
+            table.add_column(name, width=room, justify="right", no_wrap=True)
+        for node in shown:
+            cells = [f"#{node.node}", _computes(recording, formulas, node)]
+            cells += _time(timed[node.node], whole, wide) if timed else []
+            cells += _work(costs[node.node], timed.get(node.node)) if wide or not timed else []
+            table.add_row(*cells[: 2 + len(columns)])
+        if rest:
+            together = sum(_median(timed.get(node.node)) for node in rest) if whole else None
+            part = (
+                [duration(together), share(together / whole)] if whole and together is not None else ["", ""]
+            )
+            table.add_row("", f"{len(rest)} others", *(part if timed else []), style="dim")
+        yield table
+        if times is not None:
+            yield timing_note(times)
+
+
+def _computes(recording: Recording, formulas: Formulas, node: Placed) -> str:
+    """``w = w - 0.1 * …``: results that have a name are named."""
+    names = {recording.variables[v].name for v in node.outputs} - {""}
+    updated = {
+        spec.name
+        for spec, variable in zip(recording.outputs, recording.snapshot(-1).outputs, strict=True)
+        if variable in node.outputs
+    }
+    formula = formulas.node(node, depth=2)
+    found = sorted((names | updated) - {formula})
+    return f"{', '.join(found)} = {formula}" if found else formula
+
+
+def _median(timed: NodeTime | None) -> float:
+    return timed.seconds.median if timed is not None and timed.seconds is not None else 0.0
+
+
+def _time(timed: NodeTime, whole: float | None, wide: bool) -> list[str]:
+    if timed.seconds is None:
+        return ["not timed" if not timed.problem.startswith("not run") else "not run", ""]
+    part = timed.seconds.median / whole if whole else 0.0
+    bar = FULL_BLOCK * round(part * BAR) if wide else ""
+    return [duration(timed.seconds.median), f"{bar} {share(part)}".strip() if part > 5e-4 else ""]
+
+
+def _work(cost: NodeCost, timed: NodeTime | None) -> list[str]:
+    operations = UNKNOWN if cost.flops is None else count(cost.flops)
+    if cost.transcendentals:
+        operations += f" + {count(cost.transcendentals)} f()"
+    seconds = _median(timed)
+    # Below a tenth of a microsecond the clock's own grain is as large as the time.
+    achieved = (
+        [rate(cost.bytes, seconds, "B/s"), rate(cost.flops, seconds, "FLOP/s")] if seconds > 1e-7 else []
+    )
+    return [
+        operations if operations != "0" else "–",
+        size(cost.bytes) if cost.bytes != 0 else "–",
+        " ".join(filter(None, achieved)),
+    ]
+
+
+def timing_note(times: Times) -> RenderableType:
+    """How the times were taken and whether they add up."""
+    if times.call is None:
+        return Text(f"Not timed: {times.problem}", style="yellow")
+    spread = f"{duration(times.call.median)} ({duration(times.call.q1)} – {duration(times.call.q3)})"
+    if times.total is None:
+        return Text(f"One call takes {spread}. The nodes are not timed: {times.problem}.")
+    text = Text(f"One call takes {spread}: {duration(times.total)} in the nodes ({share(times.share or 0)})")
+    if times.around is not None:
+        explained = (times.total + times.around) / times.call.median
+        text.append(
+            f" and {duration(times.around)} around them (checking inputs, handing values over);"
+            f" together {share(explained)} of the call."
+        )
+    text.append(
+        f" Median of {times.rounds} rounds of {times.calls} calls, quartiles in brackets; {times.method}.",
+        style="dim",
+    )
+    return text
+
+
+def work_table(recording: Recording) -> RenderableType:
+    """Nodes, operations, bytes and storage of the first and the last snapshot."""
+    costs = snapshot_costs(recording, (0, len(recording.steps)))
+    first, last = costs[0], costs[-1]
+    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
+    for name in ("one call", "as written", "as compiled"):
+        table.add_column(name, justify="left" if name == "one call" else "right")
+    table.add_row("nodes", str(first.nodes), str(last.nodes))
+    table.add_row("arithmetic operations", count(first.flops), count(last.flops))
+    table.add_row("exp, log and the like", count(first.transcendentals), count(last.transcendentals))
+    table.add_row("bytes read", size(first.read), size(last.read))
+    table.add_row("bytes written", size(first.written), size(last.written))
+    table.add_row("storage alive at once", size(first.alive), size(last.alive))
+    unknown = [(cost.unknown_flops, cost.unknown_bytes) for cost in (first, last)]
+    if not any(map(any, unknown)):
+        return table
+    left_out = Text(
+        f"Left out, as their work is not known: operations of {unknown[0][0]} and {unknown[1][0]} nodes,"
+        f" bytes of {unknown[0][1]} and {unknown[1][1]}.",
+        style="dim",
+    )
+    return Group(table, left_out)
+
+
+def code_view(recording: Recording, node: int | None) -> RenderableType:
+    """The generated code of a node, or of the whole function.
+
+    Parameters
+    ----------
+    recording : Recording
+        With measurements that hold code.
+    node : int or None
+        Number of a final node; None for the whole.
+    """
+    found = [
+        code for code in (recording.measurements.code if recording.measurements else ()) if code.node == node
+    ]
+    title = "the whole function"
+    if node is not None:
+        formulas = Formulas(recording, recording.snapshot(-1))
+        placed = next(p for p in recording.snapshot(-1).nodes if p.node == node)
+        title = f"#{node}: {_computes(recording, formulas, placed)}"
+    parts: list[RenderableType] = []
+    for code in found:
+        where = f", lines {code.lines[0]}–{code.lines[1]} of the whole" if code.lines else ""
+        parts.append(Text.assemble((title, "bold"), (f"  {code.language}{where}", "dim")))
+        if code.problem:
+            parts.append(Text(code.problem, style="yellow"))
+        if code.text:
+            lexer = LEXERS.get(code.language, "text")
+            parts.append(
+                Syntax(code.text, lexer, theme="ansi_dark", word_wrap=True, background_color="default")
+            )
+        parts.append(Text(""))
+    return Group(*parts) if parts else Text(f"There is no generated code for {title} in this recording.")

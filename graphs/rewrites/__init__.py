@@ -1,0 +1,5 @@
+"""Rewrites of our own, one idea per file.
+
+:mod:`graphs.rewrites.gram`
+    Update pairs of a linear model with fixed inputs, carried in the space of the samples.
+"""

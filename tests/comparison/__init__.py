@@ -1,0 +1,1 @@
+"""The comparison: its processes, its record, its views, its lessons."""

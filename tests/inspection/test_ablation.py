@@ -1,0 +1,122 @@
+"""Which rewrites carry weight: the rescue, confirmed by leaving rules out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytensor.tensor as pt
+import pytest
+from pytensor.graph.rewriting.basic import in2out, node_rewriter
+from pytensor.tensor.elemwise import Elemwise
+
+from graphs.inspection import Recording, counterfactuals, inspect
+from graphs.inspection.storage import from_json, to_json
+from tests.inspection.conftest import PYTHON, Train
+
+RESCUERS = {
+    "local_add_canonizer": {"w", "b"},
+    "local_greedy_distributor": {"w", "b"},
+    "local_log1p": {"xent"},
+    "local_exp_over_1_plus_exp": {"xent"},
+    "log1p_neg_sigmoid": {"xent"},
+}
+HARMLESS = ("local_useless_fill", "inplace_elemwise")
+
+
+@pytest.fixture(scope="module")
+def ablated() -> tuple[Train, Recording]:
+    train = Train(PYTHON)
+    told: list[str] = []
+    rules = [*RESCUERS, *HARMLESS]
+    recording = counterfactuals(train.inspection, train.values, rules=rules, rounds=3, progress=told.append)
+    assert sorted(told) == sorted(rules)
+    return train, recording
+
+
+def test_leaving_a_rescuer_out_breaks_what_it_rescues(ablated: tuple[Train, Recording]) -> None:
+    recording = ablated[1]
+    found = {recording.rules[c.rule].name: c for c in recording.counterfactuals or ()}
+    for name, outputs in RESCUERS.items():
+        broken = {recording.outputs[c.output].name for c in found[name].outputs if c.verdict == "broke"}
+        assert broken == outputs, name
+        assert found[name].carries_weight
+        assert found[name].verdict == "broke"
+    for name in HARMLESS:
+        assert not found[name].carries_weight
+        assert found[name].verdict in ("identical", "rounding")
+
+
+def test_those_that_carry_weight_come_first_with_nodes_and_times(ablated: tuple[Train, Recording]) -> None:
+    recording = ablated[1]
+    weights = [c.carries_weight for c in recording.counterfactuals or ()]
+    assert weights == sorted(weights, reverse=True)
+    for c in recording.counterfactuals or ():
+        assert c.nodes is not None
+        assert c.fired > 0
+        assert c.excluded
+        assert c.seconds_q1 is not None
+        assert c.seconds_q1 <= c.seconds <= c.seconds_q3  # type: ignore[operator]
+        assert c.ratio is not None
+    assert from_json(to_json(recording)) == recording
+
+
+def test_the_users_shared_variables_stay(ablated: tuple[Train, Recording]) -> None:
+    train = ablated[0]
+    from graphs import load
+
+    np.testing.assert_array_equal(train.graph.w.get_value(), load(seed=0).initial_w)
+    held = train.inspection.function.input_storage[2].storage[0]
+    np.testing.assert_array_equal(held, load(seed=0).initial_w)
+
+
+def our_rule(name: str) -> Any:
+    @node_rewriter([Elemwise])
+    def rule(fgraph: Any, node: Any) -> Any:
+        return [pt.tanh(node.inputs[0] * 1.0000001)] if str(node.op) == "Arctan" else None
+
+    return in2out(rule, name=name)
+
+
+def test_a_rule_without_a_name_in_the_database_is_said_to_stay() -> None:
+    x = pt.dvector("x")
+    mode = PYTHON.register((our_rule("ours"), 1.05))
+    recording = counterfactuals(inspect([x], [pt.arctan(x)], mode=mode), [np.ones(2)])
+    (found,) = (c for c in recording.counterfactuals or () if recording.rules[c.rule].name == "rule")
+    assert "cannot be left out" in found.problem
+    assert found.nodes is None
+    assert found.verdict == "unknown"
+
+
+def test_a_rule_whose_absence_breaks_compiling_is_said_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An Op that only exists until a rewrite replaces it cannot run by itself."""
+    from pytensor.compile.mode import optdb
+    from pytensor.graph.basic import Apply
+    from pytensor.graph.op import Op
+
+    class Placeholder(Op):  # type: ignore[misc]
+        __props__ = ()
+
+        def make_node(self, x: Any) -> Any:
+            return Apply(self, [x], [x.type()])
+
+        def make_thunk(self, *args: Any, **kwargs: Any) -> Any:
+            raise NotImplementedError("only a placeholder")
+
+        perform = make_thunk
+
+    @node_rewriter([Placeholder])
+    def replace_placeholder(fgraph: Any, node: Any) -> Any:
+        return [pt.exp(node.inputs[0])]
+
+    name = "replace_placeholder_for_a_test"
+    if name not in optdb:
+        optdb.register(name, in2out(replace_placeholder), "fast_run", position=0.01)
+    from graphs.inspection.rules import _names_by_identity
+
+    _names_by_identity.cache_clear()
+    x = pt.dvector("x")
+    recording = counterfactuals(inspect([x], [Placeholder()(x)], mode=PYTHON), [np.ones(2)])
+    found = next(c for c in recording.counterfactuals or () if c.carries_weight)
+    assert found.excluded == (name,)
+    assert "does not compile without it" in found.problem

@@ -1,0 +1,170 @@
+"""What each step did to the numbers, on the experiment and on graphs of every other kind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+import pytest
+
+from graphs import InputError
+from graphs.inspection import Recording, evaluate, inspect
+from graphs.inspection.evaluation import feed
+from graphs.inspection.performing import perform
+from graphs.inspection.storage import from_json, to_json
+from tests.inspection.conftest import PYTHON, Train
+from tests.inspection.dump import dump_expression, dump_function
+from tests.inspection.odd_graphs import ODD_GRAPHS
+from tests.inspection.test_recording import check_origins, check_replay
+
+
+def test_the_rescue_is_attributed_to_named_rewrites(evaluated: Recording) -> None:
+    evaluation = evaluated.evaluation
+    assert evaluation is not None
+    by_name = {spec.name: o for spec, o in zip(evaluated.outputs, evaluation.outputs, strict=True)}
+    xent, w, b = by_name["xent"], by_name["w"], by_name["b"]
+    assert (xent.first.inf, xent.first.nan) == (15, 16)  # as eager NumPy has it
+    assert (w.first.nan, b.first.nan) == (784, 1)
+    for output in by_name.values():
+        assert (output.last.inf, output.last.nan) == (0, 0)
+        assert output.broken_by == ()
+    assert [evaluated.rule_of(k).name for k in xent.rescued_by] == ["log1p_neg_sigmoid"]
+    assert [evaluated.rule_of(k).name for k in w.rescued_by] == ["local_add_canonizer"]
+    assert [evaluated.rule_of(k).name for k in b.rescued_by] == ["local_add_canonizer"]
+    verdicts = {verdict.verdict for verdict in evaluation.steps}
+    assert verdicts == {"identical", "rounding", "repaired"}
+
+
+def test_the_compiled_copy_agrees_with_its_last_snapshot(evaluated: Recording, train: Train) -> None:
+    evaluation = evaluated.evaluation
+    assert evaluation is not None
+    assert {change.verdict for change in evaluation.compiled} <= {"identical", "rounding"}
+    assert evaluation.inputs[:2] == ("given", "given")
+    assert set(evaluation.inputs[2:]) == {"shared"}
+    assert all(summary.problem == "" for summary in evaluation.values)
+
+
+def test_the_last_values_are_the_true_ones(evaluated: Recording, train: Train) -> None:
+    """Against NumPy in the stable form, written out here."""
+    x, y = train.values
+    inspection = train.inspection
+    w, b = inspection.initial[2], inspection.initial[3]
+    z = x @ w + b
+    xent = np.logaddexp(0, -z) * y + np.logaddexp(0, z) * (1 - y)
+    summary = next(
+        o.last
+        for spec, o in zip(evaluated.outputs, evaluated.evaluation.outputs, strict=True)  # type: ignore[union-attr]
+        if spec.name == "xent"
+    )
+    assert (summary.min, summary.max, summary.mean) == pytest.approx((xent.min(), xent.max(), xent.mean()))
+
+
+def test_evaluating_leaves_function_and_copy_as_they_were() -> None:
+    train = Train(PYTHON)
+    before = dump_function(train.function)
+    first = evaluate(train.inspection, train.values)
+    train.function  # noqa: B018  # it must live until it is dumped again
+    assert dump_function(train.function) == before
+    second = evaluate(train.inspection, train.values)
+    assert first.evaluation == second.evaluation
+
+
+def test_drawn_inputs_are_the_same_for_a_seed() -> None:
+    x = pt.dmatrix("x")
+    inspection = inspect([x], [pt.log(x)], mode=PYTHON)
+    one = evaluate(inspection, shapes={"x": (3, 4)}, seed=7).evaluation
+    assert one is not None
+    assert one.seed == 7
+    assert one == evaluate(inspection, shapes=[(3, 4)], seed=7).evaluation
+    assert one != evaluate(inspection, shapes=[(3, 4)], seed=8).evaluation
+    with pytest.raises(InputError):
+        evaluate(inspection)
+
+
+def test_a_rewrite_that_breaks_is_caught() -> None:
+    """A wrong rule of our own, registered for one mode only, is found out and named."""
+    from pytensor.graph.rewriting.basic import in2out, node_rewriter
+    from pytensor.tensor.elemwise import Elemwise
+
+    @node_rewriter([Elemwise])
+    def wrong_rule(fgraph: Any, node: Any) -> Any:
+        return [pt.log(node.inputs[0] - 1000.0)] if str(node.op) == "Tanh" else None
+
+    x = pt.dvector("x")
+    mode = PYTHON.register((in2out(wrong_rule, name="wrong_rule"), 1.05))
+    recording = evaluate(inspect([x], [pt.tanh(x)], mode=mode), [np.ones(3)])
+    (broken,) = (o.broken_by for o in recording.evaluation.outputs)  # type: ignore[union-attr]
+    assert [recording.rule_of(step).name for step in broken] == ["wrong_rule"]
+
+
+def test_what_cannot_be_computed_is_marked_and_the_rest_goes_on() -> None:
+    x = pt.dvector("x")
+    checked = pt.specify_shape(x, (2,))
+    inspection = inspect([x], [checked * 2, x + 1], mode=PYTHON)
+    recording = evaluate(inspection, [np.ones(3)])
+    evaluation = recording.evaluation
+    assert evaluation is not None
+    assert evaluation.outputs[0].last.problem
+    assert evaluation.outputs[1].last.mean == 2.0
+    assert [change.verdict for change in evaluation.compiled] == ["unknown", "unknown"]
+
+
+def test_an_op_that_overwrites_its_input_gets_a_copy() -> None:
+    x = pt.dvector("x")
+    inspection = inspect([x], [pt.exp(x) + 1 - pt.exp(x * 2)], mode=PYTHON)
+    function = inspection.function
+    values = np.array([1.0, 2.0])
+    for node in function.maker.fgraph.toposort():
+        given = [np.full(i.type.ndim and 2, 3.0) if i.owner else values for i in node.inputs]
+        kept = [np.array(value) for value in given]
+        perform(node, node.inputs, given)
+        for value, original in zip(given, kept, strict=True):
+            np.testing.assert_array_equal(value, original)
+    np.testing.assert_array_equal(values, [1.0, 2.0])
+
+
+def test_feed_names_where_values_are_from() -> None:
+    x = pt.dvector("x")
+    s = pytensor.shared(1.0)
+    values, sources = feed(inspect([x], [x * s], mode=PYTHON), shapes=[(2,)])
+    assert sources == ["drawn", "shared"]
+    assert values[1] is None
+
+
+def test_a_jax_function_is_recorded_and_called() -> None:
+    pytest.importorskip("jax")
+    inputs, outputs, updates, values = ODD_GRAPHS["textbook_cross_entropy"]()
+    recording = evaluate(inspect(inputs, outputs, updates, mode="JAX"), values)
+    assert recording.linker == "JAXLinker"
+    evaluation = recording.evaluation
+    assert evaluation is not None
+    assert {change.verdict for change in evaluation.compiled} <= {"identical", "rounding"}
+    assert evaluation.outputs[0].first.nan + evaluation.outputs[0].first.inf > 0
+    assert evaluation.outputs[0].last.nan + evaluation.outputs[0].last.inf == 0
+
+
+@pytest.mark.parametrize("name", ODD_GRAPHS)
+@pytest.mark.parametrize("mode", ["PYTHON", "FAST_COMPILE"])
+def test_graphs_nobody_here_wrote(name: str, mode: str) -> None:
+    inputs, outputs, updates, values = ODD_GRAPHS[name]()
+    chosen = PYTHON if mode == "PYTHON" else mode
+    if name == "thousand_nodes" and mode == "PYTHON":
+        pytest.skip("an entry-by-entry Python sum of a fused graph takes long")
+    function = pytensor.function(inputs, outputs, updates=updates, mode=chosen)
+    roots = [*outputs, *(new for _, new in updates)]
+    before = (dump_function(function), dump_expression(roots)) if name != "thousand_nodes" else None
+    inspection = inspect(function)
+    check_replay(inspection, function)
+    check_origins(inspection.recording)
+    recording = evaluate(inspection, values)
+    assert before is None or before == (dump_function(function), dump_expression(roots))
+    evaluation = recording.evaluation
+    assert evaluation is not None
+    runs = name != "thousand_nodes"  # PyTensor's own Python takes 32 operands only
+    quiet = {"identical", "rounding"} | ({"repaired"} if name == "textbook_cross_entropy" else set())
+    assert {v.verdict for v in evaluation.steps} <= quiet
+    assert {c.verdict for c in evaluation.compiled} <= ({"identical", "rounding"} if runs else {"unknown"})
+    assert not any(summary.problem for summary in evaluation.values)
+    assert from_json(to_json(recording)) == recording

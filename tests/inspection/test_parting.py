@@ -1,0 +1,70 @@
+"""Two recordings of one expression, side by side."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytensor.tensor as pt
+import pytest
+
+from graphs.inspection import Recording, align, evaluate, inspect
+from tests.inspection.conftest import PYTHON
+from tests.inspection.odd_graphs import textbook_cross_entropy
+
+
+def recorded(mode: object, dtype: str = "float64") -> Recording:
+    x = pt.vector("x", dtype=dtype)
+    out = pt.log(1 - pt.sigmoid(x)) * 1 + 0 * x
+    out.name = "out"
+    return evaluate(inspect([x], [out], mode=mode), [np.array([-1.0, 800.0], dtype)], run=False)
+
+
+def test_one_story_is_one() -> None:
+    found = align(recorded(PYTHON), recorded(PYTHON))
+    assert found.parts_at is None
+    assert found.values_part_at is None
+    assert [row.first for row in found.rows] == [row.second for row in found.rows]
+    (output,) = found.outputs
+    assert (output.name, output.nonfinite, output.relative) == ("out", (0, 0), 0.0)
+
+
+def test_with_one_rewrite_off_they_part_at_it() -> None:
+    full = recorded(PYTHON)
+    found = align(full, recorded(PYTHON.excluding("log1p_neg_sigmoid")))
+    row = found.rows[found.values_part_at]  # type: ignore[index]
+    assert full.rule_of(row.first).name == "log1p_neg_sigmoid"  # type: ignore[arg-type]
+    assert row.second is None
+    assert row.verdicts == ("repaired", "")
+    assert found.parts_at is not None
+    assert found.parts_at <= found.values_part_at  # type: ignore[operator]
+    assert found.outputs[0].nonfinite == (0, 1)
+    for earlier in found.rows[: found.parts_at]:
+        assert earlier.first is not None
+        assert earlier.second is not None
+
+
+def test_two_precisions_tell_the_same_story() -> None:
+    found = align(recorded(PYTHON), recorded(PYTHON, "float32"))
+    assert found.outputs[0].relative == pytest.approx(0, abs=1e-6)
+    paired = sum(row.first is not None and row.second is not None for row in found.rows)
+    assert paired >= 0.8 * len(found.rows)
+
+
+def test_two_modes_of_the_train_graph() -> None:
+    inputs, outputs, updates, values = textbook_cross_entropy()
+    one, other = (
+        evaluate(inspect(inputs, outputs, updates, mode=mode), values, run=False)
+        for mode in (PYTHON, "FAST_COMPILE")
+    )
+    found = align(one, other)
+    assert [row.first for row in found.rows if row.first] == list(range(1, len(one.steps) + 1))
+    assert [row.second for row in found.rows if row.second] == list(range(1, len(other.steps) + 1))
+    assert found.nodes == (one.node_counts()[-1], other.node_counts()[-1])
+    assert found.outputs[0].nonfinite[1] > found.outputs[0].nonfinite[0] == 0
+
+
+def test_without_values_only_the_steps_are_compared() -> None:
+    x = pt.dvector("x")
+    plain = inspect([x], [pt.exp(x)], mode=PYTHON).recording
+    found = align(plain, recorded(PYTHON))
+    assert found.outputs == ()
+    assert found.values_part_at is None

@@ -1,0 +1,177 @@
+"""One documented JSON file: back as it was, or refused by name."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from graphs import InputError
+from graphs.inspection import Recording, diagnose, load, save
+from graphs.inspection import storage as storage_module
+from graphs.inspection.storage import from_json, schema, to_json
+from tests.inspection.conftest import PYTHON, Train
+
+SCHEMA_FILE = Path(storage_module.__file__).with_name("recording.schema.json")
+
+
+@pytest.fixture(scope="module")
+def full(evaluated: Recording) -> Recording:
+    return dataclasses.replace(evaluated, diagnoses=diagnose(PYTHON, ["sigmoid"]))
+
+
+def test_saved_and_loaded_back_equal(full: Recording, tmp_path: Path) -> None:
+    path = tmp_path / "train.json"
+    save(full, path)
+    assert load(path) == full
+    assert load(path).snapshots == full.snapshots
+
+
+def test_the_train_recording_is_small(train: Train, evaluated: Recording) -> None:
+    assert len(to_json(train.recording).encode()) < 150_000
+    assert len(to_json(evaluated).encode()) < 150_000
+
+
+def test_numbers_that_json_lacks_come_back(train: Train) -> None:
+    odd = dataclasses.replace(train.recording, seconds=float("inf"), recorder_seconds=float("-inf"))
+    assert from_json(to_json(odd)) == odd
+    text = to_json(dataclasses.replace(odd, seconds=float("nan")))
+    assert '"seconds":"NaN"' in text
+    assert from_json(text).seconds != from_json(text).seconds
+    assert '"recorder_seconds":"-Infinity"' in text
+
+
+def test_the_schema_in_the_repository_is_the_formats_own() -> None:
+    assert json.loads(SCHEMA_FILE.read_text()) == schema(), "write graphs.inspection.storage.schema() there"
+    jsonschema.Draft202012Validator.check_schema(schema())
+    undocumented = [
+        f"{name}.{field}"
+        for name, definition in schema()["$defs"].items()
+        for field, described in definition["properties"].items()
+        if "description" not in described
+        and name in ("Recording", "Step", "Node", "Variable", "Op", "Origin", "Rule", "Change", "Evaluation")
+    ]
+    assert undocumented == []
+
+
+def test_a_recording_obeys_the_schema(full: Recording) -> None:
+    jsonschema.validate(json.loads(to_json(full)), schema(), cls=jsonschema.Draft202012Validator)
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b"", "not JSON"),
+        (b"\x80\x04\x95.", "not JSON"),  # how a pickle begins
+        (b"\xff\xfe", "not JSON"),
+        (b"[" * 100_000, "not JSON"),
+        (b"{}", "another kind"),
+        (b"[]", "another kind"),
+        (b'{"format":"graphs comparison","version":1}', "another kind"),
+        (b'{"format":"graphs recording","version":2,"recording":{}}', "version 2"),
+        (b'{"format":"graphs recording","version":true,"recording":{}}', "version True"),
+        (b'{"format":"graphs recording","version":1}', "fields"),
+        (b'{"format":"graphs recording","version":1,"recording":{}}', "'name' is missing"),
+        (b'{"format":"graphs recording","version":1,"recording":{"seconds":NaN}}', "not JSON"),
+    ],
+)
+def test_foreign_files_are_refused_by_name(content: bytes, found: str, tmp_path: Path) -> None:
+    path = tmp_path / "strange.json"
+    path.write_bytes(content)
+    with pytest.raises(InputError) as refusal:
+        load(path)
+    assert refusal.value.argument == str(path)
+    assert found in refusal.value.found
+
+
+def test_missing_files_and_folders_are_refused_by_name(train: Train, tmp_path: Path) -> None:
+    for call in (
+        lambda: load(tmp_path / "none.json"),
+        lambda: load(tmp_path),
+        lambda: save(train.recording, tmp_path / "no folder" / "x.json"),
+    ):
+        with pytest.raises(InputError) as refusal:
+            call()
+        assert str(tmp_path) in str(refusal.value)
+
+
+def damage(document: Any, path: list[Any], value: Any) -> Any:
+    document = copy.deepcopy(document)
+    holder = document["recording"]
+    for key in path[:-1]:
+        holder = holder[key]
+    if value is KeyError:
+        del holder[path[-1]]
+    else:
+        holder[path[-1]] = value
+    return document
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (["nodes", 0, "op"], 10_000),
+        (["nodes", 0, "op"], -1),
+        (["nodes", 0, "op"], 1.5),
+        (["nodes", 0, "op"], "0"),
+        (["nodes", 0, "op"], True),
+        (["nodes", 0, "inputs"], [99_999]),
+        (["nodes", 0], KeyError),
+        (["nodes", 0, "surprise"], 1),
+        (["variables", 3, "type"], None),
+        (["steps", 5, "gone"], [0, 0]),
+        (["steps", 5], KeyError),
+        (["steps", 0, "rule"], 1000),
+        (["final_order"], [0]),
+        (["first_nodes"], []),
+        (["outputs"], []),
+        (["seconds"], "soon"),
+        (["seconds"], True),
+        (["stamp"], []),
+        (["ops", 0, "destroys"], [[0]]),
+        (["rules", 0, "registered"], "merge"),
+    ],
+)
+def test_damage_is_refused(train: Train, path: list[Any], value: Any) -> None:
+    broken = damage(json.loads(to_json(train.recording)), path, value)
+    with pytest.raises(InputError) as refusal:
+        from_json(json.dumps(broken), name="train.json")
+    assert refusal.value.argument == "train.json"
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (["evaluation", "values", 0, "variable"], 9_999),
+        (["evaluation", "steps", 0], KeyError),
+        (["evaluation", "outputs", 0, "output"], 17),
+        (["evaluation", "compiled", 0, "output"], -1),
+        (["evaluation", "outputs", 0, "first"], KeyError),
+    ],
+)
+def test_damaged_values_are_refused(full: Recording, path: list[Any], value: Any) -> None:
+    with pytest.raises(InputError):
+        from_json(json.dumps(damage(json.loads(to_json(full)), path, value)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_any_cut_or_flipped_byte_is_refused_or_harmless(train: Train, data: st.DataObject) -> None:
+    text = to_json(train.recording).encode()
+    at = data.draw(st.integers(0, len(text) - 2))
+    if data.draw(st.booleans()):
+        broken = text[:at]
+    else:
+        broken = text[:at] + bytes([data.draw(st.integers(0, 255))]) + text[at + 1 :]
+    try:
+        loaded = from_json(broken, name="f")
+    except InputError:
+        return
+    assert isinstance(loaded, Recording)  # a letter in a name, a digit of a time

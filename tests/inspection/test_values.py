@@ -1,0 +1,113 @@
+"""Summaries and verdicts of single values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytensor.tensor as pt
+import pytest
+import scipy.sparse
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from graphs import InputError
+from graphs.inspection.evaluated import ValueSummary
+from graphs.inspection.values import Missing, compare, same_value, sample_inputs, summarize, worst
+
+NAN, INF = np.nan, np.inf
+
+
+def verdict(before: Any, after: Any, tolerance: float = 64.0) -> str:
+    return compare(np.asarray(before), np.asarray(after), 0, tolerance).verdict
+
+
+def test_summary_counts_and_ranges_the_finite_entries() -> None:
+    found = summarize(np.array([1.0, NAN, -3.0, INF, -INF, NAN]), 4, 7)
+    assert found == ValueSummary(4, 7, (6,), "float64", -3.0, 1.0, -1.0, nan=2, inf=2)
+    assert summarize(np.array([[True, False]]), 0, 0) == ValueSummary(0, 0, (1, 2), "bool", 0.0, 1.0, 0.5)
+    assert summarize(np.array([3 + 4j, 0]), 0, 0).max == 5.0
+    assert summarize(np.zeros((0, 2)), 0, 0) == ValueSummary(0, 0, (0, 2), "float64")
+    assert summarize(Missing("why"), 0, 0).problem == "why"
+    assert summarize(slice(1, 2), 0, 0).dtype == "slice"
+    assert summarize(scipy.sparse.csr_matrix(np.eye(3)), 0, 0).shape == (3, 3)
+
+
+def test_verdicts() -> None:
+    assert verdict([1.0, NAN], [1.0, NAN]) == "identical"
+    assert verdict([0.0], [-0.0]) == "rounding"
+    assert verdict([1.0], [np.nextafter(1.0, 2)]) == "rounding"
+    assert verdict([1.0], [1.001]) == "changed"
+    assert verdict([1.0, NAN], [1.0, 2.0]) == "repaired"
+    assert verdict([1.0, 2.0], [1.0, INF]) == "broke"
+    assert verdict([NAN, 2.0], [1.0, INF]) == "broke"
+    assert verdict([NAN], [INF]) == "changed"
+    assert verdict([INF], [-INF]) == "changed"
+    assert verdict([1, 2], [1, 3]) == "changed"
+    assert verdict([1.0, 2.0], [1.0]) == "changed"
+    assert verdict(np.float32(1), np.float64(1)) == "changed"
+    assert verdict([1 + 1j], [1 + (1 + 1e-16) * 1j]) == "identical"
+    assert compare(Missing("x"), np.ones(1), 3, 1.0).verdict == "unknown"
+    assert worst(["rounding", "repaired", "changed"]) == "repaired"
+    assert worst([]) == "identical"
+
+
+def test_distances_are_the_largest() -> None:
+    change = compare(np.array([1.0, 4.0]), np.array([1.0 + 2**-52, 4.0 + 2**-49]), 0, 64.0)
+    assert change.absolute == pytest.approx(2**-49, rel=1e-8)
+    assert change.ulp == 2.0
+    assert change.relative == pytest.approx(2**-51, rel=1e-8)
+
+
+def test_random_generators_are_compared_by_state() -> None:
+    one, other = np.random.default_rng(1), np.random.default_rng(1)
+    assert same_value(one, other)
+    other.random()
+    assert not same_value(one, other)
+
+
+numbers = hnp.arrays(np.float64, 4, elements=st.floats(allow_nan=True, width=64))
+
+
+@given(numbers, numbers)
+def test_a_verdict_says_what_became_of_the_entries(before: Any, after: Any) -> None:
+    change = compare(before, after, 0, 64.0)
+    finite_before, finite_after = np.isfinite(before), np.isfinite(after)
+    assert (change.verdict == "broke") == bool((finite_before & ~finite_after).any())
+    assert change.repaired == (~finite_before & finite_after).sum()
+    if change.verdict == "identical":
+        np.testing.assert_array_equal(before, after)
+    if change.verdict == "rounding":
+        assert (finite_before == finite_after).all()
+        largest = np.maximum(np.abs(before), np.abs(after))[finite_after].max()
+        assert change.absolute is not None
+        assert change.absolute <= 64.01 * np.spacing(largest / 2) * 2
+
+
+def test_inputs_are_drawn_where_not_given() -> None:
+    x, k, z = pt.dmatrix("x"), pt.lvector("k"), pt.zscalar("z")
+    values, sources = sample_inputs([x, k, z], {"k": [1, 0]}, {"x": (2, 3)}, 5)
+    again, _ = sample_inputs([x, k, z], {"k": [1, 0]}, {"x": (2, 3)}, 5)
+    assert sources == ["drawn", "given", "drawn"]
+    assert [v.dtype for v in values] == ["float64", "int64", "complex128"]
+    assert values[0].shape == (2, 3)
+    assert all(same_value(a, b) for a, b in zip(values, again, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("given_values", "shapes", "argument"),
+    [
+        (None, None, "shapes['x']"),
+        ({"w": 1}, None, "inputs['w']"),
+        ([np.ones((2, 2)), 1], None, "inputs"),
+        (None, {"x": (2,)}, "shapes['x']"),
+        (None, {"x": (2, -1)}, "shapes['x']"),
+        ({"x": "text"}, None, "inputs['x']"),
+        ([np.ones(3)], None, "inputs['x']"),
+    ],
+)
+def test_inputs_that_do_not_fit_are_refused(given_values: Any, shapes: Any, argument: str) -> None:
+    with pytest.raises(InputError) as refusal:
+        sample_inputs([pt.dmatrix("x")], given_values, shapes, 0)
+    assert refusal.value.argument == argument

@@ -1,0 +1,347 @@
+"""Gram state: exact figures, equality with the plain updates on random graphs, and where it is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pytensor.compile.mode import Mode
+
+import graphs
+from graphs.errors import InputError
+from graphs.gram_functions import compile_gram
+from graphs.rewrites.gram import GramState, NotApplicable, gram_state, pays
+from graphs.training import Stopped, fit
+from tests.conftest import dataset
+from tests.figures import EXACT
+
+# Runs each Op's own Python: nothing is compiled, so that many small graphs take little time.
+QUICK = Mode(linker="py", optimizer="fast_compile")
+
+
+def model(formula="textbook", seed=0, rule=graphs.gradient_descent, **options):
+    graph = graphs.logistic_graph(dataset(seed).initial_w, formula=formula, **options)
+    return graph, rule(graph.cost, [graph.w, graph.b])
+
+
+@pytest.mark.parametrize(("seed", "formula", "mode"), [(0, "textbook", "default"), (1, "logits", "CVM")])
+def test_the_original_experiment_ends_at_the_exact_figures(seed, formula, mode):
+    graph, updates = model(formula, seed)
+    functions = compile_gram(graph, updates, dataset(seed).x, mode)
+    y = dataset(seed).y.astype("float64")
+    for _ in range(10_000):  # never rebased: all the rounding there is
+        functions.train(functions.state.x, y)
+    found, exact = functions.state.recover()[graph.w], EXACT[seed]
+    np.testing.assert_allclose(found[:5], exact["w"], rtol=1e-12)
+    np.testing.assert_allclose(np.linalg.norm(found), exact["w_norm"], rtol=1e-12)
+    np.testing.assert_allclose(graph.b.get_value(), exact["b"], rtol=1e-12)
+    prediction, xent, cost, _, _ = functions.evaluate(dataset(seed).x, y)
+    np.testing.assert_allclose([xent.mean(), cost], [exact["mean_xent"], exact["cost"]], rtol=1e-12)
+    assert (prediction == y).all()
+
+
+# --- random graphs against the plain updates
+
+RESIDUALS = {
+    "logistic": lambda z, y: pt.sigmoid(z) - y,
+    "squared": lambda z, y: z - y,
+    "odd": lambda z, y: pt.tanh(z * y) + pt.sin(z) / 2,
+    "switch": lambda z, y: pt.switch(z > y, 1.0, -0.5) * z,
+    "normalised": lambda z, y: (z - z.mean()) / (1 + (z**2).sum()) + y,
+}
+
+
+@st.composite
+def linear_models(draw):
+    """x, y, weights and bias, update pairs (plain or with velocity), outputs; and the numbers for x and y."""
+    samples, features, classes = (
+        draw(st.integers(1, 6)),
+        draw(st.integers(1, 8)),
+        draw(st.sampled_from([0, 1, 3])),
+    )
+    dtype = draw(st.sampled_from(["float64", "float32"]))
+    stream = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+
+    def normal(*shape):
+        return np.asarray(stream.normal(size=shape), dtype=dtype)
+
+    x = pt.matrix("x", dtype=dtype)
+    y = pt.tensor("y", dtype=dtype, shape=(None, None) if classes else (None,))
+    over = (classes,) if classes else ()
+    w, b = pytensor.shared(normal(features, *over), name="w"), pytensor.shared(normal(*over), name="b")
+    v = pytensor.shared(normal(features, *over), name="v")
+    decay = draw(st.sampled_from([0, 0.25]))
+    rate, mu = np.asarray(0.05, dtype), np.asarray(draw(st.sampled_from([0.5, 0.875])), dtype)
+    how = draw(st.sampled_from(["plain", "momentum", "look ahead", "shrinking", "swap"]))
+    at = w + mu * v if how == "look ahead" else w
+    z = pt.dot(x, at) + (b if draw(st.booleans()) else 0)
+    r = RESIDUALS[draw(st.sampled_from(sorted(RESIDUALS)))](z, y)
+    g = pt.dot(x.T, r) if draw(st.booleans()) else pt.dot(r.T, x).T
+    penalty = np.asarray(decay, dtype) * (w**2).sum()
+    step = rate * (g + np.asarray(2 * decay, dtype) * w)
+    pairs = {
+        "plain": [(w, w - step)],
+        "momentum": [(v, mu * v - step), (w, w + (mu * v - step))],
+        "look ahead": [(v, mu * v - step), (w, w + (mu * v - step))],
+        "shrinking": [(w, w / (1 + (w**2).mean()) - step * pt.exp(-(z**2).mean()))],
+        "swap": [(w, v - step), (v, w * mu)],
+    }[how]
+    pairs.append((b, b - rate * (r.sum(axis=0) if classes else r.sum())))
+    outputs = [z, r.mean() + penalty, (w * v).sum() if v in dict(pairs) else r.max()]
+    return x, y, pairs, outputs, normal(samples, features), normal(samples, *over)
+
+
+@settings(max_examples=60)
+@given(linear_models())
+def test_random_linear_models_train_as_by_the_plain_updates(drawn):
+    x, y, pairs, outputs, x_data, y_data = drawn
+    state = gram_state(pairs, outputs, x, x_data, even_if_it_loses=True)
+    kept = {s: s.get_value() for s, _ in pairs}
+    rewritten = pytensor.function(
+        [y], state.outputs, updates=state.updates, mode=QUICK, on_unused_input="ignore"
+    )
+    found = [rewritten(y_data) for _ in range(4)]
+    found_state = {s: s.get_value() for s, _ in pairs} | state.recover()
+    for shared, value in kept.items():
+        shared.set_value(value)
+    plain = pytensor.function([x, y], outputs, updates=pairs, mode=QUICK, on_unused_input="ignore")
+    expected = [plain(x_data, y_data) for _ in range(4)]
+    tolerance = {"rtol": 1e-9, "atol": 1e-9} if x.dtype == "float64" else {"rtol": 2e-3, "atol": 2e-3}
+    for ours, theirs in zip(found, expected, strict=True):
+        for one, other in zip(ours, theirs, strict=True):
+            np.testing.assert_allclose(one, other, **tolerance)
+            assert one.dtype == other.dtype
+    for shared, value in found_state.items():
+        assert value.dtype == shared.dtype
+        np.testing.assert_allclose(value, shared.get_value(), **tolerance)
+
+
+@pytest.mark.parametrize("formula", ["textbook", "logits"])
+@pytest.mark.parametrize("weight_decay", [0.0, 0.01])
+@pytest.mark.parametrize("rule", [graphs.gradient_descent, graphs.momentum])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_formulas_decay_and_rules_of_this_project(formula, weight_decay, rule, dtype):
+    data = graphs.load(samples=12, features=20, dtype=dtype)
+    graph = graphs.logistic_graph(data.initial_w, formula=formula, weight_decay=weight_decay, dtype=dtype)
+    updates = rule(graph.cost, [graph.w, graph.b])
+    outputs = [graph.prediction, graph.xent, graph.cost]
+    state = gram_state(updates, outputs, graph.x, data.x)
+    kept = {s: s.get_value() for s, _ in updates}
+    y = data.y.astype(dtype)
+    rewritten = pytensor.function([graph.y], state.outputs, updates=state.updates, mode=QUICK)
+    found = [rewritten(y) for _ in range(30)][-1]
+    w, b = state.recover()[graph.w], graph.b.get_value()
+    for shared, value in kept.items():
+        shared.set_value(value)
+    plain = pytensor.function([graph.x, graph.y], outputs, updates=updates, mode=QUICK)
+    expected = [plain(data.x, y) for _ in range(30)][-1]
+    tolerance = 1e-11 if dtype == "float64" else 1e-3
+    for one, other in zip((*found, w, b), (*expected, graph.w.get_value(), graph.b.get_value()), strict=True):
+        np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance)
+
+
+# --- where the pairs must stay as they are
+
+
+def refused(updates, outputs, x, data, match):
+    before = [(shared, new, shared.get_value()) for shared, new in updates]
+    with pytest.raises(NotApplicable, match=match):
+        gram_state(updates, outputs, x, data)
+    for (shared, new, value), (still, expression) in zip(before, updates, strict=True):
+        assert shared is still
+        assert new is expression
+        np.testing.assert_array_equal(value, shared.get_value())
+
+
+def small(**options):
+    x, y = pt.dmatrix("x"), pt.dvector("y")
+    w = pytensor.shared(np.linspace(-1, 1, 9), name="w")
+    return x, y, w, np.random.default_rng(0).normal(size=(5, 9))
+
+
+def gradient(x, y, w):
+    return pt.dot(x.T, pt.tanh(pt.dot(x, w)) - y)
+
+
+@pytest.mark.parametrize(
+    ("updated", "match"),
+    [
+        (lambda x, y, w: w - 0.1 * gradient(x + 1e-9, y, w), "reads x other"),
+        (lambda x, y, w: w - 0.1 * gradient(x[::2], y[::2], w), "reads x other"),
+        (lambda x, y, w: w - 0.1 * pt.dot(x.T, pt.tanh(pt.dot(x * 2, w)) - y), "x"),
+        (lambda x, y, w: w - 0.1 * (gradient(x, y, w) + 0.01 * pt.sign(w)), "applied to the weights"),
+        (lambda x, y, w: w - 0.1 * (gradient(x, y, w) + 0.01 * w**3), "power|three|applied"),
+        (lambda x, y, w: w * pt.arange(9.0) - 0.1 * gradient(x, y, w), "no scalar"),
+        (lambda x, y, w: w - 0.1 * gradient(x, y, w) + 1.0, "neither weights"),
+        (lambda x, y, w: pt.tanh(w - 0.1 * gradient(x, y, w)), "applied to the weights"),
+        (lambda x, y, w: w - gradient(x, y, w) / (1 + abs(gradient(x, y, w))), "applied to the weights"),
+        (lambda x, y, w: w - 0.1 * gradient(x, y, pt.clip(w, -1, 1)), "applied to the weights"),
+        (lambda x, y, w: pt.maximum(w, 0) - 0.1 * gradient(x, y, w), "applied to the weights"),
+        (lambda x, y, w: w - 0.1 * gradient(x, y, w)[::-1], "reads x other|applied"),
+        (lambda x, y, w: pt.zeros_like(w) + y.sum(), "not of the form|applied|stands in"),
+    ],
+    ids=lambda value: None,
+)
+def test_updates_of_another_form_are_left_alone(updated, match):
+    x, y, w, data = small()
+    refused([(w, updated(x, y, w))], [pt.dot(x, w)], x, data, match)
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        lambda x, w: w,
+        lambda x, w: w.sum(),
+        lambda x, w: abs(w).sum(),
+        lambda x, w: w[0],
+        lambda x, w: pt.dot(x.T, pt.dot(x, w)),
+        lambda x, w: x.sum(),
+        lambda x, w: x,
+        lambda x, w: pt.dot(pt.ones((2, 9)), w),
+        lambda x, w: (w**2).max(),
+    ],
+)
+def test_weights_or_x_read_elsewhere_leave_the_pairs_alone(output):
+    x, y, w, data = small()
+    refused([(w, w - 0.1 * gradient(x, y, w))], [output(x, w)], x, data, ".")
+
+
+def test_x_that_is_updated_leaves_the_pairs_alone():
+    _, y, w, data = small()
+    x = pytensor.shared(data, name="x")
+    refused([(w, w - 0.1 * gradient(x, y, w)), (x, x * 2)], [], x, None, "x is updated")
+
+
+def test_shared_and_constant_x_are_found():
+    _, y, w, data = small()
+    for x in (pytensor.shared(data, name="x"), pt.constant(data)):
+        state = gram_state([(w, w - 0.1 * gradient(x, y, w))], [pt.dot(x, w)], x)
+        np.testing.assert_array_equal(state.x, data)
+
+
+def test_bias_inside_x_and_no_bias_at_all():
+    x, y, w, data = small()
+    data[:, 0] = 1
+    state = gram_state([(w, w - 0.1 * gradient(x, y, w))], [pt.dot(x, w)], x, data)
+    assert state.weights == (w,)
+
+
+def test_more_samples_than_features_lose_and_are_left_alone():
+    assert pays(784, 784)
+    assert not pays(785, 784)
+    x, y, w, _ = small()
+    data = np.ones((10, 9))
+    updates = [(w, w - 0.1 * gradient(x, y, w))]
+    refused(updates, [], x, data, "10 samples against 9 features")
+    assert isinstance(gram_state(updates, [], x, data, even_if_it_loses=True), GramState)
+
+
+def test_only_numbers_over_the_samples_are_left_in_the_compiled_step():
+    graph, updates = model()
+    functions = compile_gram(graph, updates, dataset().x, QUICK)
+    variables = functions.step.maker.fgraph.variables
+    assert not any(v.name in ("x", "w") for v in variables)
+    assert not any(784 in v.type.shape for v in variables if hasattr(v.type, "shape"))
+
+
+@pytest.mark.parametrize("data", [None, np.ones(9), np.ones((5, 9), "float32"), np.ones((0, 9))])
+def test_data_that_is_no_such_matrix_is_refused(data):
+    x, y, w, _ = small()
+    with pytest.raises(InputError, match=r"^data: found"):
+        gram_state([(w, w - 0.1 * gradient(x, y, w))], [], x, data)
+
+
+# --- reading, writing and another x
+
+
+@pytest.fixture(scope="module")
+def learner():
+    graph, updates = model("logits")
+    return compile_gram(graph, updates, dataset().x, "CVM")
+
+
+@pytest.fixture
+def at_start(learner):
+    learner.write({"w": dataset().initial_w, "b": np.array(0.0)})
+    return learner
+
+
+def test_reading_writing_and_going_on_gives_the_same_bits(at_start):
+    x, y = at_start.state.x, dataset().y
+    at_start.train_many(x, y, 7)
+    kept = at_start.read()
+    predictions, xents = at_start.train_many(x, y, 5)
+    onwards = at_start.read()
+    at_start.write(kept)
+    again = [at_start.train(x, y) for _ in range(5)]
+    np.testing.assert_array_equal(predictions, [prediction for prediction, _ in again])
+    np.testing.assert_array_equal(xents, [xent for _, xent in again])
+    for name, value in at_start.read().items():
+        np.testing.assert_array_equal(value, onwards[name])
+
+
+def test_the_training_loop_resumes_it_to_the_bit(at_start):
+    x, y = dataset().x, dataset().y
+    whole = fit(at_start, x, y, steps=250, every=60)
+    at_start.write(whole.initial)
+    asked = iter([False, False, True])
+    with pytest.raises(Stopped) as stopped:
+        fit(at_start, x, y, steps=250, every=60, stop=lambda: next(asked))
+    assert 0 < stopped.value.progress.step < 250
+    resumed = fit(at_start, x, y, steps=250, every=60, progress=stopped.value.progress)
+    np.testing.assert_array_equal(resumed.state["w"], whole.state["w"])
+    np.testing.assert_array_equal(resumed.history.cost, whole.history.cost)
+
+
+def test_rebase_recovers_u_and_recover_changes_nothing(at_start):
+    at_start.train_many(at_start.state.x, dataset().y, 20)
+    state, w = at_start.state, at_start.graph.w
+    first = state.recover()[w]
+    np.testing.assert_array_equal(first, state.recover()[w])
+    np.testing.assert_allclose(state._u[w].get_value(), dataset().x @ first, rtol=1e-12, atol=1e-12)
+    np.testing.assert_array_equal(state.rebase()[w], first)
+    np.testing.assert_array_equal(state._u[w].get_value(), dataset().x @ first)
+
+
+def test_an_equal_x_is_accepted_and_another_refused(at_start):
+    x, y = dataset().x.copy(), dataset().y
+    at_start.train(x, y)
+    x[3, 5] += 1  # the same object, written to
+    with pytest.raises(InputError, match=r"^x: found another matrix.*compile_functions"):
+        at_start.train(x, y)
+    with pytest.raises(InputError, match=r"^x: found another matrix"):
+        at_start.train_many(x[:10], y[:10], 2)
+    frozen = dataset().x.copy()
+    frozen.setflags(write=False)
+    at_start.train(frozen, y)
+    assert at_start._known is frozen
+    writable_beneath = dataset().x.copy()[:]
+    writable_beneath.setflags(write=False)
+    at_start.train(writable_beneath, y)
+    assert at_start._known is None
+
+
+def test_predict_and_evaluate_see_the_recovered_weights(at_start, compiled):
+    plain = compiled("CVM", "logits")
+    x, y = dataset().x, dataset().y
+    for _ in range(20):
+        at_start.train(at_start.state.x, y)
+        plain.train(x, y)
+    np.testing.assert_array_equal(at_start.predict(dataset().unseen_x), plain.predict(dataset().unseen_x))
+    for one, other in zip(at_start.evaluate(x, y), plain.evaluate(x, y), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-11, atol=1e-13)
+    for name, value in at_start.read().items():
+        np.testing.assert_allclose(value, plain.read()[name], rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize("values", [{}, {"w": np.ones(3), "b": np.ones(())}, {"w": np.ones(784)}])
+def test_a_state_that_does_not_fit_is_refused_and_nothing_changed(at_start, values):
+    before = at_start.read()
+    with pytest.raises(InputError, match=r"^state\["):
+        at_start.write(values)
+    np.testing.assert_array_equal(at_start.read()["w"], before["w"])
+    with pytest.raises(InputError, match=r"^values\[w\]"):
+        at_start.state.load({})

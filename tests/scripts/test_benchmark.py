@@ -1,0 +1,61 @@
+"""``scripts/run benchmark``: what a user types."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+
+def test_a_small_run_prints_tables_and_keeps_files(run_script, tmp_path):
+    done = run_script(
+        "benchmark", "--quick", "--sizes", "12x20,24x20", "--only", "limit,numpy,gram", "--rounds", "2",
+        "--process-steps", "20", "--process-rounds", "1",
+        "--json", str(tmp_path / "b.json"), "--plot", str(tmp_path / "b.png"),
+        env={"COLUMNS": "140"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    for text in (
+        "12 × 20 float64, per step",
+        "20 steps at 12 × 20, cold caches",
+        "targets",
+        "limit: stream x once",
+    ):
+        assert text in done.stdout
+    assert "not applicable: 24 samples against 20 features" in done.stdout
+    content = json.loads((tmp_path / "b.json").read_text())
+    assert {cell["size"] for cell in content["steps"]} == {"12x20", "24x20"}
+    assert content["settings"]["rounds"] == 2
+    assert (tmp_path / "b.png").read_bytes().startswith(b"\x89PNG")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["b.json", "b.png"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--sizes", "400"], "sizes: found '400'"),
+        (["--sizes", "0x784"], "sizes: found '0x784'"),
+        (["--dtype", "float16"], "dtype: found 'float16'; allowed: float64, float32"),
+        (["--threads", "0"], "threads: found 0"),
+        (["--threads", "two"], "threads: found 'two'"),
+        (["--only", "tensorflow"], "only: found 'tensorflow'; allowed: limit, numpy"),
+        (["--skip", "tensorflow"], "skip: found 'tensorflow'"),
+        (["--only", "numpy", "--skip", "numpy"], "only: found no peer at all"),
+        (["--rounds", "0"], "rounds: found 0"),
+        (["--timeout", "nan"], "timeout: found nan"),
+        (["--measure", "speed"], "measure: found 'speed'"),
+        (["--json", "nowhere/b.json"], "json: found nowhere/b.json, whose folder is not there"),
+    ],
+)
+def test_bad_input_is_refused_before_work(run_script, arguments, message):
+    done = run_script("benchmark", *arguments)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"benchmark: {message}")
+    assert "Traceback" not in done.stderr
+
+
+def test_help_teaches(run_script):
+    done = run_script("benchmark", "--help")
+    assert done.returncode == 0
+    for text in ("examples:", "how to read it", "jax-loop", "exit codes"):
+        assert text in done.stdout

@@ -1,0 +1,145 @@
+"""The inspect command, run as its users run it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+OWN = '''
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+
+x, y = pt.dvectors("xy")
+s = pytensor.shared(np.arange(3.0), name="s")
+expression = pt.log(1 - pt.sigmoid(x)) * y
+several = [x + y, x * y]
+parts = ([x], [x * s], [(s, s + x)])
+f = pytensor.function([x], x * 2 + 0, mode="FAST_COMPILE", name="double")
+number = 3
+
+
+def make():
+    return expression
+
+
+def fails():
+    raise RuntimeError("not today")
+
+
+def needs(argument):
+    return argument
+'''
+
+
+@pytest.fixture
+def own(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(OWN)
+    return path
+
+
+@pytest.fixture
+def inspect(run_script):
+    def run(*arguments, **kwargs):
+        return run_script("inspect_graph", *map(str, arguments), **kwargs)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    return tmp_path_factory.mktemp("kept") / "train.json"
+
+
+def test_the_story_of_the_train_graph(inspect, kept):
+    done = inspect("--mode", "FAST_COMPILE", "--quick", "--json", kept)
+    assert done.returncode == 0, done.stderr
+    told = " ".join(done.stdout.split())
+    assert "The graph as written has 73 nodes" in told
+    assert "w is not finite in all 784 entries" in told
+    assert "local_add_canonizer" in told
+    assert re.search(r"log\(.*\) → ", done.stdout)
+    assert "Known stabilizing rewrites" in told
+    assert "\x1b" not in done.stdout  # a pipe gets no colours
+    assert max(map(len, done.stdout.splitlines())) <= 120
+    assert not any(line != line.rstrip() for line in done.stdout.splitlines())
+
+
+def test_a_kept_recording_is_shown_again_without_computing(inspect, kept):
+    if not kept.exists():
+        inspect("--mode", "FAST_COMPILE", "--quick", "--json", kept)
+    done = inspect("--load", kept, "--rule", "canonizer", "--width", "80")
+    assert done.returncode == 0, done.stderr
+    assert "local_add_canonizer" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    step = re.search(r"^(\d+) +local_add_canonizer", done.stdout, re.MULTILINE)[1]
+    done = inspect("--load", kept, "--step", step)
+    assert f"Step {step} of" in done.stdout
+    assert "before" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["expression", "several", "parts", "f", "make"])
+def test_a_graph_of_ones_own(inspect, own, name):
+    mode = () if name == "f" else ("--mode", "FAST_COMPILE")
+    done = inspect("--graph", f"{own}:{name}", *mode, "--nodes", "--quick", "--shape", "x=3", "--seed", "4")
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^#\d+", done.stdout, re.MULTILINE)
+
+
+def test_a_module_in_the_present_folder(inspect, own):
+    done = inspect("--graph", "mine:expression", "--mode", "none", "--rule", "x", cwd=own.parent)
+    assert done.returncode == 2  # found, compiled, and then: no rewrite fires without rewrites
+    assert "rule" in done.stderr
+
+
+def test_code_of_a_node(inspect):
+    done = inspect("--mode", "none", "--code", "2")
+    assert done.returncode == 0, done.stderr
+    assert "def perform" in done.stdout
+
+
+def test_two_modes_side_by_side(inspect, own):
+    done = inspect("--graph", f"{own}:expression", "--mode", "FAST_COMPILE", "--against", "none")
+    assert done.returncode == 0, done.stderr
+    assert "FAST_COMPILE and none" in done.stdout
+    assert "They part after 0 steps" in done.stdout
+
+
+def test_help_teaches(inspect):
+    done = inspect("--help")
+    assert done.returncode == 0
+    for word in ("canonicalize", "examples:", "--against", "exit codes"):
+        assert word in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("--graph", "nothing"), "logistic, module:object or file.py:name"),
+        (("--graph", "no_such_module:f"), "no_such_module"),
+        (("--graph", "{own}x.py:f"), "no file"),
+        (("--graph", "{own}:absent"), "absent"),
+        (("--graph", "{own}:number"), "int"),
+        (("--graph", "{own}:fails"), "not today"),
+        (("--graph", "{own}:needs"), "without arguments"),
+        (("--graph", "{own}:f", "--mode", "CVM"), "mode"),
+        (("--graph", "{own}:expression", "--dtype", "float32"), "dtype"),
+        (("--graph", "{own}:expression", "--mode", "none", "--shape", "x"), "NAME=LENGTH"),
+        (("--graph", "{own}:expression", "--mode", "none", "--shape", "z=3"), "z"),
+        (("--graph", "{own}:expression", "--mode", "none", "--step", "1"), "step"),
+        (("--graph", "{own}:expression", "--mode", "none", "--code", "999"), "code"),
+        (("--mode", "FASTEST"), "FAST_COMPILE"),
+        (("--width", "3"), "width"),
+        (("--seed", "x"), "seed"),
+        (("--load", "{own}"), "not JSON"),
+        (("--load", "/no/such/file.json"), "/no/such/file.json"),
+    ],
+)
+def test_bad_input_is_refused_in_a_sentence(inspect, own, arguments, named):
+    done = inspect(*(argument.format(own=own) for argument in arguments))
+    assert done.returncode == 2, done.stderr
+    assert named in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""

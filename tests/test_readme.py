@@ -1,0 +1,65 @@
+"""The README's code runs, and its output is what the commands print."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ROOT
+
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+def test_the_python_blocks_run_in_order():
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", "\n".join(blocks("python"))],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    # The one warning that PyTensor's C linker gives on a machine without a BLAS is hidden by the library.
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_every_command_named_exists():
+    for command in re.findall(r"scripts/run (\w+)", README):
+        assert command == "test" or list(ROOT.glob(f"scripts/{command}*.py")), command
+
+
+def test_every_file_named_exists():
+    for name in re.findall(r"\((tests/[\w./]+)\)|`(graphs/[\w./]+|[\w]+\.py)`", README):
+        path = name[0] or name[1]
+        assert (ROOT / path).exists() or (ROOT / "graphs" / path).exists(), path
+
+
+def numbers_rounded(text: str) -> str:
+    """The text with its numbers to 9 digits and its spaces single: what must agree between machines."""
+    text = re.sub(r"\d+\.\d{10,}", lambda number: f"{float(number[0]):.9g}", text)
+    return " ".join(text.split())
+
+
+def test_the_output_shown_is_the_output(run_script):
+    done = run_script("reproduce", env={"COLUMNS": "100"})
+    assert done.returncode == 0, done.stderr
+    printed = numbers_rounded(done.stdout)
+    shown = re.search(r"<!-- output of: scripts/run reproduce -->\n```text\n(.*?)^```$", README, re.M | re.S)[
+        1
+    ]
+    facts, _, _ = shown.partition("formula, mode, linker")
+    lines = [numbers_rounded(line) for line in facts.splitlines() if line.strip()]
+    assert len(lines) > 20
+    for line in lines:
+        if "cost*" not in line and "‖w − w*‖" not in line:  # differences of rounding size
+            assert line in printed
+
+
+@pytest.mark.parametrize("word", ["overflow", "packaging", "PYTHON=", "--resume"])
+def test_the_promises_are_there(word):
+    assert word in README
