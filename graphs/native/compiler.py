@@ -22,7 +22,7 @@ __all__ = ["Compiler", "CompilerMissing", "compile_text", "find_compiler"]
 FLAGS = (
     ["-std=gnu11", "-O2", "-march=native", "-fPIC", "-shared", "-Wl,-Bsymbolic", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-fwrapv"]
 )
-THREADS = (["-fopenmp"], ["-fopenmp-simd"], [])
+THREADS: tuple[tuple[str, ...], ...] = (("-fopenmp",), ("-fopenmp-simd",), ())
 REMEDY = "install gcc or clang, or `pip install ziglang`, which is a C compiler"
 
 

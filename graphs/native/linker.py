@@ -57,7 +57,7 @@ class Plan:
         self.order = list(order)
 
 
-class NativeRewriter(GraphRewriter):
+class NativeRewriter(GraphRewriter):  # type: ignore[misc]  # PyTensor's classes are untyped
     """The rewrites of a query, then the decision whether the graph is native; skipped where the cache knows it."""
 
     def __init__(self, rewriter: GraphRewriter, query: Any, linker: NativeLinker) -> None:
@@ -110,7 +110,7 @@ def title(fgraph: Any) -> str:
     return f"From a PyTensor graph of {len(fgraph.apply_nodes)} Apply nodes to {', '.join(names)}."
 
 
-class NativeLinker(Linker):
+class NativeLinker(Linker):  # type: ignore[misc]  # PyTensor's classes are untyped
     """Turns a whole graph into one C file and calls it.
 
     A graph with an Op that it does not know, or a machine without a C compiler, gets the default mode's
@@ -227,7 +227,7 @@ def _own_text() -> str:
 _own = ""
 
 
-class NativeMode(Mode):
+class NativeMode(Mode):  # type: ignore[misc]  # PyTensor's classes are untyped
     """A mode whose rewrites end with the decision whether the graph is native."""
 
     def __init__(self, linker: Any = None, optimizer: Any = QUERY, db: Any = None) -> None:
