@@ -108,7 +108,7 @@ def aligned_empty(shape: Sequence[int], dtype: np.dtype[Any]) -> np.ndarray[Any,
         return np.empty(shape, dtype)
     raw = (ctypes.c_char * (size + 64))()
     offset = -ctypes.addressof(raw) % 64
-    return np.ndarray(shape, dtype, raw, offset)
+    return np.ndarray(shape, dtype, memoryview(raw), offset)
 
 
 class Pool:
@@ -160,6 +160,11 @@ class NativeCall:
         PyTensor's storage cells, one array each.
     cached : bool
         Whether compiled libraries go through the cache.
+
+    Attributes
+    ----------
+    threads : int
+        Most threads of one call, from ``OMP_NUM_THREADS`` or the number of cores when it was made.
     """
 
     allow_gc = False
@@ -181,6 +186,7 @@ class NativeCall:
         """Make `program` the one that is called."""
         self.program = program
         self.library = open_library(program.text, self.cached)
+        self.threads = thread_limit()
         self.step = self.library.one_step
         self.tables = program.table_arrays()
         self.table_heads = [Described(table) for table in self.tables]
@@ -195,6 +201,10 @@ class NativeCall:
     def __call__(self) -> list[np.ndarray[Any, Any]]:
         with self.lock:
             return self.run(self.read_inputs())
+
+    def thread_count(self) -> int:
+        """Threads a call may use now; after a fork OpenMP's are gone."""
+        return 1 if _forked else self.threads
 
     def read_inputs(self) -> list[np.ndarray[Any, Any]]:
         """The arrays in the cells; what is no array of the right type becomes one, or is refused."""
@@ -228,7 +238,7 @@ class NativeCall:
                 heads = [Described(array) for array in (*arrays, *outputs)]
                 for k, head in enumerate(heads):
                     (arguments if k < len(arrays) else results)[k % len(arrays) if k < len(arrays) else k - len(arrays)] = head.address
-            code = self.step(*self.fixed, thread_limit())
+            code = self.step(*self.fixed, self.thread_count())
             if code == 0:
                 return outputs
             arrays = self.answer(code, arrays)

@@ -9,7 +9,15 @@ from graphs.native.fusion import Item, Nest, statements_in
 from graphs.native.loops import Array, Index, Place, Read, Statement
 from graphs.native.rendering import render
 from graphs.native.scalars import C_TYPES, cast, combine
-from graphs.native.storage import BLOCK, Home, Storage, is_blocked, nest_of, outer_reduction, phases
+from graphs.native.storage import (
+    BLOCK,
+    Home,
+    Storage,
+    is_blocked,
+    nest_of,
+    outer_reduction,
+    phases,
+)
 from graphs.native.values import is_one
 
 __all__ = ["NestWriter"]
@@ -163,7 +171,8 @@ class NestWriter:
         total = f"{statement.target.name}_sum"
         with self.block(""):
             self.put(f"{C_TYPES[statement.target.dtype]} {total} = {place};")
-            for self.lane in lanes:
+            for lane in lanes:
+                self.lane = lane
                 self.put(self._add(statement, total))
             self.lane = 0
             self.put(f"{place} = {total};")
@@ -209,6 +218,10 @@ class NestWriter:
 
     # ---- loops
 
+    def _lanes_of(self, statement: Statement) -> range:
+        """One turn for every row that has its own result."""
+        return range(self.lanes if self.laned is not None and statement.free else 1)
+
     def begin(self, nest: Nest) -> None:
         """First values of everything combined over this loop."""
         for statement in nest.members:
@@ -219,8 +232,8 @@ class NestWriter:
                 first = combine("max", dtype)[0]
             else:
                 first = combine(statement.combine, statement.target.dtype)[0]
-            lanes = range(self.lanes) if self.laned is not None and statement.free else range(1)
-            for self.lane in lanes:
+            for lane in self._lanes_of(statement):
+                self.lane = lane
                 self._first_value(statement, first)
             self.lane = 0
 
@@ -248,8 +261,8 @@ class NestWriter:
         for statement in nest.members:
             home = self.storage.homes[statement.target]
             if outer_reduction(statement) is nest and self.storage.scalar(statement) and home.memory:
-                lanes = range(self.lanes) if self.laned is not None and statement.free else range(1)
-                for self.lane in lanes:
+                for lane in self._lanes_of(statement):
+                    self.lane = lane
                     self.put(f"{self.element(statement.target, statement.places)} = {self._accumulator(statement)};")
                 self.lane = 0
 
@@ -283,8 +296,10 @@ class NestWriter:
             if any(nest_of(i) is nest for i in statement.reduced):
                 if not self.storage.scalar(statement):
                     return
-                for self.lane in range(self.lanes) if self.laned is not None and statement.free else range(1):
-                    sums.setdefault("*" if statement.combine == "*" else "+", []).append(self._accumulator(statement))
+                names = sums.setdefault("*" if statement.combine == "*" else "+", [])
+                for lane in self._lanes_of(statement):
+                    self.lane = lane
+                    names.append(self._accumulator(statement))
                 self.lane = 0
         clauses = "".join(f" reduction({op}:{', '.join(names)})" for op, names in sums.items())
         self.put(f"#pragma omp simd{clauses}")

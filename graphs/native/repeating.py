@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from graphs.errors import InputError
-from graphs.native.calling import Described, NativeCall, aligned_empty, thread_limit
+from graphs.native.calling import Described, NativeCall, aligned_empty
 
 __all__ = ["repeat"]
 
@@ -130,7 +130,7 @@ def _call(
     return int(
         call.library.many_steps(
             *block,
-            thread_limit(),
+            call.thread_count(),
             steps,
             len(pairs),
             ctypes.addressof(pair),
