@@ -26,7 +26,7 @@ examples:
   scripts/run compare                                   everything, 10,000 steps: several minutes
   scripts/run compare --steps 1000 --starts 0           without times to first result: quick
   scripts/run compare --runs numpy jax-loop pytensor --sizes 100x20 400x784 4000x784
-  scripts/run compare --formulas softplus --runs torch  PyTorch's softplus, which does not agree to 1e-12
+  scripts/run compare --formulas softplus --runs torch  PyTorch's softplus, wrong above 20
   scripts/run compare --code                            the same few lines side by side; runs nothing
   scripts/run compare --out runs/compared               keep the record, the tables, the pictures
 

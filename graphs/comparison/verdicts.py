@@ -88,7 +88,7 @@ def _correctness(records: list[dict[str, Any]]) -> list[str]:
         )
     for record in judged:
         if record["agreement"]["relative"] > AGREES:
-            why = ": softplus returns its argument itself above 20" if record["formula"] == "softplus" else ""
+            why = ": PyTorch's softplus returns its argument itself above 20" if record["formula"] == "softplus" else ""
             said.append(
                 f"{record['title']} ({record['formula']}) does not: relative difference "
                 f"{record['agreement']['relative']:.1e}{why}."

@@ -13,7 +13,7 @@ __all__ = ["exam", "noisy_plane", "tanh_and_four_rows"]
 Rows = dict[str, dict[str, Any]]
 
 
-def noisy_plane() -> Rows:
+def noisy_plane(mode: str = "default") -> Rows:
     """A noisy plane in NumPy by hand: the gradient Xᵀ(h − y)/m is written out, and it is the graph's too.
 
     100 points, 80 to learn from, 1000 steps of 0.01 from θ = 0.
@@ -24,7 +24,7 @@ def noisy_plane() -> Rows:
         Losses, accuracies and θ, bias first.
     """
     rows: Rows = {}
-    for who, run in (("NumPy by hand", plane.in_numpy), ("PyTensor", plane.in_pytensor)):
+    for who, run in (("NumPy by hand", plane.in_numpy), ("PyTensor", lambda: plane.in_pytensor(mode))):
         found = run()
         rows[who] = {
             "test loss": found.test_loss,
@@ -36,7 +36,7 @@ def noisy_plane() -> Rows:
     return rows
 
 
-def exam() -> Rows:
+def exam(mode: str = "default") -> Rows:
     """Hours studied, exam passed, in PyTorch: with the loss averaged and with it summed.
 
     Three samples, 1000 epochs of SGD with 0.01. Summed, every step is three times as long: the
@@ -49,7 +49,9 @@ def exam() -> Rows:
     """
     rows: Rows = {}
     for reduction in hours.REDUCTIONS:
-        ways: list[tuple[str, Callable[[str], hours.HoursResult]]] = [("PyTensor", hours.in_pytensor)]
+        ways: list[tuple[str, Callable[[str], hours.HoursResult]]] = [
+            ("PyTensor", lambda reduction: hours.in_pytensor(reduction, mode))
+        ]
         if not frameworks.missing("torch"):
             ways.insert(0, ("PyTorch", hours.in_pytorch))
         for who, run in ways:
@@ -63,7 +65,7 @@ def exam() -> Rows:
     return rows
 
 
-def tanh_and_four_rows() -> Rows:
+def tanh_and_four_rows(mode: str = "default") -> Rows:
     """Slopes of x/2 and of tanh in Autograd, and four rows of logistic regression, 100 steps of 0.01.
 
     With --out, the plot of tanh and its slope is drawn too.
@@ -73,7 +75,9 @@ def tanh_and_four_rows() -> Rows:
     dict
         Slopes at 3 and at 1, and the loss before and after.
     """
-    ways: list[tuple[str, Callable[[], slopes.SlopesResult]]] = [("PyTensor", slopes.in_pytensor)]
+    ways: list[tuple[str, Callable[[], slopes.SlopesResult]]] = [
+        ("PyTensor", lambda: slopes.in_pytensor(mode))
+    ]
     if not frameworks.missing("autograd"):
         ways.insert(0, ("Autograd", slopes.in_autograd))
     rows: Rows = {}
