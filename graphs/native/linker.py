@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -106,7 +107,8 @@ def default_mode() -> Any:
 
 def title(fgraph: Any) -> str:
     """First line of the C file."""
-    names = [v.name or "an output" for v in fgraph.outputs]
+    # a variable may be called anything, "*/" included
+    names = [re.sub(r"[^\w .]+", " ", v.name or "an output") for v in fgraph.outputs]
     return f"From a PyTensor graph of {len(fgraph.apply_nodes)} Apply nodes to {', '.join(names)}."
 
 
