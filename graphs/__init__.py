@@ -7,10 +7,11 @@ from graphs.environment import prepare_compile_folder
 
 prepare_compile_folder()  # before anything here imports pytensor
 
-from graphs.data import Dataset, load, read
+from graphs.data import Dataset, load
 from graphs.errors import InputError
 from graphs.functions import Evaluation, Functions, compile_functions, resolve_mode
 from graphs.logistic import LogisticGraph, logistic_graph
+from graphs.reading import read
 from graphs.training import Diverged, History, Progress, fit
 from graphs.updates import gradient_descent, gradients, momentum
 

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graphs.data import Dataset, load, read
+from graphs.data import Dataset, load
 from graphs.environment import stamp
 from graphs.errors import choose, finite_number, whole_number
 from graphs.functions import Functions, compile_functions, resolve_mode
 from graphs.logistic import FORMULAS, logistic_graph
 from graphs.optimum import Certificate, Optimum, certify, find_optimum
+from graphs.reading import read
 from graphs.training import Progress, fit
 from graphs.updates import gradient_descent
 

@@ -33,8 +33,8 @@ peers (--only and --skip take their names):
 {chr(10).join(f"  {name:14} {peer.title}" for name, peer in PEERS.items())}
 
 examples:
-  scripts/run benchmark --quick                     two minutes: two sizes, few rounds
-  scripts/run benchmark                             everything; about half an hour
+  scripts/run benchmark --quick                     minutes: two sizes, one thread, few rounds
+  scripts/run benchmark                             everything; an hour or more
   scripts/run benchmark --sizes 400x784 --threads 1 --only limit,numpy,native,native-many
   scripts/run benchmark --skip torch-compile --json runs/b.json --plot runs/b.png
   scripts/run benchmark --measure processes         from the interpreter's start to its end only

@@ -15,9 +15,10 @@ from graphs.comparison import compare
 from graphs.comparison.plots import draw
 from graphs.comparison.side_by_side import side_by_side
 from graphs.comparison.tables import code_tables, comparison_tables
-from graphs.data import DTYPES, load, read
+from graphs.data import DTYPES, load
 from graphs.errors import InputError
 from graphs.files import write_whole
+from graphs.reading import read
 from graphs.results import to_json
 
 EPILOG = """\

@@ -131,15 +131,28 @@ def record(arguments: argparse.Namespace, tell: Callable[[str], None], against: 
     elif against and against not in DTYPES:
         mode = resolve_mode(against)
     tell(f"compiling{f' {against}' if against else ''}")
-    return examine(
-        graph.inspect(mode),
-        dict(graph.inputs) or None,
-        shapes=shapes(arguments.shape),
-        seed=whole_number("seed", arguments.seed, 0),
-        parts=parts(arguments),
-        whole=arguments.code == "whole",
-        progress=tell,
-    )
+    given = shapes(arguments.shape)
+    seed = whole_number("seed", arguments.seed, 0)
+    try:
+        return examine(
+            graph.inspect(mode),
+            dict(graph.inputs) or None,
+            shapes=given,
+            seed=seed,
+            parts=parts(arguments),
+            whole=arguments.code == "whole",
+            progress=tell,
+        )
+    except InputError as error:
+        if not error.argument.startswith("shapes["):
+            raise
+        name = error.argument.removeprefix("shapes[").strip("]'\"")
+        raise InputError(
+            "shape",
+            found=f"{error.found} for {name}",
+            allowed=error.allowed,
+            remedy=f"say it with --shape {name}=LENGTH,LENGTH,…",
+        ) from error
 
 
 def parts(arguments: argparse.Namespace) -> set[str]:

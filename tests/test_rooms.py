@@ -16,6 +16,7 @@ from tests.conftest import ROOT
 GROUND = ("errors", "files", "environment", "timing", "interruption")
 FLOW = (
     "data",
+    "reading",
     "logistic",
     "updates",
     "rewrites",

@@ -34,7 +34,8 @@ def show(record: Record) -> RenderableType:
 def _cells(cells: Sequence[Cell], unit: float = 1e-6) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("", no_wrap=True)
-    for heading in ("threads", "µs" if unit == 1e-6 else "s", "quartiles", "× NumPy", "× limit", "MiB"):
+    ratio = "× limit" if any(cell.peer == LIMIT for cell in cells) else ""
+    for heading in ("threads", "µs" if unit == 1e-6 else "s", "quartiles", "× NumPy", ratio, "MiB"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("", overflow="fold")
     numpy, limit = (_median_of(cells, name, 1) for name in (YARDSTICK, LIMIT))

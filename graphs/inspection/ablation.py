@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from graphs.inspection.evaluated import (
     BROKE,
@@ -15,6 +18,7 @@ from graphs.inspection.evaluated import (
     Counterfactual,
 )
 from graphs.inspection.evaluation import TOLERANCE_ULP, call, feed
+from graphs.inspection.performing import run_graph
 from graphs.inspection.record import Inspection, inspect_parts
 from graphs.inspection.recording import Recording
 from graphs.inspection.values import Missing, compare, one_line, worst
@@ -134,12 +138,30 @@ def _without(
         compare(old, new, i, TOLERANCE_ULP) for i, (old, new) in enumerate(zip(expected, found, strict=True))
     ]
     verdict = worst([change.verdict for change in changes])
+    formula = _compare_formulas(inspection, other, fed)
     result = dataclasses.replace(
         nothing,
         problem=problem,
         nodes=nodes,
         outputs=tuple(change for change in changes if change.verdict != IDENTICAL),
         verdict=verdict,
-        carries_weight=verdict in (BROKE, REPAIRED, CHANGED),
+        formula=formula,
+        carries_weight=bool({verdict, formula} & {BROKE, REPAIRED, CHANGED}),
     )
     return result, None if verdict == UNKNOWN else other.function
+
+
+def _compare_formulas(full: Inspection, other: Inspection, fed: Sequence[Any]) -> str:
+    """The worst verdict on the outputs of two final graphs, evaluated Op by Op."""
+    results = []
+    for inspection in (full, other):
+        pairs = zip(fed, inspection.initial, strict=True)
+        values = [initial if value is None else value for value, initial in pairs]
+        try:
+            with warnings.catch_warnings(), np.errstate(all="ignore"):
+                warnings.simplefilter("ignore")
+                results.append(run_graph(inspection.function.maker.fgraph, values))
+        except Exception:  # an Op without a Python implementation, or whatever one may raise
+            return UNKNOWN
+    pairs = zip(*results, strict=True)
+    return worst([compare(a, b, i, TOLERANCE_ULP).verdict for i, (a, b) in enumerate(pairs)])

@@ -183,12 +183,16 @@ class Counterfactual:
         those that are not identical.
     verdict : str
         The worst among them; ``unknown`` where there are no values.
+    formula : str
+        The same verdict for the two final graphs evaluated Op by Op in Python. Where it differs,
+        the linker's own compiler (LLVM's fast mathematics, say) changes what the graph says.
     seconds, seconds_q1, seconds_q3 : float or None
         One call without it: median and quartiles.
     ratio : float or None
         Median of a call without it over the median with it, timed in turn.
     carries_weight : bool
-        Whether leaving it out breaks or changes values beyond rounding, or the compilation.
+        Whether leaving it out breaks or changes values beyond rounding, called or evaluated Op
+        by Op, or the compilation.
     """
 
     rule: int
@@ -198,6 +202,7 @@ class Counterfactual:
     nodes: int | None = None
     outputs: tuple[OutputChange, ...] = ()
     verdict: str = UNKNOWN
+    formula: str = UNKNOWN
     seconds: float | None = None
     seconds_q1: float | None = None
     seconds_q3: float | None = None

@@ -160,7 +160,8 @@ def compile_watched(parts: Parts) -> Watched:
             name=parts.name or None,
         )
         watcher.close()
-        if maker.fgraph is not watcher.fgraph:
+        same = maker.fgraph is watcher.fgraph
+        if not same:
             raise InputError(
                 "mode",
                 found=f"{type(parts.mode).__name__}, which rewrites several copies of a graph",

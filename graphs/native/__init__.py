@@ -2,7 +2,7 @@
 
 ``pytensor.function(..., mode=native_mode)`` compiles a function this way. In the order in which a graph
 travels: :mod:`linker` (PyTensor's way in), :mod:`lowering` (Apply nodes to statements over indices),
-:mod:`fusion` (statements to loop nests), :mod:`storage`, :mod:`nests` and :mod:`writer` (C text), :mod:`compiler`,
+:mod:`fusion` (statements to loop nests), :mod:`storage`, :mod:`nests`, :mod:`blocks` and :mod:`writer` (C text), :mod:`compiler`,
 :mod:`cache`, :mod:`calling`.
 """
 

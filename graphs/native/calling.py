@@ -19,6 +19,7 @@ __all__ = ["NativeCall", "thread_limit"]
 
 OTHER_SHAPE, UNALIGNED, OTHER_RANK, NO_MEMORY, OTHER_LAYOUT = -1, -2, -3, -4, -5
 MAX_THREADS = 64
+LARGE = 2**21  # numbers
 _forked = False
 
 
@@ -32,15 +33,19 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-def thread_limit() -> int:
-    """Most threads a call may use: ``OMP_NUM_THREADS`` where set, else the cores of this process."""
-    if _forked:
-        return 1
+def thread_limit() -> tuple[int, int]:
+    """Most threads a call may use, and from how many numbers in its largest input on.
+
+    ``OMP_NUM_THREADS`` where set, for every size; else the cores of this process, for large inputs
+    only. OpenMP's threads wait for one another by spinning: on idle cores that pays from some
+    50 µs of work on, but where another process wants a core, each wait can last as long as that
+    process is let run, some milliseconds. Who names a number of threads says that the cores are free.
+    """
     named = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     if named.isdigit() and int(named) > 0:
-        return min(int(named), MAX_THREADS)
+        return min(int(named), MAX_THREADS), 0
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, MAX_THREADS)
+    return min(cores, MAX_THREADS), LARGE
 
 
 class Header(ctypes.Structure):
@@ -108,7 +113,7 @@ def aligned_empty(shape: Sequence[int], dtype: np.dtype[Any]) -> np.ndarray[Any,
         return np.empty(shape, dtype)
     raw = (ctypes.c_char * (size + 64))()
     offset = -ctypes.addressof(raw) % 64
-    return np.ndarray(shape, dtype, raw, offset)
+    return np.ndarray(shape, dtype, memoryview(raw), offset)
 
 
 class Pool:
@@ -160,6 +165,12 @@ class NativeCall:
         PyTensor's storage cells, one array each.
     cached : bool
         Whether compiled libraries go through the cache.
+
+    Attributes
+    ----------
+    threads, large : int
+        Most threads of one call, and for inputs of how many numbers, as :func:`thread_limit` found
+        when it was made.
     """
 
     allow_gc = False
@@ -181,6 +192,7 @@ class NativeCall:
         """Make `program` the one that is called."""
         self.program = program
         self.library = open_library(program.text, self.cached)
+        self.threads, self.large = thread_limit()
         self.step = self.library.one_step
         self.tables = program.table_arrays()
         self.table_heads = [Described(table) for table in self.tables]
@@ -195,6 +207,14 @@ class NativeCall:
     def __call__(self) -> list[np.ndarray[Any, Any]]:
         with self.lock:
             return self.run(self.read_inputs())
+
+    def thread_count(self, arrays: list[np.ndarray[Any, Any]]) -> int:
+        """Most threads of a call on these arrays."""
+        if _forked:
+            return 1
+        if self.large and max((array.size for array in arrays), default=0) < self.large:
+            return 1
+        return self.threads
 
     def read_inputs(self) -> list[np.ndarray[Any, Any]]:
         """The arrays in the cells; what is no array of the right type becomes one, or is refused."""
@@ -228,7 +248,7 @@ class NativeCall:
                 heads = [Described(array) for array in (*arrays, *outputs)]
                 for k, head in enumerate(heads):
                     (arguments if k < len(arrays) else results)[k % len(arrays) if k < len(arrays) else k - len(arrays)] = head.address
-            code = self.step(*self.fixed, thread_limit())
+            code = self.step(*self.fixed, self.thread_count(arrays))
             if code == 0:
                 return outputs
             arrays = self.answer(code, arrays)

@@ -20,9 +20,9 @@ __all__ = ["Compiler", "CompilerMissing", "compile_text", "find_compiler"]
 # Contraction would make x*x - x*x differ from 0; products in dots ask for it themselves. Neither errno
 # nor floating-point traps are looked at, and giving them up costs no NaN or infinity.
 FLAGS = (
-    "-std=gnu11 -O2 -march=native -fPIC -shared -Wl,-Bsymbolic -fno-math-errno -fno-trapping-math -ffp-contract=off -fwrapv".split()
+    ["-std=gnu11", "-O2", "-march=native", "-fPIC", "-shared", "-Wl,-Bsymbolic", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-fwrapv"]
 )
-THREADS = (["-fopenmp"], ["-fopenmp-simd"], [])
+THREADS: tuple[tuple[str, ...], ...] = (("-fopenmp",), ("-fopenmp-simd",), ())
 REMEDY = "install gcc or clang, or `pip install ziglang`, which is a C compiler"
 
 
@@ -107,7 +107,9 @@ def compile_text(text: str) -> bytes:
         for threads in THREADS:
             command = [*compiler.command, *FLAGS, *threads, *shlex.split(extra_flags()), str(source), "-o", str(library), "-lm"]
             try:
-                done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
+                done = subprocess.run(
+                    command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False
+                )
             except (OSError, subprocess.TimeoutExpired) as failure:
                 raise CompilerMissing(f"{compiler.command[0]} does not run ({failure}): {REMEDY}") from None
             if done.returncode == 0:

@@ -111,9 +111,9 @@ def _setting(value: Any) -> Any:
 
 def surroundings(query: Any) -> list[Any]:
     """What else the rewritten graph depends on: versions, registered rewrites, settings."""
+    from pytensor import __version__ as version
     from pytensor.compile.mode import optdb
     from pytensor.configdefaults import config
-    from pytensor import __version__ as version
 
     names = sorted(optdb._names)
     for databases in optdb.__db__.values():

@@ -111,7 +111,7 @@ def _outermost(statement: Statement) -> Index | None:
     open_ = [index for index in statement.indices() if index.nest is None]
     if statement.combine == "argmax":
         free = [index for index in statement.free if index.nest is None]
-        return (free or open_ or [None])[0]
+        return next(iter(free or open_), None)
     scores = {index: 0 for index in open_}
     for array, places in statement.accesses():
         long = [k for k, dim in enumerate(array.dims) if not is_one(dim)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -57,7 +58,7 @@ class Plan:
         self.order = list(order)
 
 
-class NativeRewriter(GraphRewriter):
+class NativeRewriter(GraphRewriter):  # type: ignore[misc]  # PyTensor's classes are untyped
     """The rewrites of a query, then the decision whether the graph is native; skipped where the cache knows it."""
 
     def __init__(self, rewriter: GraphRewriter, query: Any, linker: NativeLinker) -> None:
@@ -65,6 +66,7 @@ class NativeRewriter(GraphRewriter):
         self.rewriter = rewriter
         self.query = query
         self.linker = linker
+        self.fallback = default_mode()  # while PyTensor rewrites, its configured mode is this one
         self.name = "native"
 
     def add_requirements(self, fgraph: Any) -> None:
@@ -82,7 +84,7 @@ class NativeRewriter(GraphRewriter):
             program = make_program(fgraph, title(fgraph))
             open_library(program.text, self.linker.cached)
         except (OpUnknown, CompilerMissing) as why:
-            default_mode().optimizer.rewrite(fgraph)
+            self.fallback.optimizer.rewrite(fgraph)
             fgraph.native_plan = Plan(None, str(why), True, [])
             return profile
         self.linker.remember(key, program)
@@ -97,19 +99,20 @@ class NativeRewriter(GraphRewriter):
         return self.apply(fgraph)
 
 
-def default_mode() -> Mode:
-    """PyTensor's default mode; while PyTensor rewrites, its configuration names the mode at work, which is ours."""
+def default_mode() -> Any:
+    """PyTensor's default mode, also where the native mode has been made the default."""
     mode = get_default_mode()
-    return get_mode("FAST_RUN") if isinstance(mode, NativeMode) else mode
+    return get_mode("Mode") if isinstance(mode, NativeMode) else mode
 
 
 def title(fgraph: Any) -> str:
     """First line of the C file."""
-    names = [v.name or "an output" for v in fgraph.outputs]
+    # a variable may be called anything, "*/" included
+    names = [re.sub(r"[^\w .]+", " ", v.name or "an output") for v in fgraph.outputs]
     return f"From a PyTensor graph of {len(fgraph.apply_nodes)} Apply nodes to {', '.join(names)}."
 
 
-class NativeLinker(Linker):
+class NativeLinker(Linker):  # type: ignore[misc]  # PyTensor's classes are untyped
     """Turns a whole graph into one C file and calls it.
 
     A graph with an Op that it does not know, or a machine without a C compiler, gets the default mode's
@@ -130,10 +133,6 @@ class NativeLinker(Linker):
         self.fgraph: Any = None
         self.plan: Plan | None = None
         self.query: Any = QUERY
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Only the settings: a pickled function is compiled anew where it is loaded."""
-        return {**self.__dict__, "fgraph": None, "plan": None}
 
     def __repr__(self) -> str:
         return f"NativeLinker(cached={self.cached})"
@@ -230,7 +229,7 @@ def _own_text() -> str:
 _own = ""
 
 
-class NativeMode(Mode):
+class NativeMode(Mode):  # type: ignore[misc]  # PyTensor's classes are untyped
     """A mode whose rewrites end with the decision whether the graph is native."""
 
     def __init__(self, linker: Any = None, optimizer: Any = QUERY, db: Any = None) -> None:

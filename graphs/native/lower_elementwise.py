@@ -56,9 +56,9 @@ def _apply(state: Lowering, scalar: Any, values: list[Value], dtype: str, node: 
     twice = type(scalar).__name__ in TWICE
     nodes: list[int] = []
     for k, value in enumerate(values):
-        if isinstance(value, Formula) and not value.cheap:
-            if twice or sum(not is_one(dim) for dim in value.dims) < loops:
-                values[k] = state.solid(value)
+        narrow = sum(not is_one(dim) for dim in value.dims) < loops
+        if isinstance(value, Formula) and not value.cheap and (twice or narrow):
+            values[k] = state.solid(value)
         nodes += values[k].nodes
 
     def build(indices: Sequence[Index | None]) -> Expression:

@@ -126,12 +126,12 @@ def _section(state: Lowering, view: View, entries: list[Any], node: Any) -> View
             )
             state.check(f"{name} < 0 || {name} >= {length}", "IndexError", f"index out of bounds in {node.op}")
             moves[axis] = (None, name, "1")
-    axes = []
-    for axis, start, step in view.axes:
-        if axis is None:
+    axes: list[tuple[int | None, str, str]] = []
+    for seen, start, step in view.axes:
+        if seen is None:
             axes.append((None, start, step))
             continue
-        target, offset, by = moves[axis]
+        target, offset, by = moves[seen]
         begin = start if offset == "0" else _sum(start, _product(offset, step))
         axes.append((target, begin, _product(by, step)))
     return View(view.dtype, dims, view.array, axes, nodes=view.nodes)

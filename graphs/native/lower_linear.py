@@ -44,6 +44,12 @@ def blockwise(state: Lowering, node: Any, number: int) -> None:
     _dot(state, node, number, max(a.type.ndim, b.type.ndim) - 2)
 
 
+@register("BatchedDot")
+def batched_dot(state: Lowering, node: Any, number: int) -> None:
+    """A matrix product for each place along one leading axis."""
+    _dot(state, node, number, 1)
+
+
 def _dot(state: Lowering, node: Any, number: int, batch: int) -> None:
     dtype = node.outputs[0].type.dtype
     if dtype == "bool":
@@ -53,9 +59,9 @@ def _dot(state: Lowering, node: Any, number: int, batch: int) -> None:
     ranks = len(left.dims) - (batch if batch else 0), len(right.dims) - (batch if batch else 0)
     leading = [state.one] * batch
     for value in (left, right):
-        for k in range(batch):
-            if not is_one(value.dims[k]):
-                leading[k] = value.dims[k] if is_one(leading[k]) else state.unify(leading[k], value.dims[k], f"{node.op}")
+        for axis, dim in enumerate(value.dims[:batch]):
+            if not is_one(dim):
+                leading[axis] = dim if is_one(leading[axis]) else state.unify(leading[axis], dim, f"{node.op}")
     rows = left.dims[batch:-1] if ranks[0] == 2 else []
     columns = right.dims[batch + 1 :] if ranks[1] == 2 else []
     shared = state.unify(left.dims[-1], right.dims[batch], "shapes not aligned in Dot")

@@ -13,17 +13,23 @@ from typing import Any
 
 import numpy as np
 
-from graphs.native.loops import Array, Dim, Expression, Index, Literal, Named, Place, Statement
+from graphs.native.loops import (
+    Array,
+    Dim,
+    Expression,
+    Index,
+    Literal,
+    Named,
+    Place,
+    Statement,
+)
 from graphs.native.scalars import C_TYPES, ScalarOpUnknown
 from graphs.native.values import Formula, Scalar, Value, Vector, View, is_one
 
 __all__ = ["Lowering", "OpUnknown", "lower", "register"]
 
 C_WORDS = frozenset(
-    "auto break case char const continue default do double else enum extern float for goto if inline int long main "
-    "register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while "
-    "in out want one_step many_steps constants threads team me row total need memory v e t n NAN INFINITY y0 y1 yn j0 j1 jn gamma exp log sin cos tan pow sqrt "
-    "floor ceil rint round trunc erf tanh sinh cosh fabs fmod index remainder signgam sigmoid softplus power".split()
+    ["auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum", "extern", "float", "for", "goto", "if", "inline", "int", "long", "main", "register", "restrict", "return", "short", "signed", "sizeof", "static", "struct", "switch", "typedef", "union", "unsigned", "void", "volatile", "while", "in", "out", "want", "one_step", "many_steps", "constants", "threads", "team", "me", "row", "total", "need", "memory", "v", "e", "t", "n", "NAN", "INFINITY", "y0", "y1", "yn", "j0", "j1", "jn", "gamma", "exp", "log", "sin", "cos", "tan", "pow", "sqrt", "floor", "ceil", "rint", "round", "trunc", "erf", "tanh", "sinh", "cosh", "fabs", "fmod", "index", "remainder", "signgam", "sigmoid", "softplus", "power"]
 )
 # Names that the writer makes itself.
 RESERVED = re.compile(

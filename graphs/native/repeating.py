@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from graphs.errors import InputError
-from graphs.native.calling import Described, NativeCall, aligned_empty, thread_limit
+from graphs.native.calling import Described, NativeCall, aligned_empty
 
 __all__ = ["repeat"]
 
@@ -91,7 +91,7 @@ def _in_c(fn: Any, steps: int, kept: list[int], histories: list[np.ndarray[Any, 
             else:
                 outputs.append(aligned_empty(pool.shape, pool.dtype))
         heads = [Described(a) for a in arrays], [Described(np.asarray(a)) for a in outputs]
-        code = _call(call, heads, steps, pairs, kept, histories)
+        code = _call(call, heads, steps, pairs, kept, histories, call.thread_count(arrays))
         if code:
             if code < 0:
                 return 0
@@ -115,6 +115,7 @@ def _call(
     pairs: dict[int, int],
     kept: list[int],
     histories: list[np.ndarray[Any, Any]],
+    threads: int,
 ) -> int:
     """Fill in the arguments of the C function ``repeat`` and call it."""
     entering = [*(head.address for head in heads[0]), *(head.address for head in call.table_heads)]
@@ -130,7 +131,7 @@ def _call(
     return int(
         call.library.many_steps(
             *block,
-            thread_limit(),
+            threads,
             steps,
             len(pairs),
             ctypes.addressof(pair),

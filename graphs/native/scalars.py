@@ -47,7 +47,7 @@ def cast(operand: Expression, dtype: str) -> Expression:
     return Apply(dtype, f"({C_TYPES[dtype]}){{0}}", 8, (operand,))
 
 
-def literal_text(value: float | int | bool, dtype: str) -> str:
+def literal_text(value: float | bool, dtype: str) -> str:
     """A C constant that reads back as exactly `value`."""
     if is_float(dtype):
         value = float(value)

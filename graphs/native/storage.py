@@ -91,8 +91,7 @@ class Storage:
             if len(nests) != 1 or nest is None:
                 continue
             if not is_blocked(nest):
-                if nest.parent is None or nest.depth > 0:
-                    home.axes.remove(k)
+                home.axes.remove(k)
             else:
                 home.blocked, home.blocked_axis = nest, k
 
@@ -110,9 +109,7 @@ class Storage:
                 continue
             if not (mine.plain and theirs.plain and nest_of(mine.index) is nest_of(theirs.index)):
                 return False
-        if writer.free and self.phases.get(writer) != self.phases.get(reader):
-            return False
-        return True
+        return not writer.free or self.phases.get(writer) == self.phases.get(reader)
 
 
 def is_blocked(nest: Nest) -> bool:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from graphs.native.blocks import NestWriter
 from graphs.native.fusion import Item, Nest, arrange
 from graphs.native.loops import Array, Dim
 from graphs.native.lowering import Lowering
 from graphs.native.mathematics import helper_text
-from graphs.native.nests import NestWriter, elements, memory_name
+from graphs.native.nests import elements, memory_name
 from graphs.native.scalars import C_TYPES
 from graphs.native.storage import Storage
 

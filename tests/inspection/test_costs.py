@@ -23,7 +23,7 @@ def costed(inputs, outputs, values, mode=AS_WRITTEN):
 
 def test_a_matrix_product_is_two_operations_per_pair():
     a, b = pt.dmatrices("ab")
-    recording, costs = costed([a, b], [a @ b], [np.ones((3, 5)), np.ones((5, 7))])
+    _, costs = costed([a, b], [a @ b], [np.ones((3, 5)), np.ones((5, 7))])
     (cost,) = costs.values()
     assert cost.flops == 2 * 3 * 5 * 7
     assert cost.transcendentals == 0

@@ -11,7 +11,7 @@ import pytensor.tensor as pt
 import pytest
 from pytensor.compile.mode import Mode
 
-from graphs.inspection import evaluate, examine, inspect, measure
+from graphs.inspection import counterfactuals, evaluate, examine, inspect, measure
 from graphs.inspection.expressions import Formulas
 from graphs.inspection.quantities import count, duration, rate, share, size
 from graphs.inspection.recording import Recording
@@ -26,6 +26,7 @@ from graphs.inspection.text import (
     pair_view,
     step_view,
     telling_steps,
+    weight_table,
 )
 from tests.inspection.conftest import PYTHON
 from tests.inspection.odd_graphs import ODD_GRAPHS
@@ -38,7 +39,9 @@ def textbook() -> Recording:
     """A small graph with everything: rescue, updates, times, code, weight."""
     inputs, outputs, updates, values = ODD_GRAPHS["textbook_cross_entropy"]()
     inspection = inspect(inputs, outputs, updates, mode=PYTHON, name="train")
-    return examine(inspection, values, rounds=2)
+    whole = examine(inspection, values, parts=("values", "doctor", "times", "code"))
+    some = counterfactuals(inspection, values, rules=["log1p_neg_sigmoid", "local_log1p"], rounds=2)
+    return dataclasses.replace(whole, counterfactuals=some.counterfactuals)
 
 
 def flat(text: str) -> str:
@@ -68,6 +71,15 @@ def test_the_train_graphs_story_is_told(evaluated):
     assert "w is not finite in all 784 entries" in told
     assert re.search(r"repaired 31 of xent in step \d+, log1p_neg_sigmoid", told)
     assert re.search(r"log1p\(-p_1\) → -softplus", told)
+
+
+def test_what_a_rule_is_worth(textbook):
+    text = as_text(weight_table(textbook), 120)
+    (line,) = [line for line in text.splitlines() if line.startswith("log1p_neg_sigmoid")]
+    (found,) = [c for c in textbook.counterfactuals if "neg_sigmoid" in textbook.rules[c.rule].name]
+    assert found.carries_weight
+    assert re.search(r"xent: \d+ not finite", line)
+    assert f"{found.ratio:.2f}×" in line
 
 
 def test_every_step_stands_in_the_table_once(textbook):
@@ -194,7 +206,7 @@ def test_a_rule_left_out_stands_beside_the_whole(textbook):
 
 
 def formula(expression, **kwargs):
-    inputs = [v for v in pytensor.graph.traversal.explicit_graph_inputs([expression])]
+    inputs = list(pytensor.graph.traversal.explicit_graph_inputs([expression]))
     recording = inspect(inputs, [expression], mode=AS_WRITTEN).recording
     snapshot = recording.snapshot(0)
     return Formulas(recording, snapshot).variable(snapshot.outputs[0], **kwargs)

@@ -38,10 +38,10 @@ for rows in (0, 1, 3, 4, 9):
             other(order, rng.normal(size=(5, 3)), rng.normal(size=5), np.array([-(2**63), 2**63 - 1, 0, 5]), 2)
         except (ValueError, IndexError):
             assert rows == 0
-for bad in (5, -6):
+for bad in (5, 10**15):
     try:
         other(a, rng.normal(size=(5, 3)), rng.normal(size=5), np.array([1]), bad)
-    except IndexError:
+    except (IndexError, ValueError):
         continue
     raise SystemExit("an index out of bounds went through")
 print("clean")
@@ -52,7 +52,7 @@ def sanitizer_library():
     gcc = shutil.which("gcc")
     if gcc is None:
         return None
-    named = subprocess.run([gcc, "-print-file-name=libasan.so"], capture_output=True, text=True, timeout=30)
+    named = subprocess.run([gcc, "-print-file-name=libasan.so"], capture_output=True, text=True, check=False, timeout=30)
     path = Path(named.stdout.strip())
     return path.resolve() if path.is_absolute() and path.exists() else None
 
@@ -72,6 +72,6 @@ def test_no_memory_or_undefined_behaviour_errors(tmp_path):
     }
     command = [sys.executable, "-c", GRAPHS]
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=300, env=environment, cwd=Path(__file__).parents[2]
+        command, capture_output=True, text=True, check=False, timeout=300, env=environment, cwd=Path(__file__).parents[2]
     )
     assert done.returncode == 0 and done.stdout == "clean\n", done.stderr[-3000:]

@@ -23,7 +23,7 @@ FUNCTIONS = {
     "softplus": ("softplus", lambda z: mpmath.log1p(mpmath.exp(z))),
     "log1mexp": ("log1mexp", lambda z: mpmath.log(-mpmath.expm1(z)) if z > -1 else mpmath.log1p(-mpmath.exp(z))),
 }
-LIBRARY_FUNCTIONS = "exp2 expm1 log2 log10 sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh erf".split()
+LIBRARY_FUNCTIONS = ["exp2", "expm1", "log2", "log10", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf"]
 
 
 @pytest.fixture(scope="module")

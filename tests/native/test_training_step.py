@@ -155,6 +155,17 @@ def test_a_learning_rate_is_no_part_of_the_text(uncached, data):
     assert texts[0] == texts[1]
 
 
+def test_names_cannot_write_code(uncached):
+    odd = pytensor.tensor.dvector('v */ int x = "')
+    out = odd * 2.0
+    out.name = "*/ #error no"
+    fn = pytensor.function([odd], out, mode=uncached)
+    np.testing.assert_array_equal(fn([1.0]), [2.0])
+    for name in ("n", "i", "double", "x_s0", "want", "exp_", "naïve", "1st"):
+        v, w = pytensor.tensor.dvector(name), pytensor.tensor.dvector(name)
+        np.testing.assert_array_equal(pytensor.function([v, w], v + w, mode=uncached)([1.0], [2.0]), [3.0])
+
+
 def test_a_pickled_function_is_compiled_anew(data):
     v = pytensor.tensor.dvector("v")
     fn = pytensor.function([v], v * 2 + 1, mode=NativeMode(NativeLinker(cached=False)))

@@ -1,0 +1,170 @@
+"""Outermost loops: shared among threads, in blocks of rows, with a comment that says what they compute."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from graphs.native.fusion import Item, Nest, statements_in
+from graphs.native.loops import Array, Place, Statement
+from graphs.native.nests import LoopWriter, elements, memory_name
+from graphs.native.rendering import render
+from graphs.native.scalars import C_TYPES, combine
+from graphs.native.storage import BLOCK, is_blocked, nest_of, phases
+from graphs.native.values import is_one
+
+__all__ = ["NestWriter"]
+
+TEAM = 64  # most threads
+SIMPLE = frozenset(("+", "dot", "*", "and", "or", "xor", "max", "min"))
+
+
+class NestWriter(LoopWriter):
+    """Writes all loops of one function."""
+
+    def outermost(self, items: Sequence[Item]) -> None:
+        """All loops of the function."""
+        for item in items:
+            start = len(self.lines)
+            self.comment(item)
+            if isinstance(item, Nest) and is_blocked(item):
+                self.blocked(item)
+            else:
+                self.items([item])
+            nodes = sorted({n for s in statements_in(item) for n in s.nodes})
+            self.spans.append((start, len(self.lines) - 1, nodes))
+            self.put()
+
+    def comment(self, item: Item) -> None:
+        """What a loop computes, in formulas."""
+        lines = [self.formula(statement) for statement in statements_in(item)]
+        self.put("/* " + lines[0] + (" */" if len(lines) == 1 else ""))
+        for k, line in enumerate(lines[1:], 2):
+            self.put("   " + line + (" */" if k == len(lines) else ""))
+
+    def formula(self, statement: Statement) -> str:
+        """A statement in words: ``z[i] = sum over j of x[i, j] * w[j]   (nodes 3, 4)``."""
+
+        def access(array: Array, places: Sequence[Place]) -> str:
+            inside = ", ".join(self.place_text(p) for p, d in zip(places, array.dims, strict=True) if not is_one(d))
+            return f"{array.name}[{inside}]" if inside else array.name
+
+        text = render(statement.expression, lambda r: access(r.array, r.places), self.index_text, set())[0]
+        over = ", ".join(self.index_text(i) for i in statement.reduced)
+        word = {"+": "sum", "dot": "sum", "*": "product", "max": "largest", "min": "smallest", "argmax": "place of largest"}
+        if over:
+            text = f"{word.get(statement.combine, statement.combine)} over {over} of {text}"
+        sign = "+=" if statement.combine == "add" else "="
+        nodes = ", ".join(map(str, statement.nodes))
+        return f"{access(statement.target, statement.places)} {sign} {text}" + (f"   [{nodes}]" if nodes else "")
+
+    def blocked(self, nest: Nest) -> None:
+        """An outermost loop: threads take shares of it, in blocks of rows, several rows at a time."""
+        v, n = nest.variable, nest.dim.token
+        shared = [s for s in nest.members if any(nest_of(i) is nest for i in s.reduced)]
+        teams = not any(s.combine not in SIMPLE for s in shared)
+        work = max((" * ".join(i.dim.find().token for i in s.indices()) for s in nest.members), key=len)
+        self.teams += 1
+        team = "team" if self.teams == 1 else f"team_{self.teams}"
+        if teams:
+            self.put(f"const int {team} = team_size({work}, threads);")
+            for statement in shared:
+                self._declare_part(statement, team)
+            self.put(f"#pragma omp parallel num_threads({team}) if ({team} > 1)")
+        with self.block(""):
+            low, high = "0", n
+            if teams:
+                self.put("const int me = THREAD;")
+                self.put(f"const int64_t {v}_first = share({n}, me, {team}), {v}_last = share({n}, me + 1, {team});")
+                low, high = f"{v}_first", f"{v}_last"
+            for statement in shared if teams else []:
+                if not self.storage.scalar(statement):
+                    part = f"{statement.target.name}_mine"
+                    size = elements(statement.target, self.storage.homes[statement.target])
+                    self.put(f"{C_TYPES[statement.target.dtype]} *const {part} = {statement.target.name}_part + me * ({size});")
+                    self.parts[statement.target] = part
+            self._block_buffers(nest, team if teams else "")
+            saved = {s: self.storage.homes[s.target].memory for s in shared}
+            for statement in shared:
+                if teams and self.storage.scalar(statement):
+                    self.storage.homes[statement.target].memory = False
+            self.begin(nest)
+            self.laned = nest
+            self.put(f"int64_t {v} = {low};")
+            with self.block(f"for (; {v} + {BLOCK} <= {high}; {v} += {BLOCK})"):
+                for phase in phases(nest):
+                    self.phase(phase)
+            if any(isinstance(item, Nest) for item in nest.body):
+                self.put("/* the rows left over */")
+            with self.block(f"for (; {v} < {high}; ++{v})"):
+                for phase in phases(nest):
+                    self.items(phase)
+            self.laned = None
+            for statement, memory in saved.items():
+                self.storage.homes[statement.target].memory = memory
+            for statement in shared if teams else []:
+                self.parts.pop(statement.target, None)
+                if self.storage.scalar(statement):
+                    self.put(f"{statement.target.name}_part[me] = {statement.target.name};")
+            if not teams:
+                self.end(nest)
+        if teams:
+            for statement in shared:
+                self._combine_parts(statement, team)
+
+    def _declare_part(self, statement: Statement, team: str) -> None:
+        array, ctype = statement.target, C_TYPES[statement.target.dtype]
+        if self.storage.scalar(statement):
+            self.put(f"{ctype} {array.name}_part[{TEAM}];")
+        else:
+            size = elements(array, self.storage.homes[array])
+            self.memory.append((f"{array.name}_part", ctype, f"threads * ({size})"))
+
+    def _combine_parts(self, statement: Statement, team: str) -> None:
+        """The threads' results put together, always in the same order."""
+        array, home = statement.target, self.storage.homes[statement.target]
+        ctype = C_TYPES[array.dtype]
+        if self.storage.scalar(statement):
+            total = array.name
+            self.put(f"{ctype} {total} = {array.name}_part[0];")
+            text = combine(statement.combine, array.dtype)[1].format(acc=total, value=f"{array.name}_part[t]")
+            self.put(f"for (int t = 1; t < {team}; ++t) {text}")
+            if home.memory:
+                self.put(f"{self.element(array, statement.places)} = {total};")
+            return
+        size = elements(array, home)
+        name = memory_name(array, home)
+        self.put("#pragma omp simd")
+        with self.block(f"for (int64_t e = 0; e < {size}; ++e)"):
+            self.put(f"{ctype} total = {array.name}_part[e];")
+            value = f"{array.name}_part[t * ({size}) + e]"
+            text = combine(statement.combine, array.dtype)[1].format(acc="total", value=value)
+            self.put(f"for (int t = 1; t < {team}; ++t) {text}")
+            self.put(f"{name}[e] = total;")
+
+    def _block_buffers(self, nest: Nest, team: str) -> None:
+        for array, home in self.storage.homes.items():
+            if home.blocked is nest and home.memory:
+                others = [array.dims[k].find().token for k in home.axes if k != home.blocked_axis]
+                ctype = C_TYPES[array.dtype]
+                if not others:
+                    self.put(f"ALIGNED {ctype} {array.name}_block[{BLOCK}];")
+                    continue
+                size = " * ".join([str(BLOCK), *others])
+                self.memory.append((f"{array.name}_blocks", ctype, f"threads * {size}" if team else size))
+                offset = f" + me * ({size})" if team else ""
+                self.put(f"{ctype} *const {array.name}_block = {array.name}_blocks{offset};")
+
+    def phase(self, phase: list[Item]) -> None:
+        """One piece of a blocked loop's body, for all rows of a block."""
+        sums = [s for item in phase for s in statements_in(item) if s.reduced]
+        if isinstance(phase[0], Nest) and sums and all(s.combine in ("+", "dot") for s in sums):
+            self.lanes = BLOCK  # every statement once for every row, inside the inner loop
+            self.items(phase)
+            self.lanes = 1
+            return
+        self.row = "row"
+        if isinstance(phase[0], Statement):
+            self.pragma(None, phase)
+        with self.block(f"for (int row = 0; row < {BLOCK}; ++row)"):
+            self.items(phase)
+        self.row = "0"
