@@ -161,7 +161,7 @@ def test_names_cannot_write_code(uncached):
     out.name = "*/ #error no"
     fn = pytensor.function([odd], out, mode=uncached)
     np.testing.assert_array_equal(fn([1.0]), [2.0])
-    for name in ("n", "i", "double", "x_s0", "want", "exp_", "naïve", "1st"):
+    for name in ("n", "i", "double", "x_s0", "want", "exp_", "naïve", "1st", "share", "linux"):
         v, w = pytensor.tensor.dvector(name), pytensor.tensor.dvector(name)
         np.testing.assert_array_equal(pytensor.function([v, w], v + w, mode=uncached)([1.0], [2.0]), [3.0])
 
