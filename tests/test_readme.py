@@ -30,7 +30,9 @@ def test_the_python_blocks_run_in_order():
 
 def test_every_command_named_exists():
     for command in re.findall(r"scripts/run (\w+)", README):
-        assert command == "test" or command.startswith("…") or list(ROOT.glob(f"scripts/{command}*.py")), command
+        assert command == "test" or command.startswith("…") or list(ROOT.glob(f"scripts/{command}*.py")), (
+            command
+        )
 
 
 def test_every_file_named_exists():

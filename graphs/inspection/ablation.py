@@ -27,6 +27,7 @@ from graphs.timing import Timing, interleaved
 __all__ = ["counterfactuals"]
 
 
+@np.errstate(all="ignore")  # what is not finite is counted, not warned of
 def counterfactuals(
     inspection: Inspection,
     inputs: Mapping[str, Any] | Sequence[Any] | None = None,

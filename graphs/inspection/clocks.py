@@ -33,6 +33,7 @@ NOT_RUN = "not run with these inputs"
 MOST_CALLS = 2000
 
 
+@np.errstate(all="ignore")  # what is not finite is counted, not warned of
 def time_nodes(
     function: Any,
     arguments: Sequence[Any] = (),

@@ -33,6 +33,7 @@ __all__ = ["TOLERANCE_ULP", "call", "evaluate", "feed"]
 TOLERANCE_ULP = 4096.0
 
 
+@np.errstate(all="ignore")  # what is not finite is counted, not warned of
 def evaluate(
     inspection: Inspection,
     inputs: Mapping[str, Any] | Sequence[Any] | None = None,

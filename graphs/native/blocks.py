@@ -45,17 +45,28 @@ class NestWriter(LoopWriter):
         """A statement in words: ``z[i] = sum over j of x[i, j] * w[j]   (nodes 3, 4)``."""
 
         def access(array: Array, places: Sequence[Place]) -> str:
-            inside = ", ".join(self.place_text(p) for p, d in zip(places, array.dims, strict=True) if not is_one(d))
+            inside = ", ".join(
+                self.place_text(p) for p, d in zip(places, array.dims, strict=True) if not is_one(d)
+            )
             return f"{array.name}[{inside}]" if inside else array.name
 
         text = render(statement.expression, lambda r: access(r.array, r.places), self.index_text, set())[0]
         over = ", ".join(self.index_text(i) for i in statement.reduced)
-        word = {"+": "sum", "dot": "sum", "*": "product", "max": "largest", "min": "smallest", "argmax": "place of largest"}
+        word = {
+            "+": "sum",
+            "dot": "sum",
+            "*": "product",
+            "max": "largest",
+            "min": "smallest",
+            "argmax": "place of largest",
+        }
         if over:
             text = f"{word.get(statement.combine, statement.combine)} over {over} of {text}"
         sign = "+=" if statement.combine == "add" else "="
         nodes = ", ".join(map(str, statement.nodes))
-        return f"{access(statement.target, statement.places)} {sign} {text}" + (f"   [{nodes}]" if nodes else "")
+        return f"{access(statement.target, statement.places)} {sign} {text}" + (
+            f"   [{nodes}]" if nodes else ""
+        )
 
     def blocked(self, nest: Nest) -> None:
         """An outermost loop: threads take shares of it, in blocks of rows, several rows at a time."""
@@ -74,13 +85,17 @@ class NestWriter(LoopWriter):
             low, high = "0", n
             if teams:
                 self.put("const int me = THREAD;")
-                self.put(f"const int64_t {v}_first = share({n}, me, {team}), {v}_last = share({n}, me + 1, {team});")
+                self.put(
+                    f"const int64_t {v}_first = share({n}, me, {team}), {v}_last = share({n}, me + 1, {team});"
+                )
                 low, high = f"{v}_first", f"{v}_last"
             for statement in shared if teams else []:
                 if not self.storage.scalar(statement):
                     part = f"{statement.target.name}_mine"
                     size = elements(statement.target, self.storage.homes[statement.target])
-                    self.put(f"{C_TYPES[statement.target.dtype]} *const {part} = {statement.target.name}_part + me * ({size});")
+                    self.put(
+                        f"{C_TYPES[statement.target.dtype]} *const {part} = {statement.target.name}_part + me * ({size});"
+                    )
                     self.parts[statement.target] = part
             self._block_buffers(nest, team if teams else "")
             saved = {s: self.storage.homes[s.target].memory for s in shared}

@@ -68,7 +68,13 @@ def _layout_is_as_expected() -> bool:
     """Whether this Python and NumPy lay an array out as :class:`Header` says."""
     array = np.zeros((3, 5))[:, ::2]
     seen = Header.from_address(id(array))
-    if seen.axes != 2 or seen.data != array.ctypes.data or not seen.flags & 0x100 or not seen.shape or not seen.strides:
+    if (
+        seen.axes != 2
+        or seen.data != array.ctypes.data
+        or not seen.flags & 0x100
+        or not seen.shape
+        or not seen.strides
+    ):
         return False
     shape = (ctypes.c_int64 * 2).from_address(seen.shape)
     strides = (ctypes.c_int64 * 2).from_address(seen.strides)
@@ -176,7 +182,11 @@ class NativeCall:
     allow_gc = False
 
     def __init__(
-        self, program: Program, variant: Callable[[str], Program], inputs: list[list[Any]], cached: bool = True
+        self,
+        program: Program,
+        variant: Callable[[str], Program],
+        inputs: list[list[Any]],
+        cached: bool = True,
     ) -> None:
         self.cells = inputs
         self.variant = variant
@@ -229,7 +239,9 @@ class NativeCall:
     @staticmethod
     def _as_array(value: Any, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
         array = np.asarray(value)
-        if array.dtype != dtype and not (isinstance(value, bool | int | float) and np.can_cast(value.__class__, dtype)):
+        if array.dtype != dtype and not (
+            isinstance(value, bool | int | float) and np.can_cast(value.__class__, dtype)
+        ):
             raise TypeError(f"expected an array of {dtype}, got {type(value).__name__} of {array.dtype}")
         return np.require(array, dtype, "A")
 
@@ -247,7 +259,9 @@ class NativeCall:
             else:
                 heads = [Described(array) for array in (*arrays, *outputs)]
                 for k, head in enumerate(heads):
-                    (arguments if k < len(arrays) else results)[k % len(arrays) if k < len(arrays) else k - len(arrays)] = head.address
+                    (arguments if k < len(arrays) else results)[
+                        k % len(arrays) if k < len(arrays) else k - len(arrays)
+                    ] = head.address
             code = self.step(*self.fixed, self.thread_count(arrays))
             if code == 0:
                 return outputs

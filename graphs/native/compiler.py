@@ -19,9 +19,18 @@ __all__ = ["Compiler", "CompilerMissing", "compile_text", "find_compiler"]
 
 # Contraction would make x*x - x*x differ from 0; products in dots ask for it themselves. Neither errno
 # nor floating-point traps are looked at, and giving them up costs no NaN or infinity.
-FLAGS = (
-    ["-std=gnu11", "-O2", "-march=native", "-fPIC", "-shared", "-Wl,-Bsymbolic", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-fwrapv"]
-)
+FLAGS = [
+    "-std=gnu11",
+    "-O2",
+    "-march=native",
+    "-fPIC",
+    "-shared",
+    "-Wl,-Bsymbolic",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-ffp-contract=off",
+    "-fwrapv",
+]
 THREADS: tuple[tuple[str, ...], ...] = (("-fopenmp",), ("-fopenmp-simd",), ())
 REMEDY = "install gcc or clang, or `pip install ziglang`, which is a C compiler"
 
@@ -66,7 +75,9 @@ def find_compiler() -> Compiler:
     if util.find_spec("ziglang") and not named:
         command = (sys.executable, "-m", "ziglang", "cc", "-fno-sanitize=undefined")
         return Compiler(command, f"ziglang {metadata.version('ziglang')}")
-    raise CompilerMissing(f"{'CC names ' + named + ', which is not there' if named else 'there is no C compiler'}: {REMEDY}")
+    raise CompilerMissing(
+        f"{'CC names ' + named + ', which is not there' if named else 'there is no C compiler'}: {REMEDY}"
+    )
 
 
 @functools.cache
@@ -75,7 +86,9 @@ def processor() -> str:
     text = platform.machine() + platform.processor()
     try:
         with open("/proc/cpuinfo") as stream:
-            kept = [line for line in stream if line.startswith(("model name", "flags", "Features", "CPU part"))]
+            kept = [
+                line for line in stream if line.startswith(("model name", "flags", "Features", "CPU part"))
+            ]
         text += "".join(sorted(set(kept)))
     except OSError:
         pass
@@ -84,7 +97,9 @@ def processor() -> str:
 
 def toolchain() -> str:
     """Everything beside the text that the compiled bytes depend on."""
-    return "\n".join((find_compiler().identity, " ".join(FLAGS), extra_flags(), processor(), platform.platform()))
+    return "\n".join(
+        (find_compiler().identity, " ".join(FLAGS), extra_flags(), processor(), platform.platform())
+    )
 
 
 def extra_flags() -> str:
@@ -105,13 +120,29 @@ def compile_text(text: str) -> bytes:
         source, library = Path(folder, "step.c"), Path(folder, "step.so")
         source.write_text(text)
         for threads in THREADS:
-            command = [*compiler.command, *FLAGS, *threads, *shlex.split(extra_flags()), str(source), "-o", str(library), "-lm"]
+            command = [
+                *compiler.command,
+                *FLAGS,
+                *threads,
+                *shlex.split(extra_flags()),
+                str(source),
+                "-o",
+                str(library),
+                "-lm",
+            ]
             try:
                 done = subprocess.run(
-                    command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    capture_output=True,
+                    text=True,
+                    timeout=300,
+                    check=False,
                 )
             except (OSError, subprocess.TimeoutExpired) as failure:
                 raise CompilerMissing(f"{compiler.command[0]} does not run ({failure}): {REMEDY}") from None
             if done.returncode == 0:
                 return library.read_bytes()
-    raise CompilerMissing(f"{compiler.command[0]} failed ({(done.stderr.strip() or 'no message')[:300]}): {REMEDY}")
+    raise CompilerMissing(
+        f"{compiler.command[0]} failed ({(done.stderr.strip() or 'no message')[:300]}): {REMEDY}"
+    )

@@ -37,7 +37,9 @@ def fingerprint(fgraph: Any) -> list[Any]:
         return numbers[variable]
 
     for node in fgraph.toposort():
-        described.append([_plain(node.op), [refer(v) for v in node.inputs], [_variable(v) for v in node.outputs]])
+        described.append(
+            [_plain(node.op), [refer(v) for v in node.inputs], [_variable(v) for v in node.outputs]]
+        )
         for variable in node.outputs:
             numbers[variable] = len(numbers)
     described.append([refer(v) for v in fgraph.outputs])

@@ -112,7 +112,7 @@ def _outermost(statement: Statement) -> Index | None:
     if statement.combine == "argmax":
         free = [index for index in statement.free if index.nest is None]
         return next(iter(free or open_), None)
-    scores = {index: 0 for index in open_}
+    scores = dict.fromkeys(open_, 0)
     for array, places in statement.accesses():
         long = [k for k, dim in enumerate(array.dims) if not is_one(dim)]
         fast = long[-1] if array.layout == "C" and long else array.fast

@@ -140,12 +140,16 @@ class NativeLinker(Linker):  # type: ignore[misc]  # PyTensor's classes are unty
     def accept(self, fgraph: Any, no_recycling: Any = None, profile: Any = None) -> Any:
         """Take a graph; gives back the default mode's linker where this one cannot run it."""
         plan = getattr(fgraph, "native_plan", None)
-        if plan is None or (plan.rewritten and plan.program and not set(plan.order) <= set(fgraph.apply_nodes)):
+        if plan is None or (
+            plan.rewritten and plan.program and not set(plan.order) <= set(fgraph.apply_nodes)
+        ):
             rewriter = NativeRewriter(pytensor.compile.mode.optdb.query(self.query), self.query, self)
             rewriter.apply(fgraph)
             plan = fgraph.native_plan
         if plan.program is None:
-            warnings.warn(f"This function runs in PyTensor's default mode: {plan.reason}.", NotNative, stacklevel=8)
+            warnings.warn(
+                f"This function runs in PyTensor's default mode: {plan.reason}.", NotNative, stacklevel=8
+            )
             other = default_mode().linker.clone(allow_gc=False)
             other = other.accept(fgraph, no_recycling=no_recycling, profile=profile)
             if hasattr(other, "accept_var_updates"):  # PyTensor asks the mode's own linker only
@@ -156,11 +160,16 @@ class NativeLinker(Linker):  # type: ignore[misc]  # PyTensor's classes are unty
         linker.fgraph, linker.plan, linker.query = fgraph, plan, self.query
         return linker
 
-    def make_thunk(self, input_storage: Any = None, output_storage: Any = None, storage_map: Any = None, **kwargs: Any) -> Any:
+    def make_thunk(
+        self, input_storage: Any = None, output_storage: Any = None, storage_map: Any = None, **kwargs: Any
+    ) -> Any:
         """The callable, and containers for its inputs and outputs."""
-        assert self.plan is not None and self.plan.program is not None
+        assert self.plan is not None
+        assert self.plan.program is not None
         order = self.schedule(self.fgraph)
-        inputs, outputs, storage_map = map_storage(self.fgraph, order, input_storage, output_storage, storage_map)
+        inputs, outputs, storage_map = map_storage(
+            self.fgraph, order, input_storage, output_storage, storage_map
+        )
         call = NativeCall(self.plan.program, self.variant, inputs, self.cached)
         call.plan, call.fgraph = self.plan, self.fgraph  # type: ignore[attr-defined]
         call.storage_map = storage_map  # type: ignore[attr-defined]
@@ -189,7 +198,9 @@ class NativeLinker(Linker):  # type: ignore[misc]  # PyTensor's classes are unty
         if not self.cached:
             return None
         try:
-            return cache.digest("program", VERSION, _own_text(), surroundings(query), fingerprint(fgraph), layouts)
+            return cache.digest(
+                "program", VERSION, _own_text(), surroundings(query), fingerprint(fgraph), layouts
+            )
         except Unrecognisable:
             return None
 
@@ -239,7 +250,9 @@ class NativeMode(Mode):  # type: ignore[misc]  # PyTensor's classes are untyped
     def optimizer(self) -> Any:
         """The rewriter that PyTensor runs."""
         query = self._optimizer
-        rewriter: Callable[..., Any] = self.optdb.query(query) if isinstance(query, RewriteDatabaseQuery) else query
+        rewriter: Callable[..., Any] = (
+            self.optdb.query(query) if isinstance(query, RewriteDatabaseQuery) else query
+        )
         self.linker.query = query
         return NativeRewriter(rewriter, query, self.linker)
 

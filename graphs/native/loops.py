@@ -14,7 +14,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-__all__ = ["Apply", "Array", "Dim", "Expression", "Index", "Literal", "Named", "Place", "Position", "Read", "Statement"]
+__all__ = [
+    "Apply",
+    "Array",
+    "Dim",
+    "Expression",
+    "Index",
+    "Literal",
+    "Named",
+    "Place",
+    "Position",
+    "Read",
+    "Statement",
+]
 
 
 class Dim:

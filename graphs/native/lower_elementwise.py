@@ -68,7 +68,9 @@ def _apply(state: Lowering, scalar: Any, values: list[Value], dtype: str, node: 
 
     build([None] * rank)  # an Op without C text is refused now, not when the formula is used
     cheap = all(isinstance(v, Scalar) or (isinstance(v, Formula) and v.cheap) for v in values)
-    return Formula(dtype, dims, build, cheap and type(scalar).__name__ in ("Second", "Cast", "Identity"), nodes=nodes)
+    return Formula(
+        dtype, dims, build, cheap and type(scalar).__name__ in ("Second", "Cast", "Identity"), nodes=nodes
+    )
 
 
 def _prologue(state: Lowering, scalar: Any, values: list[Value], dtype: str, node: Any) -> Value:
@@ -203,7 +205,9 @@ def check_and_raise(state: Lowering, node: Any, number: int) -> None:
         value = state.value(condition)
         if not isinstance(value, Scalar):
             raise OpUnknown(f"{node.op}, whose condition depends on the data")
-        state.check(f"!({plain_text(value.expression, state.helpers)})", node.op.exc_type.__name__, node.op.msg)
+        state.check(
+            f"!({plain_text(value.expression, state.helpers)})", node.op.exc_type.__name__, node.op.msg
+        )
     same(state, node, number)
 
 
@@ -240,4 +244,3 @@ def eye(state: Lowering, node: Any, number: int) -> None:
         return cast(Apply("bool", "{0} - {1} == {2}", 4, (column, row, offset)), dtype)
 
     state.keep(node.outputs[0], Formula(dtype, [rows, columns], build, True), number)
-

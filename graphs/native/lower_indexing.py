@@ -40,16 +40,26 @@ def reshape(state: Lowering, node: Any, number: int) -> None:
     source = state.value(node.inputs[0])
     dims = _wanted_dims(state, node, source)
     if not source.dims:
-        state.keep(node.outputs[0], Formula(source.dtype, dims, lambda _: source.at([]), nodes=source.nodes), number)
+        state.keep(
+            node.outputs[0], Formula(source.dtype, dims, lambda _: source.at([]), nodes=source.nodes), number
+        )
         return
     if not (isinstance(source, View) and source.whole and source.array.kind == "scratch"):
         copy = state.array(None, source.dtype, source.dims, "flat")
         indices = state.indices(source.dims)
         if isinstance(source, Vector):
             source = state.solid(source)
-        state.state(copy, tuple(Place(i) for i in indices), source.at(indices), "=", indices, [], source.nodes)
+        state.state(
+            copy, tuple(Place(i) for i in indices), source.at(indices), "=", indices, [], source.nodes
+        )
         source = state.whole(copy)
-    seen = Array(state.name(node.outputs[0].name), source.dtype, dims, "scratch", source.array.memory_of or source.array)
+    seen = Array(
+        state.name(node.outputs[0].name),
+        source.dtype,
+        dims,
+        "scratch",
+        source.array.memory_of or source.array,
+    )
     result = state.whole(seen)
     result.nodes = [number]
     state.values[node.outputs[0]] = result
@@ -81,7 +91,9 @@ def _wanted_dims(state: Lowering, node: Any, source: Value) -> list[Dim]:
         for text in texts:
             name = state.name(None)
             rest = f"({others}) == 0 ? 0 : ({total}) / -({others})"
-            state.prologue.append(("line", f"const int64_t {name} = ({text}) == -1 ? {rest} : ({text});", None))
+            state.prologue.append(
+                ("line", f"const int64_t {name} = ({text}) == -1 ? {rest} : ({text});", None)
+            )
             names.append(name)
         texts = names
     dims = []
@@ -94,7 +106,9 @@ def _wanted_dims(state: Lowering, node: Any, source: Value) -> list[Dim]:
             dims.append(state.dim(text, f"a length given to {node.op}"))
             state.check(f"{dims[-1].token} < 0", "ValueError", "cannot reshape to a negative length")
     product = " * ".join(dim.find().token for dim in dims) or "1"
-    state.check(f"{product} != {total}", "ValueError", f"cannot reshape: the number of elements differs ({node.op})")
+    state.check(
+        f"{product} != {total}", "ValueError", f"cannot reshape: the number of elements differs ({node.op})"
+    )
     for dim, length in zip(dims, node.outputs[0].type.shape, strict=True):
         if length is not None and dim.find().constant is None:
             state.unify(state.fixed(length), dim, f"in {node.op}")
@@ -122,9 +136,15 @@ def _section(state: Lowering, view: View, entries: list[Any], node: Any) -> View
             text = state.number(entry)
             name = state.name(None)
             state.prologue.append(
-                ("line", f"const int64_t {name} = {text} < 0 ? {text} + {length} : {text};", state.order.index(node))
+                (
+                    "line",
+                    f"const int64_t {name} = {text} < 0 ? {text} + {length} : {text};",
+                    state.order.index(node),
+                )
             )
-            state.check(f"{name} < 0 || {name} >= {length}", "IndexError", f"index out of bounds in {node.op}")
+            state.check(
+                f"{name} < 0 || {name} >= {length}", "IndexError", f"index out of bounds in {node.op}"
+            )
             moves[axis] = (None, name, "1")
     axes: list[tuple[int | None, str, str]] = []
     for seen, start, step in view.axes:
@@ -197,7 +217,15 @@ def inc_subtensor(state: Lowering, node: Any, number: int) -> None:
     dtype = node.outputs[0].type.dtype
     copy = state.array(node.outputs[0].name, dtype, source.dims)
     indices = state.indices(source.dims)
-    state.state(copy, tuple(Place(i) for i in indices), cast(source.at(indices), dtype), "=", indices, [], source.nodes)
+    state.state(
+        copy,
+        tuple(Place(i) for i in indices),
+        cast(source.at(indices), dtype),
+        "=",
+        indices,
+        [],
+        source.nodes,
+    )
     section = _section(state, state.whole(copy), _entries(node, 2), node)
     if len(part.dims) > len(section.dims):
         raise OpUnknown(f"{node.op} of a part with more axes than the place for it")
@@ -207,7 +235,9 @@ def inc_subtensor(state: Lowering, node: Any, number: int) -> None:
     where = state.indices(section.dims)
     shown: list[Index | None] = where[len(where) - len(part.dims) :] if part.dims else []
     how = "=" if node.op.set_instead_of_inc else "add"
-    state.state(copy, section.places(where), cast(part.at(shown), dtype), how, where, [], [*part.nodes, number])
+    state.state(
+        copy, section.places(where), cast(part.at(shown), dtype), how, where, [], [*part.nodes, number]
+    )
     state.values[node.outputs[0]] = state.whole(copy)
 
 
@@ -228,7 +258,9 @@ def join(state: Lowering, node: Any, number: int) -> None:
     for value in values[1:]:
         for k in range(rank):
             if k != axis:
-                state.unify(dims[k], value.dims[k], "all the input array dimensions except for the joined one in Join")
+                state.unify(
+                    dims[k], value.dims[k], "all the input array dimensions except for the joined one in Join"
+                )
     lengths = [value.dims[axis].find().token for value in values]
     if all(t.isdigit() for t in lengths):
         dims[axis] = state.fixed(sum(int(t) for t in lengths))
@@ -255,5 +287,3 @@ def extract_diagonal(state: Lowering, node: Any, number: int) -> None:
     length = state.dim(f"{rows} < {columns} ? {rows} : {columns}", "the length of a diagonal")
     axes = [(None if a is None else 0, start, step) for a, start, step in view.axes]
     state.values[node.outputs[0]] = View(view.dtype, [length], view.array, axes, nodes=[*view.nodes, number])
-
-

@@ -61,7 +61,9 @@ def _dot(state: Lowering, node: Any, number: int, batch: int) -> None:
     for value in (left, right):
         for axis, dim in enumerate(value.dims[:batch]):
             if not is_one(dim):
-                leading[axis] = dim if is_one(leading[axis]) else state.unify(leading[axis], dim, f"{node.op}")
+                leading[axis] = (
+                    dim if is_one(leading[axis]) else state.unify(leading[axis], dim, f"{node.op}")
+                )
     rows = left.dims[batch:-1] if ranks[0] == 2 else []
     columns = right.dims[batch + 1 :] if ranks[1] == 2 else []
     shared = state.unify(left.dims[-1], right.dims[batch], "shapes not aligned in Dot")
@@ -122,9 +124,14 @@ def reduce(state: Lowering, node: Any, number: int) -> None:
 
 
 def _word(how: str) -> str:
-    return {"+": "sum", "*": "product", "max": "largest", "min": "smallest", "and": "all_true", "or": "any_true"}.get(
-        how, "t"
-    )
+    return {
+        "+": "sum",
+        "*": "product",
+        "max": "largest",
+        "min": "smallest",
+        "and": "all_true",
+        "or": "any_true",
+    }.get(how, "t")
 
 
 @register("Argmax")
@@ -157,7 +164,11 @@ def softmax(state: Lowering, node: Any, number: int) -> None:
     value = state.refresh(node.inputs[0])
     rank = len(value.dims)
     axis = node.op.axis
-    axes = list(range(rank)) if axis is None else [a % rank for a in ((axis,) if isinstance(axis, int) else axis)]
+    axes = (
+        list(range(rank))
+        if axis is None
+        else [a % rank for a in ((axis,) if isinstance(axis, int) else axis)]
+    )
     dtype = node.outputs[0].type.dtype
     dims = [d for a, d in enumerate(value.dims) if a not in axes]
 
@@ -191,8 +202,9 @@ def softmax(state: Lowering, node: Any, number: int) -> None:
         per_row = Formula(dtype, dims, lambda i: call("log_", "log", total.at(i)), nodes=[number])
         logarithm = state.solid(per_row, spare="log_total")
     else:
-        powers = state.solid(Formula(dtype, list(value.dims), lambda i: call("exp_", "exp", shifted(i)), nodes=[number]))
+        powers = state.solid(
+            Formula(dtype, list(value.dims), lambda i: call("exp_", "exp", shifted(i)), nodes=[number])
+        )
         total = over(powers.at, "+", "total")
     build = log_softmax if log else quotient
     state.keep(node.outputs[0], Formula(dtype, list(value.dims), build), number)
-

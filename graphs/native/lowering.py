@@ -29,11 +29,151 @@ from graphs.native.values import Formula, Scalar, Value, Vector, View, is_one
 __all__ = ["Lowering", "OpUnknown", "lower", "register"]
 
 C_WORDS = frozenset(
-    ["auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum", "extern", "float", "for", "goto", "if", "inline", "int", "long", "main", "register", "restrict", "return", "short", "signed", "sizeof", "static", "struct", "switch", "typedef", "union", "unsigned", "void", "volatile", "while", "in", "out", "want", "one_step", "many_steps", "constants", "threads", "team", "me", "row", "total", "need", "memory", "v", "e", "t", "n", "NAN", "INFINITY", "y0", "y1", "yn", "j0", "j1", "jn", "gamma", "exp", "log", "sin", "cos", "tan", "pow", "sqrt", "floor", "ceil", "rint", "round", "trunc", "erf", "tanh", "sinh", "cosh", "fabs", "fmod", "index", "remainder", "signgam", "sigmoid", "softplus", "power"]
+    [
+        "auto",
+        "break",
+        "case",
+        "char",
+        "const",
+        "continue",
+        "default",
+        "do",
+        "double",
+        "else",
+        "enum",
+        "extern",
+        "float",
+        "for",
+        "goto",
+        "if",
+        "inline",
+        "int",
+        "long",
+        "main",
+        "register",
+        "restrict",
+        "return",
+        "short",
+        "signed",
+        "sizeof",
+        "static",
+        "struct",
+        "switch",
+        "typedef",
+        "union",
+        "unsigned",
+        "void",
+        "volatile",
+        "while",
+        "in",
+        "out",
+        "want",
+        "one_step",
+        "many_steps",
+        "constants",
+        "threads",
+        "team",
+        "me",
+        "row",
+        "total",
+        "need",
+        "memory",
+        "v",
+        "e",
+        "t",
+        "n",
+        "NAN",
+        "INFINITY",
+        "y0",
+        "y1",
+        "yn",
+        "j0",
+        "j1",
+        "jn",
+        "gamma",
+        "exp",
+        "log",
+        "sin",
+        "cos",
+        "tan",
+        "pow",
+        "sqrt",
+        "floor",
+        "ceil",
+        "rint",
+        "round",
+        "trunc",
+        "erf",
+        "tanh",
+        "sinh",
+        "cosh",
+        "fabs",
+        "fmod",
+        "index",
+        "remainder",
+        "signgam",
+        "sigmoid",
+        "softplus",
+        "power",
+    ]
 )
 # Functions and types of the file itself and of C's libraries that generated lines may use.
 C_WORDS |= frozenset(
-    ["Array", "THREAD", "ALIGNED", "OTHER_SHAPE", "UNALIGNED", "OTHER_RANK", "NO_MEMORY", "OTHER_LAYOUT", "aligned", "fits", "share", "team_size", "madd", "maddf", "bits_of", "from_bits", "slice_start", "slice_length", "floor_div", "floor_mod", "floor_modf", "floor_divf", "log1mexp", "log1p_unit", "log1p", "expm1", "exp2", "log2", "log10", "asin", "acos", "atan", "atan2", "sinh", "asinh", "acosh", "atanh", "erf", "fabsf", "sqrtf", "copysign", "isnan", "isinf", "memcpy", "free", "aligned_alloc", "size_t", "bool", "typeof", "asm", "inline", "unix", "linux"]
+    [
+        "Array",
+        "THREAD",
+        "ALIGNED",
+        "OTHER_SHAPE",
+        "UNALIGNED",
+        "OTHER_RANK",
+        "NO_MEMORY",
+        "OTHER_LAYOUT",
+        "aligned",
+        "fits",
+        "share",
+        "team_size",
+        "madd",
+        "maddf",
+        "bits_of",
+        "from_bits",
+        "slice_start",
+        "slice_length",
+        "floor_div",
+        "floor_mod",
+        "floor_modf",
+        "floor_divf",
+        "log1mexp",
+        "log1p_unit",
+        "log1p",
+        "expm1",
+        "exp2",
+        "log2",
+        "log10",
+        "asin",
+        "acos",
+        "atan",
+        "atan2",
+        "sinh",
+        "asinh",
+        "acosh",
+        "atanh",
+        "erf",
+        "fabsf",
+        "sqrtf",
+        "copysign",
+        "isnan",
+        "isinf",
+        "memcpy",
+        "free",
+        "aligned_alloc",
+        "size_t",
+        "bool",
+        "typeof",
+        "asm",
+        "inline",
+        "unix",
+        "linux",
+    ]
 )
 # Names that the writer makes itself.
 RESERVED = re.compile(
@@ -139,14 +279,17 @@ class Lowering:
             return a
         if a.constant is not None and b.constant is not None:
             if a.constant != b.constant:
-                raise OpUnknown(f"{what}, whose axes have the different lengths {a.constant} and {b.constant}")
+                raise OpUnknown(
+                    f"{what}, whose axes have the different lengths {a.constant} and {b.constant}"
+                )
             b.parent = a
             return a
         if b.constant is not None or (a.constant is None and b.number < a.number):
             a, b = b, a
         b.parent = a
         b.merge_error = self.error(
-            "ValueError", f"Input dimension mismatch: {b.origin or b.source} and {a.origin or a.source} differ ({what})"
+            "ValueError",
+            f"Input dimension mismatch: {b.origin or b.source} and {a.origin or a.source} differ ({what})",
         )
         return a
 
@@ -181,9 +324,7 @@ class Lowering:
         kept, gone = [i for i in free if i is not None], [i for i in reduced if i is not None]
         if not gone and combine not in ("=", "add", "argmax"):
             combine = "="
-        self.statements.append(
-            Statement(target, places, expression, combine, kept, gone, sorted(set(nodes)))
-        )
+        self.statements.append(Statement(target, places, expression, combine, kept, gone, sorted(set(nodes))))
 
     def solid(self, value: Value, name: str | None = None, spare: str = "t") -> View:
         """`value` held in an array, computed into a new one where it is not."""
@@ -194,7 +335,9 @@ class Lowering:
         if isinstance(value, Vector):
             target = self.array(name, value.dtype, value.dims, spare)
             for k, item in enumerate(value.items):
-                self.state(target, (Place(None, str(k)),), item.at([]), "=", [], [], [*value.nodes, *item.nodes])
+                self.state(
+                    target, (Place(None, str(k)),), item.at([]), "=", [], [], [*value.nodes, *item.nodes]
+                )
             return self.whole(target)
         target = self.array(name, value.dtype, value.dims, spare)
         indices = self.indices(value.dims)
@@ -320,22 +463,30 @@ def _input(state: Lowering, variable: Any) -> Array:
         if length is not None:
             state.unify(state.fixed(length), dim, f"the static shape of {name}")
         array.dims.append(dim.find())
-    state.values[variable] = state.whole(array) if array.dims else Scalar(kind.dtype, [], Named(kind.dtype, name))
+    state.values[variable] = (
+        state.whole(array) if array.dims else Scalar(kind.dtype, [], Named(kind.dtype, name))
+    )
     return array
 
 
 def _output(state: Lowering, variable: Any, position: int) -> Array:
     value = state.value(variable)
     name = variable.name
-    if isinstance(value, View) and value.whole and value.array.kind == "scratch" and value.array.memory_of is None:
+    if (
+        isinstance(value, View)
+        and value.whole
+        and value.array.kind == "scratch"
+        and value.array.memory_of is None
+    ):
         array = value.array
     else:
         target = state.array(name, value.dtype, value.dims, f"out{position}")
         indices = state.indices(value.dims)
         if isinstance(value, Vector):
             value = state.solid(value)
-        state.state(target, tuple(Place(i) for i in indices), value.at(indices), "=", indices, [], value.nodes)
+        state.state(
+            target, tuple(Place(i) for i in indices), value.at(indices), "=", indices, [], value.nodes
+        )
         array = target
     array.kind, array.number = "output", position
     return array
-

@@ -21,7 +21,6 @@ from graphs.native.values import is_one
 __all__ = ["LoopWriter", "elements", "memory_name"]
 
 
-
 class LoopWriter:
     """Writes statements and loops; :class:`graphs.native.blocks.NestWriter` adds the outermost ones.
 
@@ -48,7 +47,6 @@ class LoopWriter:
         self.lanes = 1
         self.row = "0"
         self.parts: dict[Array, str] = {}
-        
 
     # ---- text
 
@@ -108,7 +106,13 @@ class LoopWriter:
             length = array.dims[k].find().token
             if home is not None and home.blocked_axis == k:
                 here, length = self.row_text(), str(BLOCK)
-            text = here if not text else f"({text}) * {length} + {here}" if " " in text else f"{text} * {length} + {here}"
+            text = (
+                here
+                if not text
+                else f"({text}) * {length} + {here}"
+                if " " in text
+                else f"{text} * {length} + {here}"
+            )
         name = self.parts.get(array, memory_name(array, home))
         return f"{name}[{text or '0'}]"
 
@@ -179,10 +183,13 @@ class LoopWriter:
             self.helpers.add(helper)
             operands = getattr(statement.expression, "operands")  # noqa: B009  dots are products
             a, b = (
-                render(o, lambda r: self.read_text(statement, r), self.index_text, self.helpers)[0] for o in operands
+                render(o, lambda r: self.read_text(statement, r), self.index_text, self.helpers)[0]
+                for o in operands
             )
             return f"{total} = {helper}({a}, {b}, {total});"
-        return combine(statement.combine, statement.target.dtype)[1].format(acc=total, value=f"{self._value(statement)}")
+        return combine(statement.combine, statement.target.dtype)[1].format(
+            acc=total, value=f"{self._value(statement)}"
+        )
 
     def _accumulator(self, statement: Statement) -> str:
         if self.storage.scalar(statement):
@@ -208,7 +215,9 @@ class LoopWriter:
         best = f"{name}_value"
         with self.block(""):
             self.put(f"const {C_TYPES[statement.expression.dtype]} v = {self._value(statement)};")
-            nan = f" || (v != v && {best} == {best})" if statement.expression.dtype.startswith("float") else ""
+            nan = (
+                f" || (v != v && {best} == {best})" if statement.expression.dtype.startswith("float") else ""
+            )
             self.put(f"if (v > {best}{nan}) {{ {best} = v; {name} = {position}; }}")
 
     # ---- loops
@@ -258,7 +267,9 @@ class LoopWriter:
             if outer_reduction(statement) is nest and self.storage.scalar(statement) and home.memory:
                 for lane in self._lanes_of(statement):
                     self.lane = lane
-                    self.put(f"{self.element(statement.target, statement.places)} = {self._accumulator(statement)};")
+                    self.put(
+                        f"{self.element(statement.target, statement.places)} = {self._accumulator(statement)};"
+                    )
                 self.lane = 0
 
     def items(self, items: Sequence[Item]) -> None:

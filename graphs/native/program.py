@@ -72,7 +72,8 @@ class Program:
     def table_arrays(self) -> list[np.ndarray[Any, Any]]:
         """The constant arrays."""
         return [
-            np.frombuffer(base64.b64decode(data), dtype).reshape(shape).copy() for dtype, shape, data in self.tables
+            np.frombuffer(base64.b64decode(data), dtype).reshape(shape).copy()
+            for dtype, shape, data in self.tables
         ]
 
 
@@ -87,7 +88,8 @@ def make_program(fgraph: Any, title: str, layouts: str = "") -> Program:
     state = lower(fgraph, layouts)
     written = write(state, title)
     tables: Sequence[list[Any]] = [
-        [data.dtype.name, list(data.shape), base64.b64encode(data.tobytes()).decode()] for _, data in state.tables
+        [data.dtype.name, list(data.shape), base64.b64encode(data.tobytes()).decode()]
+        for _, data in state.tables
     ]
     return Program(
         text=written.text,

@@ -55,4 +55,4 @@ def plain_text(expression: Expression, helpers: set[str]) -> str:
         raise AssertionError("an expression of the first lines reads an array")
 
     text, level = render(expression, none, none, helpers)
-    return text if level >= 8 and not text.startswith("-") or text.lstrip("-").isdigit() else f"({text})"
+    return text if (level >= 8 and not text.startswith("-")) or text.lstrip("-").isdigit() else f"({text})"

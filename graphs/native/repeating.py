@@ -14,7 +14,9 @@ from graphs.native.calling import Described, NativeCall, aligned_empty
 __all__ = ["repeat"]
 
 
-def repeat(fn: Any, steps: int, inputs: Sequence[Any], keep: Sequence[int] | None = None) -> list[np.ndarray[Any, Any]]:
+def repeat(
+    fn: Any, steps: int, inputs: Sequence[Any], keep: Sequence[int] | None = None
+) -> list[np.ndarray[Any, Any]]:
     """Call ``fn(*inputs)`` `steps` times, inside one C call where the function is native.
 
     To the bit the same as the single calls. Between the first step and the last no Python runs, so
@@ -98,7 +100,9 @@ def _in_c(fn: Any, steps: int, kept: list[int], histories: list[np.ndarray[Any, 
             raise call.error(code)
         for output, position in pairs.items():
             data = heads[0][position].header.data
-            call.cells[position][0] = arrays[position] if data == arrays[position].ctypes.data else spare[output]
+            call.cells[position][0] = (
+                arrays[position] if data == arrays[position].ctypes.data else spare[output]
+            )
     return steps
 
 

@@ -324,7 +324,13 @@ def combine(how: str, dtype: str) -> tuple[str, str]:
         If there is no such reduction of that type.
     """
     lowest = {"float64": "-INFINITY", "float32": "-INFINITY", "int64": "INT64_MIN", "bool": "0"}
-    highest = {"float64": "INFINITY", "float32": "INFINITY", "int64": "INT64_MAX", "bool": "1", "uint8": "UINT8_MAX"}
+    highest = {
+        "float64": "INFINITY",
+        "float32": "INFINITY",
+        "int64": "INT64_MAX",
+        "bool": "1",
+        "uint8": "UINT8_MAX",
+    }
     if dtype.startswith("int"):
         lowest[dtype], highest[dtype] = f"{dtype.upper()}_MIN", f"{dtype.upper()}_MAX"
     if dtype.startswith("uint"):

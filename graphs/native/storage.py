@@ -100,7 +100,9 @@ class Storage:
         outer = outer_reduction(statement)
         if statement.combine == "add":
             return False
-        return outer is None or all((n := nest_of(i)) is not None and n.depth < outer.depth for i in statement.free)
+        return outer is None or all(
+            (n := nest_of(i)) is not None and n.depth < outer.depth for i in statement.free
+        )
 
     def same_scope(self, writer: Statement, reader: Statement, places: tuple[Place, ...]) -> bool:
         """Whether `reader` reads just what the same turn of the same loops has written."""

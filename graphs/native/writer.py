@@ -122,7 +122,9 @@ def write(state: Lowering, title: str) -> Written:
         body.remove("")
     text = head + "\n".join(body) + "\n" + REPEAT
     text = re.sub(r"@(\d+)@", lambda m: _length_name(state.dims[int(m[1])]), text)
-    return Written(text, [(first + before + 1, last + before + 1, nodes) for first, last, nodes in writer.spans])
+    return Written(
+        text, [(first + before + 1, last + before + 1, nodes) for first, last, nodes in writer.spans]
+    )
 
 
 SIGNATURE = """\
@@ -186,8 +188,12 @@ def _front(state: Lowering, storage: Storage, writer: NestWriter, aliases: set[A
         size = SIZES[ctype]
         if array.fast is not None:
             a = array.fast
-            lines.append(f"if ({array.name}_shape[{a}] > 1 && in[{k}]->strides[{a}] != {size}) return OTHER_LAYOUT;")
-        strides = [f"{array.name}_s{a} = in[{k}]->strides[{a}] / {size}" for a in range(rank) if a != array.fast]
+            lines.append(
+                f"if ({array.name}_shape[{a}] > 1 && in[{k}]->strides[{a}] != {size}) return OTHER_LAYOUT;"
+            )
+        strides = [
+            f"{array.name}_s{a} = in[{k}]->strides[{a}] / {size}" for a in range(rank) if a != array.fast
+        ]
         if strides:
             lines.append(f"const int64_t {', '.join(strides)};")
     for k, (name, dtype, _) in enumerate(state.constants):
@@ -241,7 +247,9 @@ def _memory(writer: NestWriter, storage: Storage, aliases: set[Array]) -> list[s
     if writer.memory:
         lines.append("size_t need = 0;")
         for name, ctype, size in writer.memory:
-            lines.append(f"const size_t {name}_at = need; need += ((size_t)({size}) * sizeof({ctype}) + 127) & ~(size_t)63;")
+            lines.append(
+                f"const size_t {name}_at = need; need += ((size_t)({size}) * sizeof({ctype}) + 127) & ~(size_t)63;"
+            )
         lines.append("char *const memory = aligned_alloc(64, need);")
         lines.append("if (!memory) return NO_MEMORY;")
         for name, ctype, _ in writer.memory:
@@ -251,5 +259,3 @@ def _memory(writer: NestWriter, storage: Storage, aliases: set[Array]) -> list[s
         root = memory_name(array.memory_of, storage.homes.get(array.memory_of))
         lines.append(f"{C_TYPES[array.dtype]} *const {array.name} = {root};")
     return lines
-
-

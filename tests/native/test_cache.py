@@ -45,7 +45,8 @@ def build(rate=0.3):
 
 def test_second_time_nothing_is_rewritten_or_compiled(folder, compilations, monkeypatch):
     build()
-    assert len(compilations) == 1 and len(list(folder.glob("*.json"))) == 1
+    assert len(compilations) == 1
+    assert len(list(folder.glob("*.json"))) == 1
     monkeypatch.setattr("graphs.native.linker.make_program", None)  # would fail if a graph were lowered again
     fn, s = build()
     assert len(compilations) == 1
@@ -61,7 +62,9 @@ def test_another_learning_rate_needs_no_compiler(folder, compilations):
     np.testing.assert_allclose(s.get_value(), [0.3, 1, 1])
 
 
-@pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "other digest", "library cut", "library flipped"])
+@pytest.mark.parametrize(
+    "damage", ["cut", "flipped", "empty", "other digest", "library cut", "library flipped"]
+)
 def test_damage_is_found_and_mended(folder, compilations, damage):
     build()
     (program,), (shared,) = folder.glob("*.json"), folder.glob("*.so")
@@ -137,8 +140,15 @@ def test_size_limit_removes_the_oldest(folder, monkeypatch):
 def test_one_command_clears(folder):
     cache.store("b" * 40, ".json", b"x")
     (folder / "mine.txt").write_text("stays")
-    done = subprocess.run([sys.executable, "-m", "graphs.native", "clear"], capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == 0 and done.stdout.startswith("1 file")
+    done = subprocess.run(
+        [sys.executable, "-m", "graphs.native", "clear"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0
+    assert done.stdout.startswith("1 file")
     assert [path.name for path in folder.iterdir()] == ["mine.txt"]
 
 
@@ -163,7 +173,8 @@ def test_a_warm_process_starts_no_compiler_and_no_numba(folder):
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, cwd=root)
         assert done.returncode == 0, done.stderr
         lines.append(done.stdout)
-    assert lines[0] == lines[1] and lines[0].endswith("False\n")
+    assert lines[0] == lines[1]
+    assert lines[0].endswith("False\n")
 
 
 def test_other_rewrites_are_other_programs(folder):
@@ -174,4 +185,5 @@ def test_other_rewrites_are_other_programs(folder):
         rewriter = each.optimizer
         assert isinstance(rewriter, NativeRewriter)
         keys.add(rewriter.linker.key(graph, rewriter.query, ""))
-    assert len(keys) == 3 and None not in keys
+    assert len(keys) == 3
+    assert None not in keys

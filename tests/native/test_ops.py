@@ -105,7 +105,15 @@ CASES = {
         pt.matmul(t, t.dimshuffle(0, 2, 1)),
         pt.matmul(t, w),
     ],
-    "float32": lambda: [u * 2 + 1, pt.exp(u), pt.sigmoid(u), u.astype("float64") + v, pt.tanh(u), u**2, 0.1 * u],
+    "float32": lambda: [
+        u * 2 + 1,
+        pt.exp(u),
+        pt.sigmoid(u),
+        u.astype("float64") + v,
+        pt.tanh(u),
+        u**2,
+        0.1 * u,
+    ],
     "whole numbers": lambda: [
         k // 3,
         k % 3,
@@ -178,8 +186,22 @@ CASES = {
         pt.eye(n, 4, 1),
         pt.arange(1, 10, n),
     ],
-    "shapes": lambda: [x.shape[0] * 2, x.shape, x.size, v / v.shape[0], pt.diag(x), pt.specify_shape(v, (5,)) * 2],
-    "broadcast": lambda: [x + v, x * x[:, 0][:, None], x - v[None, :] * 2, t + x, s + v, pt.outer(v, v) + v[:, None]],
+    "shapes": lambda: [
+        x.shape[0] * 2,
+        x.shape,
+        x.size,
+        v / v.shape[0],
+        pt.diag(x),
+        pt.specify_shape(v, (5,)) * 2,
+    ],
+    "broadcast": lambda: [
+        x + v,
+        x * x[:, 0][:, None],
+        x - v[None, :] * 2,
+        t + x,
+        s + v,
+        pt.outer(v, v) + v[:, None],
+    ],
     "constants": lambda: [v * np.arange(5.0), x @ np.arange(10.0).reshape(5, 2), v + np.float32(0.1)],
     "two layers": lambda: [pt.grad((pt.tanh(x @ w) ** 2).sum(), w), pt.grad(pt.sigmoid(x @ w).sum(), x)],
 }
@@ -194,8 +216,12 @@ def test_agrees_with_pytensor(case, agree):
 
 def test_empty_arrays(agree):
     empty = {**VALUES, x: np.zeros((0, 5)), a: np.zeros((0, 5)), t: np.zeros((2, 0, 5))}
-    agree([x.sum(), x.sum(0), x.prod(0), x + v, pt.dot(x, v), pt.dot(x.T, x), t.sum(1), pt.join(0, x, a)], empty)
-    agree([x @ w, pt.dot(x, v), x.sum(1)], {**VALUES, x: np.zeros((7, 0)), w: np.zeros((0, 3)), v: np.zeros(0)})
+    agree(
+        [x.sum(), x.sum(0), x.prod(0), x + v, pt.dot(x, v), pt.dot(x.T, x), t.sum(1), pt.join(0, x, a)], empty
+    )
+    agree(
+        [x @ w, pt.dot(x, v), x.sum(1)], {**VALUES, x: np.zeros((7, 0)), w: np.zeros((0, 3)), v: np.zeros(0)}
+    )
 
 
 @pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
@@ -204,8 +230,25 @@ def test_nan_and_infinity_propagate(odd, agree):
     data[2, 3] = odd
     data[6, 0] = odd
     with np.errstate(all="ignore"):
-        outputs = [x.sum(1), x.max(1), x.min(0), x.max(), pt.argmax(x, axis=1), pt.dot(x, v), pt.exp(x), pt.sigmoid(x)]
-        outputs += [pt.softplus(x), pt.log(x), pt.log1p(x), pt.maximum(x, 0.0), pt.clip(x, -1, 1), pt.sign(x), x * 0]
+        outputs = [
+            x.sum(1),
+            x.max(1),
+            x.min(0),
+            x.max(),
+            pt.argmax(x, axis=1),
+            pt.dot(x, v),
+            pt.exp(x),
+            pt.sigmoid(x),
+        ]
+        outputs += [
+            pt.softplus(x),
+            pt.log(x),
+            pt.log1p(x),
+            pt.maximum(x, 0.0),
+            pt.clip(x, -1, 1),
+            pt.sign(x),
+            x * 0,
+        ]
         agree(outputs, {**VALUES, x: data})
 
 

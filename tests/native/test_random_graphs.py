@@ -11,7 +11,17 @@ from hypothesis import strategies as st
 from tests.native.conftest import ORACLE, memory_orders
 
 DTYPES = ["float64", "float32", "int32", "bool"]
-UNARY = [pt.exp, pt.sigmoid, pt.softplus, abs, pt.tanh, lambda z: -z, lambda z: z**2, pt.sqr, lambda z: z.astype("float32")]
+UNARY = [
+    pt.exp,
+    pt.sigmoid,
+    pt.softplus,
+    abs,
+    pt.tanh,
+    lambda z: -z,
+    lambda z: z**2,
+    pt.sqr,
+    lambda z: z.astype("float32"),
+]
 BINARY = [
     lambda p, q: p + q,
     lambda p, q: p - q,

@@ -52,7 +52,9 @@ def sanitizer_library():
     gcc = shutil.which("gcc")
     if gcc is None:
         return None
-    named = subprocess.run([gcc, "-print-file-name=libasan.so"], capture_output=True, text=True, check=False, timeout=30)
+    named = subprocess.run(
+        [gcc, "-print-file-name=libasan.so"], capture_output=True, text=True, check=False, timeout=30
+    )
     path = Path(named.stdout.strip())
     return path.resolve() if path.is_absolute() and path.exists() else None
 
@@ -72,6 +74,12 @@ def test_no_memory_or_undefined_behaviour_errors(tmp_path):
     }
     command = [sys.executable, "-c", GRAPHS]
     done = subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=300, env=environment, cwd=Path(__file__).parents[2]
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+        env=environment,
+        cwd=Path(__file__).parents[2],
     )
-    assert done.returncode == 0 and done.stdout == "clean\n", done.stderr[-3000:]
+    assert (done.returncode, done.stdout) == (0, "clean\n"), done.stderr[-3000:]

@@ -21,9 +21,30 @@ FUNCTIONS = {
     "log1p_": ("log1p", mpmath.log1p),
     "sigmoid": ("sigmoid", lambda z: 1 / (1 + mpmath.exp(-z))),
     "softplus": ("softplus", lambda z: mpmath.log1p(mpmath.exp(z))),
-    "log1mexp": ("log1mexp", lambda z: mpmath.log(-mpmath.expm1(z)) if z > -1 else mpmath.log1p(-mpmath.exp(z))),
+    "log1mexp": (
+        "log1mexp",
+        lambda z: mpmath.log(-mpmath.expm1(z)) if z > -1 else mpmath.log1p(-mpmath.exp(z)),
+    ),
 }
-LIBRARY_FUNCTIONS = ["exp2", "expm1", "log2", "log10", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf"]
+LIBRARY_FUNCTIONS = [
+    "exp2",
+    "expm1",
+    "log2",
+    "log10",
+    "sin",
+    "cos",
+    "tan",
+    "asin",
+    "acos",
+    "atan",
+    "sinh",
+    "cosh",
+    "tanh",
+    "asinh",
+    "acosh",
+    "atanh",
+    "erf",
+]
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +76,9 @@ def error_in_ulp(found, exact):
 
 def points(name, rng):
     spread = np.concatenate([rng.normal(size=300) * scale for scale in (1e-300, 1e-8, 1, 30, 500)])
-    edges = np.array([0.0, -0.0, ONE, -ONE, 1e-310, 709.7827, 709.79, -708.4, -745.1, -746.0, -745.2, 1.0, -1.0, 37.0])
+    edges = np.array(
+        [0.0, -0.0, ONE, -ONE, 1e-310, 709.7827, 709.79, -708.4, -745.1, -746.0, -745.2, 1.0, -1.0, 37.0]
+    )
     every = np.concatenate([spread, edges])
     if name == "log_":
         near_one = 1 + rng.normal(size=200) * 1e-3
@@ -67,7 +90,6 @@ def points(name, rng):
     return every
 
 
-# Errors found when this was written: exp 0.6, log 0.7, log1p 1.2, sigmoid 1.6, softplus 1.1 ULP.
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_error_is_below_4_ulp(name, library):
     where = points(name, np.random.default_rng(3))
@@ -82,7 +104,9 @@ def test_error_is_below_4_ulp(name, library):
 def test_c_library_is_below_4_ulp(name, library):
     rng = np.random.default_rng(4)
     where = np.concatenate([rng.normal(size=200) * scale for scale in (1e-3, 1, 20)])
-    exact = {"exp2": lambda z: mpmath.power(2, z), "log2": lambda z: mpmath.log(z, 2)}.get(name) or getattr(mpmath, name)
+    exact = {"exp2": lambda z: mpmath.power(2, z), "log2": lambda z: mpmath.log(z, 2)}.get(name) or getattr(
+        mpmath, name
+    )
     if name in ("asin", "acos", "atanh"):
         where = where[abs(where) < 1]
     if name in ("log2", "log10"):

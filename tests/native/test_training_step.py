@@ -15,7 +15,13 @@ from graphs.logistic import logistic_graph
 from graphs.native import NativeLinker, NativeMode, repeat, source_of
 from graphs.updates import gradient_descent
 
-W_5 = [-0.094122832067059052, 0.020712889805927327, 0.020989293210085599, 0.063230519248858938, 0.12914152923717761]
+W_5 = [
+    -0.094122832067059052,
+    0.020712889805927327,
+    0.020989293210085599,
+    0.063230519248858938,
+    0.12914152923717761,
+]
 
 
 def compiled(uncached, data, formula="textbook", dtype="float64"):
@@ -105,7 +111,8 @@ def test_an_input_is_never_written(uncached):
     fn = pytensor.function([v], [v, s, v + s], updates=[(s, v)], mode=uncached)
     given = np.ones(4)
     same, before, total = fn(given)
-    assert same is not given and not np.shares_memory(s.get_value(borrow=True), given)
+    assert same is not given
+    assert not np.shares_memory(s.get_value(borrow=True), given)
     np.testing.assert_array_equal(before, np.arange(4.0))
     np.testing.assert_array_equal(total, np.arange(4.0) + 1)
     np.testing.assert_array_equal(s.get_value(), given)
@@ -136,7 +143,9 @@ def test_the_file_names_what_it_computes(uncached, data):
     source = source_of(train)
     lines = source.text.splitlines()
     nodes = train.maker.fgraph.toposort()
-    assert "gw[j] =" in source.text and "p_1" in source.text and "#include <Python.h>" not in source.text
+    assert "gw[j] =" in source.text
+    assert "p_1" in source.text
+    assert "#include <Python.h>" not in source.text
     dots = [k for k, node in enumerate(nodes) if type(node.op).__name__ == "Dot"]
     sweep = next(span for span in source.spans if dots[0] in span[2])
     assert set(dots) <= set(sweep[2]), "X·w and Xᵀr are one sweep"
