@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from graphs.frameworks.contract import Samples, StepCount
 from graphs.frameworks.counting import CountingArray, count_numpy
@@ -28,6 +27,8 @@ def textbook(x: Array, y: Array, w: Array, b: Array) -> tuple[Array, Array]:
 # --- formula: logits
 def logits(x: Array, y: Array, w: Array, b: Array) -> tuple[Array, Array]:
     """The same from the logits z: −log σ(z) is log(1 + exp(−z)), which `logaddexp` never overflows."""
+    from scipy.special import expit  # slow to import; a process with the textbook formula does without
+
     z = x @ w + b
     return expit(z), np.logaddexp(0, z) - y * z
 
