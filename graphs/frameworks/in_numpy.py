@@ -34,7 +34,7 @@ def logits(x: Array, y: Array, w: Array, b: Array) -> tuple[Array, Array]:
 
 
 # --- gradient
-def gradient(x: Array, y: Array, w: Array, p_1: Array, decay: float) -> tuple[Array, Array]:
+def gradient(x: Array, y: Array, w: Array, p_1: Array, decay: float) -> tuple[Array, Any]:
     """gw and gb of mean(xent) + decay · Σw²; by hand, log and exp have cancelled to p_1 − y."""
     residual = (p_1 - y) / len(y)
     return residual @ x + 2 * decay * w, residual.sum()
