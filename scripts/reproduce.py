@@ -130,9 +130,11 @@ def main() -> int:
 
     errors = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    bar = ProgressBar(*columns, console=errors, transient=True, disable=quiet or not errors.is_terminal)
+    bar = ProgressBar(*columns, console=errors, transient=True)
     signals = SignalRequests()
-    with bar, ExitStack() as once_built:
+    with ExitStack() as entered:
+        if errors.is_terminal and not quiet:
+            entered.enter_context(bar)
         task = bar.add_task(f"compiling ({settings.mode})", total=None)
         try:
             result = reproduce(
@@ -141,7 +143,7 @@ def main() -> int:
                 progress=progress,
                 checkpoint=checkpoint,
                 checkpoint_every=checkpoint_every,
-                on_build=lambda: once_built.enter_context(signals),
+                on_build=lambda: entered.enter_context(signals),
                 on_step=lambda step: bar.update(
                     task, description="steps", total=settings.steps, completed=step
                 ),
