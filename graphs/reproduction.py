@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from graphs.data import Dataset, load
 from graphs.environment import stamp
-from graphs.errors import choose, finite_number, whole_number
+from graphs.errors import InputError, choose, finite_number, whole_number
 from graphs.functions import Functions, compile_functions, resolve_mode
 from graphs.logistic import FORMULAS, logistic_graph
 from graphs.optimum import Certificate, Optimum, certify, find_optimum
@@ -216,9 +216,7 @@ def reproduce(
     functions = build(settings, dataset)
     x, y = dataset.x, dataset.y
     start = time.perf_counter()
-    functions.predict(x)
-    functions.evaluate(x, y)
-    _first_train_call(functions, x, y)
+    _first_calls(functions, x, y)
     first_call = time.perf_counter() - start
     if on_build:
         on_build()
@@ -265,11 +263,23 @@ def reproduce(
     )
 
 
-def _first_train_call(functions: Functions, x: NDArray[Any], y: NDArray[Any]) -> None:
+def _first_calls(functions: Functions, x: NDArray[Any], y: NDArray[Any]) -> None:
     """Have the linker compile what it left to the first call, then put the parameters back."""
     before = functions.read()
-    with np.errstate(all="ignore"):
-        functions.train(x, y)
+    try:
+        with np.errstate(all="ignore"):
+            functions.predict(x)
+            functions.evaluate(x, y)
+            functions.train(x, y)
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever a linker's code raises; ours has not begun yet
+        problem = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise InputError(
+            "mode",
+            found=f"{functions.mode}, whose compiled code fails on this graph ({type(error).__name__}: {problem})",
+            allowed="NATIVE, NUMBA, CVM, FAST_COMPILE, none",
+        ) from error
     functions.write(before)
 
 

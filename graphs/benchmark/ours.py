@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from graphs.frameworks.in_pytensor import PytensorTraining
 from graphs.gram_functions import GramFunctions, compile_gram
 from graphs.logistic import logistic_graph
-from graphs.native import native_mode, repeat
+from graphs.native import repeat
 from graphs.updates import gradient_descent
 
 __all__ = ["build"]
@@ -24,7 +24,7 @@ class NativeTraining(PytensorTraining):
     def __init__(
         self, data: Any, formula: str, many: bool, learning_rate: float, weight_decay: float
     ) -> None:
-        super().__init__(data, formula, native_mode, learning_rate, weight_decay)
+        super().__init__(data, formula, "NATIVE", learning_rate, weight_decay)
         self._many = many
 
     def train_many(self, steps: int) -> tuple[Any, Any]:
@@ -50,7 +50,7 @@ class GramTraining:
             dtype=str(data.x.dtype),
         )
         updates = gradient_descent(graph.cost, [graph.w, graph.b], learning_rate)
-        self.functions: GramFunctions = compile_gram(graph, updates, data.x, native_mode)
+        self.functions: GramFunctions = compile_gram(graph, updates, data.x, "NATIVE")
         self.x, self.y, self._many = self.functions.state.x, data.y.astype(data.x.dtype), many
 
     def train(self) -> tuple[Any, Any]:
