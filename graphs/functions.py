@@ -96,7 +96,7 @@ class Functions:
         source = source_of(self.train)
         if source is not None:  # its graph may never have been rewritten, where the cache knew the program
             return "log_(" in source.text or "log1p_(" in source.text
-        fgraph = self.train.maker.fgraph  # type: ignore[attr-defined]
+        fgraph = self.train.maker.fgraph  # type: ignore[attr-defined]  # a PyTensor Function
         return any(isinstance(op, (Log, Log1p)) for op in _scalar_ops(fgraph))
 
     def write(self, state: Mapping[str, NDArray[Any]]) -> None:

@@ -50,14 +50,14 @@ def in_autograd() -> SlopesResult:
 
     def tanh(x: float) -> float:
         y = anp.exp(-2.0 * x)
-        return (1.0 - y) / (1.0 + y)  # type: ignore[no-any-return]
+        return (1.0 - y) / (1.0 + y)  # type: ignore[no-any-return]  # untyped library
 
     data = load("four-rows")
 
     def loss(w: NDArray[np.float64]) -> float:
         p_1 = 0.5 * (anp.tanh(anp.dot(data.x, w) / 2) + 1)
         of_label = p_1 * data.y + (1 - p_1) * (1 - data.y)
-        return -anp.sum(anp.log(of_label))  # type: ignore[no-any-return]
+        return -anp.sum(anp.log(of_label))  # type: ignore[no-any-return]  # untyped library
 
     w = data.initial_w.copy()
     initial_loss = float(loss(w))
@@ -69,7 +69,7 @@ def in_autograd() -> SlopesResult:
         slope_of_half=float(grad(lambda x: x / 2)(3.0)),
         slope_of_tanh=float(grad(tanh)(1.0)),
         x=x,
-        tanh=np.asarray(tanh(x)),  # type: ignore[arg-type]
+        tanh=np.asarray(tanh(x)),  # type: ignore[arg-type]  # it takes arrays too
         tanh_slope=np.asarray(elementwise_grad(tanh)(x)),
         initial_loss=initial_loss,
         trained_loss=float(loss(w)),

@@ -57,7 +57,7 @@ def wrong_shape() -> Rows:
         if frameworks.missing(name):
             continue
         held: list[frameworks.Training] = []
-        building = _outcome(lambda name=name, held=held: held.append(frameworks.build(name, data, "logits")))  # type: ignore[misc]
+        building = _outcome(lambda name=name, held=held: held.append(frameworks.build(name, data, "logits")))  # type: ignore[misc]  # mypy infers no lambda with defaults
         calling = _outcome(held[0].train) if held else building
         rows[frameworks.RUNS[name].title] = {"when": "calling" if held else "building", **calling}
     return rows
@@ -87,7 +87,7 @@ def missing_input() -> Rows:
         formula = __import__(f"graphs.frameworks.{module}", fromlist=["logits"]).logits
         rows[frameworks.RUNS[name].title] = {
             "when": "calling",
-            **_outcome(lambda formula=formula: formula(x=x, w=w, b=b)),  # type: ignore[misc]
+            **_outcome(lambda formula=formula: formula(x=x, w=w, b=b)),  # type: ignore[misc]  # mypy infers no lambda with defaults
         }
     import pytensor
 

@@ -37,7 +37,7 @@ def _autograd(notice: Notice) -> Sigmoid:
         notice(x)
         return 1 / (1 + anp.exp(-x))
 
-    return elementwise_grad(sigmoid)  # type: ignore[no-any-return]
+    return elementwise_grad(sigmoid)  # type: ignore[no-any-return]  # untyped library
 
 
 def _torch(notice: Notice) -> Sigmoid:
@@ -101,7 +101,7 @@ def _pytensor(notice: Notice) -> Sigmoid:
 
     x = pt.vector("x", dtype="float64")
     with own_warnings_only():
-        return pytensor.function([x], sigmoid(x))  # type: ignore[no-any-return]
+        return pytensor.function([x], sigmoid(x))  # type: ignore[no-any-return]  # untyped library
 
 
 _SIGMOIDS: dict[str, Callable[[Notice], Sigmoid]] = {
@@ -168,7 +168,7 @@ def retracing() -> Rows:
         if name == "torch-compile":
             sigmoid = _torch_compile(lambda x: None, built)
         else:
-            sigmoid = _SIGMOIDS[name](lambda x, built=built: built.append("traced"))  # type: ignore[misc]
+            sigmoid = _SIGMOIDS[name](lambda x, built=built: built.append("traced"))  # type: ignore[misc]  # mypy infers no lambda with defaults
         rows[title] = {}
         for column, value in zip(columns, inputs, strict=True):
             sigmoid(value)
