@@ -9,7 +9,7 @@ from graphs.native.loops import Array, Place, Statement
 from graphs.native.nests import LoopWriter, elements, memory_name
 from graphs.native.rendering import render
 from graphs.native.scalars import C_TYPES, combine
-from graphs.native.storage import BLOCK, is_blocked, nest_of, phases
+from graphs.native.storage import ROWS, block_of, has_loops, is_blocked, nest_of, phases
 from graphs.native.values import is_one
 
 __all__ = ["NestWriter"]
@@ -27,7 +27,7 @@ class NestWriter(LoopWriter):
             start = len(self.lines)
             self.comment(item)
             if isinstance(item, Nest) and is_blocked(item):
-                self.blocked(item)
+                (self.blocked if has_loops(item) else self.panels)(item)
             else:
                 self.items([item])
             nodes = sorted({n for s in statements_in(item) for n in s.nodes})
@@ -105,7 +105,7 @@ class NestWriter(LoopWriter):
             self.begin(nest)
             self.laned = nest
             self.put(f"int64_t {v} = {low};")
-            with self.block(f"for (; {v} + {BLOCK} <= {high}; {v} += {BLOCK})"):
+            with self.block(f"for (; {v} + {ROWS} <= {high}; {v} += {ROWS})"):
                 for phase in phases(nest):
                     self.phase(phase)
             if any(isinstance(item, Nest) for item in nest.body):
@@ -162,9 +162,9 @@ class NestWriter(LoopWriter):
                 others = [array.dims[k].find().token for k in home.axes if k != home.blocked_axis]
                 ctype = C_TYPES[array.dtype]
                 if not others:
-                    self.put(f"ALIGNED {ctype} {array.name}_block[{BLOCK}];")
+                    self.put(f"ALIGNED {ctype} {array.name}_block[{block_of(nest)}];")
                     continue
-                size = " * ".join([str(BLOCK), *others])
+                size = " * ".join([str(block_of(nest)), *others])
                 self.memory.append((f"{array.name}_blocks", ctype, f"threads * {size}" if team else size))
                 offset = f" + me * ({size})" if team else ""
                 self.put(f"{ctype} *const {array.name}_block = {array.name}_blocks{offset};")
@@ -173,13 +173,30 @@ class NestWriter(LoopWriter):
         """One piece of a blocked loop's body, for all rows of a block."""
         sums = [s for item in phase for s in statements_in(item) if s.reduced]
         if isinstance(phase[0], Nest) and sums and all(s.combine in ("+", "dot") for s in sums):
-            self.lanes = BLOCK  # every statement once for every row, inside the inner loop
+            self.lanes = ROWS  # every statement once for every row, inside the inner loop
             self.items(phase)
             self.lanes = 1
             return
+        self.rows(phase, str(ROWS))
+
+    def rows(self, phase: list[Item], count: str) -> None:
+        """One piece of a blocked loop's body as a loop over the rows of a block."""
         self.row = "row"
         if isinstance(phase[0], Statement):
             self.pragma(None, phase)
-        with self.block(f"for (int row = 0; row < {BLOCK}; ++row)"):
+        with self.block(f"for (int row = 0; row < {count}; ++row)"):
             self.items(phase)
         self.row = "0"
+
+    def panels(self, nest: Nest) -> None:
+        """An outermost loop without loops inside, in blocks of rows, one phase after the other."""
+        v, n, size = nest.variable, nest.dim.token, block_of(nest)
+        self.begin(nest)
+        self.laned = nest
+        with self.block(f"for (int64_t {v} = 0; {v} < {n}; {v} += {size})"):
+            self.put(f"const int rows = {n} - {v} < {size} ? (int)({n} - {v}) : {size};")
+            self._block_buffers(nest, "")
+            for phase in phases(nest):
+                self.rows(phase, "rows")
+        self.laned = None
+        self.end(nest)

@@ -75,6 +75,7 @@ C_WORDS = frozenset(
         "team",
         "me",
         "row",
+        "rows",
         "total",
         "need",
         "memory",

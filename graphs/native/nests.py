@@ -10,9 +10,9 @@ from graphs.native.loops import Array, Index, Place, Read, Statement
 from graphs.native.rendering import render
 from graphs.native.scalars import C_TYPES, cast, combine
 from graphs.native.storage import (
-    BLOCK,
     Home,
     Storage,
+    block_of,
     nest_of,
     outer_reduction,
 )
@@ -105,7 +105,8 @@ class LoopWriter:
             here = self.place_text(places[k])
             length = array.dims[k].find().token
             if home is not None and home.blocked_axis == k:
-                here, length = self.row_text(), str(BLOCK)
+                assert home.blocked is not None
+                here, length = self.row_text(), str(block_of(home.blocked))
             text = (
                 here
                 if not text

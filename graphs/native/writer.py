@@ -28,6 +28,7 @@ HEAD = """\
 #define THREAD 0
 #endif
 #define ALIGNED __attribute__((aligned(64)))
+#define INLINE static inline __attribute__((always_inline)) /* a loop with a call in it does not vectorise */
 
 /* The head of a NumPy array, as CPython lays it out; strides are in bytes. */
 typedef struct {

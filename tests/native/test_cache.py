@@ -187,3 +187,21 @@ def test_other_rewrites_are_other_programs(folder):
         keys.add(rewriter.linker.key(graph, rewriter.query, ""))
     assert len(keys) == 3
     assert None not in keys
+
+
+def test_key_does_not_depend_on_what_pytensor_imports_later():
+    text = (
+        "import sys, pytensor.tensor\n"
+        "from graphs.native.fingerprint import surroundings\n"
+        "early = surroundings(None)\n"
+        "assert 'pytensor.sparse' not in sys.modules\n"
+        "import pytensor.sparse.rewriting\n"
+        "assert surroundings(None) == early\n"
+        "from pytensor.tensor.rewriting.basic import register_canonicalize\n"
+        "from pytensor.graph import node_rewriter\n"
+        "@register_canonicalize\n"
+        "@node_rewriter(None)\n"
+        "def mine(fgraph, node): pass\n"
+        "assert surroundings(None) != early\n"
+    )
+    subprocess.run([sys.executable, "-c", text], check=True, timeout=100)
