@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphs.native.fusion import Item, Nest, statements_in
-from graphs.native.loops import Array, Place, Statement
+from graphs.native.loops import Array, Place, Read, Statement
 from graphs.native.nests import LoopWriter, elements, memory_name
 from graphs.native.rendering import render
 from graphs.native.scalars import C_TYPES, combine
@@ -15,7 +15,7 @@ from graphs.native.values import is_one
 __all__ = ["NestWriter"]
 
 TEAM = 64  # most threads
-SIMPLE = frozenset(("+", "dot", "*", "and", "or", "xor", "max", "min"))
+SIMPLE = frozenset(("+", "dot", "symmetric", "*", "and", "or", "xor", "max", "min"))
 
 
 class NestWriter(LoopWriter):
@@ -55,6 +55,7 @@ class NestWriter(LoopWriter):
         word = {
             "+": "sum",
             "dot": "sum",
+            "symmetric": "sum",
             "*": "product",
             "max": "largest",
             "min": "smallest",
@@ -63,6 +64,8 @@ class NestWriter(LoopWriter):
         if over:
             text = f"{word.get(statement.combine, statement.combine)} over {over} of {text}"
         sign = "+=" if statement.combine == "add" else "="
+        if statement.combine == "symmetric":
+            text += ", whose two halves mirror each other"
         nodes = ", ".join(map(str, statement.nodes))
         return f"{access(statement.target, statement.places)} {sign} {text}" + (
             f"   [{nodes}]" if nodes else ""
@@ -71,7 +74,8 @@ class NestWriter(LoopWriter):
     def blocked(self, nest: Nest) -> None:
         """An outermost loop: threads take shares of it, in blocks of rows, several rows at a time."""
         v, n = nest.variable, nest.dim.token
-        shared = [s for s in nest.members if any(nest_of(i) is nest for i in s.reduced)]
+        shared = [s for s in nest.members if self.combines(s, nest)]
+        share = "share_triangle" if nest.members[0].combine == "symmetric" else "share"
         teams = not any(s.combine not in SIMPLE for s in shared)
         work = max((" * ".join(i.dim.find().token for i in s.indices()) for s in nest.members), key=len)
         self.teams += 1
@@ -86,7 +90,7 @@ class NestWriter(LoopWriter):
             if teams:
                 self.put("const int me = THREAD;")
                 self.put(
-                    f"const int64_t {v}_first = share({n}, me, {team}), {v}_last = share({n}, me + 1, {team});"
+                    f"const int64_t {v}_first = {share}({n}, me, {team}), {v}_last = {share}({n}, me + 1, {team});"
                 )
                 low, high = f"{v}_first", f"{v}_last"
             for statement in shared if teams else []:
@@ -108,11 +112,13 @@ class NestWriter(LoopWriter):
             with self.block(f"for (; {v} + {ROWS} <= {high}; {v} += {ROWS})"):
                 for phase in phases(nest):
                     self.phase(phase)
-            if any(isinstance(item, Nest) for item in nest.body):
-                self.put("/* the rows left over */")
+            self.put("/* the rows left over */")
             with self.block(f"for (; {v} < {high}; ++{v})"):
                 for phase in phases(nest):
-                    self.items(phase)
+                    if share == "share":
+                        self.items(phase)
+                    else:
+                        self.mirrored(nest.members[0])
             self.laned = None
             for statement, memory in saved.items():
                 self.storage.homes[statement.target].memory = memory
@@ -125,6 +131,56 @@ class NestWriter(LoopWriter):
         if teams:
             for statement in shared:
                 self._combine_parts(statement, team)
+
+    @staticmethod
+    def combines(statement: Statement, nest: Nest) -> bool:
+        """Whether every turn of a loop adds to the same results."""
+        return statement.combine == "symmetric" or any(nest_of(i) is nest for i in statement.reduced)
+
+    def mirrored(self, statement: Statement) -> None:
+        """The rows at hand of a symmetric matrix times a vector, up to the diagonal; what is above is below too."""
+        matrix, factor = statement.expression.reads()
+        (row,), (column,) = statement.free, statement.reduced
+        nest, inner = nest_of(row), nest_of(column)
+        assert nest is not None
+        assert inner is not None
+        ctype, v, j = C_TYPES[statement.target.dtype], nest.variable, inner.variable
+        helper = "madd" if ctype == "double" else "maddf"
+        self.helpers.add(helper)
+        here = Read(factor.dtype, factor.array, tuple(Place(row) if p.index else p for p in factor.places))
+        there = tuple(Place(column) if place.index else place for place in statement.places)
+        lanes, name = range(self.lanes), statement.target.name
+        for self.lane in lanes:
+            own = self.local_name(statement.target)
+            self.put(f"{ctype} {own} = 0;")
+            self.put(f"const {ctype} {own}_here = {self.read_text(statement, here)};")
+        sums = ", ".join(self._each_lane(statement))
+        self.put(f"#pragma omp simd reduction(+:{sums})")
+        with self.block(f"for (int64_t {j} = 0; {j} < {v}; ++{j})"):
+            self.put(f"{ctype} {name}_sum = {self.element(statement.target, there)};")
+            across = self.read_text(statement, factor)
+            for self.lane in lanes:
+                own, element = self.local_name(statement.target), self.element(matrix.array, matrix.places)
+                self.put(f"{own} = {helper}({element}, {across}, {own});")
+                self.put(f"{name}_sum = {helper}({element}, {own}_here, {name}_sum);")
+            self.put(f"{self.element(statement.target, there)} = {name}_sum;")
+        self.lane = 0
+        self.put("/* on the diagonal */")
+        with self.block(f"for (int64_t {j} = {v}; {j} < {v} + {self.lanes}; ++{j})"):
+            for self.lane in lanes:
+                own, element = self.local_name(statement.target), self.element(matrix.array, matrix.places)
+                self.put(f"{own} = {helper}({element}, {across}, {own});")
+        for self.lane in lanes:
+            own = self.local_name(statement.target)
+            self.put(f"{self.element(statement.target, statement.places)} += {own};")
+        self.lane = 0
+
+    def _each_lane(self, statement: Statement) -> list[str]:
+        names = []
+        for self.lane in range(self.lanes):
+            names.append(self.local_name(statement.target))
+        self.lane = 0
+        return names
 
     def _declare_part(self, statement: Statement, team: str) -> None:
         array, ctype = statement.target, C_TYPES[statement.target.dtype]
@@ -171,6 +227,12 @@ class NestWriter(LoopWriter):
 
     def phase(self, phase: list[Item]) -> None:
         """One piece of a blocked loop's body, for all rows of a block."""
+        statement = next(statements_in(phase[0]))
+        if statement.combine == "symmetric":
+            self.lanes = ROWS
+            self.mirrored(statement)
+            self.lanes = 1
+            return
         sums = [s for item in phase for s in statements_in(item) if s.reduced]
         if isinstance(phase[0], Nest) and sums and all(s.combine in ("+", "dot") for s in sums):
             self.lanes = ROWS  # every statement once for every row, inside the inner loop

@@ -43,11 +43,12 @@ def fingerprint(fgraph: Any) -> list[Any]:
         for variable in node.outputs:
             numbers[variable] = len(numbers)
     described.append([refer(v) for v in fgraph.outputs])
+    described.append(sorted((getattr(fgraph, "update_mapping", None) or {}).items()))
     return described
 
 
 def _variable(variable: Any) -> Any:
-    return [_type(variable.type), variable.name]
+    return [_type(variable.type), variable.name, bool(getattr(variable.tag, "symmetric", False))]
 
 
 def _type(kind: Any) -> Any:

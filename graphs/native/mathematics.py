@@ -25,6 +25,7 @@ from __future__ import annotations
 
 __all__ = ["helper_text"]
 
+INLINE = "#define INLINE static inline __attribute__((always_inline)) /* a loop with a call in it would not vectorise */\n"
 # Each helper: the names it needs, and its text.
 HELPERS: dict[str, tuple[tuple[str, ...], str]] = {
     "bits": (
@@ -284,4 +285,4 @@ def helper_text(names: set[str]) -> str:
     for name in HELPERS:
         if name in names:
             add(name)
-    return "\n".join(done.values())
+    return "\n".join([INLINE, *done.values()] if done else [])

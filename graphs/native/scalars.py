@@ -342,6 +342,7 @@ def combine(how: str, dtype: str) -> tuple[str, str]:
     texts = {
         "+": ("0", "{acc} += {value};"),
         "dot": ("0", "{acc} += {value};"),
+        "symmetric": ("0", "{acc} += {value};"),
         "*": ("1", "{acc} *= {value};"),
         "and": ("1", "{acc} &= {value};"),
         "or": ("0", "{acc} |= {value};"),

@@ -24,8 +24,12 @@ def nest_of(index: Index | None) -> Nest | None:
 
 
 def outer_reduction(statement: Statement) -> Nest | None:
-    """The outermost loop a statement combines over."""
-    nests = [n for n in map(nest_of, statement.reduced) if n is not None]
+    """The outermost loop a statement combines over.
+
+    The product with a symmetric matrix adds to every element of its result in every turn of its outer loop.
+    """
+    indices = statement.free if statement.combine == "symmetric" else statement.reduced
+    nests = [n for n in map(nest_of, indices) if n is not None]
     return min(nests, key=lambda nest: nest.depth, default=None)
 
 

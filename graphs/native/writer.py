@@ -28,7 +28,6 @@ HEAD = """\
 #define THREAD 0
 #endif
 #define ALIGNED __attribute__((aligned(64)))
-#define INLINE static inline __attribute__((always_inline)) /* a loop with a call in it does not vectorise */
 
 /* The head of a NumPy array, as CPython lays it out; strides are in bytes. */
 typedef struct {
@@ -63,6 +62,14 @@ static inline int team_size(int64_t work, int threads)
 static inline int64_t share(int64_t rows, int64_t me, int64_t team)
 {
     return me == team ? rows : rows * me / team & ~(int64_t)3;
+}
+"""
+
+TRIANGLE = """
+/* The same where row i is i numbers long: the rows before `me` hold its share of the triangle. */
+static inline int64_t share_triangle(int64_t rows, int64_t me, int64_t team)
+{
+    return me == team ? rows : (int64_t)(rows * sqrt((double)me / team)) & ~(int64_t)3;
 }
 """
 
@@ -116,6 +123,7 @@ def write(state: Lowering, title: str) -> Written:
     legend = _legend(state, dims)
     helpers = helper_text(state.helpers)
     blocking = BLOCKING if any("team_size(" in line for line in writer.lines) else ""
+    blocking += TRIANGLE if any("share_triangle(" in line for line in writer.lines) else ""
     head = f"/* {title}\n{legend}*/\n\n{HEAD}{blocking}\n{helpers}\n" + SIGNATURE
     before = head.count("\n") + len(front)
     body = [*front, *writer.lines, "    free(memory);" if writer.memory else "", "    return 0;", "}"]
