@@ -176,11 +176,8 @@ class NestWriter(LoopWriter):
         self.lane = 0
 
     def _each_lane(self, statement: Statement) -> list[str]:
-        names = []
-        for self.lane in range(self.lanes):
-            names.append(self.local_name(statement.target))
-        self.lane = 0
-        return names
+        target = statement.target
+        return [f"{target.name}{lane}" for lane in range(self.lanes)] if self.lanes > 1 else [target.name]
 
     def _declare_part(self, statement: Statement, team: str) -> None:
         array, ctype = statement.target, C_TYPES[statement.target.dtype]

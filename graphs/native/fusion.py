@@ -70,7 +70,11 @@ def arrange(statements: Sequence[Statement], depth: int = 0, parent: Nest | None
         for position, group in enumerate(groups):
             linked = [(other, index) for other, index in group.members if _linked(other, statement)]
             if linked:
-                fits = group.dim is dim and not group.closed and all(_at_same_index(o, i, statement, wanted) for o, i in linked)
+                fits = (
+                    group.dim is dim
+                    and not group.closed
+                    and all(_at_same_index(o, i, statement, wanted) for o, i in linked)
+                )
                 earliest = position if fits else position + 1
         alone = statement.combine == "symmetric"
         for group in groups[earliest:]:

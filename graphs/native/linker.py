@@ -21,6 +21,7 @@ from graphs.native.fingerprint import Unrecognisable, fingerprint, surroundings
 from graphs.native.library import open_library
 from graphs.native.lowering import OpUnknown
 from graphs.native.program import Program, make_program
+from graphs.native.remembering import Remembering
 
 __all__ = ["NativeLinker", "NativeMode", "NotNative", "native_mode"]
 
@@ -173,9 +174,12 @@ class NativeLinker(Linker):  # type: ignore[misc]  # PyTensor's classes are unty
         call = NativeCall(self.plan.program, self.variant, inputs, self.cached)
         call.plan, call.fgraph = self.plan, self.fgraph  # type: ignore[attr-defined]
         call.storage_map = storage_map  # type: ignore[attr-defined]
+        entering = [Container(v, cell) for v, cell in zip(self.fgraph.inputs, inputs, strict=True)]
+        for container in entering:
+            container.type = Remembering(container.type, container.storage)
         return (
             call,
-            [Container(v, cell) for v, cell in zip(self.fgraph.inputs, inputs, strict=True)],
+            entering,
             [Container(v, cell, readonly=True) for v, cell in zip(self.fgraph.outputs, outputs, strict=True)],
         )
 

@@ -96,7 +96,7 @@ def _symmetric_dot(state: Lowering, node: Any, number: int, left: Value, right: 
         return False
     if not dtype.startswith("float") or not all(map(is_one, ones)):
         return False
-    n = state.unify(*array.dims, f"the symmetric matrix {array.name}")
+    n = state.unify(array.dims[0], array.dims[1], f"the symmetric matrix {array.name}")
     n = state.unify(n, other.dims[axis], "shapes not aligned in Dot")
     if is_one(n):
         return False
