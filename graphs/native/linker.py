@@ -19,9 +19,9 @@ from graphs.native.calling import NativeCall
 from graphs.native.compiler import CompilerMissing
 from graphs.native.fingerprint import Unrecognisable, fingerprint, surroundings
 from graphs.native.library import open_library
-from graphs.native.lowering import OpUnknown
 from graphs.native.program import Program, make_program
 from graphs.native.remembering import Remembering
+from graphs.native.unknown import OpUnknown
 
 __all__ = ["NativeLinker", "NativeMode", "NotNative", "native_mode"]
 
@@ -60,9 +60,15 @@ class Plan:
 
 
 class NativeRewriter(GraphRewriter):  # type: ignore[misc]  # PyTensor's classes are untyped
-    """The rewrites of a query, then the decision whether the graph is native; skipped where the cache knows it."""
+    """The rewrites of a query, then the decision whether the graph is native; skipped where the cache knows it.
 
-    def __init__(self, rewriter: GraphRewriter, query: Any, linker: NativeLinker) -> None:
+    Parameters
+    ----------
+    rewriter : callable
+        Makes the rewriter of `query`; called where the graph is not known.
+    """
+
+    def __init__(self, rewriter: Callable[[], Any], query: Any, linker: NativeLinker) -> None:
         super().__init__()
         self.rewriter = rewriter
         self.query = query
@@ -80,7 +86,7 @@ class NativeRewriter(GraphRewriter):  # type: ignore[misc]  # PyTensor's classes
         if program is not None:
             fgraph.native_plan = Plan(program, "", False, [])
             return None
-        profile = self.rewriter.rewrite(fgraph)
+        profile = self.rewriter().rewrite(fgraph)
         try:
             program = make_program(fgraph, title(fgraph))
             open_library(program.text, self.linker.cached)
@@ -144,8 +150,8 @@ class NativeLinker(Linker):  # type: ignore[misc]  # PyTensor's classes are unty
         if plan is None or (
             plan.rewritten and plan.program and not set(plan.order) <= set(fgraph.apply_nodes)
         ):
-            rewriter = NativeRewriter(pytensor.compile.mode.optdb.query(self.query), self.query, self)
-            rewriter.apply(fgraph)
+            database = pytensor.compile.mode.optdb
+            NativeRewriter(lambda: database.query(self.query), self.query, self).apply(fgraph)
             plan = fgraph.native_plan
         if plan.program is None:
             warnings.warn(
@@ -254,9 +260,10 @@ class NativeMode(Mode):  # type: ignore[misc]  # PyTensor's classes are untyped
     def optimizer(self) -> Any:
         """The rewriter that PyTensor runs."""
         query = self._optimizer
-        rewriter: Callable[..., Any] = (
-            self.optdb.query(query) if isinstance(query, RewriteDatabaseQuery) else query
-        )
+
+        def rewriter() -> Any:
+            return self.optdb.query(query) if isinstance(query, RewriteDatabaseQuery) else query
+
         self.linker.query = query
         return NativeRewriter(rewriter, query, self.linker)
 

@@ -24,16 +24,13 @@ from graphs.native.loops import (
     Statement,
 )
 from graphs.native.names import MADE_BY_THE_WRITER, TAKEN
-from graphs.native.scalars import C_TYPES, ScalarOpUnknown
+from graphs.native.scalars import C_TYPES
+from graphs.native.unknown import OpUnknown, ScalarOpUnknown
 from graphs.native.values import Formula, Scalar, Value, Vector, View, is_one
 
-__all__ = ["Lowering", "OpUnknown", "is_symmetric", "lower", "register"]
+__all__ = ["Lowering", "is_symmetric", "lower", "register"]
 
 LARGEST_LITERAL = 2**20
-
-
-class OpUnknown(Exception):
-    """An Op that has no lowering; the argument says which and, where it helps, why."""
 
 
 Lower = Callable[["Lowering", Any, int], None]

@@ -10,9 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from graphs.native.lowering import lower
-from graphs.native.writer import write
-
 __all__ = ["Program", "make_program"]
 
 FORMAT = 1
@@ -82,9 +79,12 @@ def make_program(fgraph: Any, title: str, layouts: str = "") -> Program:
 
     Raises
     ------
-    graphs.native.lowering.OpUnknown
+    graphs.native.unknown.OpUnknown
         If it holds an Op or dtype that has no lowering.
     """
+    from graphs.native.lowering import lower  # here, so that a warm start does without them
+    from graphs.native.writer import write
+
     state = lower(fgraph, layouts)
     written = write(state, title)
     tables: Sequence[list[Any]] = [

@@ -9,7 +9,7 @@ import numpy as np
 
 from graphs.native.loops import Apply, Expression, Literal
 
-__all__ = ["C_TYPES", "ScalarOpUnknown", "cast", "combine", "literal_text", "scalar_expression"]
+__all__ = ["C_TYPES", "cast", "combine", "literal_text", "scalar_expression"]
 
 C_TYPES = {
     "float64": "double",
@@ -24,10 +24,6 @@ C_TYPES = {
     "uint8": "uint8_t",
     "bool": "uint8_t",
 }
-
-
-class ScalarOpUnknown(Exception):
-    """A scalar Op, or a dtype, that has no C text here; the argument names it."""
 
 
 def is_float(dtype: str) -> bool:
