@@ -139,6 +139,7 @@ class NestWriter(LoopWriter):
 
     def mirrored(self, statement: Statement) -> None:
         """The rows at hand of a symmetric matrix times a vector, up to the diagonal; what is above is below too."""
+        start = len(self.lines)
         matrix, factor = statement.expression.reads()
         (row,), (column,) = statement.free, statement.reduced
         nest, inner = nest_of(row), nest_of(column)
@@ -174,6 +175,7 @@ class NestWriter(LoopWriter):
             own = self.local_name(statement.target)
             self.put(f"{self.element(statement.target, statement.places)} += {own};")
         self.lane = 0
+        self.pieces.append((start, len(self.lines) - 1, statement.nodes))
 
     def _each_lane(self, statement: Statement) -> list[str]:
         target = statement.target

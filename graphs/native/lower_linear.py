@@ -6,8 +6,8 @@ from typing import Any
 
 from graphs.native.loops import Apply, Index, Place, Read
 from graphs.native.lowering import Lowering, register
-from graphs.native.unknown import OpUnknown
 from graphs.native.scalars import C_TYPES, cast
+from graphs.native.unknown import OpUnknown
 from graphs.native.values import Formula, Scalar, Value, Vector, View, is_one
 
 __all__: list[str] = []

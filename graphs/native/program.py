@@ -12,7 +12,7 @@ import numpy as np
 
 __all__ = ["Program", "make_program"]
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,9 @@ class Program:
     text : str
         The C file.
     spans : list
-        ``[first line, last line, [Apply nodes]]``, lines from 1, nodes by topological order.
+        ``[first line, last line, [Apply nodes]]`` of each loop, lines from 1, nodes by topological order.
+    pieces : list
+        The same for each statement.
     inputs, outputs : list
         ``[dtype, number of axes]`` of each.
     constants : list of float
@@ -39,6 +41,7 @@ class Program:
 
     text: str
     spans: list[list[Any]]
+    pieces: list[list[Any]]
     inputs: list[list[Any]]
     outputs: list[list[Any]]
     constants: list[float]
@@ -93,7 +96,8 @@ def make_program(fgraph: Any, title: str, layouts: str = "") -> Program:
     ]
     return Program(
         text=written.text,
-        spans=[[first, last, nodes] for first, last, nodes in written.spans],
+        spans=[list(span) for span in written.spans],
+        pieces=[list(piece) for piece in written.pieces],
         inputs=[[array.dtype, len(array.dims)] for array in state.inputs],
         outputs=[[array.dtype, len(array.dims)] for array in state.outputs],
         constants=[value for _, _, value in state.constants],

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from graphs.native.loops import Apply, Expression, Literal
+from graphs.native.unknown import ScalarOpUnknown
 
 __all__ = ["C_TYPES", "cast", "combine", "literal_text", "scalar_expression"]
 
