@@ -9,7 +9,7 @@ from graphs.native.loops import Array, Place, Read, Statement
 from graphs.native.nests import LoopWriter, elements, memory_name
 from graphs.native.rendering import render
 from graphs.native.scalars import C_TYPES, combine
-from graphs.native.storage import ROWS, block_of, has_loops, is_blocked, nest_of, phases
+from graphs.native.storage import block_of, has_loops, is_blocked, nest_of, phases
 from graphs.native.values import is_one
 
 __all__ = ["NestWriter"]
@@ -73,7 +73,7 @@ class NestWriter(LoopWriter):
 
     def blocked(self, nest: Nest) -> None:
         """An outermost loop: threads take shares of it, in blocks of rows, several rows at a time."""
-        v, n = nest.variable, nest.dim.token
+        v, n, rows = nest.variable, nest.dim.token, block_of(nest)
         shared = [s for s in nest.members if self.combines(s, nest)]
         share = "share_triangle" if nest.members[0].combine == "symmetric" else "share"
         teams = not any(s.combine not in SIMPLE for s in shared)
@@ -109,9 +109,9 @@ class NestWriter(LoopWriter):
             self.begin(nest)
             self.laned = nest
             self.put(f"int64_t {v} = {low};")
-            with self.block(f"for (; {v} + {ROWS} <= {high}; {v} += {ROWS})"):
+            with self.block(f"for (; {v} + {rows} <= {high}; {v} += {rows})"):
                 for phase in phases(nest):
-                    self.phase(phase)
+                    self.phase(nest, phase)
             self.put("/* the rows left over */")
             with self.block(f"for (; {v} < {high}; ++{v})"):
                 for phase in phases(nest):
@@ -224,21 +224,21 @@ class NestWriter(LoopWriter):
                 offset = f" + me * ({size})" if team else ""
                 self.put(f"{ctype} *const {array.name}_block = {array.name}_blocks{offset};")
 
-    def phase(self, phase: list[Item]) -> None:
+    def phase(self, nest: Nest, phase: list[Item]) -> None:
         """One piece of a blocked loop's body, for all rows of a block."""
         statement = next(statements_in(phase[0]))
         if statement.combine == "symmetric":
-            self.lanes = ROWS
+            self.lanes = block_of(nest)
             self.mirrored(statement)
             self.lanes = 1
             return
         sums = [s for item in phase for s in statements_in(item) if s.reduced]
         if isinstance(phase[0], Nest) and sums and all(s.combine in ("+", "dot") for s in sums):
-            self.lanes = ROWS  # every statement once for every row, inside the inner loop
+            self.lanes = block_of(nest)  # every statement once for every row, inside the inner loop
             self.items(phase)
             self.lanes = 1
             return
-        self.rows(phase, str(ROWS))
+        self.rows(phase, str(block_of(nest)))
 
     def rows(self, phase: list[Item], count: str) -> None:
         """One piece of a blocked loop's body as a loop over the rows of a block."""
