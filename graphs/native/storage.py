@@ -147,7 +147,8 @@ def block_of(nest: Nest) -> int:
     4, prefetching  0.62         0.67           0.71
     ==============  ===========  =============  ===============
 
-    Eight where all numbers are of 4 bytes: as many bytes. Sixteen without loops inside: a whole vector of them, also of the narrowest type.
+    Eight where all numbers are of 4 bytes: as many bytes. Sixteen without loops inside: a whole vector of
+    them, also of the narrowest type.
     """
     if not has_loops(nest):
         return PANEL
