@@ -166,11 +166,14 @@ class NestWriter(LoopWriter):
                 self.put(f"{name}_sum = {helper}({element}, {own}_here, {name}_sum);")
             self.put(f"{self.element(statement.target, there)} = {name}_sum;")
         self.lane = 0
-        self.put("/* on the diagonal */")
+        self.put("/* on the diagonal, where a row is a column too */")
+        self.put("#pragma omp simd")
         with self.block(f"for (int64_t {j} = {v}; {j} < {v} + {self.lanes}; ++{j})"):
+            self.put(f"{ctype} {name}_sum = {self.element(statement.target, there)};")
             for self.lane in lanes:
                 own, element = self.local_name(statement.target), self.element(matrix.array, matrix.places)
-                self.put(f"{own} = {helper}({element}, {across}, {own});")
+                self.put(f"{name}_sum = {helper}({element}, {own}_here, {name}_sum);")
+            self.put(f"{self.element(statement.target, there)} = {name}_sum;")
         for self.lane in lanes:
             own = self.local_name(statement.target)
             self.put(f"{self.element(statement.target, statement.places)} += {own};")
