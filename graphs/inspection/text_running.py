@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
@@ -42,13 +43,13 @@ class HotNodes:
         costs = {cost.node: cost for cost in node_costs(recording)}
         snapshot = recording.snapshot(-1)
         formulas = Formulas(recording, snapshot)
-        whole = times.total if times else None
+        whole = times.call.median if times and times.call else None
         nodes = sorted(snapshot.nodes, key=lambda node: -_median(timed.get(node.node)))
         shown, rest = nodes[: self.most], nodes[self.most :]
         wide = width >= 110
         table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
         table.add_column("node", width=5, no_wrap=True)
-        columns = [("time", 8), ("", BAR + 6 if wide else 6)] if timed else []
+        columns = [("time", 9), ("of call", BAR + 6 if wide else 7)] if timed else []
         if wide or not timed:
             columns += [("operations", 14), ("moved", 7)]
         if wide and timed:
@@ -63,14 +64,23 @@ class HotNodes:
             cells += _work(costs[node.node], timed.get(node.node)) if wide or not timed else []
             table.add_row(*cells[: 2 + len(columns)])
         if rest:
-            together = sum(_median(timed.get(node.node)) for node in rest) if whole else None
-            part = (
-                [duration(together), share(together / whole)] if whole and together is not None else ["", ""]
-            )
-            table.add_row("", f"{len(rest)} others", *(part if timed else []), style="dim")
+            together = sum(_median(timed.get(node.node)) for node in rest)
+            part = _part(together, whole, wide) if timed and together else []
+            table.add_row("", f"{len(rest)} other nodes", *part, style="dim")
+        if times is not None:
+            for name, seconds in _pieces(times):
+                table.add_row("", name, *_part(seconds, whole, wide), style="italic")
         yield table
         if times is not None:
             yield timing_note(times)
+
+
+def _pieces(times: Times) -> Iterator[tuple[str, float]]:
+    """What of a call is measured beside single nodes."""
+    if times.total is None and times.inside is not None:
+        yield "all nodes, as one piece", times.inside.median
+    for part in times.around:
+        yield f"{'after' if part.after else 'before'} the nodes: {part.name}", part.seconds.median
 
 
 def _computes(recording: Recording, formulas: Formulas, node: Placed) -> str:
@@ -93,9 +103,14 @@ def _median(timed: NodeTime | None) -> float:
 def _time(timed: NodeTime, whole: float | None, wide: bool) -> list[str]:
     if timed.seconds is None:
         return ["not timed" if not timed.problem.startswith("not run") else "not run", ""]
-    part = timed.seconds.median / whole if whole else 0.0
-    bar = FULL_BLOCK * round(part * BAR) if wide else ""
-    return [duration(timed.seconds.median), f"{bar} {share(part)}".strip() if part > 5e-4 else ""]
+    return _part(timed.seconds.median, whole, wide)
+
+
+def _part(seconds: float, whole: float | None, wide: bool) -> list[str]:
+    """A time, and its share of the call."""
+    part = seconds / whole if whole else 0.0
+    bar = FULL_BLOCK * min(round(part * BAR), BAR) if wide else ""
+    return [duration(seconds), f"{bar} {share(part)}".strip() if part > 5e-4 else ""]
 
 
 def _work(cost: NodeCost, timed: NodeTime | None) -> list[str]:
@@ -118,18 +133,25 @@ def timing_note(times: Times) -> RenderableType:
     """How the times were taken and whether they add up."""
     if times.call is None:
         return Text(f"Not timed: {times.problem}", style="yellow")
-    spread = f"{duration(times.call.median)} ({duration(times.call.q1)} – {duration(times.call.q3)})"
-    if times.total is None:
-        return Text(f"One call takes {spread}. The nodes are not timed: {times.problem}.")
-    text = Text(f"One call takes {spread}: {duration(times.total)} in the nodes ({share(times.share or 0)})")
-    if times.around is not None:
-        explained = (times.total + times.around) / times.call.median
+    text = Text(
+        f"One call takes {duration(times.call.median)}"
+        f" ({duration(times.call.q1)} – {duration(times.call.q3)})."
+    )
+    if times.total is not None:
+        text.append(f" Timed apart from it, the nodes add up to {duration(times.total)}")
+    else:
+        text.append(f" No node is timed by itself: {times.problem}.")
+        if times.inside is not None:
+            text.append(
+                f" Timed apart from the call, all of them together take {duration(times.inside.median)}"
+            )
+    if times.explained is not None:
         text.append(
-            f" and {duration(times.around)} around them (checking inputs, handing values over);"
-            f" together {share(explained)} of the call."
+            f" and what lies around them to {duration(times.outside)}:"
+            f" together {share(times.explained)} of the call."
         )
     text.append(
-        f" Median of {times.rounds} rounds of {times.calls} calls, quartiles in brackets; {times.method}.",
+        f" Medians of {times.rounds} rounds of {times.calls} calls, quartiles in brackets; {times.method}.",
         style="dim",
     )
     return text
