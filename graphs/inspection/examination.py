@@ -75,12 +75,12 @@ def examine(
         result = dataclasses.replace(result, measurements=measured.measurements)
     if "weight" in parts:
         without = counterfactuals(
-            inspection,
+            dataclasses.replace(inspection, recording=result),
             inputs,
             shapes=shapes,
             seed=seed,
             rounds=rounds,
             progress=lambda rule: tell(f"compiling without {rule}"),
         )
-        result = dataclasses.replace(result, counterfactuals=without.counterfactuals)
+        result = without
     return result
