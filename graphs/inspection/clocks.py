@@ -95,7 +95,8 @@ def _time(
     call(*call.arguments())  # compiles what is left to compile
     once = seconds_of_calls(call, 3).min()
     state.restore()
-    watch, problem = Whole(function, call), ""
+    watch: Any = Whole(function, call)
+    problem = ""
     try:
         watch = watch_for(function, order, call)
     except CannotProbe as reason:

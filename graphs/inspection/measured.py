@@ -139,9 +139,9 @@ class NodeCode:
         ``python`` (compiled by Numba, or run as it is), ``c``, ``jaxpr``, ``hlo``, ``llvm``,
         ``assembly`` …
     text : str
-        The code; empty where there is none.
+        The code; empty where there is none, or where it is nothing but `lines` of the whole.
     lines : tuple of (int, int), or None
-        Where it stands in the code of the whole: first and last line, counted from 1.
+        Where it stands in the whole of the same language: first and last line, counted from 1.
     problem : str
         Why there is none.
     """

@@ -62,14 +62,14 @@ def _rows_in(kind: Any) -> list[Any]:
     """Every dataclass that stands in a tuple somewhere within `kind`, by name."""
     found: dict[Any, None] = {}
     seen: set[Any] = set()
-    waiting = [kind]
+    waiting: list[Any] = [kind]
     while waiting:
-        current = waiting.pop()
+        current: Any = waiting.pop()
         if current in seen:
             continue
         seen.add(current)
         if dataclasses.is_dataclass(current):
-            waiting += _hints(current).values()
+            waiting += typing.get_type_hints(current).values()
         inside = [choice for choice in get_args(current) if choice is not Ellipsis]
         if get_origin(current) is tuple:
             found.update(dict.fromkeys(filter(dataclasses.is_dataclass, inside)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,9 +13,10 @@ from rich.text import Text
 
 from graphs.inspection.costs import NodeCost, node_costs, snapshot_costs
 from graphs.inspection.expressions import Formulas
-from graphs.inspection.measured import NodeTime, Times
+from graphs.inspection.measured import NodeCode, NodeTime, Times
 from graphs.inspection.quantities import UNKNOWN, count, duration, rate, share, size
-from graphs.inspection.recording import Placed, Recording
+from graphs.inspection.recording import Recording
+from graphs.inspection.snapshots import Placed
 
 __all__ = ["HotNodes", "code_view", "timing_note", "work_table"]
 
@@ -138,7 +140,7 @@ def timing_note(times: Times) -> RenderableType:
         f" ({duration(times.call.q1)} – {duration(times.call.q3)})."
     )
     if times.total is not None:
-        text.append(f" Timed apart from it, the nodes add up to {duration(times.total)}")
+        text.append(f" Timed apart from it, the nodes take {duration(times.total)} together")
     else:
         text.append(f" No node is timed by itself: {times.problem}.")
         if times.inside is not None:
@@ -147,8 +149,8 @@ def timing_note(times: Times) -> RenderableType:
             )
     if times.explained is not None:
         text.append(
-            f" and what lies around them to {duration(times.outside)}:"
-            f" together {share(times.explained)} of the call."
+            f", what lies around them {duration(times.outside)}: together"
+            f" {share(times.explained)} of the call."
         )
     text.append(
         f" Medians of {times.rounds} rounds of {times.calls} calls, quartiles in brackets; {times.method}.",
@@ -181,6 +183,16 @@ def work_table(recording: Recording) -> RenderableType:
     return Group(table, left_out)
 
 
+def _lines_of_whole(recording: Recording, code: NodeCode) -> str:
+    """A node's lines in the code of the whole, where it has no text of its own."""
+    assert recording.measurements is not None
+    for whole in recording.measurements.code:
+        if code.lines and whole.node is None and whole.language == code.language:
+            first, last = code.lines
+            return textwrap.dedent("\n".join(whole.text.splitlines()[first - 1 : last]))
+    return ""
+
+
 def code_view(recording: Recording, node: int | None) -> RenderableType:
     """The generated code of a node, or of the whole function.
 
@@ -205,10 +217,9 @@ def code_view(recording: Recording, node: int | None) -> RenderableType:
         parts.append(Text.assemble((title, "bold"), (f"  {code.language}{where}", "dim")))
         if code.problem:
             parts.append(Text(code.problem, style="yellow"))
-        if code.text:
+        text = code.text or _lines_of_whole(recording, code)
+        if text:
             lexer = LEXERS.get(code.language, "text")
-            parts.append(
-                Syntax(code.text, lexer, theme="ansi_dark", word_wrap=True, background_color="default")
-            )
+            parts.append(Syntax(text, lexer, theme="ansi_dark", word_wrap=True, background_color="default"))
         parts.append(Text(""))
     return Group(*parts) if parts else Text(f"There is no generated code for {title} in this recording.")

@@ -73,7 +73,7 @@ class Whole:
     def stretches(self, calls: int) -> NDArray[np.float64]:
         gate = Gate(self._function, self._function.vm, time.perf_counter)
         gaps = np.diff(np.array(list(gate.passes(self._call, calls))), axis=1) - self._python_clock
-        return np.maximum([self.middle(column) for column in gaps.T], 0.0)
+        return np.asarray(np.maximum([self.middle(column) for column in gaps.T], 0.0))
 
 
 class _Numba:
@@ -116,7 +116,7 @@ class _Numba:
         costs = np.full(5, self._python_clock)
         costs[2] = self.clock
         costs[3] += self.clock  # of the extra read
-        return np.maximum(np.median(np.diff(rows, axis=1), axis=0) - costs, 0.0)
+        return np.asarray(np.maximum(np.median(np.diff(rows, axis=1), axis=0) - costs, 0.0))
 
     def nodes(self, calls: int) -> NDArray[np.float64]:
         return np.asarray(np.median(np.diff(self._read(self._all, calls)[:, 2:-3], axis=1), axis=0))
