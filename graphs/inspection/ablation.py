@@ -22,17 +22,20 @@ from typing import Any
 import numpy as np
 from pytensor.configdefaults import config
 
+from graphs.inspection.described import Rule
 from graphs.inspection.evaluated import BROKE, CHANGED, IDENTICAL, REPAIRED, UNKNOWN, Counterfactual
 from graphs.inspection.evaluation import TOLERANCE_ULP, call, evaluate, feed
 from graphs.inspection.performing import run_graph
 from graphs.inspection.record import Inspection, inspect_parts
-from graphs.inspection.recording import Recording, Rule
+from graphs.inspection.recording import Recording
 from graphs.inspection.values import Missing, compare, one_line, worst
 from graphs.timing import Timing, interleaved
 
 __all__ = ["counterfactuals"]
 
 WEIGHTY = {BROKE, REPAIRED, CHANGED}
+# Short beside a scheduler's time slice, so that a busy machine spoils some rounds and not all.
+SAMPLE_SECONDS = 0.001
 # Settings of a linker's compiler that let it take formulas for their algebra, and their strict value.
 FREEDOMS = {"NumbaLinker": ("numba__fastmath", False)}
 
@@ -88,7 +91,7 @@ def counterfactuals(
             results.append(dataclasses.replace(found, fired=fired[number]))
     if calls and not any(isinstance(value, Missing) for value in trial.expected):
         calls["with"] = _caller(inspection.function, arguments)
-        times = interleaved(calls, rounds=rounds, sample_seconds=0.005)
+        times = interleaved(calls, rounds=rounds, sample_seconds=SAMPLE_SECONDS)
         results = [_timed(result, times.get(str(i)), times["with"]) for i, result in enumerate(results)]
         inspection.reset()
     heavy = {result.rule for result in results if result.carries_weight}
@@ -108,7 +111,7 @@ def _timed(result: Counterfactual, timing: Timing | None, whole: Timing) -> Coun
         seconds=_short(timing.median),
         seconds_q1=_short(timing.q1),
         seconds_q3=_short(timing.q3),
-        ratio=_short(timing.median / whole.median),
+        ratio=_short(float(np.median(np.divide(timing.samples, whole.samples)))),
     )
 
 

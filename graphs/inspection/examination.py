@@ -26,7 +26,7 @@ def examine(
     seed: int = 0,
     parts: Collection[str] = PARTS,
     whole: bool = False,
-    rounds: int = 5,
+    rounds: int = 15,
     progress: Callable[[str], None] | None = None,
 ) -> Recording:
     """Evaluate, diagnose, time, read the code and leave rules out, as far as asked for.
