@@ -14,8 +14,8 @@ to the plain call, which is measured apart from them: `Times.explained` says how
 
 Plain calls, calls with clocks at the borders and calls with clocks at every node are taken in
 turn, round by round, each round from the same state, so that what drifts hits all alike. A
-round's figure is the median of its calls where every call is timed apart, else their mean; the
-spread is over the rounds.
+round's figure is the median of its calls or, where the clock is coarse, the mean of their middle
+half; the spread is over the rounds.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def time_nodes(
     *,
     numbers: Sequence[int] | None = None,
     seconds: float = 2.0,
-    rounds: int = 11,
+    rounds: int = 25,
 ) -> Times:
     """Time every node of a compiled function.
 
