@@ -16,10 +16,11 @@ from rich.console import Console
 from graphs import frameworks
 from graphs.command import run
 from graphs.comparison import Listener, Plan, compare
+from graphs.comparison.code_view import code_panels
 from graphs.comparison.plots import draw
 from graphs.comparison.record import read_record
 from graphs.comparison.side_by_side import side_by_side
-from graphs.comparison.tables import code_tables, comparison_tables
+from graphs.comparison.tables import comparison_tables
 from graphs.data import DTYPES, load
 from graphs.errors import InputError
 from graphs.files import DamagedFile, write_whole
@@ -114,7 +115,9 @@ def parser() -> argparse.ArgumentParser:
         "--out", metavar="DIR", help="keep compare.json, compare.txt, gradients.txt and pictures there"
     )
     options.add_argument(
-        "--resume", action="store_true", help="go on with the comparison in DIR; the rest of the command as it was"
+        "--resume",
+        action="store_true",
+        help="go on with the comparison in DIR; the rest of the command as it was",
     )
     options.add_argument("--quiet", action="store_true", help="do not tell what is being done")
     return options
@@ -184,7 +187,7 @@ def main() -> int:
     given = parser().parse_args()
     if given.code:
         runs = tuple(given.runs) if given.runs else None
-        Console().print(code_tables(side_by_side(runs, given.formulas[0])))
+        Console().print(code_panels(side_by_side(runs, given.formulas[0])))
         return 0
     plan = Plan(
         runs=tuple(given.runs or frameworks.RUNS),
@@ -295,7 +298,7 @@ def keep(path: Path, record: dict[str, Any]) -> None:
     write_whole(path / RECORD, to_json(record))
     write_whole(path / "gradients.txt", gradients(record).encode())
     page = io.StringIO()
-    Console(width=150, file=page).print(comparison_tables(record))
+    Console(width=100, file=page).print(comparison_tables(record))
     write_whole(path / "compare.txt", page.getvalue().encode())
     try:
         pictures = draw(record)

@@ -84,7 +84,9 @@ class Plan:
             whole_number(name, getattr(self, name), least)
         finite_number("timeout", self.timeout, above=0)
         finite_number("step_limit", self.step_limit, above=0)
-        if not any(formula in frameworks.RUNS[run].formulas for formula in self.formulas for run in self.runs):
+        if not any(
+            formula in frameworks.RUNS[run].formulas for formula in self.formulas for run in self.runs
+        ):
             raise InputError(
                 "formulas",
                 found=f"{', '.join(self.formulas)} for {', '.join(self.runs)}, none of which offers it",
@@ -126,4 +128,3 @@ def _probe(name: str, python: str) -> str:
             remedy=run.install,
         )
     return str(version)
-

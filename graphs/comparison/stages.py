@@ -68,9 +68,7 @@ class Stages:
             for done in range(1 + self.plan.warm_starts):
                 self.listener.progress(done, 1 + self.plan.warm_starts)
                 starts.append(
-                    first_result(
-                        run["name"], str(self._path), run["formula"], env, self.plan.timeout, python
-                    )
+                    first_result(run["name"], str(self._path), run["formula"], env, self.plan.timeout, python)
                 )
         except Failure as failure:
             run |= {"status": failure.status, "happened": f"starting: {failure.happened}"}

@@ -250,7 +250,7 @@ BAD = {"run": "numpy", "formula": "logits", "status": "unfinished"}
 def test_an_error_in_counting_is_a_note_and_no_more():
     opened = Opened(timeout=20.0)
     run = dict(BAD)
-    code = "import sys; [print('{\"error\": \"IndexError: x\"}', flush=True) for line in sys.stdin]"
+    code = 'import sys; [print(\'{"error": "IndexError: x"}\', flush=True) for line in sys.stdin]'
     opened.add(run, processes.Process("numpy", dict(os.environ), [sys.executable, "-c", code]))
     try:
         assert opened.ask(run, "count", optional=True) == {}
