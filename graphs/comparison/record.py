@@ -109,7 +109,7 @@ def take_up(record: dict[str, Any], earlier: dict[str, Any]) -> None:
 
 
 def _refuse_other(part: str, now: dict[str, Any], then: dict[str, Any]) -> None:
-    for key in now.keys() | then.keys():
+    for key in dict.fromkeys((*now, *then)):
         if now.get(key) != then.get(key) and key not in {"timeout", "step_limit"}:
             raise InputError(
                 "resume",

@@ -77,12 +77,12 @@ def _truth(record: dict[str, Any]) -> Table:
     """The one table of what broke: a row per framework, a column per formula."""
     formulas = list(dict.fromkeys(run["formula"] for run in record["runs"]))
     table = _table(
-        f"Finite or not? inf and NaN among the {record['data']['samples']} cross-entropies",
+        f"Finite or not? By formula: inf and NaN among the {record['data']['samples']} cross-entropies",
         "At the first call at which there were any; from which call to which there were some; and the "
         "weights, where they did not stay finite.",
     )
     for formula in formulas:
-        table.add_column(f"{formula} formula", justify="left")
+        table.add_column(formula, justify="left")
     for name in dict.fromkeys(run["name"] for run in record["runs"]):
         of_name = {run["formula"]: run for run in record["runs"] if run["name"] == name}
         title = next(iter(of_name.values()))["title"]

@@ -13,7 +13,7 @@ from graphs.comparison.record import VERSION, read_record
 from graphs.files import DamagedFile
 from graphs.results import to_json
 
-PLAN = Plan(runs=("numpy", "pytensor-fast-compile"), steps=20, rounds=1, warm_starts=1)
+PLAN = Plan(runs=("numpy", "pytensor-native"), steps=20, rounds=1, warm_starts=1)
 
 
 class Stops(Listener):
@@ -52,13 +52,13 @@ def test_what_was_found_is_whole_and_marked_unfinished(halfway):
     status = {(run["name"], run["formula"]): run["status"] for run in halfway["runs"]}
     assert status == {
         ("numpy", "textbook"): "finished",
-        ("pytensor-fast-compile", "textbook"): "finished",
+        ("pytensor-native", "textbook"): "finished",
         ("numpy", "logits"): "unfinished",
-        ("pytensor-fast-compile", "logits"): "unfinished",
+        ("pytensor-native", "logits"): "unfinished",
     }
     for run in halfway["runs"]:
         assert ("steady" in run) == (run["formula"] == "textbook")
-        assert ("agreement" in run) == ((run["name"], run["formula"]) != ("pytensor-fast-compile", "logits"))
+        assert ("agreement" in run) == ((run["name"], run["formula"]) != ("pytensor-native", "logits"))
     assert "3 of the 3 runs with finite weights agree with the reference to 1e-12." in halfway["verdicts"]
 
 
