@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from graphs.inspection.measured import NodeCode
-from graphs.native.source import source_of, why_not_native
+from graphs.native import source_of
 
 __all__ = ["native_code"]
+
+# "/* gb = sum over i of t6[i]   [23] */", with its Apply nodes, or a line of such a comment
+FORMULA = re.compile(r"(/\* )?(?P<text>.*?) *\[[\d, ]+\]( \*/)?")
 
 
 def native_code(function: Any, arguments: Sequence[Any], *, whole: bool) -> Iterator[NodeCode]:
@@ -24,9 +28,7 @@ def native_code(function: Any, arguments: Sequence[Any], *, whole: bool) -> Iter
         The whole file too.
     """
     source = source_of(function)
-    if source is None:
-        yield NodeCode(None, "", "", problem=f"it does not run natively: {why_not_native(function)}")
-        return
+    assert source is not None  # where a graph falls back, its function has the other linker
     lines = source.text.splitlines()
     known = False
     for position in range(len(function.maker.fgraph.apply_nodes)):
@@ -37,7 +39,14 @@ def native_code(function: Any, arguments: Sequence[Any], *, whole: bool) -> Iter
             yield NodeCode(position, "c", "", problem=problem)
             continue
         known = True
-        text = "\n".join(textwrap.dedent("\n".join(lines[first - 1 : last])) for first, last in pieces)
+        text = "\n".join(_piece(lines[first - 1 : last]) for first, last in pieces)
         yield NodeCode(position, "c", text, loops[0] if loops else pieces[0])
     if whole or not known:
         yield NodeCode(None, "c", source.text)
+
+
+def _piece(lines: list[str]) -> str:
+    """Lines moved to the left; a line of the comment over a loop becomes a comment of its own."""
+    text = textwrap.dedent("\n".join(lines))
+    formula = FORMULA.fullmatch(text.strip())
+    return f"/* {formula['text']} */" if formula else text

@@ -37,6 +37,8 @@ class NestWriter(LoopWriter):
     def comment(self, item: Item) -> None:
         """What a loop computes, in formulas."""
         lines = [self.formula(statement) for statement in statements_in(item)]
+        for k, statement in enumerate(statements_in(item), len(self.lines)):
+            self.pieces.append((k, k, statement.nodes))
         self.put("/* " + lines[0] + (" */" if len(lines) == 1 else ""))
         for k, line in enumerate(lines[1:], 2):
             self.put("   " + line + (" */" if k == len(lines) else ""))

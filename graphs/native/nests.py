@@ -31,7 +31,7 @@ class LoopWriter:
     spans : list of tuple
         First line, last line (from 0), Apply nodes, of each commented piece.
     pieces : list of tuple
-        The same of the lines of each statement alone.
+        The same of the lines of each statement alone, its formula in the comment among them.
     memory : list of tuple
         Name, C type and number of elements of each piece of scratch memory needed.
     """

@@ -127,9 +127,8 @@ def write(state: Lowering, title: str) -> Written:
     blocking += TRIANGLE if any("share_triangle(" in line for line in writer.lines) else ""
     head = f"/* {title}\n{legend}*/\n\n{HEAD}{blocking}\n{helpers}\n" + SIGNATURE
     before = head.count("\n") + len(front)
-    body = [*front, *writer.lines, "    free(memory);" if writer.memory else "", "    return 0;", "}"]
-    if not writer.memory:
-        body.remove("")
+    freed = ["    free(memory);"] if writer.memory else []
+    body = [*front, *writer.lines, *freed, "    return 0;", "}"]
     text = head + "\n".join(body) + "\n" + REPEAT
     text = re.sub(r"@(\d+)@", lambda m: _length_name(state.dims[int(m[1])]), text)
     head_lines = head.count("\n")
