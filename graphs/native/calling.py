@@ -86,11 +86,25 @@ DIRECT = sys.implementation.name == "cpython" and _layout_is_as_expected()
 
 
 class Described:
-    """An array's head made by hand, for other Pythons and for arrays that move on step by step."""
+    """A head of an array's own: for arrays that move on step by step, and for other Pythons.
+
+    Attributes
+    ----------
+    start : int
+        Address of the array's first number.
+    """
 
     def __init__(self, array: np.ndarray[Any, Any]) -> None:
-        rank = array.ndim
         self.array = array
+        if DIRECT:
+            self.header = Header()
+            ctypes.memmove(ctypes.addressof(self.header), id(array), ctypes.sizeof(Header))
+        else:
+            self._by_hand(array)
+        self.start = self.header.data
+
+    def _by_hand(self, array: np.ndarray[Any, Any]) -> None:
+        rank = array.ndim
         self.shape = (ctypes.c_int64 * max(rank, 1))(*array.shape)
         self.strides = (ctypes.c_int64 * max(rank, 1))(*array.strides)
         self.header = Header(

@@ -100,10 +100,8 @@ def _in_c(fn: Any, steps: int, kept: list[int], histories: list[np.ndarray[Any, 
                 return 0
             raise call.error(code)
         for output, position in pairs.items():
-            data = heads[0][position].header.data
-            call.cells[position][0] = (
-                arrays[position] if data == arrays[position].ctypes.data else spare[output]
-            )
+            head = heads[0][position]
+            call.cells[position][0] = arrays[position] if head.header.data == head.start else spare[output]
     return steps
 
 
