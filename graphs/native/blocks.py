@@ -184,7 +184,7 @@ class NestWriter(LoopWriter):
 
     def _each_lane(self, statement: Statement) -> list[str]:
         target = statement.target
-        return [f"{target.name}{lane}" for lane in range(self.lanes)] if self.lanes > 1 else [target.name]
+        return [f"{target.name}_r{lane}" for lane in range(self.lanes)] if self.lanes > 1 else [target.name]
 
     def _declare_part(self, statement: Statement, team: str) -> None:
         array, ctype = statement.target, C_TYPES[statement.target.dtype]
@@ -238,7 +238,7 @@ class NestWriter(LoopWriter):
             self.lanes = 1
             return
         sums = [s for item in phase for s in statements_in(item) if s.reduced]
-        if isinstance(phase[0], Nest) and sums and all(s.combine in ("+", "dot") for s in sums):
+        if isinstance(phase[0], Nest) and any(s.combine in ("+", "dot") for s in sums):
             self.lanes = block_of(nest)  # every statement once for every row, inside the inner loop
             self.items(phase)
             self.lanes = 1

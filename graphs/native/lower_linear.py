@@ -72,14 +72,60 @@ def _dot(state: Lowering, node: Any, number: int, batch: int) -> None:
     shared = state.unify(left.dims[-1], right.dims[batch], "shapes not aligned in Dot")
     lead, i, k = state.indices(leading), state.indices(rows), state.indices(columns)
     j: Index | None = None if is_one(shared) else Index(shared)
-    target = state.array(node.outputs[0].name, dtype, [*leading, *rows, *columns], "dot")
+    turned = False
+    if not batch and j and all(i) and all(k) and i and k:
+        left, right, turned = _along_memory(state, left, right)
+    dims = [*columns, *rows] if turned else [*leading, *rows, *columns]
+    target = state.array(node.outputs[0].name, dtype, dims, "dot")
     a = cast(left.at([*_batch(left, lead), *i, j]), dtype)
     b = cast(right.at([*_batch(right, lead), j, *k]), dtype)
     free = [*lead, *i, *k]
     nodes = [*left.nodes, *right.nodes, number]
     product = Apply(dtype, "{0} * {1}", 7, (a, b))
-    state.state(target, tuple(Place(index) for index in free), product, "dot", free, [j], nodes)
-    state.values[node.outputs[0]] = state.whole(target)
+    places = tuple(Place(index) for index in ([*k, *i] if turned else free))
+    state.state(target, places, product, "dot", free, [j], nodes)
+    result = state.whole(target)
+    state.values[node.outputs[0]] = _turned(result) if turned else result
+
+
+def _along_memory(state: Lowering, left: Value, right: Value) -> tuple[Value, Value, bool]:
+    """The factors of a matrix product, so arranged that the innermost loop runs along the memory of both.
+
+    Where one factor has the index summed over contiguous and the other has not, the other is copied with its axes
+    exchanged: ``x[i, :]·w[:, k]`` reads both in steps of one. Where it is contiguous in neither
+    (``xᵀ·r``), the loop runs along the rows of an input x, and the product is held with its axes exchanged,
+    which the third value returned says. Time against the loop along k, 400 × 784 by 784 × 10: 0.4.
+    """
+    ours, theirs = _contiguous(left), _contiguous(right)
+    if ours == 1 and theirs != 0:
+        return left, _turned(_copied(state, right)), False
+    if theirs == 0 and ours != 1:
+        return _turned(_copied(state, left)), right, False
+    outer = ours == 0 and isinstance(left, View) and left.array.kind == "input"
+    return left, right, outer and not (isinstance(right, View) and right.array.kind == "input")
+
+
+def _contiguous(value: Value) -> int | None:
+    """Which axis of a value runs along memory, if one does."""
+    if not isinstance(value, View) or value.array.fast is None or not value.array.dims:
+        return None
+    axis, _, step = value.axes[value.array.fast]
+    return axis if step == "1" else None
+
+
+def _copied(state: Lowering, value: Value) -> View:
+    """A matrix in new memory, axes exchanged."""
+    target = state.array(None, value.dtype, value.dims[::-1], "turned")
+    indices = state.indices(value.dims)
+    places = tuple(map(Place, indices[::-1]))
+    state.state(target, places, value.at(indices), "=", indices[::-1], [], value.nodes)
+    return state.whole(target)
+
+
+def _turned(view: View) -> View:
+    """A matrix seen with its axes exchanged."""
+    axes = [(None if axis is None else 1 - axis, start, step) for axis, start, step in view.axes]
+    return View(view.dtype, view.dims[::-1], view.array, axes, nodes=view.nodes)
 
 
 def _symmetric_dot(state: Lowering, node: Any, number: int, left: Value, right: Value, axis: int) -> bool:

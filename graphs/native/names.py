@@ -21,5 +21,5 @@ bool typeof asm inline unix linux INLINE share_triangle
 TAKEN = frozenset(WORDS.split())
 # Loop variables, lengths, and what is made from an array's name.
 MADE_BY_THE_WRITER = re.compile(
-    r"[ijklmopq]\d*|n_\w+|\w+_t|\w+_(part|block|blocks|mine|out|memory|sum|at|shape|value|first|last)|\w+_s\d|team_\d+"
+    r"[ijklmopq]\d*|n_\w+|\w+_t|\w+_(part|block|blocks|mine|out|memory|sum|at|shape|value|first|last)|\w+_[sr]\d|team_\d+"
 )

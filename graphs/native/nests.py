@@ -80,7 +80,7 @@ class LoopWriter:
 
     def local_name(self, array: Array) -> str:
         """The C variable that holds an array's element at hand."""
-        return f"{array.name}{self.lane}" if self.laned is not None and self.lanes > 1 else array.name
+        return f"{array.name}_r{self.lane}" if self.laned is not None and self.lanes > 1 else array.name
 
     def place_text(self, place: Place) -> str:
         """Position along one axis."""
