@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,11 @@ import pytensor.tensor as pt
 import pytest
 
 from graphs import InputError
-from graphs.inspection import Recording, evaluate, inspect
-from graphs.inspection.evaluation import feed
+from graphs.inspection import Recording, counterfactuals, evaluate, inspect
+from graphs.inspection.evaluation import call, feed
 from graphs.inspection.performing import perform
 from graphs.inspection.storage import from_json, to_json
+from graphs.inspection.values import compare
 from tests.inspection.conftest import PYTHON, Train
 from tests.inspection.dump import dump_expression, dump_function
 from tests.inspection.odd_graphs import ODD_GRAPHS
@@ -168,3 +170,21 @@ def test_graphs_nobody_here_wrote(name: str, mode: str) -> None:
     assert {c.verdict for c in evaluation.compiled} <= ({"identical", "rounding"} if runs else {"unknown"})
     assert not any(summary.problem for summary in evaluation.values)
     assert from_json(to_json(recording)) == recording
+
+
+def test_a_generator_under_jax_is_the_same_generator() -> None:
+    """JAX keeps a generator's state as a dictionary of arrays: the same numbers are the same state."""
+    pytest.importorskip("jax")
+    rng, x = pytensor.shared(np.random.default_rng(3), name="rng"), pt.dvector("x")
+    new, draw = pt.random.normal(size=(5,), rng=rng, return_next_rng=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PyTensor's, that it seeds a generator of JAX's anew
+        inspection = inspect([x], [x * draw + 0 * x], [(rng, new)], mode="JAX")
+        first = call(inspection, [np.ones(5), None])
+        again = call(inspection, [np.ones(5), None])
+        assert [compare(a, b, 0, 0.0).verdict for a, b in zip(first, again, strict=True)] == ["identical"] * 2
+        moved = inspection.function(np.ones(5))
+        assert inspection.function(np.ones(5))[0].tobytes() != moved[0].tobytes()
+        recording = counterfactuals(inspection, [np.ones(5)], rules=["constant_folding"])
+    (found,) = recording.counterfactuals
+    assert (found.verdict, found.carries_weight) == ("identical", False)
