@@ -5,32 +5,44 @@ from __future__ import annotations
 import argparse
 import io
 import sys
+import tempfile
+from contextlib import nullcontext
 from pathlib import Path
+from time import monotonic
+from typing import Any
 
 from rich.console import Console
 
 from graphs import frameworks
 from graphs.command import run
-from graphs.comparison import compare
+from graphs.comparison import Listener, Plan, compare
+from graphs.comparison.code_view import code_panels
 from graphs.comparison.plots import draw
+from graphs.comparison.record import read_record
 from graphs.comparison.side_by_side import side_by_side
-from graphs.comparison.tables import code_tables, comparison_tables
+from graphs.comparison.tables import comparison_tables
 from graphs.data import DTYPES, load
 from graphs.errors import InputError
-from graphs.files import write_whole
+from graphs.files import DamagedFile, write_whole
+from graphs.interruption import Interrupted, raised_signals
 from graphs.reading import read
 from graphs.results import to_json
 
+RECORD = "compare.json"
+
 EPILOG = """\
 examples:
-  scripts/run compare                                   everything, 10,000 steps: several minutes
+  scripts/run compare                                   everything, 10,000 steps: ten minutes or so
   scripts/run compare --steps 1000 --starts 0           without times to first result: quick
   scripts/run compare --runs numpy jax-loop pytensor --sizes 100x20 400x784 4000x784
   scripts/run compare --formulas softplus --runs torch  PyTorch's softplus, wrong above 20
   scripts/run compare --code                            the same few lines side by side; runs nothing
   scripts/run compare --out runs/compared               keep the record, the tables, the pictures
+  scripts/run compare --out runs/compared --resume      go on with it after an interruption
+  scripts/run compare --python aesara=venv/bin/python   a framework that another Python holds
 
-exit codes: 0 compared (a framework that is missing, crashed or hung is part of the record), 2 bad input
+exit codes: 0 compared (a framework that is missing, crashed or hung is part of the record), 2 bad input,
+130 or 143 interrupted: what was finished is shown, and kept in DIR
 """
 
 
@@ -73,6 +85,20 @@ def parser() -> argparse.ArgumentParser:
         metavar="S",
         help="seconds that a framework may take to answer (default 300)",
     )
+    options.add_argument(
+        "--step-limit",
+        type=float,
+        default=300.0,
+        metavar="S",
+        help="seconds that one framework's steps may take together (default 300)",
+    )
+    options.add_argument(
+        "--python",
+        nargs="+",
+        default=[],
+        metavar="RUN=PATH",
+        help="another Python, which holds that run's framework",
+    )
     options.add_argument("--seed", type=int, default=0, help="of the random data (default 0)")
     options.add_argument("--samples", type=int, default=400, help="rows of x (default 400)")
     options.add_argument("--features", type=int, default=784, help="columns of x (default 784)")
@@ -88,6 +114,11 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument(
         "--out", metavar="DIR", help="keep compare.json, compare.txt, gradients.txt and pictures there"
     )
+    options.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the comparison in DIR; the rest of the command as it was",
+    )
     options.add_argument("--quiet", action="store_true", help="do not tell what is being done")
     return options
 
@@ -101,74 +132,173 @@ def size(text: str) -> tuple[int, int]:
     return samples, features
 
 
+def interpreter(text: str) -> tuple[str, str]:
+    """Run and path from a text such as aesara=venv/bin/python."""
+    run, equals, path = text.partition("=")
+    if not (run and equals and path):
+        raise InputError("python", found=repr(text), allowed="RUN=PATH, such as aesara=venv/bin/python")
+    return run, path
+
+
+class Shown(Listener):
+    """Shows on the error stream how it goes on, and writes the record down whenever it grows.
+
+    On a terminal what goes on is one line that changes; elsewhere each beginning is a line.
+    """
+
+    def __init__(self, out: Path | None, *, quiet: bool) -> None:
+        self.out, self.quiet = out, quiet
+        self.console = Console(stderr=True, highlight=False)
+        self.status = self.console.status("starting") if self.console.is_terminal and not quiet else None
+        self.start = monotonic()
+        self.what = ""
+        self.record: dict[str, Any] = {}
+
+    def begins(self, what: str) -> None:
+        """Show the line."""
+        self.what = what
+        if self.status:
+            self.status.update(what)
+        elif not self.quiet:
+            self._print(what + " …")
+
+    def progress(self, done: int, of: int) -> None:
+        """Show how much, where that does not make a line each time."""
+        if self.status:
+            self.status.update(f"{self.what}: {done:,} of {of:,}")
+
+    def found(self, what: str) -> None:
+        """Show the line, to stay."""
+        if not self.quiet:
+            self._print(what)
+
+    def _print(self, what: str) -> None:
+        self.console.print(f"{monotonic() - self.start:5.0f} s  {what}", markup=False, soft_wrap=True)
+
+    def keep(self, record: dict[str, Any]) -> None:
+        """Write the record; what is shown after an interruption is this one."""
+        self.record = record
+        if self.out:
+            write_whole(self.out / RECORD, to_json(record))
+
+
 def main() -> int:
     """Parse, compare, show."""
     given = parser().parse_args()
     if given.code:
         runs = tuple(given.runs) if given.runs else None
-        Console().print(code_tables(side_by_side(runs, given.formulas[0])))
+        Console().print(code_panels(side_by_side(runs, given.formulas[0])))
         return 0
-    kept = folder(given.out) if given.out else None
+    plan = Plan(
+        runs=tuple(given.runs or frameworks.RUNS),
+        formulas=tuple(given.formulas),
+        steps=given.steps,
+        rounds=given.rounds,
+        threads=given.threads,
+        warm_starts=given.starts,
+        sizes=tuple(size(text) for text in given.sizes),
+        timeout=given.timeout,
+        step_limit=given.step_limit,
+        interpreters=dict(interpreter(text) for text in given.python),
+    )
     data = (
         read(given.data, seed=given.seed, dtype=given.dtype)
         if given.data
         else load(seed=given.seed, samples=given.samples, features=given.features, dtype=given.dtype)
     )
-    errors = Console(stderr=True)
-    with errors.status("starting") as status:
-        record = compare(
-            data,
-            runs=given.runs,
-            formulas=given.formulas,
-            steps=given.steps,
-            rounds=given.rounds,
-            threads=given.threads,
-            warm_starts=given.starts,
-            sizes=[size(text) for text in given.sizes],
-            timeout=given.timeout,
-            tell=(lambda what: None) if given.quiet else status.update,
-        )
-    if kept:
-        keep(kept, record)
+    if given.resume and not given.out:
+        raise InputError("resume", found="no folder", allowed="--out DIR of the comparison to go on with")
+    out = folder(given.out, resume=given.resume) if given.out else None
+    earlier = begun(out) if out and given.resume else None
+    listener = Shown(out, quiet=given.quiet)
+    try:
+        with raised_signals(), listener.status or nullcontext():
+            record = compare(data, plan, earlier=earlier, listener=listener)
+    except Interrupted as interrupted:
+        record = listener.record
+        show(record, given, out)
+        remedy = "go on with the same command and --resume" if out else "nothing is kept without --out DIR"
+        print(f"compare: interrupted; {progress_of(record)}; {remedy}.", file=sys.stderr)
+        return 128 + interrupted.signal
+    show(record, given, out)
+    return 0
+
+
+def progress_of(record: dict[str, Any]) -> str:
+    """How far an interrupted comparison has come."""
+    runs = record.get("runs", [])
+    trained = sum("finite" in run for run in runs)
+    timed = sum("steady" in run for run in runs)
+    return f"of {len(runs)} runs {trained} had taken their steps and {timed} had been timed"
+
+
+def show(record: dict[str, Any], given: argparse.Namespace, out: Path | None) -> None:
+    """Print what was asked for, and keep it where asked to."""
+    if not record:
+        return
+    if out:
+        keep(out, record)
     if given.json:
         sys.stdout.buffer.write(to_json(record))
-        return 0
+        return
     console = Console()
     console.print(comparison_tables(record))
     if given.gradients:
         console.print(gradients(record), markup=False, highlight=False)
-    console.print(f"kept in {kept}" if kept else "nothing kept; --out DIR keeps it")
-    return 0
+    console.print(f"kept in {out}" if out else "nothing kept; --out DIR keeps it")
 
 
-def folder(name: str) -> Path:
-    """The folder to write to, made before any work."""
+def folder(name: str, *, resume: bool) -> Path:
+    """The folder to write to, made and tried before any work; one that holds a comparison is not overwritten."""
     path = Path(name)
     try:
         path.mkdir(parents=True, exist_ok=True)
-        write_whole(path / "compare.json", b"{}\n")
+        with tempfile.TemporaryFile(dir=path):
+            pass
     except OSError as error:
         raise InputError(
             "out", found=f"{name} ({error.strerror})", allowed="a folder that can be written"
         ) from error
+    if (path / RECORD).exists() and not resume:
+        raise InputError(
+            "out",
+            found=f"{name}, which already holds a comparison",
+            allowed="a new or empty folder",
+            remedy="name another, or go on with that one with --resume",
+        )
     return path
 
 
-def gradients(record: dict[str, object]) -> str:
+def begun(path: Path) -> dict[str, Any] | None:
+    """The comparison in the folder, or None where none has begun."""
+    try:
+        return read_record(path / RECORD)
+    except FileNotFoundError:
+        return None
+    except DamagedFile as error:
+        raise InputError(
+            "resume",
+            found=f"{path / RECORD}, but {error}",
+            allowed="the record of a comparison",
+            remedy="begin anew in another folder",
+        ) from error
+
+
+def gradients(record: dict[str, Any]) -> str:
     """Every representation of the gradient, one after the other."""
     texts = []
-    for each in record["runs"]:  # type: ignore[attr-defined]
+    for each in record["runs"]:
         for kind, text in each.get("gradient", {}).items():
             texts.append(f"===== {each['title']}, {each['formula']} formula: {kind}\n\n{text.rstrip()}\n")
     return "\n".join(texts)
 
 
-def keep(path: Path, record: dict[str, object]) -> None:
+def keep(path: Path, record: dict[str, Any]) -> None:
     """Write record, tables, gradients and pictures."""
-    write_whole(path / "compare.json", to_json(record))
+    write_whole(path / RECORD, to_json(record))
     write_whole(path / "gradients.txt", gradients(record).encode())
     page = io.StringIO()
-    Console(width=150, file=page).print(comparison_tables(record))
+    Console(width=100, file=page).print(comparison_tables(record))
     write_whole(path / "compare.txt", page.getvalue().encode())
     try:
         pictures = draw(record)

@@ -12,8 +12,8 @@ from rich.console import Console
 from graphs import frameworks
 from graphs.command import run
 from graphs.comparison.lessons import LESSONS
+from graphs.comparison.lessons.table import lesson_table
 from graphs.comparison.plots import slopes_picture
-from graphs.comparison.tables import lesson_table
 from graphs.errors import InputError, choose
 from graphs.files import write_whole
 from graphs.frameworks import slopes

@@ -28,7 +28,7 @@ _BOOT = """
 import sys, types
 for name in ("graphs", "graphs.comparison"):
     sys.modules[name] = package = types.ModuleType(name)
-    package.__path__ = [sys.argv[1] + name.removeprefix("graphs").replace(".", "/")]
+    package.__path__ = [sys.argv[1] + name[len("graphs"):].replace(".", "/")]
 from graphs.comparison.worker import main
 sys.exit(main(sys.argv[2:]))
 """
@@ -51,9 +51,9 @@ class Failure(Exception):
         self.happened = happened
 
 
-def command(*arguments: str) -> list[str]:
-    """The command line of a worker."""
-    return [sys.executable, "-c", _BOOT, str(Path(graphs.__file__).parent), *arguments]
+def command(*arguments: str, python: str | None = None) -> list[str]:
+    """The command line of a worker, under this Python or another."""
+    return [python or sys.executable, "-c", _BOOT, str(Path(graphs.__file__).parent), *arguments]
 
 
 def environment(threads: int, caches: str | os.PathLike[str]) -> dict[str, str]:
@@ -79,6 +79,7 @@ def environment(threads: int, caches: str | os.PathLike[str]) -> dict[str, str]:
         "PYTENSOR_FLAGS": ",".join([*flags, f"base_compiledir={caches / 'pytensor'}"]),
         "AESARA_FLAGS": f"base_compiledir={caches / 'aesara'}",
         "THEANO_FLAGS": f"base_compiledir={caches / 'theano'}",
+        "GRAPHS_NATIVE_CACHE": str(caches / "native"),
         "TORCHINDUCTOR_CACHE_DIR": str(caches / "inductor"),
         "JAX_COMPILATION_CACHE_DIR": str(caches / "jax"),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
@@ -93,7 +94,12 @@ def write_data(data: Dataset, path: str | os.PathLike[str]) -> None:
 
 
 def first_result(
-    run: str, data_path: str, formula: str, env: Mapping[str, str], timeout: float
+    run: str,
+    data_path: str,
+    formula: str,
+    env: Mapping[str, str],
+    timeout: float,
+    python: str | None = None,
 ) -> dict[str, Any]:
     """Start a fresh process, import, build, take one step, end: seconds of each and of the whole.
 
@@ -103,7 +109,7 @@ def first_result(
         If it does not finish.
     """
     try:
-        cost = fresh_process(command(run, data_path, formula), env=env, timeout=timeout)
+        cost = fresh_process(command(run, data_path, formula, python=python), env=env, timeout=timeout)
     except subprocess.TimeoutExpired as error:
         raise Failure("hung", f"no first result after {timeout:g} s") from error
     if cost.returncode:
@@ -135,12 +141,20 @@ class Process:
         From `environment`.
     argv : list of str, optional
         The command line, where it is not that of `graphs.comparison.worker`.
+    python : str, optional
+        The Python to run it, where it is not this one.
     """
 
-    def __init__(self, run: str, env: Mapping[str, str], argv: list[str] | None = None) -> None:
+    def __init__(
+        self,
+        run: str,
+        env: Mapping[str, str],
+        argv: list[str] | None = None,
+        python: str | None = None,
+    ) -> None:
         self._said = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 - lives as long as the process
         self._process = subprocess.Popen(
-            argv or command(run),
+            argv or command(run, python=python),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._said,
@@ -191,12 +205,16 @@ class Process:
         line, _, self._waiting = self._waiting.partition(b"\n")
         return line
 
-    def close(self, *, at_once: bool = False) -> None:
-        """End the process, and what it started, if it does not end by itself."""
+    def let_end(self) -> None:
+        """Tell the process that no request follows; it ends when it has answered the last."""
         assert self._process.stdin is not None
-        assert self._process.stdout is not None
         with contextlib.suppress(OSError):
             self._process.stdin.close()
+
+    def close(self, *, at_once: bool = False) -> None:
+        """End the process, and what it started, if it does not end by itself."""
+        assert self._process.stdout is not None
+        self.let_end()
         try:
             self._process.wait(0 if at_once else 10)
         except subprocess.TimeoutExpired:

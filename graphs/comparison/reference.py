@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 from graphs.data import Dataset
 from graphs.frameworks import in_numpy
 
-__all__ = ["Agreement", "Reference"]
+__all__ = ["MARK", "Agreement", "Reference"]
+
+MARK = 50
+"""Steps between two states that the reference remembers."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,11 @@ class Reference:
     ----------
     dtype : str
         Its floating point and the bits of its mantissa.
+    steps : int
+        Steps taken so far.
     """
+
+    dtype = f"numpy.longdouble ({np.finfo(np.longdouble).nmant + 1}-bit mantissa)"
 
     def __init__(self, data: Dataset) -> None:
         self._judged = data.x.dtype
@@ -56,21 +63,35 @@ class Reference:
             initial_w=data.initial_w.astype(np.longdouble),
         )
         self._training = in_numpy.build(wide, "logits")
-        self.dtype = f"numpy.longdouble ({np.finfo(np.longdouble).nmant + 1}-bit mantissa)"
+        self.steps = 0
+        self._passed = {0: self._state()}
 
-    def advance(self, steps: int, progress: Callable[[int], object] = lambda done: None) -> None:
-        """Take `steps` steps; call `progress` with the number done every hundred."""
-        for done in range(0, steps, 100):
-            self._training.train_many(min(100, steps - done))
-            progress(min(done + 100, steps))
+    def advance(self, steps: int, progress: Callable[[int, int], object] = lambda done, of: None) -> None:
+        """Take `steps` steps; call `progress` with the number done and `steps` every now and then."""
+        end = self.steps + steps
+        while self.steps < end:
+            until = min(end, (self.steps // MARK + 1) * MARK)
+            self._training.train_many(until - self.steps)
+            self.steps = until
+            self._passed[until] = self._state()
+            progress(steps - (end - until), steps)
 
-    def parameters(self) -> NDArray[Any]:
-        """w and b behind each other, in the reference's own dtype."""
+    def _state(self) -> NDArray[Any]:
         return np.append(self._training.w, self._training.b)
 
-    def agreement(self, w: NDArray[Any], b: float) -> Agreement:
-        """Compare with w and b after as many steps."""
-        exact = self.parameters()
+    def parameters(self, steps: int | None = None) -> NDArray[Any]:
+        """w and b behind each other, in the reference's own dtype.
+
+        Parameters
+        ----------
+        steps : int, optional
+            As they were after so many steps, a multiple of `MARK` or where it stopped; default: now.
+        """
+        return self._passed[self.steps if steps is None else steps]
+
+    def agreement(self, w: NDArray[Any], b: float, steps: int | None = None) -> Agreement:
+        """Compare with w and b after as many steps (default: as many as were taken)."""
+        exact = self.parameters(steps)
         difference = np.abs(np.append(w, b).astype(np.longdouble) - exact)
         units = np.spacing(np.abs(exact).astype(self._judged)).astype(np.longdouble)
         return Agreement(

@@ -50,6 +50,7 @@ BY_LINKER = {
     "PerformLinker": ("thunk_code", "thunk_code"),
     "OpWiseCLinker": ("thunk_code", "thunk_code"),
     "CLinker": ("thunk_code", "thunk_code"),
+    "NativeLinker": ("native_code", "native_code"),
 }
 
 

@@ -107,6 +107,7 @@ class _Announcing(GraphRewriter):  # type: ignore[misc]
 
 def _in_phases(rewriter: Any, watcher: Watcher) -> Any:
     """The same rewriter with each of its parts announced."""
+    rewriter = getattr(rewriter, "resolved", rewriter)  # the native linker's, put together when wanted
     # PyTensor 3.3 wraps the sequence to make the mode known, a linker of one's own to add to it.
     for name in ("_rewriter", "rewriter"):
         wrapped = vars(rewriter).get(name)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphs.native.loops import Apply, Index, Place
-from graphs.native.lowering import Lowering, OpUnknown, register
+from graphs.native.loops import Apply, Index, Place, Read
+from graphs.native.lowering import Lowering, register
 from graphs.native.scalars import C_TYPES, cast
+from graphs.native.unknown import OpUnknown
 from graphs.native.values import Formula, Scalar, Value, Vector, View, is_one
 
 __all__: list[str] = []
@@ -56,6 +57,8 @@ def _dot(state: Lowering, node: Any, number: int, batch: int) -> None:
         raise OpUnknown("Dot of bools")
     left, right = (_ready(state, v) for v in node.inputs)
     left, right = (state.solid(v) if isinstance(v, Formula) and not v.cheap else v for v in (left, right))
+    if not batch and any(_symmetric_dot(state, node, number, left, right, axis) for axis in (0, -1)):
+        return
     ranks = len(left.dims) - (batch if batch else 0), len(right.dims) - (batch if batch else 0)
     leading = [state.one] * batch
     for value in (left, right):
@@ -77,6 +80,40 @@ def _dot(state: Lowering, node: Any, number: int, batch: int) -> None:
     product = Apply(dtype, "{0} * {1}", 7, (a, b))
     state.state(target, tuple(Place(index) for index in free), product, "dot", free, [j], nodes)
     state.values[node.outputs[0]] = state.whole(target)
+
+
+def _symmetric_dot(state: Lowering, node: Any, number: int, left: Value, right: Value, axis: int) -> bool:
+    """State the product of a symmetric matrix (the left factor where `axis` is 0) and a vector, if it is one.
+
+    Every element beside the diagonal is then read once and serves for its mirror image too.
+    """
+    matrix, other = (left, right) if axis == 0 else (right, left)
+    if not (isinstance(matrix, View) and matrix.array.symmetric and not matrix.nodes):
+        return False
+    dtype, array = node.outputs[0].type.dtype, matrix.array
+    through = sorted(k for k, start, step in matrix.axes if k is not None and (start, step) == ("0", "1"))
+    ones = [dim for k, dim in enumerate(other.dims) if k != axis % len(other.dims)]
+    if through != [0, 1] or len(matrix.dims) != 2 or {array.dtype, other.dtype} != {dtype}:
+        return False
+    if not dtype.startswith("float") or not all(map(is_one, ones)):
+        return False
+    n = state.unify(array.dims[0], array.dims[1], f"the symmetric matrix {array.name}")
+    n = state.unify(n, other.dims[axis], "shapes not aligned in Dot")
+    if is_one(n):
+        return False
+    vector = state.solid(other)
+    i, j = Index(n), Index(n)
+    across: list[Index | None] = [None] * len(other.dims)
+    along = across.copy()
+    across[axis], along[axis] = j, i
+    target = state.array(node.outputs[0].name, dtype, [n if k is i else state.one for k in along], "dot")
+    places = Place(i), Place(j)
+    element = Read(dtype, array, places[::-1] if array.layout == "F" else places)
+    product = Apply(dtype, "{0} * {1}", 7, (element, vector.at(across)))
+    nodes = [*other.nodes, number]
+    state.state(target, tuple(map(Place, along)), product, "symmetric", along, [j], nodes)
+    state.values[node.outputs[0]] = state.whole(target)
+    return True
 
 
 def _batch(value: Value, lead: list[Index | None]) -> list[Index | None]:

@@ -12,7 +12,8 @@ import pytest
 
 import graphs
 from graphs import frameworks
-from graphs.comparison import compare, processes
+from graphs.comparison import Listener, Plan, compare, processes
+from graphs.comparison.opened import Opened
 from graphs.comparison.reference import Reference
 from graphs.comparison.verdicts import add_break_even, verdicts
 from graphs.comparison.worker import count_python_calls
@@ -20,25 +21,40 @@ from graphs.results import to_json
 from tests.figures import AFTER_200_STEPS_SEED_0
 
 SMALL = {"samples": 40, "features": 6}
-ALIVE = {"runs": ["numpy", "pytensor-fast-compile"], "steps": 20, "rounds": 2}
+PLAN = Plan(
+    runs=("numpy", "pytensor-native", "theano"),
+    steps=320,
+    rounds=3,
+    warm_starts=1,
+    sizes=((20, 3), (50, 4)),
+)
+
+
+class Heard(Listener):
+    """Keeps what it is told, and every record as JSON."""
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+        self.lines: list[str] = []
+        self.kept: list[bytes] = []
+
+    def begins(self, what):
+        self.begun.append(what)
+
+    def found(self, what):
+        self.lines.append(what)
+
+    def keep(self, record):
+        self.kept.append(to_json(record))
+
+
+HEARD = Heard()
 
 
 @pytest.fixture(scope="module")
 def record():
     """NumPy and PyTensor on the original's data, and two that no one has here."""
-    told: list[str] = []
-    found = compare(
-        graphs.load(),
-        runs=["numpy", "pytensor-fast-compile", "theano"],
-        formulas=["textbook", "logits"],
-        steps=320,
-        rounds=3,
-        warm_starts=1,
-        sizes=[(20, 3), (50, 4)],
-        tell=told.append,
-    )
-    assert any("cold caches" in line for line in told)
-    return found
+    return compare(graphs.load(), PLAN, listener=HEARD)
 
 
 def runs(record, **wanted):
@@ -47,7 +63,7 @@ def runs(record, **wanted):
 
 def test_without_another_framework_numpy_and_pytensor_are_compared(record):
     for formula in frameworks.FORMULAS:
-        for name in ("numpy", "pytensor-fast-compile"):
+        for name in ("numpy", "pytensor-native"):
             (run,) = runs(record, name=name, formula=formula)
             assert run["status"] == "finished"
             assert run["steps"] == 320
@@ -69,7 +85,8 @@ def test_what_breaks_is_noted_with_its_first_and_last_step(record):
 
 def test_weights_that_are_all_nan_end_a_run(original):
     record = compare(
-        original, runs=["pytensor-none"], formulas=["textbook"], steps=300, rounds=1, warm_starts=0
+        original,
+        Plan(runs=("pytensor-none",), formulas=("textbook",), steps=300, rounds=1, warm_starts=0),
     )
     (run,) = record["runs"]
     found = {each["quantity"]: (each["first_step"], each["inf"], each["nan"]) for each in run["broke"]}
@@ -103,10 +120,18 @@ def test_a_step_is_counted_at_the_size_of_the_data(record):
     assert run["gradient"]["formula"].startswith("def gradient")
 
 
+def test_it_tells_what_begins_and_what_was_found(record):
+    assert "NumPy by hand, logits: 320 steps" in HEARD.begun
+    assert "PyTensor native, textbook: fresh processes (2 of 2)" in HEARD.begun
+    by_hand, graph = HEARD.lines[:2]
+    assert by_hand.startswith("NumPy by hand, textbook: 320 steps, xent 15 inf, 16 nan, off by ")
+    assert graph.startswith("PyTensor native, textbook: 320 steps, all finite, off by ")
+
+
 def test_other_sizes_are_timed_for_all(record):
     assert [(entry["samples"], entry["features"]) for entry in record["sweep"]] == [(20, 3), (50, 4)]
     for entry in record["sweep"]:
-        assert set(entry["steady"]) == {"numpy", "pytensor-fast-compile"}
+        assert set(entry["steady"]) == {"numpy", "pytensor-native"}
 
 
 def test_the_record_is_plain_data_with_its_circumstances(record):
@@ -151,7 +176,9 @@ def misbehaving(monkeypatch):
         monkeypatch.setattr(
             processes,
             "command",
-            lambda run, *rest: [sys.executable, "-c", code] if run == "autograd" else real(run, *rest),
+            lambda run, *rest, python: (
+                [sys.executable, "-c", code] if run == "autograd" else real(run, *rest, python=python)
+            ),
         )
 
     return use
@@ -166,8 +193,8 @@ BUILDS = "import sys, json, os, time; sys.stdin.readline(); print(json.dumps({'v
         ("import os; os.abort()", 1, "crashed", "starting: signal SIGABRT"),
         ("import os; os.abort()", 0, "crashed", "signal SIGABRT"),
         (BUILDS + "sys.stdin.readline(); os.abort()", 0, "crashed", "watch: signal SIGABRT"),
-        ("import time; time.sleep(1000)", 1, "hung", "starting: no first result after 6 s"),
-        (BUILDS + "time.sleep(1000)", 0, "hung", "no answer to 'watch' after 6 s"),
+        ("import time; time.sleep(1000)", 1, "hung", "starting: no first result after 4 s"),
+        (BUILDS + "time.sleep(1000)", 0, "hung", "no answer to 'watch' after 4 s"),
         ("raise RuntimeError('no such device')", 0, "failed", "RuntimeError: no such device"),
         ("pass", 0, "crashed", "ended without an answer"),
     ],
@@ -176,12 +203,14 @@ def test_the_others_finish_and_the_record_says_what_happened(misbehaving, code, 
     misbehaving(code)
     record = compare(
         graphs.load(**SMALL),
-        runs=["autograd", "numpy"],
-        formulas=["logits"],
-        steps=5,
-        rounds=1,
-        warm_starts=starts,
-        timeout=6.0,
+        Plan(
+            runs=("autograd", "numpy"),
+            formulas=("logits",),
+            steps=5,
+            rounds=1,
+            warm_starts=starts,
+            timeout=4.0,
+        ),
     )
     bad, good = record["runs"]
     assert (bad["status"], good["status"]) == (status, "finished")
@@ -215,32 +244,48 @@ def _runs(pid: int) -> bool:
         return False
 
 
-def test_an_error_in_counting_is_a_note_and_no_more(monkeypatch):
-    record = compare(
-        graphs.load(**SMALL), runs=["numpy"], formulas=["logits"], steps=2, rounds=1, warm_starts=0
-    )
-    assert "notes" not in record["runs"][0]
-    assert record["runs"][0]["per_step"]["ops"] == 17
+BAD = {"run": "numpy", "formula": "logits", "status": "unfinished"}
+
+
+def test_an_error_in_counting_is_a_note_and_no_more():
+    opened = Opened(timeout=20.0)
+    run = dict(BAD)
+    code = 'import sys; [print(\'{"error": "IndexError: x"}\', flush=True) for line in sys.stdin]'
+    opened.add(run, processes.Process("numpy", dict(os.environ), [sys.executable, "-c", code]))
+    try:
+        assert opened.ask(run, "count", optional=True) == {}
+        assert run == {**BAD, "notes": ["count: IndexError: x"]}
+        assert opened.ask(run, "watch") == {}
+        assert (run["status"], run["happened"]) == ("failed", "watch: IndexError: x")
+        assert opened.standing() == []
+    finally:
+        opened.close()
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"runs": ["tensorflow"]}, "framework: found 'tensorflow'"),
-        ({"runs": []}, "frameworks: found none"),
-        ({"formulas": ["probit"]}, "formula: found 'probit'"),
+        ({"runs": ("tensorflow",)}, "runs: found 'tensorflow'"),
+        ({"runs": ()}, "runs: found none"),
+        ({"runs": ("numpy", "numpy")}, "runs: found numpy, numpy; allowed: each name once"),
+        ({"formulas": ("probit",)}, "formulas: found 'probit'"),
+        ({"formulas": ("softplus",)}, "formulas: found softplus for numpy, none of which offers it"),
         ({"steps": 0}, "steps: found 0"),
         ({"rounds": 1.5}, "rounds: found 1.5"),
         ({"threads": 0}, "threads: found 0"),
         ({"warm_starts": -1}, "warm_starts: found -1"),
         ({"timeout": float("nan")}, "timeout: found nan"),
-        ({"sizes": [(0, 3)]}, "samples: found 0"),
+        ({"step_limit": 0.0}, "step_limit: found 0.0"),
+        ({"sizes": ((0, 3),)}, "samples: found 0"),
+        ({"interpreters": {"tensorflow": sys.executable}}, "python: found 'tensorflow'"),
+        ({"interpreters": {"aesara": "/no/such/python"}}, "/no/such/python, which does not start"),
+        ({"interpreters": {"theano": sys.executable}}, "without theano; allowed: a Python that has theano"),
     ],
 )
 def test_bad_input_is_refused_before_anything_starts(arguments, said, monkeypatch):
-    monkeypatch.setattr(processes, "command", lambda *rest: pytest.fail("a process was started"))
+    monkeypatch.setattr(processes, "command", lambda *rest, **more: pytest.fail("a process was started"))
     with pytest.raises(graphs.InputError, match=said):
-        compare(graphs.load(**SMALL), **{**ALIVE, **arguments})
+        compare(graphs.load(**SMALL), Plan(**{"runs": ("numpy",), "steps": 20, "rounds": 2, **arguments}))
 
 
 # ---- arithmetic of the record --------------------------------------------------------------------

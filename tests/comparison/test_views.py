@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,10 @@ from rich.console import Console
 
 from graphs import frameworks
 from graphs.comparison import plots
+from graphs.comparison.code_view import code_panels
+from graphs.comparison.lessons.table import lesson_table
 from graphs.comparison.side_by_side import PARTS, lines_of, side_by_side
-from graphs.comparison.tables import code_tables, comparison_tables, lesson_table
+from graphs.comparison.tables import comparison_tables
 from graphs.errors import InputError
 from graphs.frameworks import slopes
 
@@ -43,6 +46,7 @@ def record():
     broke = [{"quantity": "xent", "first_step": 1, "last_step": 31, "inf": 15, "nan": 16, "of": 400}]
     timed = {"first_result": {"cold": start, "warm": start}, "per_step": step}
     return {
+        "finished": True,
         "stamp": {"machine": {"cpu": "a cpu", "blas": "a blas"}, "versions": {"python": "3.11.0"}},
         "settings": {"steps": 50, "threads": 1},
         "data": {"name": "random", "samples": 400, "features": 784, "dtype": "float64"},
@@ -55,6 +59,7 @@ def record():
              "break_even": {"numpy": {"cold": None, "warm": 12345}}},
             {**common, "name": "torch", "title": "PyTorch eager", "status": "crashed",
              "happened": "signal [SIGABRT]"},
+            {**common, "name": "jax", "title": "JAX op by op", "status": "unfinished"},
         ],
         "sweep": [
             {"samples": 10, "features": 2, "formula": "textbook",
@@ -62,7 +67,7 @@ def record():
             {"samples": 99, "features": 2, "formula": "textbook",
              "steady": {"numpy": steady(3e-5), "jax-jit": steady(2e-5)}},
         ],
-        "verdicts": ["JAX jit wins."],
+        "verdicts": ["JAX jit wins [at last]."],
     }  # fmt: skip
 
 
@@ -74,16 +79,50 @@ def shown(what) -> str:
 
 def test_the_tables_hold_what_the_record_says(record):
     text = shown(comparison_tables(record))
-    for words in ("15 / 16, 1–31", "3.0e-16", "crashed", "signal [SIGABRT]", "100 µs", "50 µs", "0.50"):
-        assert words in text
+    for row in (
+        ("NumPy by hand", "15 inf, 16 NaN, calls 1–31"),
+        ("JAX jit", "finite"),
+        ("PyTorch eager", "crashed"),
+        ("JAX op by op", "not reached"),
+        ("NumPy by hand", "50", "3.0e-16", "2", "no"),
+        ("JAX jit", "1 s", "1 s", "100 ms", "200 ms", "300 ms"),
+        ("NumPy by hand", "100 µs", "90–120", "1.00"),
+        ("JAX jit", "50 µs", "45–60", "0.50"),
+        ("JAX jit", "12,345", "never"),
+        ("JAX jit", "1", "19", "?", "12,345", "7"),
+        ("NumPy by hand", "10 µs", "30 µs"),
+    ):
+        assert re.search(r"^ *" + r" +".join(map(re.escape, row)) + r" *$", text, re.MULTILINE), row
     for words in (
-        "12,345 (never)",
         "numpy.longdouble (64-bit mantissa)",
         "a cpu",
         "a blas",
-        "• JAX jit wins.",
+        "x 1.2",
+        "• JAX jit wins [at last].",
     ):
         assert words in text
+    assert "interrupted" not in text
+    assert "interrupted" in shown(comparison_tables({**record, "finished": False}))
+
+
+def test_what_the_weights_did_stands_in_the_one_table(record):
+    run = record["runs"][1]
+    run["finite"] = False
+    xent = {"quantity": "xent", "first_step": 1, "last_step": 50, "inf": 15, "nan": 16, "of": 400}
+    w = {"quantity": "w", "first_step": 1, "last_step": 50, "inf": 0, "nan": 784, "of": 784}
+    run["broke"] = [xent, w]
+    assert "15 inf, 16 NaN, call 1 on; weights NaN" in shown(comparison_tables(record))
+    run["broke"] = [xent, {**w, "nan": 3}]
+    assert "15 inf, 16 NaN, call 1 on; some weights NaN" in shown(comparison_tables(record))
+
+
+def test_every_table_fits_a_terminal_of_80_columns(record):
+    record["runs"][1]["title"] = max((run.title for run in frameworks.RUNS.values()), key=len)
+    page = io.StringIO()
+    Console(width=80, file=page).print(comparison_tables(record))
+    assert "…" not in page.getvalue()  # rich's mark of what it cut
+    for name in ("cold", "warm", "first call", "quartiles", "× uncompiled", "Python functions"):
+        assert re.search(rf"(^| ){name}( |$)", page.getvalue(), re.MULTILINE), name  # not broken in two
 
 
 def test_pictures_show_the_records_figures(record):
@@ -141,7 +180,7 @@ def test_the_formulas_differ_and_are_the_recommended_ones():
     assert "repeat(" in lines_of("pytensor-native-loop", "loop")
     assert "repeat(" not in lines_of("pytensor", "loop")
     assert "grad(cost" in lines_of("pytensor", "gradient")
-    text = shown(code_tables(side_by_side()))
+    text = shown(code_panels(side_by_side()))
     assert "pt.matrix" in text
     assert "requires_grad=True" in text
     with pytest.raises(InputError):
