@@ -82,7 +82,11 @@ def test_every_rescue_is_confirmed_as_it_is_compiled(train: Train, evaluated: Re
     rules = sorted({evaluated.rule_of(rescue.step).name for rescue in rescues(evaluated)})
     assert rules == ["local_add_canonizer", "log1p_neg_sigmoid"]
     assert all(rescue.proof is None for rescue in rescues(evaluated))
-    recording = counterfactuals(within, train.values, rules=rules)
+    recording = counterfactuals(within, train.values, rules=[*rules, "local_greedy_distributor"])
+    proofs = recording.counterfactuals or ()
+    others = tuple(c for c in proofs if recording.rules[c.rule].name not in rules)
+    assert any(change.broke for c in others for change in c.outputs)  # w too, yet it repaired nothing itself
+    assert all(r.proof is None for r in rescues(dataclasses.replace(recording, counterfactuals=others)))
     found = {recording.outputs[rescue.output].name: rescue for rescue in rescues(recording)}
     assert {name: rescue.broken for name, rescue in found.items()} == {"xent": 31, "w": 784, "b": 1}
     for rescue in found.values():

@@ -108,7 +108,9 @@ def test_pytorch_shows_the_python_it_was_given():
     assert len(own) == len(inspection.recording.final_order)
     for code in own:
         first, last = code.lines
-        assert code.text.startswith("\n".join(line.strip() for line in whole.text.splitlines()[first - 1 : last]))
+        assert code.text.startswith(
+            "\n".join(line.strip() for line in whole.text.splitlines()[first - 1 : last])
+        )
         assert "def perform" not in code.text  # Ops' own Python does not run here
     assert "elemwise_fn" in own[0].text
 

@@ -131,8 +131,29 @@ def test_the_hot_nodes_come_slowest_first(textbook):
     shown = [int(number) for number in re.findall(r"^#(\d+)", text, re.MULTILINE)]
     times = {t.node: t.seconds.median for t in textbook.measurements.times.nodes}
     assert shown == sorted(times, key=lambda node: -times[node])[:5]
-    assert f"{len(times) - 5} others" in text
+    assert f"{len(times) - 5} other nodes" in text
     assert "One call takes" in text
+
+
+def test_what_lies_around_the_nodes_stands_beside_them(textbook):
+    whole = textbook.measurements.times
+    text = as_text(HotNodes(textbook, most=100), 140)
+    for part in whole.around:
+        (line,) = [line for line in text.splitlines() if part.name in line]
+        assert duration(part.seconds.median) in line
+        assert line.strip().startswith("after" if part.after else "before")
+    assert f"together {share(whole.explained)} of the call" in flat(text)
+
+
+def test_nodes_in_one_piece_show_their_work_and_the_pieces_time():
+    x = pt.dvector("x")
+    inspection = inspect([x], [pt.exp(x) * 2], mode=Mode(linker="c", optimizer="fast_compile"))
+    recording = examine(inspection, [np.ones(3)], parts=("values", "times"))
+    text = as_text(HotNodes(recording), 100)
+    assert "not timed" not in text
+    (line,) = [line for line in text.splitlines() if line.startswith("all nodes, as one piece")]
+    assert duration(recording.measurements.times.inside.median) in line
+    assert re.search(r"exp\(x\) .* 3 f\(\)", text)
 
 
 def test_what_was_not_timed_is_not_shown_as_zero():
