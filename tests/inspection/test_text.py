@@ -73,6 +73,26 @@ def test_the_train_graphs_story_is_told(evaluated):
     assert re.search(r"log1p\(-p_1\) → -softplus", told)
 
 
+def test_a_rescue_shows_where_values_stopped_being_finite(evaluated):
+    """w: a quotient by what rounds to 0, before the canonizer cancels; what takes the place is shown."""
+    (step,) = {s for o in evaluated.evaluation.outputs for s in o.rescued_by if o.first.nan == 784}
+    text = flat(as_text(step_view(evaluated, step), 200))
+    assert re.search(r"not finite before it, though what goes in is: #\d+ .* / .* - 1\.0\)+: 16 NaN", text)
+    assert "not finite after it" not in text
+    assert re.search(r"- #\d+ 1\.0 \+ … - 1\.0 Vector\(float64, shape=\(\?,\)\) 0 …", text)
+    assert re.search(r"= #\d+ exp\(… - …\)", text)
+    quiet = flat(as_text(step_view(evaluated, 1), 200))
+    assert "not finite" not in quiet
+
+
+def test_a_repair_and_its_formula_are_not_cut_in_the_table(evaluated):
+    text = as_text(StepTable(evaluated), 100)
+    (row,) = re.findall(
+        r"1\.0 \+ exp\(…\) - 1\.0 → exp\(… - …\)\s+⟵ repaired 784 of w, repaired 1 of b", text
+    )
+    assert row
+
+
 def test_what_a_rule_is_worth(textbook):
     text = as_text(weight_table(textbook), 120)
     (line,) = [line for line in text.splitlines() if line.startswith("log1p_neg_sigmoid")]
