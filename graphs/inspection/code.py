@@ -1,7 +1,7 @@
 """Generated code of every final node, whatever linker made it.
 
-Each linker has its own way from a node to code: `numba_code`, `thunk_code` (C and Python virtual
-machines) and `jax_code` know theirs.
+Each linker has its own way from a node to code: `numba_code`, `torch_code`, `thunk_code` (C and
+Python virtual machines) and `jax_code` know theirs.
 
 A linker may speak for itself. If ``function.maker.linker`` has a method
 
@@ -44,6 +44,7 @@ __all__ = ["generated_code"]
 # By class name, so that no linker's framework is imported before it is used.
 BY_LINKER = {
     "NumbaLinker": ("numba_code", "numba_code"),
+    "PytorchLinker": ("torch_code", "torch_code"),
     "JAXLinker": ("jax_code", "jax_code"),
     "VMLinker": ("thunk_code", "thunk_code"),
     "PerformLinker": ("thunk_code", "thunk_code"),
@@ -98,6 +99,8 @@ def _source_for(linker: Any) -> Callable[..., Iterator[NodeCode]]:
     if hasattr(linker, "node_code"):
         return linker.node_code  # type: ignore[no-any-return]  # whatever a foreign linker offers
     for base in type(linker).__mro__:
+        if base.__name__ == "JITLinker":  # a PerformLinker too, but it performs nothing
+            break
         if base.__name__ in BY_LINKER:
             module, name = BY_LINKER[base.__name__]
             found: Callable[..., Iterator[NodeCode]] = getattr(

@@ -189,7 +189,7 @@ class Counterfactual:
     seconds, seconds_q1, seconds_q3 : float or None
         One call without it: median and quartiles.
     ratio : float or None
-        A call without it over one with it, timed in turn: the median of the rounds' ratios.
+        Median of a call without it over the median with it, timed in turn.
     carries_weight : bool
         Whether leaving it out breaks or changes values beyond rounding, called or evaluated Op
         by Op, or the compilation.

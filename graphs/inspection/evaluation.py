@@ -163,6 +163,8 @@ def call(inspection: Inspection, fed: Sequence[Any]) -> list[Any]:
 
 def _as_numpy(value: Any) -> Any:
     """Arrays of other libraries (JAX, PyTorch) as NumPy's, apart from the function's storage."""
+    if isinstance(value, dict):
+        return {key: _as_numpy(item) for key, item in value.items()}
     if hasattr(value, "__array__") and not isinstance(value, np.ndarray | np.generic):
         return np.array(value)
     return copy.deepcopy(value)

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from pytensor.compile.builders import OpFromGraph
 from pytensor.graph.basic import Apply, Constant
+from pytensor.scalar.basic import Composite
 from pytensor.scan.op import Scan
 from pytensor.tensor.basic import AllocEmpty
-from pytensor.tensor.elemwise import Elemwise
+from pytensor.tensor.elemwise import CAReduce, Elemwise
 
 __all__ = ["perform", "run_graph"]
 
@@ -33,6 +34,8 @@ def perform(node: Apply, variables: Sequence[Any], values: Sequence[Any]) -> lis
     op = node.op
     if isinstance(op, Elemwise) and len(values) + len(node.outputs) > NUMPY_OPERANDS:
         return _wide_elemwise(node, values)
+    if isinstance(op, CAReduce) and isinstance(op.scalar_op, Composite):
+        return [_fused_reduction(node, values[0])]
     if isinstance(op, OpFromGraph):
         return run_graph(op.fgraph, values)
     if isinstance(op, AllocEmpty):  # anything may stand there: the same each time, then
@@ -88,6 +91,23 @@ def _scan_in_python(op: Scan) -> Scan:
     twin = copy.copy(op) if twin is op else twin
     twin.mode = "FAST_COMPILE"
     return twin
+
+
+def _fused_reduction(node: Apply, value: Any) -> Any:
+    """The sum of ``f(x)``, made one Op by fusion for C, as the C code computes it.
+
+    Its Python begins with the first entry itself and not with ``f`` of it, and leaves something
+    on the Op that cannot be pickled, which PyTensor's cache of C code tries to.
+    """
+    op, result = node.op, node.outputs[0].type
+    axes = tuple(range(value.ndim)) if op.axis is None else tuple(op.axis)
+    entries = np.moveaxis(np.asarray(value, dtype=op.acc_dtype or result.dtype), axes, range(len(axes)))
+    rows = entries.reshape(-1, *entries.shape[len(axes) :])
+    total = np.full(rows.shape[1:], op.scalar_op.identity, dtype=rows.dtype)
+    joined = np.frompyfunc(op.scalar_op.impl, 2, 1)
+    for row in rows:
+        total = np.asarray(joined(total, row), dtype=rows.dtype)
+    return np.asarray(total, dtype=result.dtype)
 
 
 def _wide_elemwise(node: Apply, values: Sequence[Any]) -> list[Any]:

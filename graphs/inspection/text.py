@@ -20,7 +20,7 @@ from graphs.inspection.evaluated import OutputValue
 from graphs.inspection.expressions import Formulas
 from graphs.inspection.quantities import duration, share
 from graphs.inspection.recording import Recording
-from graphs.inspection.rescue import Rescue, rescues
+from graphs.inspection.rescue import rescues
 from graphs.inspection.text_rules import doctor_view, pair_view, weight_table
 from graphs.inspection.text_running import HotNodes, code_view, work_table
 from graphs.inspection.text_steps import STYLES, StepTable, effect, step_view, value_text
@@ -97,9 +97,10 @@ def _told_values(recording: Recording) -> Iterator[str]:
     broken = [value for value in evaluation.outputs if value.first.nan + value.first.inf]
     if not broken:
         yield "Computed as written, every output is finite on these inputs."
-    for value in broken:
-        name = recording.outputs[value.output].name
-        yield f"Computed as written, {name} is not finite in {_of(value)}{_rescue(recording, value)}."
+    for steps, together in groupby(broken, key=lambda value: value.rescued_by):
+        values = list(together)
+        told = [f"{recording.outputs[value.output].name} is not finite in {_of(value)}" for value in values]
+        yield f"Computed as written, {_listed(told)}{_rescue(recording, values, steps)}."
     for value in evaluation.outputs:
         if value.broken_by:
             steps = _steps(recording, value.broken_by)
@@ -120,29 +121,30 @@ def _of(value: OutputValue) -> str:
     return f"all {total} entries" if number == total else f"{number} of {total} entries"
 
 
-def _rescue(recording: Recording, value: OutputValue) -> str:
-    left = value.last.nan + value.last.inf
-    if not value.rescued_by:
+def _rescue(recording: Recording, values: list[OutputValue], steps: tuple[int, ...]) -> str:
+    left = sum(value.last.nan + value.last.inf for value in values)
+    if not steps:
         return "; no rewrite repairs it" if left else ", yet finite in the end"
-    steps = _steps(recording, value.rescued_by)
-    told = f"; {steps} {'repairs it' if not left else f'repairs some of it, {left} remain'}"
-    for rescue in rescues(recording):
-        if rescue.output == value.output and rescue.proof is not None:
-            told += f" ({_proof(recording, rescue)})"
+    whole = "both" if len(values) == 2 else "all" if len(values) > 2 else "it"
+    told = f"; {_steps(recording, steps)}"
+    told += f" repairs {whole}" if not left else f" repairs some of it, {left} entries remain"
+    outputs = {value.output for value in values}
+    found = [r for r in rescues(recording) if r.output in outputs and r.proof is not None]
+    for proof, proved in groupby(found, key=lambda rescue: rescue.proof):
+        assert proof is not None
+        off = f" and with {proof.also} off" if proof.also else ""
+        again = [f"{rescue.broken} of {recording.outputs[rescue.output].name}" for rescue in proved]
+        told += f" (compiled without {recording.rules[proof.rule].name}{off}, {_listed(again)} not finite)"
     return told
 
 
-def _proof(recording: Recording, rescue: Rescue) -> str:
-    assert rescue.proof is not None
-    rule = recording.rules[rescue.proof.rule].name
-    also = f" and {rescue.proof.also}" if rescue.proof.also else ""
-    entries = "entry is" if rescue.broken == 1 else "entries are"
-    return f"compiled without {rule}{also}, {rescue.broken} {entries} not finite"
+def _listed(items: list[str]) -> str:
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
 
 
 def _steps(recording: Recording, steps: tuple[int, ...]) -> str:
     named = [f"step {step} ({recording.rule_of(step).name})" for step in steps]
-    return named[0] if len(named) == 1 else f"{', '.join(named[:-1])} and {named[-1]}"
+    return _listed(named)
 
 
 def _told_times(recording: Recording) -> Iterator[str]:

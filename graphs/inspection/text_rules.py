@@ -40,6 +40,7 @@ def weight_table(recording: Recording, *, every: bool = False) -> RenderableType
         ("call", "right"),
     ):
         table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]  # a Literal to rich
+    table.columns[3].max_width = 24  # leaves the names whole in a hundred columns
     for found in shown:
         name = recording.rules[found.rule].name
         table.add_row(
@@ -63,8 +64,8 @@ def weight_table(recording: Recording, *, every: bool = False) -> RenderableType
         )
     if any(c.also for c in shown):
         note += (
-            " Where two are left out, the second hides what the first is worth: compiled code may be"
-            " finite where the graph, Op by Op, is not."
+            " Where something else is off too, it hides what the rule is worth: the linker's compiler may"
+            " cancel, as algebra does, what the rule cancels."
         )
     return Group(table, Text(note, style="dim"))
 
@@ -93,7 +94,7 @@ def _values(recording: Recording, found: Counterfactual) -> Text:
         same = {"rounding": "the same but for rounding", "identical": "the same"}
         text.append(same.get(found.verdict, found.verdict), "dim")
         if found.formula in ("broke", "changed", "repaired"):
-            text.append(f" as called, yet {found.formula} if run Op by Op", STYLES[found.formula])
+            text.append(f" as called, {found.formula} if run Op by Op", STYLES[found.formula])
     if found.problem:
         text.append("; " if text else "")
         text.append(found.problem, "yellow")

@@ -41,7 +41,7 @@ class HotNodes:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         recording, width = self.recording, options.max_width
         times = recording.measurements.times if recording.measurements else None
-        timed = {t.node: t for t in times.nodes} if times else {}
+        timed = {t.node: t for t in times.nodes} if times and times.total is not None else {}
         costs = {cost.node: cost for cost in node_costs(recording)}
         snapshot = recording.snapshot(-1)
         formulas = Formulas(recording, snapshot)
@@ -69,20 +69,37 @@ class HotNodes:
             together = sum(_median(timed.get(node.node)) for node in rest)
             part = _part(together, whole, wide) if timed and together else []
             table.add_row("", f"{len(rest)} other nodes", *part, style="dim")
-        if times is not None:
+        if timed and times is not None:
             for name, seconds in _pieces(times):
                 table.add_row("", name, *_part(seconds, whole, wide), style="italic")
         yield table
+        if times is not None and not timed and times.call is not None:
+            yield _stretches(times)
         if times is not None:
             yield timing_note(times)
 
 
 def _pieces(times: Times) -> Iterator[tuple[str, float]]:
-    """What of a call is measured beside single nodes."""
+    """What of a call is measured beside single nodes, in the order it happens."""
+    for part in times.around:
+        if not part.after:
+            yield f"before the nodes: {part.name}", part.seconds.median
     if times.total is None and times.inside is not None:
         yield "all nodes, as one piece", times.inside.median
     for part in times.around:
-        yield f"{'after' if part.after else 'before'} the nodes: {part.name}", part.seconds.median
+        if part.after:
+            yield f"after the nodes: {part.name}", part.seconds.median
+
+
+def _stretches(times: Times) -> RenderableType:
+    """The parts of a call whose nodes are not timed by themselves."""
+    assert times.call is not None
+    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
+    for name in ("part of a call", "time", "of call"):
+        table.add_column(name, justify="left" if name == "part of a call" else "right", overflow="fold")
+    for name, seconds in _pieces(times):
+        table.add_row(name, *_part(seconds, times.call.median, False))
+    return Group(Text(""), table)
 
 
 def _computes(recording: Recording, formulas: Formulas, node: Placed) -> str:
@@ -118,7 +135,8 @@ def _part(seconds: float, whole: float | None, wide: bool) -> list[str]:
 def _work(cost: NodeCost, timed: NodeTime | None) -> list[str]:
     operations = UNKNOWN if cost.flops is None else count(cost.flops)
     if cost.transcendentals:
-        operations += f" + {count(cost.transcendentals)} f()"
+        functions = f"{count(cost.transcendentals)} f()"
+        operations = f"{operations} + {functions}" if cost.flops else functions
     seconds = _median(timed)
     # Below a tenth of a microsecond the clock's own grain is as large as the time.
     achieved = (

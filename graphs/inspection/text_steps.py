@@ -18,6 +18,7 @@ from graphs.inspection.snapshots import Step
 __all__ = ["STYLES", "StepTable", "effect", "step_view", "value_text"]
 
 WIDE = 100
+MOST_TROUBLE = 4
 STYLES = {"repaired": "green", "broke": "bold red", "changed": "yellow", "rounding": "dim"}
 
 
@@ -119,13 +120,13 @@ class StepTable:
 
     def _what(self, first: int, last: int, room: int) -> Text:
         said = effect(self.recording, last)
-        beside = len(said) + 4 if said else 0
-        formulas = _formula_pair(self.recording, first, max(room - beside, 24)) if last == first else ""
         if last > first:
             formulas = _several(self.recording, first, last)
+        else:
+            formulas = _formula_pair(self.recording, first, room)
         text = Text(formulas)
-        if said:
-            text.append("  " if formulas else "")
+        if said:  # beside the formula where both fit, else below it, for neither may be cut
+            text.append("\n" if len(formulas) + len(said) + 4 > room else "  ")
             text.append("⟵ ", style="bold")
             text.append_text(said)
         return text
@@ -145,10 +146,10 @@ def _formula_pair(recording: Recording, step: int, room: int) -> str:
     before = Formulas(recording, recording.snapshot(step - 1))
     after = Formulas(recording, recording.snapshot(step))
     old, new = found.replaced[-1]
-    for depth in (4, 3, 2):
+    for depth, other in ((4, 4), (4, 3), (3, 4), (3, 3), (3, 2), (2, 3), (2, 2)):
         left = before.variable(old, depth=depth, named=False)
-        right = after.variable(new, depth=depth, named=False)
-        if left == right:
+        right = after.variable(new, depth=other, named=False)
+        if depth == other and left == right:
             return _cut(_same(recording, found, left), room)
         if len(left) + len(right) + 3 <= room:
             break
@@ -212,6 +213,7 @@ def step_view(recording: Recording, step: int) -> RenderableType:
     lines.append(_formulas(recording, step))
     lines.append(Text(""))
     lines.append(_diff(recording, step))
+    lines += _origins_of_trouble(recording, step)
     written = _user_lines(recording, [*found.gone, *found.come])
     if written:
         lines += [Text(""), Text("goes back to", style="bold"), *written]
@@ -252,9 +254,48 @@ def _diff(recording: Recording, step: int) -> RenderableType:
                 value_text(values.get(result)),
                 style=style,
             )
-    if not found.gone and not found.come:
+    values = _values(recording, step)
+    formulas = Formulas(recording, recording.snapshot(step))
+    here = {number for node in recording.snapshot(step).nodes for number in node.outputs}
+    for _, new in found.replaced:  # what was there before and takes the place
+        owner = recording.variables[new].owner
+        if new in here and owner is not None and owner not in found.come:
+            formula = formulas.variable(new, depth=2, named=False)
+            table.add_row(
+                "=", f"#{owner}", formula, recording.variables[new].type, value_text(values.get(new))
+            )
+    if not table.row_count:
         table.add_row("", "", f"{len(found.changes)} inputs now read another, equal variable", "", "")
     return table
+
+
+def _origins_of_trouble(recording: Recording, step: int) -> list[RenderableType]:
+    """Where values stop being finite before the step, and no longer do after it; or the other way."""
+    before, after = (_first_not_finite(recording, index) for index in (step - 1, step))
+    lines: list[RenderableType] = []
+    for here, there, index, when in ((before, after, step - 1, "before"), (after, before, step, "after")):
+        formulas = Formulas(recording, recording.snapshot(index))
+        values = _values(recording, index)
+        for node in recording.snapshot(index).nodes:
+            if node.node in here and node.node not in there:
+                told = f"#{node.node}  {formulas.node(node, depth=4)}: {value_text(values[node.outputs[0]])}"
+                lines.append(Text(f"not finite {when} it, though what goes in is: {told}"))
+    return [Text(""), *lines[:MOST_TROUBLE]] if lines else []
+
+
+def _first_not_finite(recording: Recording, snapshot: int) -> set[int]:
+    """Nodes of a snapshot that make what is not finite of what is."""
+    values = _values(recording, snapshot)
+
+    def bad(variable: int) -> bool:
+        value = values.get(variable)
+        return value is not None and bool(value.nan or value.inf)
+
+    return {
+        node.node
+        for node in recording.snapshot(snapshot).nodes
+        if any(map(bad, node.outputs)) and not any(map(bad, node.inputs))
+    }
 
 
 def _values(recording: Recording, snapshot: int) -> dict[int, ValueSummary]:

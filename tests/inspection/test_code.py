@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytensor.tensor as pt
 import pytest
 from pytensor.compile.mode import Mode
-from pytensor.link.basic import PerformLinker
+from pytensor.link.basic import JITLinker, PerformLinker
 
 from graphs.inspection import inspect, measure
 from graphs.inspection.code import generated_code
@@ -94,6 +96,37 @@ def test_jax_shows_each_nodes_jaxpr_and_its_instructions():
     for node, code in hlo.items():
         if node is not None:
             assert all(f"/node{node}/" in line for line in code.text.splitlines())
+
+
+def test_pytorch_shows_the_python_it_was_given():
+    pytest.importorskip("torch")
+    x = pt.dvector("x")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PyTorch's, on being imported
+        inspection = inspect([x], [pt.exp(x) * 2.5], mode="PYTORCH")
+    *own, whole = generated_code(inspection.function, [np.ones(3)])
+    assert len(own) == len(inspection.recording.final_order)
+    for code in own:
+        first, last = code.lines
+        assert code.text.startswith(
+            "\n".join(line.strip() for line in whole.text.splitlines()[first - 1 : last])
+        )
+        assert "def perform" not in code.text  # Ops' own Python does not run here
+    assert "elemwise_fn" in own[0].text
+
+
+class _Compiling(JITLinker):
+    """A linker nobody here knows, that compiles Python in its own way."""
+
+    fgraph_convert = create_thunk_inputs = jit_compile = None
+
+
+def test_a_linker_nobody_knows_is_named():
+    x = pt.dvector("x")
+    function = inspect([x], [x + 1], mode=PYTHON).function
+    function.maker.linker = _Compiling()
+    (code,) = generated_code(function)
+    assert code.problem == "no way is known from _Compiling to the code it made"
 
 
 class _OwnLinker(PerformLinker):

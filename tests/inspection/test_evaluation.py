@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+import warnings
 from typing import Any
 
 import numpy as np
@@ -10,10 +12,11 @@ import pytensor.tensor as pt
 import pytest
 
 from graphs import InputError
-from graphs.inspection import Recording, evaluate, inspect
-from graphs.inspection.evaluation import feed
+from graphs.inspection import Recording, counterfactuals, evaluate, inspect
+from graphs.inspection.evaluation import call, feed
 from graphs.inspection.performing import perform
 from graphs.inspection.storage import from_json, to_json
+from graphs.inspection.values import compare
 from tests.inspection.conftest import PYTHON, Train
 from tests.inspection.dump import dump_expression, dump_function
 from tests.inspection.odd_graphs import ODD_GRAPHS
@@ -168,3 +171,37 @@ def test_graphs_nobody_here_wrote(name: str, mode: str) -> None:
     assert {c.verdict for c in evaluation.compiled} <= ({"identical", "rounding"} if runs else {"unknown"})
     assert not any(summary.problem for summary in evaluation.values)
     assert from_json(to_json(recording)) == recording
+
+
+def test_a_generator_under_jax_is_the_same_generator() -> None:
+    """JAX keeps a generator's state as a dictionary of arrays: the same numbers are the same state."""
+    pytest.importorskip("jax")
+    rng, x = pytensor.shared(np.random.default_rng(3), name="rng"), pt.dvector("x")
+    new, draw = pt.random.normal(size=(5,), rng=rng, return_next_rng=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PyTensor's, that it seeds a generator of JAX's anew
+        inspection = inspect([x], [x * draw + 0 * x], [(rng, new)], mode="JAX")
+        first = call(inspection, [np.ones(5), None])
+        again = call(inspection, [np.ones(5), None])
+        assert [compare(a, b, 0, 0.0).verdict for a, b in zip(first, again, strict=True)] == ["identical"] * 2
+        moved = inspection.function(np.ones(5))
+        assert inspection.function(np.ones(5))[0].tobytes() != moved[0].tobytes()
+        recording = counterfactuals(inspection, [np.ones(5)], rules=["constant_folding"])
+    (found,) = recording.counterfactuals
+    assert (found.verdict, found.carries_weight) == ("identical", False)
+
+
+@pytest.mark.parametrize("axis", [None, 0, 1, (0, 2)])
+def test_a_reduction_fused_with_what_it_reduces(axis: Any) -> None:
+    """PyTensor's own Python for it takes the first entry as it is; the C code, and we, do not."""
+    x = pt.dtensor3("x")
+    inspection = inspect([x], [pt.sum(pt.exp(x), axis=axis)], mode="CVM")
+    (placed,) = inspection.recording.snapshot(-1).nodes
+    assert inspection.recording.ops[placed.op].scalar.endswith("Composite")
+    given = np.random.default_rng(0).normal(size=(3, 4, 2))
+    evaluation = evaluate(inspection, [given]).evaluation
+    assert evaluation is not None
+    verdicts = [step.verdict for step in evaluation.steps] + [c.verdict for c in evaluation.compiled]
+    assert set(verdicts) <= {"identical", "rounding"}
+    for node in inspection.function.maker.fgraph.toposort():
+        pickle.dumps(node.op)  # evaluating left nothing on it that PyTensor's cache could not keep

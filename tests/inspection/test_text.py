@@ -73,6 +73,26 @@ def test_the_train_graphs_story_is_told(evaluated):
     assert re.search(r"log1p\(-p_1\) → -softplus", told)
 
 
+def test_a_rescue_shows_where_values_stopped_being_finite(evaluated):
+    """w: a quotient by what rounds to 0, before the canonizer cancels; what takes the place is shown."""
+    (step,) = {s for o in evaluated.evaluation.outputs for s in o.rescued_by if o.first.nan == 784}
+    text = flat(as_text(step_view(evaluated, step), 200))
+    assert re.search(r"not finite before it, though what goes in is: #\d+ .* / .* - 1\.0\)+: 16 NaN", text)
+    assert "not finite after it" not in text
+    assert re.search(r"- #\d+ 1\.0 \+ … - 1\.0 Vector\(float64, shape=\(\?,\)\) 0 …", text)
+    assert re.search(r"= #\d+ exp\(… - …\)", text)
+    quiet = flat(as_text(step_view(evaluated, 1), 200))
+    assert "not finite" not in quiet
+
+
+def test_a_repair_and_its_formula_are_not_cut_in_the_table(evaluated):
+    text = as_text(StepTable(evaluated), 100)
+    (row,) = re.findall(
+        r"1\.0 \+ exp\(…\) - 1\.0 → exp\(… - …\)\s+⟵ repaired 784 of w, repaired 1 of b", text
+    )
+    assert row
+
+
 def test_what_a_rule_is_worth(textbook):
     text = as_text(weight_table(textbook), 120)
     (line,) = [line for line in text.splitlines() if line.startswith("log1p_neg_sigmoid")]
@@ -131,8 +151,29 @@ def test_the_hot_nodes_come_slowest_first(textbook):
     shown = [int(number) for number in re.findall(r"^#(\d+)", text, re.MULTILINE)]
     times = {t.node: t.seconds.median for t in textbook.measurements.times.nodes}
     assert shown == sorted(times, key=lambda node: -times[node])[:5]
-    assert f"{len(times) - 5} others" in text
+    assert f"{len(times) - 5} other nodes" in text
     assert "One call takes" in text
+
+
+def test_what_lies_around_the_nodes_stands_beside_them(textbook):
+    whole = textbook.measurements.times
+    text = as_text(HotNodes(textbook, most=100), 140)
+    for part in whole.around:
+        (line,) = [line for line in text.splitlines() if part.name in line]
+        assert duration(part.seconds.median) in line
+        assert line.strip().startswith("after" if part.after else "before")
+    assert f"together {share(whole.explained)} of the call" in flat(text)
+
+
+def test_nodes_in_one_piece_show_their_work_and_the_pieces_time():
+    x = pt.dvector("x")
+    inspection = inspect([x], [pt.exp(x) * 2], mode=Mode(linker="c", optimizer="fast_compile"))
+    recording = examine(inspection, [np.ones(3)], parts=("values", "times"))
+    text = as_text(HotNodes(recording), 100)
+    assert "not timed" not in text
+    (line,) = [line for line in text.splitlines() if line.startswith("all nodes, as one piece")]
+    assert duration(recording.measurements.times.inside.median) in line
+    assert re.search(r"exp\(x\) .* 3 f\(\)", text)
 
 
 def test_what_was_not_timed_is_not_shown_as_zero():

@@ -108,6 +108,16 @@ def test_two_modes_side_by_side(inspect, own):
     assert "They part after 0 steps" in done.stdout
 
 
+@pytest.mark.parametrize("wanted", [True, False])
+def test_colours_only_where_they_are_wanted(inspect, own, wanted):
+    """NO_COLOR is for whoever wants none in a terminal too."""
+    env = {"FORCE_COLOR": "1"} | ({} if wanted else {"NO_COLOR": "1"})
+    chosen = ("--mode", "FAST_COMPILE", "--step", "1", "--shape", "x=3")
+    done = inspect("--graph", f"{own}:parts", *chosen, env=env)
+    assert done.returncode == 0, done.stderr
+    assert bool(re.search(r"\x1b\[(?:\d+;)*3[0-7]m", done.stdout)) == wanted
+
+
 def test_help_teaches(inspect):
     done = inspect("--help")
     assert done.returncode == 0
