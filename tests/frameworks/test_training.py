@@ -187,6 +187,22 @@ def test_eager_frameworks_dispatch_every_op_and_compiled_ones_a_call():
             assert dispatches == 1, run.title
 
 
+def test_jax_op_by_op_is_counted_by_its_profiler():
+    skip_without("jax")
+    counted = observed("jax").counted
+    assert counted.how.startswith("programs that XLA ran")
+    from graphs.frameworks import in_jax
+
+    x = in_jax.jnp.ones(3)
+    (x + 1) * 2  # compiled before it is counted
+
+    def two() -> None:
+        ((x + 1) * 2).block_until_ready()
+
+    assert in_jax._executions(two)[0] == 2
+    assert in_jax._executions(lambda: [two() for _ in range(5)])[0] == 10
+
+
 def test_numpy_calls_are_counted_one_by_one():
     a, b = np.ones(10).view(CountingArray), np.ones(10).view(CountingArray)
 
