@@ -54,72 +54,67 @@ def parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    what = options.add_argument_group("what is compared")
     names = ", ".join(frameworks.RUNS)
-    options.add_argument("--runs", nargs="+", metavar="RUN", help=f"which (default all): {names}")
-    options.add_argument(
+    what.add_argument("--runs", nargs="+", metavar="RUN", help=f"default all: {names}")
+    what.add_argument(
         "--formulas",
         nargs="+",
         default=list(frameworks.FORMULAS),
         metavar="FORMULA",
         help="textbook, logits; softplus (PyTorch eager only); default the first two",
     )
-    options.add_argument(
-        "--steps", type=int, default=10_000, help="before w and b are compared (default 10000)"
-    )
-    options.add_argument("--rounds", type=int, default=9, help="samples of the steady state (default 9)")
-    options.add_argument("--threads", type=int, default=1, help="for every framework alike (default 1)")
-    options.add_argument(
+    what.add_argument("--seed", type=int, default=0, help="of the random data (default 0)")
+    what.add_argument("--samples", type=int, default=400, help="rows of x (default 400)")
+    what.add_argument("--features", type=int, default=784, help="columns of x (default 784)")
+    what.add_argument("--dtype", default="float64", help=f"{' or '.join(DTYPES)} (default float64)")
+    what.add_argument("--data", metavar="FILE", help="your own x and y: .csv or .npz")
+    how = options.add_argument_group("how")
+    how.add_argument("--steps", type=int, default=10_000, help="before w and b are compared (default 10000)")
+    how.add_argument("--rounds", type=int, default=9, help="samples of the steady state (default 9)")
+    how.add_argument("--threads", type=int, default=1, help="for every framework alike (default 1)")
+    how.add_argument(
         "--starts", type=int, default=3, help="warm fresh processes; 0: no times to first result (default 3)"
     )
-    options.add_argument(
-        "--sizes",
-        nargs="+",
-        default=[],
-        metavar="NxF",
-        help="also time a step at these sizes, such as 400x784",
+    how.add_argument(
+        "--sizes", nargs="+", default=[], metavar="NxF", help="also time a step at these, such as 400x784"
     )
-    options.add_argument(
+    how.add_argument(
         "--timeout",
         type=float,
         default=300.0,
         metavar="S",
-        help="seconds that a framework may take to answer (default 300)",
+        help="seconds that a framework may take for one thing asked of it, such as building (default 300)",
     )
-    options.add_argument(
+    how.add_argument(
         "--step-limit",
         type=float,
         default=300.0,
         metavar="S",
-        help="seconds that one framework's steps may take together (default 300)",
+        help="seconds that the steps of one run may take; then it is compared where it got to (default 300)",
     )
-    options.add_argument(
+    how.add_argument(
         "--python",
         nargs="+",
         default=[],
         metavar="RUN=PATH",
-        help="another Python, which holds that run's framework",
+        help="the Python that holds a run's framework, where this one cannot",
     )
-    options.add_argument("--seed", type=int, default=0, help="of the random data (default 0)")
-    options.add_argument("--samples", type=int, default=400, help="rows of x (default 400)")
-    options.add_argument("--features", type=int, default=784, help="columns of x (default 784)")
-    options.add_argument("--dtype", default="float64", help=f"{' or '.join(DTYPES)} (default float64)")
-    options.add_argument("--data", metavar="FILE", help="your own x and y: .csv or .npz")
-    options.add_argument("--code", action="store_true", help="show the lines side by side and end")
-    options.add_argument(
+    shown = options.add_argument_group("what is shown and kept")
+    shown.add_argument("--code", action="store_true", help="show the lines side by side and end")
+    shown.add_argument(
         "--gradients", action="store_true", help="show the gradient as each framework holds it"
     )
-    options.add_argument(
-        "--json", action="store_true", help="the record as one JSON object on standard output"
-    )
-    options.add_argument(
+    shown.add_argument("--json", action="store_true", help="the record as one JSON object on standard output")
+    shown.add_argument(
         "--out", metavar="DIR", help="keep compare.json, compare.txt, gradients.txt and pictures there"
     )
-    options.add_argument(
+    shown.add_argument(
         "--resume",
         action="store_true",
         help="go on with the comparison in DIR; the rest of the command as it was",
     )
-    options.add_argument("--quiet", action="store_true", help="do not tell what is being done")
+    shown.add_argument("--quiet", action="store_true", help="do not tell what is being done")
     return options
 
 
