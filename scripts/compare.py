@@ -32,8 +32,8 @@ RECORD = "compare.json"
 
 EPILOG = """\
 examples:
-  scripts/run compare                                   everything, 10,000 steps: ten minutes or so
-  scripts/run compare --steps 1000 --starts 0           without times to first result: quick
+  scripts/run compare                                   everything, 10,000 steps: a quarter of an hour
+  scripts/run compare --steps 1000 --starts 0           without times to first result: two minutes
   scripts/run compare --runs numpy jax-loop pytensor --sizes 100x20 400x784 4000x784
   scripts/run compare --formulas softplus --runs torch  PyTorch's softplus, wrong above 20
   scripts/run compare --code                            the same few lines side by side; runs nothing
@@ -74,7 +74,10 @@ def parser() -> argparse.ArgumentParser:
     how.add_argument("--rounds", type=int, default=9, help="samples of the steady state (default 9)")
     how.add_argument("--threads", type=int, default=1, help="for every framework alike (default 1)")
     how.add_argument(
-        "--starts", type=int, default=3, help="warm fresh processes; 0: no times to first result (default 3)"
+        "--starts",
+        type=int,
+        default=1,
+        help="fresh processes with warm caches, after a cold one; 0: no times to first result (default 1)",
     )
     how.add_argument(
         "--sizes", nargs="+", default=[], metavar="NxF", help="also time a step at these, such as 400x784"
@@ -89,9 +92,9 @@ def parser() -> argparse.ArgumentParser:
     how.add_argument(
         "--step-limit",
         type=float,
-        default=300.0,
+        default=600.0,
         metavar="S",
-        help="seconds that the steps of one run may take; then it is compared where it got to (default 300)",
+        help="seconds that the steps of one run may take; then it is compared where it got to (default 600)",
     )
     how.add_argument(
         "--python",

@@ -320,7 +320,7 @@ def test_break_even_is_where_whole_processes_take_equally_long():
 
 def test_where_the_compiled_graph_loses_it_says_so():
     lines = verdicts([run_record("numpy", 1.0, 0.01), run_record("pytensor", 2.0, 0.02)], [])
-    assert lines == ["pytensor (logits) loses: its compiled step takes 2.0 times as long as numpy."]
+    assert lines == ["pytensor (logits) loses: its compiled step takes 2 times as long as numpy."]
     assert verdicts([run_record("numpy", 1.0, 0.02), run_record("pytensor", 2.0, 0.01)], []) == []
 
 
