@@ -194,9 +194,12 @@ def _label_ends(
             fontweight="bold" if name == "numpy" else None,
             arrowprops={
                 "arrowstyle": "-",
+                "relpos": (0, 0.5),
+                "shrinkA": 1,
+                "shrinkB": 2,
                 "color": styles[name]["color"],
                 "lw": 0.5,
-                "ls": styles[name]["ls"],
+                "alpha": 0.6,
             },
         )
 
