@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphs.errors import InputError, choose, whole_number
+from graphs.memory import aligned_copy
 
 __all__ = ["DTYPES", "Dataset", "load", "names"]
 
@@ -107,9 +108,9 @@ def _random(seed: int, samples: int, features: int, dtype: np.dtype[Any]) -> Dat
     unseen_x = stream.randn(UNSEEN_SAMPLES, features)
     return Dataset(
         name="random",
-        x=x.astype(dtype, copy=False),
+        x=aligned_copy(x, dtype),
         y=y.astype(np.int64, copy=False),
-        initial_w=initial_w.astype(dtype, copy=False),
+        initial_w=aligned_copy(initial_w, dtype),
         initial_b=0.0,
         unseen_x=unseen_x.astype(dtype, copy=False),
         source=f"numpy.random.RandomState({seed})",

@@ -125,15 +125,13 @@ def main() -> int:
         if folder:
             folder.checkpoint(progress, settings, dataset)
 
-    def on_step(step: int) -> None:
-        bar.update(task, description="steps", total=settings.steps, completed=step)
-
     errors = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     bar = ProgressBar(*columns, console=errors, transient=True)
     signals = SignalRequests()
+    shown = errors.is_terminal and not quiet
     with ExitStack() as entered:
-        if errors.is_terminal and not quiet:
+        if shown:
             entered.enter_context(bar)
         task = bar.add_task(f"compiling ({settings.mode})", total=None)
         try:
@@ -144,9 +142,11 @@ def main() -> int:
                 checkpoint=checkpoint,
                 checkpoint_every=checkpoint_every,
                 on_build=lambda: entered.enter_context(signals),
-                on_step=lambda step: bar.update(
-                    task, description="steps", total=settings.steps, completed=step
-                ),
+                on_step=(
+                    lambda step: bar.update(task, description="steps", total=settings.steps, completed=step)
+                )
+                if shown
+                else None,
                 stop=lambda: signals.received != 0,
             )
         except Diverged as error:

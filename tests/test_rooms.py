@@ -13,7 +13,7 @@ import graphs
 from tests.conftest import ROOT
 
 # What anyone may import, then the rooms in the order in which data flows through them.
-GROUND = ("errors", "files", "environment", "timing", "interruption")
+GROUND = ("errors", "files", "environment", "timing", "interruption", "memory")
 FLOW = (
     "data",
     "reading",

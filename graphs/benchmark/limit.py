@@ -16,22 +16,28 @@ from graphs.native.compiler import CompilerMissing, compile_text
 
 __all__ = ["build"]
 
-# 64 sums at once: enough independent additions to wait for memory only, and vectors for any compiler.
+# Four streams, a sum for each: no other way of reading that was tried was faster, one stream of 64 sums
+# by half (one core of an AMD EPYC, 400 × 784 in the last cache and 20,000 × 784 outside).
 SOURCE = """
 #include <stddef.h>
-#define LANES 64
-double stream(const REAL *restrict x, ptrdiff_t n, int threads)
+double stream(const REAL *x, ptrdiff_t n, int threads)
 {
+    const ptrdiff_t quarter = n / threads / 4;
     double total = 0;
     #pragma omp parallel for num_threads(threads) reduction(+:total) if (threads > 1)
     for (int part = 0; part < threads; ++part) {
-        const ptrdiff_t last = n / LANES * (part + 1) / threads * LANES;
-        REAL sums[LANES] = {0};
-        for (ptrdiff_t i = n / LANES * part / threads * LANES; i < last; i += LANES)
-            for (int k = 0; k < LANES; ++k) sums[k] += x[i + k];
-        for (int k = 0; k < LANES; ++k) total += sums[k];
+        const REAL *p = x + part * 4 * quarter;
+        REAL a = 0, b = 0, c = 0, d = 0;
+        #pragma omp simd reduction(+:a, b, c, d)
+        for (ptrdiff_t i = 0; i < quarter; ++i) {
+            a += p[i];
+            b += p[quarter + i];
+            c += p[2 * quarter + i];
+            d += p[3 * quarter + i];
+        }
+        total += a + b + c + d;
     }
-    for (ptrdiff_t i = n / LANES * LANES; i < n; ++i) total += x[i];
+    for (ptrdiff_t i = threads * 4 * quarter; i < n; ++i) total += x[i];
     return total;
 }
 """

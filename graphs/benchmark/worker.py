@@ -18,6 +18,7 @@ import numpy as np
 
 from graphs.benchmark import peers
 from graphs.data import Dataset, load
+from graphs.memory import aligned_copy
 
 __all__ = ["Worker", "main"]
 
@@ -101,11 +102,12 @@ def write_data(folder: Path, samples: int, features: int, dtype: str) -> int:
 
 
 def read_data(folder: Path) -> Dataset:
-    """What `write_data` left; a large x is mapped, so that many processes hold it once."""
+    """What `write_data` left, on cache lines; a large x is mapped, so that many processes hold it once."""
     size = (folder / "x.npy").stat().st_size
     x = np.load(folder / "x.npy", mmap_mode="r" if size > MAPPED_BYTES else None, allow_pickle=False)
     y, w = (np.load(folder / f"{name}.npy", allow_pickle=False) for name in "yw")
-    return Dataset("random", np.asarray(x), y, w, 0.0, None, "", ())
+    x = np.asarray(x) if size > MAPPED_BYTES else aligned_copy(x)
+    return Dataset("random", x, y, w, 0.0, None, "", ())
 
 
 def once(name: str, folder: str, formula: str, steps: str) -> dict[str, Any]:

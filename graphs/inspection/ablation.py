@@ -1,23 +1,30 @@
-"""What if one rule were off: which rewrites carry weight?"""
+"""What if one rule were off: which rewrites carry weight?
+
+Leaving a rule out does not always show what it does, for something else may do the same. Where a
+rule that repaired values (`graphs.inspection.evaluation`) can be left out and all stays finite,
+what stands in for it is looked for and switched off too:
+
+- the linker's own compiler: fast mathematics turns ``(1 + e) - 1`` into ``e``, as algebra does and
+  rounding does not. It is at work where the graph evaluated Op by Op is not finite, and the
+  same graph compiled is;
+- another rule: the one that repairs the same output in the compilation without the first.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from pytensor.configdefaults import config
 
-from graphs.inspection.evaluated import (
-    BROKE,
-    CHANGED,
-    IDENTICAL,
-    REPAIRED,
-    UNKNOWN,
-    Counterfactual,
-)
-from graphs.inspection.evaluation import TOLERANCE_ULP, call, feed
+from graphs.inspection.described import Rule
+from graphs.inspection.evaluated import BROKE, CHANGED, IDENTICAL, REPAIRED, UNKNOWN, Counterfactual
+from graphs.inspection.evaluation import TOLERANCE_ULP, call, evaluate, feed
 from graphs.inspection.performing import run_graph
 from graphs.inspection.record import Inspection, inspect_parts
 from graphs.inspection.recording import Recording
@@ -25,6 +32,12 @@ from graphs.inspection.values import Missing, compare, one_line, worst
 from graphs.timing import Timing, interleaved
 
 __all__ = ["counterfactuals"]
+
+WEIGHTY = {BROKE, REPAIRED, CHANGED}
+# Short beside a scheduler's time slice, so that a busy machine spoils some rounds and not all.
+SAMPLE_SECONDS = 0.001
+# Settings of a linker's compiler that let it take formulas for their algebra, and their strict value.
+FREEDOMS = {"NumbaLinker": ("numba__fastmath", False)}
 
 
 @np.errstate(all="ignore")  # what is not finite is counted, not warned of
@@ -58,12 +71,12 @@ def counterfactuals(
     Recording
         The same recording with its ``counterfactuals``, those that carry weight first.
     """
-    recording = inspection.recording
     fed, _ = feed(inspection, inputs, shapes=shapes, seed=seed)
-    expected = call(inspection, fed)
-    fired = [0] * len(recording.rules)
-    for step in recording.steps:
-        fired[step.rule] += 1
+    recording = inspection.recording
+    trial = _Trial(
+        inspection, fed, call(inspection, fed), _op_by_op(inspection, fed), _repairs(inspection, fed)
+    )
+    fired = Counter(step.rule for step in recording.steps)
     results: list[Counterfactual] = []
     calls: dict[str, Callable[[], object]] = {}
     arguments = [value for value in fed if value is not None]
@@ -72,16 +85,17 @@ def counterfactuals(
             continue
         if progress is not None:
             progress(rule.name)
-        found, function = _without(inspection, number, fed, expected)
-        results.append(dataclasses.replace(found, fired=fired[number]))
-        if function is not None and rounds:
-            calls[str(number)] = _caller(function, arguments)
-    if calls and not any(isinstance(value, Missing) for value in expected):
+        for found, other in _left_out(trial, number):
+            if other is not None and rounds:
+                calls[str(len(results))] = _caller(other.function, arguments)
+            results.append(dataclasses.replace(found, fired=fired[number]))
+    if calls and not any(isinstance(value, Missing) for value in trial.expected):
         calls["with"] = _caller(inspection.function, arguments)
-        times = interleaved(calls, rounds=rounds, sample_seconds=0.005)
-        results = [_timed(result, times) for result in results]
+        times = interleaved(calls, rounds=rounds, sample_seconds=SAMPLE_SECONDS)
+        results = [_timed(result, times.get(str(i)), times["with"]) for i, result in enumerate(results)]
         inspection.reset()
-    weighty = sorted(results, key=lambda r: (not r.carries_weight, r.rule))
+    heavy = {result.rule for result in results if result.carries_weight}
+    weighty = sorted(results, key=lambda r: (r.rule not in heavy, r.rule))
     return dataclasses.replace(recording, counterfactuals=tuple(weighty))
 
 
@@ -89,42 +103,97 @@ def _caller(function: Any, arguments: Sequence[Any]) -> Callable[[], object]:
     return lambda: function(*arguments)
 
 
-def _timed(result: Counterfactual, times: Mapping[str, Timing]) -> Counterfactual:
-    timing = times.get(str(result.rule))
+def _timed(result: Counterfactual, timing: Timing | None, whole: Timing) -> Counterfactual:
     if timing is None:
         return result
     return dataclasses.replace(
         result,
-        seconds=timing.median,
-        seconds_q1=timing.q1,
-        seconds_q3=timing.q3,
-        ratio=timing.median / times["with"].median,
+        seconds=_short(timing.median),
+        seconds_q1=_short(timing.q1),
+        seconds_q3=_short(timing.q3),
+        ratio=_short(float(np.median(np.divide(timing.samples, whole.samples)))),
     )
 
 
+def _short(number: float) -> float:
+    return float(f"{number:.5g}")
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """The full compilation, what it is fed, what it gives, and the outputs each rule repaired."""
+
+    inspection: Inspection
+    fed: Sequence[Any]
+    expected: Sequence[Any]
+    formula: Sequence[Any] | None
+    repairs: Mapping[int, frozenset[int]]
+
+
+def _repairs(inspection: Inspection, fed: Sequence[Any]) -> dict[int, frozenset[int]]:
+    """For every rule, which outputs it repaired; as recorded, where values are recorded."""
+    recording = inspection.recording
+    if recording.evaluation is None:
+        recording = evaluate(inspection, [value for value in fed if value is not None], run=False)
+    assert recording.evaluation is not None
+    found: dict[int, frozenset[int]] = {}
+    for value in recording.evaluation.outputs:
+        for step in value.rescued_by:
+            rule = recording.steps[step - 1].rule
+            found[rule] = found.get(rule, frozenset()) | {value.output}
+    return found
+
+
+def _left_out(trial: _Trial, number: int) -> Iterator[tuple[Counterfactual, Inspection | None]]:
+    """The rule left out; then, where that does not show what it does, with what stands in for it."""
+    recording = trial.inspection.recording
+    rule = recording.rules[number]
+    found, other = _without(trial, number, [rule])
+    yield found, other
+    if other is None or found.verdict in WEIGHTY:
+        return
+    freedom = FREEDOMS.get(type(trial.inspection.function.maker.linker).__name__)
+    if found.formula in WEIGHTY and freedom is not None:
+        setting, strict = freedom
+        with config.change_flags(**{setting: strict}):
+            found, other = _without(trial, number, [rule], also=setting)
+        if found.verdict in WEIGHTY:
+            yield found, other
+        return
+    repaired = trial.repairs.get(number, frozenset())
+    stand_ins = _repairs(other, trial.fed) if repaired and found.formula not in WEIGHTY else {}
+    for other_number, outputs in stand_ins.items():
+        if outputs & repaired:
+            second = other.recording.rules[other_number]
+            found, pair = _without(trial, number, [rule, second], also=second.name)
+            if found.carries_weight:
+                yield found, pair
+                return
+
+
 def _without(
-    inspection: Inspection, number: int, fed: Sequence[Any], expected: Sequence[Any]
-) -> tuple[Counterfactual, Any]:
-    """One compilation without rule `number`, and its function where it can be called."""
-    rule = inspection.recording.rules[number]
-    nothing = Counterfactual(number, rule.registered, 0)
-    if not rule.registered:
+    trial: _Trial, number: int, rules: Sequence[Rule], also: str = ""
+) -> tuple[Counterfactual, Inspection | None]:
+    """One compilation without `rules`, and its live objects where it can be called."""
+    names = tuple(name for rule in rules for name in rule.registered)
+    nothing = Counterfactual(number, names, 0, also=also)
+    if not all(rule.registered for rule in rules):
         problem = "cannot be left out: PyTensor's database has no name for it"
         return dataclasses.replace(nothing, problem=problem), None
     try:
-        mode = inspection.parts.mode.excluding(*rule.registered)
+        mode = trial.inspection.parts.mode.excluding(*names)
     except Exception as refusal:  # a mode of somebody's without a selection to change
         problem = f"cannot be left out: {one_line(refusal)}"
         return dataclasses.replace(nothing, problem=problem), None
     try:
-        other = inspect_parts(inspection.parts.again(mode))
+        other = inspect_parts(trial.inspection.parts.again(mode))
     except Exception as failure:  # that is the finding
         problem = f"does not compile without it: {one_line(failure)}"
         return dataclasses.replace(nothing, problem=problem, carries_weight=True), None
-    without = other.recording
-    left = sum(without.rules[step.rule].name == rule.name for step in without.steps)
+    out = {rule.name for rule in rules}
+    left = sum(other.recording.rules[step.rule].name in out for step in other.recording.steps)
     problem = f"still fires {left} times: other rewrites contain it" if left else ""
-    found = call(other, fed)
+    expected, found = trial.expected, call(other, trial.fed)
     nodes = other.recording.node_counts()[-1]
     for value in found:
         if isinstance(value, Missing) and not any(isinstance(e, Missing) for e in expected):
@@ -139,7 +208,7 @@ def _without(
         compare(old, new, i, TOLERANCE_ULP) for i, (old, new) in enumerate(zip(expected, found, strict=True))
     ]
     verdict = worst([change.verdict for change in changes])
-    formula = _compare_formulas(inspection, other, fed)
+    formula = _compare_formulas(trial.formula, _op_by_op(other, trial.fed))
     result = dataclasses.replace(
         nothing,
         problem=problem,
@@ -147,22 +216,26 @@ def _without(
         outputs=tuple(change for change in changes if change.verdict != IDENTICAL),
         verdict=verdict,
         formula=formula,
-        carries_weight=bool({verdict, formula} & {BROKE, REPAIRED, CHANGED}),
+        carries_weight=bool({verdict, formula} & WEIGHTY),
     )
-    return result, None if verdict == UNKNOWN else other.function
+    return result, None if verdict == UNKNOWN else other
 
 
-def _compare_formulas(full: Inspection, other: Inspection, fed: Sequence[Any]) -> str:
+def _op_by_op(inspection: Inspection, fed: Sequence[Any]) -> Sequence[Any] | None:
+    """The final graph's outputs by each Op's own Python; None where an Op has none or fails."""
+    pairs = zip(fed, inspection.initial, strict=True)
+    values = [initial if value is None else value for value, initial in pairs]
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            return run_graph(inspection.function.maker.fgraph, values)
+    except Exception:  # whatever an Op may raise
+        return None
+
+
+def _compare_formulas(full: Sequence[Any] | None, other: Sequence[Any] | None) -> str:
     """The worst verdict on the outputs of two final graphs, evaluated Op by Op."""
-    results = []
-    for inspection in (full, other):
-        pairs = zip(fed, inspection.initial, strict=True)
-        values = [initial if value is None else value for value, initial in pairs]
-        try:
-            with warnings.catch_warnings(), np.errstate(all="ignore"):
-                warnings.simplefilter("ignore")
-                results.append(run_graph(inspection.function.maker.fgraph, values))
-        except Exception:  # an Op without a Python implementation, or whatever one may raise
-            return UNKNOWN
-    pairs = zip(*results, strict=True)
+    if full is None or other is None:
+        return UNKNOWN
+    pairs = zip(full, other, strict=True)
     return worst([compare(a, b, i, TOLERANCE_ULP).verdict for i, (a, b) in enumerate(pairs)])

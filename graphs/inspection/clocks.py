@@ -5,13 +5,17 @@ The function is called as its user calls it, on storage whose contents are put b
 - Numba: clock reads between the statements of the generated source (`graphs.inspection.probes`);
 - CVM and the Python virtual machines: the virtual machine's own clocks around every node;
 - the plain ``py`` linker: clocks around every node's thunk;
-- anything else compiles the graph as one piece (JAX, PyTorch, the whole-graph C linker): the
-  call is timed, the nodes are said not to be.
+- anything else compiles the graph as one piece (JAX, PyTorch, the whole-graph C linker, the
+  native one): that piece is timed, the nodes are said not to be.
 
-Plain calls, calls with clocks at both ends and calls with clocks at every node are taken in
+What a call does around its nodes (checking inputs, boxing, storing updates) is timed too, by
+clocks at its borders, and not taken to be what is left over. So nodes and surroundings must add up
+to the plain call, which is measured apart from them: `Times.explained` says how well.
+
+Plain calls, calls with clocks at the borders and calls with clocks at every node are taken in
 turn, round by round, each round from the same state, so that what drifts hits all alike. A
-round's figure is the median of its calls where every call is timed apart, else their mean; the
-spread is over the rounds.
+round's figure is the median of its calls or, where the clock is coarse, the mean of their middle
+half; the spread is over the rounds.
 """
 
 from __future__ import annotations
@@ -23,9 +27,10 @@ from typing import Any
 import numpy as np
 
 from graphs.environment import own_warnings_only
-from graphs.inspection.measured import NodeTime, Spread, Times
+from graphs.inspection.calls import Call, first_line, seconds_of_calls
+from graphs.inspection.measured import Around, NodeTime, Spread, Times
 from graphs.inspection.probes import CannotProbe
-from graphs.inspection.watches import Call, first_line, seconds_of_calls, watch_for
+from graphs.inspection.watches import NODES, Whole, watch_for
 
 __all__ = ["time_nodes"]
 
@@ -40,7 +45,7 @@ def time_nodes(
     *,
     numbers: Sequence[int] | None = None,
     seconds: float = 2.0,
-    rounds: int = 11,
+    rounds: int = 25,
 ) -> Times:
     """Time every node of a compiled function.
 
@@ -90,33 +95,50 @@ def _time(
     call(*call.arguments())  # compiles what is left to compile
     once = seconds_of_calls(call, 3).min()
     state.restore()
-    watch, problem = None, ""
+    watch: Any = Whole(function, call)
+    problem = ""
     try:
         watch = watch_for(function, order, call)
     except CannotProbe as reason:
         problem = str(reason)
-    variants = 3 if watch is not None else 1
+    variants = 2 if problem else 3
     rounds = max(3, min(rounds, int(seconds / (variants * once))))
     calls = int(np.clip(seconds / (variants * rounds * once), 1, MOST_CALLS))
-    whole, inside, nodes = [], [], []
+    whole, stretches, nodes = [], [], []
     for _ in range(rounds):
         state.restore()
-        whole.append(float((watch.middle if watch else np.median)(seconds_of_calls(call, calls))))
-        if watch is None:
-            continue
+        whole.append(float(watch.middle(seconds_of_calls(call, calls))))
         state.restore()
-        inside.append(watch.inside(calls))
-        state.restore()
-        nodes.append(watch.nodes(calls))
-    if watch is None:
-        timed = tuple(NodeTime(n, None, problem) for n in names)
-        return Times("", _spread(whole), None, timed, 0.0, rounds, calls, problem)
-    table = np.maximum(np.array(nodes).reshape(rounds, len(order)) - watch.clock, 0.0)
-    timed = tuple(
-        NodeTime(n, None, NOT_RUN) if np.isnan(column).all() else NodeTime(n, _spread(column))
-        for n, column in zip(names, table.T, strict=True)
+        stretches.append(watch.stretches(calls))
+        if not problem:
+            state.restore()
+            nodes.append(watch.nodes(calls))
+    parts = dict(zip(watch.parts, map(_spread, np.array(stretches).T), strict=True))
+    first = watch.parts.index(NODES)
+    around = tuple(
+        Around(name, parts[name], after=position > first)
+        for position, name in enumerate(watch.parts)
+        if name != NODES
     )
-    return Times(watch.method, _spread(whole), _spread(inside), timed, watch.clock, rounds, calls)
+    if problem:
+        timed = tuple(NodeTime(n, None, problem) for n in names)
+    else:
+        table = np.maximum(np.array(nodes).reshape(rounds, len(order)) - watch.clock, 0.0)
+        timed = tuple(
+            NodeTime(n, None, NOT_RUN) if np.isnan(column).all() else NodeTime(n, _spread(column))
+            for n, column in zip(names, table.T, strict=True)
+        )
+    return Times(
+        method=watch.method,
+        call=_spread(whole),
+        inside=parts[NODES],
+        nodes=timed,
+        around=around,
+        clock=watch.clock,
+        rounds=rounds,
+        calls=calls,
+        problem=problem,
+    )
 
 
 class _State:
@@ -136,5 +158,7 @@ class _State:
 
 
 def _spread(samples: Any) -> Spread:
-    q1, median, q3 = (float(q) for q in np.quantile(np.asarray(samples), (0.25, 0.5, 0.75)))
+    """Median and quartiles to five digits; no clock knows more."""
+    quartiles = np.quantile(np.asarray(samples), (0.25, 0.5, 0.75))
+    q1, median, q3 = (float(f"{q:.5g}") for q in quartiles)
     return Spread(median, q1, q3)

@@ -1,8 +1,31 @@
 """Generated code of every final node, whatever linker made it.
 
 Each linker has its own way from a node to code: `numba_code`, `thunk_code` (C and Python virtual
-machines) and `jax_code` know theirs. A linker that none of them knows may speak for itself: if it
-has a method ``node_code(function, arguments, whole=…)`` that yields `NodeCode`, that is asked first.
+machines) and `jax_code` know theirs.
+
+A linker may speak for itself. If ``function.maker.linker`` has a method
+
+    node_code(function, arguments, *, whole) -> iterable of NodeCode
+
+that is asked, and nothing else. It is given
+
+- ``function``: the compiled PyTensor function, a copy made for inspection, whose graph is
+  ``function.maker.fgraph`` and whose thunk is ``function.vm``; it need not have been called yet;
+- ``arguments``: a sequence of NumPy values for its explicit inputs, to compile or trace for
+  where types are needed; possibly empty; not to be changed;
+- ``whole``: whether what takes long or is large is wanted too (LLVM, assembly, other layouts).
+
+It gives `NodeCode` entries in any order, importing nothing but that class:
+
+- ``node`` is a position in ``function.maker.fgraph.toposort()``, from 0, or None for code of the
+  function as a whole. A node may have several entries (languages), or none, and then it is
+  said to have no code. Nodes compiled into one loop each get an entry with that loop.
+- ``text`` is the node's own code. Where it is nothing but lines of the whole, leave it empty and
+  give ``lines``: it is then read out of the whole of the same ``language``.
+- ``lines`` are first and last line in the whole's ``text``, counted from 1, both included.
+- ``problem`` says in a sentence why there is no text; a node that was optimized away says so here.
+
+An exception it raises is reported in place of the code; nothing else is disturbed.
 """
 
 from __future__ import annotations
@@ -26,6 +49,7 @@ BY_LINKER = {
     "PerformLinker": ("thunk_code", "thunk_code"),
     "OpWiseCLinker": ("thunk_code", "thunk_code"),
     "CLinker": ("thunk_code", "thunk_code"),
+    "NativeLinker": ("native_code", "native_code"),
 }
 
 

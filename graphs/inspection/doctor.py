@@ -23,6 +23,7 @@ from pytensor.graph.fg import FunctionGraph
 
 from graphs.functions import resolve_mode
 from graphs.inspection.evaluated import Diagnosis
+from graphs.inspection.modes import rewriting
 from graphs.inspection.performing import run_graph
 
 __all__ = ["diagnose"]
@@ -178,7 +179,7 @@ def diagnose(mode: str | Mode | None = None, names: Sequence[str] | None = None)
     names : sequence of str, optional
         Only the cases whose name contains one of these.
     """
-    resolved = resolve_mode(mode)
+    resolved = rewriting(resolve_mode(mode))
     chosen = [c for c in CASES if names is None or any(part in c.name for part in names)]
     return tuple(_try(case, resolved) for case in chosen)
 

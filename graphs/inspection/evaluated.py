@@ -189,10 +189,14 @@ class Counterfactual:
     seconds, seconds_q1, seconds_q3 : float or None
         One call without it: median and quartiles.
     ratio : float or None
-        Median of a call without it over the median with it, timed in turn.
+        A call without it over one with it, timed in turn: the median of the rounds' ratios.
     carries_weight : bool
         Whether leaving it out breaks or changes values beyond rounding, called or evaluated Op
         by Op, or the compilation.
+    also : str
+        What else was off, because it hides what the rule is worth: a setting of the linker's own
+        compiler (``numba__fastmath``), or another rule, which does the same where this one does
+        not. Empty where the rule alone was left out.
     """
 
     rule: int
@@ -208,6 +212,7 @@ class Counterfactual:
     seconds_q3: float | None = None
     ratio: float | None = None
     carries_weight: bool = False
+    also: str = ""
 
 
 @dataclass(frozen=True)

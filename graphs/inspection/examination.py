@@ -26,7 +26,7 @@ def examine(
     seed: int = 0,
     parts: Collection[str] = PARTS,
     whole: bool = False,
-    rounds: int = 5,
+    rounds: int = 15,
     progress: Callable[[str], None] | None = None,
 ) -> Recording:
     """Evaluate, diagnose, time, read the code and leave rules out, as far as asked for.
@@ -75,12 +75,12 @@ def examine(
         result = dataclasses.replace(result, measurements=measured.measurements)
     if "weight" in parts:
         without = counterfactuals(
-            inspection,
+            dataclasses.replace(inspection, recording=result),
             inputs,
             shapes=shapes,
             seed=seed,
             rounds=rounds,
             progress=lambda rule: tell(f"compiling without {rule}"),
         )
-        result = dataclasses.replace(result, counterfactuals=without.counterfactuals)
+        result = without
     return result

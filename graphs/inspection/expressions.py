@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from graphs.inspection.recording import Inner, Op, Placed, Recording, Snapshot
+from graphs.inspection.described import Inner, Op
+from graphs.inspection.recording import Recording
+from graphs.inspection.snapshots import Placed, Snapshot
 
 __all__ = ["Formulas", "short_name"]
 

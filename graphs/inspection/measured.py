@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Measurements", "NodeCode", "NodeTime", "Spread", "Times"]
+__all__ = ["Around", "Measurements", "NodeCode", "NodeTime", "Spread", "Times"]
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,30 @@ class NodeTime:
 
 
 @dataclass(frozen=True)
+class Around:
+    """A part of a call that is no node: PyTensor's and the linker's own work.
+
+    Attributes
+    ----------
+    name : str
+        What is done there.
+    seconds : Spread
+        The time spent in it per call, between two clock reads at its borders.
+    after : bool
+        Whether it comes after the nodes.
+    """
+
+    name: str
+    seconds: Spread
+    after: bool = False
+
+
+@dataclass(frozen=True)
 class Times:
-    """Measured time of the compiled function and of its nodes.
+    """Measured time of the compiled function, of its nodes and of what lies around them.
+
+    The call, the parts around the nodes and the nodes are measured in calls of their own, taken
+    in turn, and each by its own clocks: no figure here is a difference of two others.
 
     Attributes
     ----------
@@ -52,13 +74,13 @@ class Times:
         One whole call, as the user makes it, without any clock inside; None where the
         function could not be called.
     inside : Spread or None
-        The part of a call from before the first node to after the last, with no clock between;
-        None where the linker offers no such place. ``call − inside`` is PyTensor's own work
-        around the graph: checking inputs, handing values over, storing updates.
+        The part of a call from before the first node to after the last, with no clock between.
     nodes : tuple of NodeTime
         One per node, in the order they run.
+    around : tuple of Around
+        The other parts of a call, in order.
     clock : float
-        Seconds that one clock read costs; already taken off every node.
+        Seconds that one clock read between nodes costs; already taken off every node.
     rounds, calls : int
         How many rounds were timed, calls per round.
     problem : str
@@ -69,6 +91,7 @@ class Times:
     call: Spread | None
     inside: Spread | None
     nodes: tuple[NodeTime, ...]
+    around: tuple[Around, ...] = ()
     clock: float = 0.0
     rounds: int = 0
     calls: int = 0
@@ -81,18 +104,20 @@ class Times:
         return sum(known) if known else None
 
     @property
-    def around(self) -> float | None:
-        """A call's time outside the nodes, measured apart from them, in seconds."""
-        if self.call is None or self.inside is None:
-            return None
-        return max(self.call.median - self.inside.median, 0.0)
+    def outside(self) -> float:
+        """Sum of the medians of the parts around the nodes, in seconds."""
+        return sum(part.seconds.median for part in self.around)
 
     @property
-    def share(self) -> float | None:
-        """The nodes' sum over the whole call: what the list of nodes explains of it."""
-        if self.call is None or self.total is None:
+    def explained(self) -> float | None:
+        """Nodes and what lies around them over the whole call; 1 where they add up to it.
+
+        Where no node could be timed, their stretch as one piece stands for them.
+        """
+        nodes = self.total if self.total is not None else self.inside.median if self.inside else None
+        if self.call is None or nodes is None:
             return None
-        return self.total / self.call.median
+        return (nodes + self.outside) / self.call.median
 
     @property
     def agreement(self) -> float | None:
@@ -114,9 +139,9 @@ class NodeCode:
         ``python`` (compiled by Numba, or run as it is), ``c``, ``jaxpr``, ``hlo``, ``llvm``,
         ``assembly`` …
     text : str
-        The code; empty where there is none.
+        The code; empty where there is none, or where it is nothing but `lines` of the whole.
     lines : tuple of (int, int), or None
-        Where it stands in the code of the whole: first and last line, counted from 1.
+        Where it stands in the whole of the same language: first and last line, counted from 1.
     problem : str
         Why there is none.
     """
@@ -135,6 +160,7 @@ class Measurements:
     Attributes
     ----------
     times : Times or None
+        None where nothing was to be timed.
     code : tuple of NodeCode
         One per node in the order they run, then that of the whole function.
     """

@@ -23,7 +23,7 @@ def measure(
     shapes: Mapping[str, Sequence[int]] | Sequence[Sequence[int] | None] | None = None,
     seed: int = 0,
     seconds: float = 2.0,
-    rounds: int = 11,
+    rounds: int = 25,
     times: bool = True,
     code: bool = True,
     whole: bool = False,

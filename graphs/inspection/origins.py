@@ -7,8 +7,8 @@ from typing import Any
 
 from pytensor.graph.basic import Apply, Variable
 
+from graphs.inspection.described import FORWARD, GRADIENT, REWRITE, UPDATE, Origin
 from graphs.inspection.recorder import Watched
-from graphs.inspection.recording import FORWARD, GRADIENT, REWRITE, UPDATE, Origin
 from graphs.inspection.tables import Tables, user_line
 from graphs.inspection.watcher import Application
 

@@ -4,7 +4,8 @@ The types of the fields are the format: ``int``, ``float``, ``str``, ``bool``, `
 ``tuple[X, ...]``, fixed tuples, ``dict[str, object]`` (any JSON), and dataclasses of these.
 
 - A dataclass is an object; a field that equals its default is left out.
-- A tuple is an array.
+- A tuple is an array; a dataclass in it is a row: its fields' values in their order, those at the
+  end that equal their defaults left out. `columns` gives every row's fields.
 - A float that JSON cannot hold is one of the strings ``"NaN"``, ``"Infinity"``, ``"-Infinity"``.
 """
 
@@ -19,7 +20,7 @@ import typing
 from functools import cache
 from typing import Any, get_args, get_origin
 
-__all__ = ["Malformed", "decode", "encode", "schema_of"]
+__all__ = ["Malformed", "columns", "decode", "encode", "schema_of"]
 
 UNREPRESENTABLE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
@@ -37,12 +38,43 @@ def encode(value: Any) -> Any:
             if not _is_default(field, getattr(value, field.name))
         }
     if isinstance(value, tuple | list):
-        return [encode(item) for item in value]
+        return [_row(item) if dataclasses.is_dataclass(item) else encode(item) for item in value]
     if isinstance(value, dict):
         return {key: encode(item) for key, item in value.items()}
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     return value
+
+
+def _row(value: Any) -> list[Any]:
+    fields = list(dataclasses.fields(value))
+    while fields and _is_default(fields[-1], getattr(value, fields[-1].name)):
+        fields.pop()
+    return [encode(getattr(value, field.name)) for field in fields]
+
+
+def columns(kind: Any) -> dict[str, list[str]]:
+    """What the entries of rows are: for every dataclass that a `kind` holds in a tuple, its fields."""
+    return {row.__name__: [field.name for field in dataclasses.fields(row)] for row in _rows_in(kind)}
+
+
+def _rows_in(kind: Any) -> list[Any]:
+    """Every dataclass that stands in a tuple somewhere within `kind`, by name."""
+    found: dict[Any, None] = {}
+    seen: set[Any] = set()
+    waiting: list[Any] = [kind]
+    while waiting:
+        current: Any = waiting.pop()
+        if current in seen:
+            continue
+        seen.add(current)
+        if dataclasses.is_dataclass(current):
+            waiting += typing.get_type_hints(current).values()
+        inside = [choice for choice in get_args(current) if choice is not Ellipsis]
+        if get_origin(current) is tuple:
+            found.update(dict.fromkeys(filter(dataclasses.is_dataclass, inside)))
+        waiting += inside
+    return sorted(found, key=lambda row: str(row.__name__))
 
 
 def _is_default(field: dataclasses.Field[Any], value: Any) -> bool:
@@ -96,11 +128,20 @@ def _decode_fields(kind: Any, value: Any, place: str) -> Any:
 def _decode_tuple(kinds: tuple[Any, ...], value: Any, place: str) -> tuple[Any, ...]:
     value = _expect(list, value, place)
     if kinds[-1] is Ellipsis:
-        return tuple(decode(kinds[0], item, f"{place}[{i}]") for i, item in enumerate(value))
+        return tuple(_decode_item(kinds[0], item, f"{place}[{i}]") for i, item in enumerate(value))
     if len(value) != len(kinds):
         raise Malformed(f"{place}: {len(value)} entries where {len(kinds)} are due")
     pairs = zip(kinds, value, strict=True)
-    return tuple(decode(kind, item, f"{place}[{i}]") for i, (kind, item) in enumerate(pairs))
+    return tuple(_decode_item(kind, item, f"{place}[{i}]") for i, (kind, item) in enumerate(pairs))
+
+
+def _decode_item(kind: Any, value: Any, place: str) -> Any:
+    if not dataclasses.is_dataclass(kind):
+        return decode(kind, value, place)
+    row, fields = _expect(list, value, place), dataclasses.fields(kind)
+    if len(row) > len(fields):
+        raise Malformed(f"{place}: {len(row)} entries where at most {len(fields)} are due")
+    return _decode_fields(kind, {f.name: item for f, item in zip(fields, row, strict=False)}, place)
 
 
 def _expect(kind: Any, value: Any, place: str) -> Any:
@@ -123,28 +164,29 @@ def _hints(kind: Any) -> dict[str, Any]:
 def schema_of(kind: Any) -> dict[str, Any]:
     """A JSON Schema for `kind` and, under ``$defs``, for every dataclass it holds.
 
-    Descriptions are the dataclasses' own documentation.
+    One that stands in an array has its row under ``Name row``. Descriptions are the dataclasses'
+    own documentation.
     """
     definitions: dict[str, Any] = {}
     reference = _schema(kind, definitions)
     return {**reference, "$defs": dict(sorted(definitions.items()))}
 
 
-def _schema(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:
+def _schema(kind: Any, definitions: dict[str, Any], *, row: bool = False) -> dict[str, Any]:
     if dataclasses.is_dataclass(kind):
-        name = getattr(kind, "__name__", "")
+        name = f"{getattr(kind, '__name__', '')}{' row' if row else ''}"
         if name not in definitions:
             definitions[name] = {}  # claims the name before a field refers back to it
-            definitions[name].update(_object_schema(kind, definitions))
-        return {"$ref": f"#/$defs/{name}"}
+            definitions[name].update((_row_schema if row else _object_schema)(kind, definitions))
+        return {"$ref": f"#/$defs/{name.replace(' ', '%20')}"}
     origin, args = get_origin(kind), get_args(kind)
     if origin in (types.UnionType, typing.Union):
         inner = [_schema(choice, definitions) for choice in args if choice is not type(None)]
         return {"anyOf": [*inner, {"type": "null"}]}
     if origin is tuple and args[-1] is Ellipsis:
-        return {"type": "array", "items": _schema(args[0], definitions)}
+        return {"type": "array", "items": _schema(args[0], definitions, row=True)}
     if origin is tuple:
-        items = [_schema(arg, definitions) for arg in args]
+        items = [_schema(arg, definitions, row=True) for arg in args]
         return {"type": "array", "prefixItems": items, "items": False, "minItems": len(items)}
     if origin is dict:
         return {"type": "object"}
@@ -154,22 +196,43 @@ def _schema(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:
 
 
 def _object_schema(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:
-    documentation = inspect.cleandoc(kind.__doc__ or "")
-    described = _attribute_docs(documentation)
-    fields = dataclasses.fields(kind)
-    properties = {}
-    for field in fields:
+    return {
+        "description": _summary(kind),
+        "type": "object",
+        "properties": _field_schemas(kind, definitions),
+        "required": _required(kind),
+        "additionalProperties": False,
+    }
+
+
+def _row_schema(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:
+    described = _field_schemas(kind, definitions)
+    return {
+        "description": _summary(kind),
+        "type": "array",
+        "prefixItems": [{"title": name, **schema} for name, schema in described.items()],
+        "items": False,
+        "minItems": len(_required(kind)),
+    }
+
+
+def _field_schemas(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:
+    described = _attribute_docs(inspect.cleandoc(kind.__doc__ or ""))
+    found = {}
+    for field in dataclasses.fields(kind):
         schema = _schema(_hints(kind)[field.name], definitions)
         if described.get(field.name):
             schema = {**schema, "description": described[field.name]}
-        properties[field.name] = schema
-    return {
-        "description": " ".join(documentation.split("\n\n")[0].split()),
-        "type": "object",
-        "properties": properties,
-        "required": [field.name for field in fields if field.default is dataclasses.MISSING],
-        "additionalProperties": False,
-    }
+        found[field.name] = schema
+    return found
+
+
+def _required(kind: Any) -> list[str]:
+    return [field.name for field in dataclasses.fields(kind) if field.default is dataclasses.MISSING]
+
+
+def _summary(kind: Any) -> str:
+    return " ".join(inspect.cleandoc(kind.__doc__ or "").split("\n\n")[0].split())
 
 
 def _attribute_docs(documentation: str) -> dict[str, str]:

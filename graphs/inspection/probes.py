@@ -24,7 +24,7 @@ __all__ = ["CannotProbe", "Probe", "generated_function", "probe"]
 
 CLOCK = "graphs_clock"
 CLOCK_ID = "graphs_clock_id"
-STAMPS = "graphs_stamps"
+STAMP = "graphs_stamp"
 
 
 class CannotProbe(Exception):
@@ -46,10 +46,9 @@ class Probe:
         self.vm = vm
         self.stamps = stamps
 
-    def intervals(self) -> NDArray[np.int64]:
-        """Nanoseconds between neighbouring reads of the last call; the last is an empty one."""
-        ticks = self.stamps[:, 0] * 1_000_000_000 + self.stamps[:, 1]
-        return np.diff(ticks)
+    def nanoseconds(self) -> NDArray[np.int64]:
+        """Every read of the last call, as ``time.clock_gettime_ns(time.CLOCK_MONOTONIC)`` counts."""
+        return np.asarray(self.stamps[:, 0] * 1_000_000_000 + self.stamps[:, 1])
 
 
 def generated_function(function: Any) -> Any:
@@ -90,20 +89,27 @@ def probe(function: Any, *, every_node: bool = True) -> Probe:
     python = generated_function(function)
     count = len(function.maker.fgraph.apply_nodes)
     source, reads = _with_reads(python.__source__, count, every_node)
+    stamps = np.zeros((reads, 2), dtype=np.int64)
     environment = {**python.__globals__, CLOCK: _c_clock(), CLOCK_ID: time.CLOCK_MONOTONIC}
+    # Addresses, not an argument: the arguments must cost what they cost without clocks.
+    environment |= {f"{STAMP}{i}": np.uintp(stamps[i].ctypes.data) for i in range(reads)}
     namespace: dict[str, Any] = {}
     exec(compile(source, f"<{python.__name__} with clock reads>", "exec"), environment, namespace)
-    from pytensor.link.numba.dispatch.basic import numba_njit
-
-    jitted = numba_njit(namespace[python.__name__], final_function=True)
-    stamps = np.zeros((reads, 2), dtype=np.int64)
-
-    def call(*arguments: Any) -> Any:
-        return jitted(*arguments, stamps)
-
-    vm = functools.partial(function.vm, fgraph_jit=call)
+    jitted = _jitted(namespace[python.__name__], wrapped=function.vm.jit_fn.py_func is not python)
+    vm = functools.partial(function.vm, fgraph_jit=jitted)
     vm.__dict__.update(function.vm.__dict__)  # Function reads vm.allow_gc and others
     return Probe(vm, stamps)
+
+
+def _jitted(python: Any, *, wrapped: bool) -> Any:
+    """Compiled by Numba as PyTensor does it, behind the same wrapper: that adds to every call."""
+    from pytensor.link.numba.dispatch.basic import numba_njit
+
+    if not wrapped:
+        return numba_njit(python, final_function=True)
+    environment = {"jitable_func": numba_njit(python)}
+    exec("def wrapper(*args): return jitable_func(*args)", environment)
+    return numba_njit(environment["wrapper"], final_function=True)
 
 
 def _with_reads(source: str, nodes: int, every_node: bool) -> tuple[ast.Module, int]:
@@ -115,12 +121,11 @@ def _with_reads(source: str, nodes: int, every_node: bool) -> tuple[ast.Module, 
     body, last = definition.body[:-1], definition.body[-1]
     if not isinstance(last, ast.Return) or len(body) != nodes:
         raise CannotProbe(f"the generated source has {len(body)} statements for {nodes} nodes")
-    definition.args.args.append(ast.arg(STAMPS))
     reads = 0
 
     def read() -> ast.stmt:
         nonlocal reads
-        (statement,) = ast.parse(f"{CLOCK}({CLOCK_ID}, {STAMPS}[{reads}].ctypes.data)").body
+        (statement,) = ast.parse(f"{CLOCK}({CLOCK_ID}, {STAMP}{reads})").body
         reads += 1
         return statement
 

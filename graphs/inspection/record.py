@@ -14,13 +14,17 @@ from pytensor.link.basic import Container
 
 from graphs.environment import stamp
 from graphs.errors import InputError
+from graphs.inspection.described import Rule
+from graphs.inspection.modes import mode_name, query_of
 from graphs.inspection.origins import find_origins
+from graphs.inspection.parts import Parts, parts_of, parts_of_expression
 from graphs.inspection.recorder import Watched, compile_watched
-from graphs.inspection.recording import Change, OutputSpec, Recording, Rule, Step
+from graphs.inspection.recording import OutputSpec, Recording
 from graphs.inspection.rules import describe
 from graphs.inspection.same import same_graph
+from graphs.inspection.snapshots import Change, Step
 from graphs.inspection.tables import Tables
-from graphs.inspection.unrewritten import Parts, parts_of, parts_of_expression
+from graphs.inspection.unrewritten import is_from_cache
 
 __all__ = ["Inspection", "inspect", "record"]
 
@@ -157,7 +161,9 @@ def inspect_parts(parts: Parts) -> Inspection:
         mode=mode_name(mode),
         linker=type(mode.linker).__name__,
         query=query_of(mode),
-        matches=None if function is None else same_graph(final, function.maker.fgraph),
+        matches=None
+        if function is None or is_from_cache(function)
+        else same_graph(final, function.maker.fgraph),
         ops=tuple(tables.ops),
         variables=tables.variables(),
         nodes=nodes,
@@ -243,25 +249,6 @@ def _output_specs(parts: Parts, inputs: Sequence[int]) -> Any:
         if spec.update is not None:
             name = str(spec.variable.name or f"input {position}")
             yield OutputSpec(name, inputs[position])
-
-
-def mode_name(mode: Any) -> str:
-    """PyTensor's own name for a mode where it has one, else its class and linker."""
-    from pytensor.compile.mode import predefined_modes
-
-    for name, known in predefined_modes.items():
-        if known is mode:
-            return str(name)
-    return f"{type(mode).__name__}({type(mode.linker).__name__})"
-
-
-def query_of(mode: Any) -> tuple[str, ...]:
-    """The mode's selection of rewrites: ``+`` included, ``&`` required, ``-`` excluded."""
-    query = getattr(mode, "_optimizer", None)
-    parts = (("+", "include"), ("&", "require"), ("-", "exclude"))
-    return tuple(
-        f"{sign}{tag}" for sign, which in parts for tag in sorted(map(str, getattr(query, which, ())))
-    )
 
 
 @cache

@@ -22,7 +22,8 @@ from pytensor.graph.rewriting.basic import (
 
 from graphs.environment import own_warnings_only
 from graphs.errors import InputError
-from graphs.inspection.unrewritten import Parts
+from graphs.inspection.modes import phase_name, rewriting
+from graphs.inspection.parts import Parts
 from graphs.inspection.watcher import Application, Watcher
 
 __all__ = ["Watched", "compile_watched"]
@@ -85,13 +86,6 @@ class _Phase(GraphRewriter):  # type: ignore[misc]
         return getattr(self.inner, name)
 
 
-def phase_name(rewriter: Any) -> str:
-    """PyTensor's own name for a part of its rewriter."""
-    return str(
-        getattr(rewriter, "name", None) or getattr(rewriter, "__name__", None) or type(rewriter).__name__
-    )
-
-
 class _Announcing(GraphRewriter):  # type: ignore[misc]
     """The mode's whole rewriter, on a watched graph."""
 
@@ -113,11 +107,14 @@ class _Announcing(GraphRewriter):  # type: ignore[misc]
 
 def _in_phases(rewriter: Any, watcher: Watcher) -> Any:
     """The same rewriter with each of its parts announced."""
-    wrapped = vars(rewriter).get("_rewriter")
-    if wrapped is not None:  # PyTensor 3.3 wraps the sequence to make the mode known
-        twin: Any = copy.copy(rewriter)
-        twin._rewriter = _in_phases(wrapped, watcher)
-        return twin
+    rewriter = getattr(rewriter, "resolved", rewriter)  # the native linker's, put together when wanted
+    # PyTensor 3.3 wraps the sequence to make the mode known, a linker of one's own to add to it.
+    for name in ("_rewriter", "rewriter"):
+        wrapped = vars(rewriter).get(name)
+        if isinstance(wrapped, GraphRewriter):
+            twin: Any = copy.copy(rewriter)
+            setattr(twin, name, _in_phases(wrapped, watcher))
+            return twin
     if isinstance(rewriter, SequentialGraphRewriter):
         twin = copy.copy(rewriter)
         twin.data = [_Phase(part, watcher) for part in rewriter.data]
@@ -127,6 +124,7 @@ def _in_phases(rewriter: Any, watcher: Watcher) -> Any:
 
 def _watching(mode: Mode, watcher: Watcher) -> Mode:
     """`mode` itself, linker and all, but with an announcing rewriter."""
+    mode = rewriting(mode)
     kind = type(mode)
     announcing = property(lambda self: _Announcing(mode, watcher))
     twin: Any = object.__new__(type(kind.__name__, (kind,), {"optimizer": announcing}))

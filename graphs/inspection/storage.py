@@ -9,13 +9,13 @@ from typing import Any
 
 from graphs.errors import InputError
 from graphs.files import write_whole
-from graphs.inspection.plain import Malformed, decode, encode, schema_of
+from graphs.inspection.plain import Malformed, columns, decode, encode, schema_of
 from graphs.inspection.recording import Recording
 
 __all__ = ["FORMAT", "VERSION", "from_json", "load", "save", "schema", "to_json"]
 
 FORMAT = "graphs recording"
-VERSION = 1
+VERSION = 2  # 1 had an object for every row and no times around the nodes
 ALLOWED = f"a {FORMAT}, version {VERSION}, as saved by graphs.inspection.save"
 
 
@@ -56,7 +56,12 @@ def load(path: str | os.PathLike[str]) -> Recording:
 
 def to_json(recording: Recording) -> str:
     """`recording` as JSON text."""
-    document = {"format": FORMAT, "version": VERSION, "recording": encode(recording)}
+    document = {
+        "format": FORMAT,
+        "version": VERSION,
+        "columns": columns(Recording),
+        "recording": encode(recording),
+    }
     return json.dumps(document, allow_nan=False, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
@@ -87,8 +92,10 @@ def from_json(text: str | bytes, *, name: str = "text") -> Recording:
         raise refuse("JSON of another kind")
     if document.get("version") != VERSION or isinstance(document.get("version"), bool):
         raise refuse(f"version {document.get('version')!r}")
-    if set(document) != {"format", "version", "recording"}:
-        raise refuse("fields beside format, version and recording, or none of them")
+    if set(document) != {"format", "version", "columns", "recording"}:
+        raise refuse("other fields than format, version, columns and recording")
+    if document["columns"] != columns(Recording):
+        raise refuse("rows of other columns than this version's")
     try:
         recording: Recording = decode(Recording, document["recording"], "$.recording")
         _check(recording)
@@ -104,15 +111,17 @@ def schema() -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"{FORMAT}, version {VERSION}",
         "description": "What one compilation of a PyTensor function did. Everything refers to"
-        " everything else by its number in a table. A field left out has its default: false,"
-        " zero, an empty text or array, or null.",
+        " everything else by its number in a table. Tables are arrays of rows; what a row's"
+        " entries are stands under columns. A field left out, or cut off a row's end, has its"
+        " default: false, zero, an empty text or array, or null.",
         "type": "object",
         "properties": {
             "format": {"const": FORMAT},
             "version": {"const": VERSION},
+            "columns": {"const": columns(Recording)},
             "recording": {"$ref": inner["$ref"]},
         },
-        "required": ["format", "version", "recording"],
+        "required": ["format", "version", "columns", "recording"],
         "additionalProperties": False,
         "$defs": inner["$defs"],
     }

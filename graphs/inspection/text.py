@@ -20,6 +20,7 @@ from graphs.inspection.evaluated import OutputValue
 from graphs.inspection.expressions import Formulas
 from graphs.inspection.quantities import duration, share
 from graphs.inspection.recording import Recording
+from graphs.inspection.rescue import Rescue, rescues
 from graphs.inspection.text_rules import doctor_view, pair_view, weight_table
 from graphs.inspection.text_running import HotNodes, code_view, work_table
 from graphs.inspection.text_steps import STYLES, StepTable, effect, step_view, value_text
@@ -124,7 +125,19 @@ def _rescue(recording: Recording, value: OutputValue) -> str:
     if not value.rescued_by:
         return "; no rewrite repairs it" if left else ", yet finite in the end"
     steps = _steps(recording, value.rescued_by)
-    return f"; {steps} {'repairs it' if not left else f'repairs some of it, {left} remain'}"
+    told = f"; {steps} {'repairs it' if not left else f'repairs some of it, {left} remain'}"
+    for rescue in rescues(recording):
+        if rescue.output == value.output and rescue.proof is not None:
+            told += f" ({_proof(recording, rescue)})"
+    return told
+
+
+def _proof(recording: Recording, rescue: Rescue) -> str:
+    assert rescue.proof is not None
+    rule = recording.rules[rescue.proof.rule].name
+    also = f" and {rescue.proof.also}" if rescue.proof.also else ""
+    entries = "entry is" if rescue.broken == 1 else "entries are"
+    return f"compiled without {rule}{also}, {rescue.broken} {entries} not finite"
 
 
 def _steps(recording: Recording, steps: tuple[int, ...]) -> str:
@@ -142,11 +155,11 @@ def _told_times(recording: Recording) -> Iterator[str]:
         yield "(the linker runs the nodes as one piece, they are not timed apart)."
         return
     hot = max(timed, key=lambda t: t.seconds.median if t.seconds else 0.0)
-    part = hot.seconds.median / times.total if hot.seconds else 0.0
+    part = hot.seconds.median / times.call.median if hot.seconds else 0.0
     snapshot = recording.snapshot(-1)
     placed = next(node for node in snapshot.nodes if node.node == hot.node)
     formula = Formulas(recording, snapshot).node(placed, depth=2)
-    yield f"and spends {share(part)} of its nodes' time in one of them, #{hot.node}: {formula}."
+    yield f"and spends {share(part)} of it in one node, #{hot.node}: {formula}."
 
 
 def phase_table(recording: Recording) -> RenderableType:

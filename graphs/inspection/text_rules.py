@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from graphs.inspection.evaluated import Counterfactual
+from graphs.inspection.evaluated import UNKNOWN, Counterfactual
 from graphs.inspection.parting import align
 from graphs.inspection.quantities import duration
 from graphs.inspection.recording import Recording
@@ -43,22 +43,28 @@ def weight_table(recording: Recording, *, every: bool = False) -> RenderableType
     for found in shown:
         name = recording.rules[found.rule].name
         table.add_row(
-            Text(name, style="bold" if found.carries_weight else ""),
-            f"×{found.fired}",
+            Text(
+                f"{name} and {found.also}" if found.also else name,
+                style="bold" if found.carries_weight else "",
+            ),
+            "" if found.also else f"×{found.fired}",
             "" if found.nodes is None else f"{found.nodes} ({found.nodes - final:+d})",
             _values(recording, found),
             _call(found),
         )
-    weighty = sum(c.carries_weight for c in recording.counterfactuals)
-    rest = len(recording.counterfactuals) - len(shown)
-    note = (
-        f"{weighty} of {len(recording.counterfactuals)} rules carry weight:"
-        " without them values break or change."
-    )
+    alone = [c for c in recording.counterfactuals if not c.also]
+    weighty = len({c.rule for c in recording.counterfactuals if c.carries_weight})
+    rest = len(alone) - sum(not c.also for c in shown)
+    note = f"{weighty} of {len(alone)} rules carry weight: without them values break or change."
     if rest:
         note += (
             f" Left out of the table: {rest} rules without which nodes and values stay the same"
             " but for rounding."
+        )
+    if any(c.also for c in shown):
+        note += (
+            " Where two are left out, the second hides what the first is worth: compiled code may be"
+            " finite where the graph, Op by Op, is not."
         )
     return Group(table, Text(note, style="dim"))
 
@@ -83,19 +89,15 @@ def _values(recording: Recording, found: Counterfactual) -> Text:
     for part, style in parts:
         text.append(", " if text else "")
         text.append(part, style)
+    if not text and found.verdict != UNKNOWN:
+        same = {"rounding": "the same but for rounding", "identical": "the same"}
+        text.append(same.get(found.verdict, found.verdict), "dim")
+        if found.formula in ("broke", "changed", "repaired"):
+            text.append(f" as called, yet {found.formula} if run Op by Op", STYLES[found.formula])
     if found.problem:
         text.append("; " if text else "")
         text.append(found.problem, "yellow")
-    return (
-        text
-        if text
-        else Text(
-            {"rounding": "the same but for rounding", "identical": "the same"}.get(
-                found.verdict, found.verdict
-            ),
-            "dim",
-        )
-    )
+    return text
 
 
 def _call(found: Counterfactual) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
@@ -11,9 +13,10 @@ from rich.text import Text
 
 from graphs.inspection.costs import NodeCost, node_costs, snapshot_costs
 from graphs.inspection.expressions import Formulas
-from graphs.inspection.measured import NodeTime, Times
+from graphs.inspection.measured import NodeCode, NodeTime, Times
 from graphs.inspection.quantities import UNKNOWN, count, duration, rate, share, size
-from graphs.inspection.recording import Placed, Recording
+from graphs.inspection.recording import Recording
+from graphs.inspection.snapshots import Placed
 
 __all__ = ["HotNodes", "code_view", "timing_note", "work_table"]
 
@@ -42,13 +45,13 @@ class HotNodes:
         costs = {cost.node: cost for cost in node_costs(recording)}
         snapshot = recording.snapshot(-1)
         formulas = Formulas(recording, snapshot)
-        whole = times.total if times else None
+        whole = times.call.median if times and times.call else None
         nodes = sorted(snapshot.nodes, key=lambda node: -_median(timed.get(node.node)))
         shown, rest = nodes[: self.most], nodes[self.most :]
         wide = width >= 110
         table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
         table.add_column("node", width=5, no_wrap=True)
-        columns = [("time", 8), ("", BAR + 6 if wide else 6)] if timed else []
+        columns = [("time", 9), ("of call", BAR + 6 if wide else 7)] if timed else []
         if wide or not timed:
             columns += [("operations", 14), ("moved", 7)]
         if wide and timed:
@@ -63,14 +66,23 @@ class HotNodes:
             cells += _work(costs[node.node], timed.get(node.node)) if wide or not timed else []
             table.add_row(*cells[: 2 + len(columns)])
         if rest:
-            together = sum(_median(timed.get(node.node)) for node in rest) if whole else None
-            part = (
-                [duration(together), share(together / whole)] if whole and together is not None else ["", ""]
-            )
-            table.add_row("", f"{len(rest)} others", *(part if timed else []), style="dim")
+            together = sum(_median(timed.get(node.node)) for node in rest)
+            part = _part(together, whole, wide) if timed and together else []
+            table.add_row("", f"{len(rest)} other nodes", *part, style="dim")
+        if times is not None:
+            for name, seconds in _pieces(times):
+                table.add_row("", name, *_part(seconds, whole, wide), style="italic")
         yield table
         if times is not None:
             yield timing_note(times)
+
+
+def _pieces(times: Times) -> Iterator[tuple[str, float]]:
+    """What of a call is measured beside single nodes."""
+    if times.total is None and times.inside is not None:
+        yield "all nodes, as one piece", times.inside.median
+    for part in times.around:
+        yield f"{'after' if part.after else 'before'} the nodes: {part.name}", part.seconds.median
 
 
 def _computes(recording: Recording, formulas: Formulas, node: Placed) -> str:
@@ -93,9 +105,14 @@ def _median(timed: NodeTime | None) -> float:
 def _time(timed: NodeTime, whole: float | None, wide: bool) -> list[str]:
     if timed.seconds is None:
         return ["not timed" if not timed.problem.startswith("not run") else "not run", ""]
-    part = timed.seconds.median / whole if whole else 0.0
-    bar = FULL_BLOCK * round(part * BAR) if wide else ""
-    return [duration(timed.seconds.median), f"{bar} {share(part)}".strip() if part > 5e-4 else ""]
+    return _part(timed.seconds.median, whole, wide)
+
+
+def _part(seconds: float, whole: float | None, wide: bool) -> list[str]:
+    """A time, and its share of the call."""
+    part = seconds / whole if whole else 0.0
+    bar = FULL_BLOCK * min(round(part * BAR), BAR) if wide else ""
+    return [duration(seconds), f"{bar} {share(part)}".strip() if part > 5e-4 else ""]
 
 
 def _work(cost: NodeCost, timed: NodeTime | None) -> list[str]:
@@ -118,18 +135,25 @@ def timing_note(times: Times) -> RenderableType:
     """How the times were taken and whether they add up."""
     if times.call is None:
         return Text(f"Not timed: {times.problem}", style="yellow")
-    spread = f"{duration(times.call.median)} ({duration(times.call.q1)} – {duration(times.call.q3)})"
-    if times.total is None:
-        return Text(f"One call takes {spread}. The nodes are not timed: {times.problem}.")
-    text = Text(f"One call takes {spread}: {duration(times.total)} in the nodes ({share(times.share or 0)})")
-    if times.around is not None:
-        explained = (times.total + times.around) / times.call.median
+    text = Text(
+        f"One call takes {duration(times.call.median)}"
+        f" ({duration(times.call.q1)} – {duration(times.call.q3)})."
+    )
+    if times.total is not None:
+        text.append(f" Timed apart from it, the nodes take {duration(times.total)} together")
+    else:
+        text.append(f" No node is timed by itself: {times.problem}.")
+        if times.inside is not None:
+            text.append(
+                f" Timed apart from the call, all of them together take {duration(times.inside.median)}"
+            )
+    if times.explained is not None:
         text.append(
-            f" and {duration(times.around)} around them (checking inputs, handing values over);"
-            f" together {share(explained)} of the call."
+            f", what lies around them {duration(times.outside)}: together"
+            f" {share(times.explained)} of the call."
         )
     text.append(
-        f" Median of {times.rounds} rounds of {times.calls} calls, quartiles in brackets; {times.method}.",
+        f" Medians of {times.rounds} rounds of {times.calls} calls, quartiles in brackets; {times.method}.",
         style="dim",
     )
     return text
@@ -159,6 +183,16 @@ def work_table(recording: Recording) -> RenderableType:
     return Group(table, left_out)
 
 
+def _lines_of_whole(recording: Recording, code: NodeCode) -> str:
+    """A node's lines in the code of the whole, where it has no text of its own."""
+    assert recording.measurements is not None
+    for whole in recording.measurements.code:
+        if code.lines and whole.node is None and whole.language == code.language:
+            first, last = code.lines
+            return textwrap.dedent("\n".join(whole.text.splitlines()[first - 1 : last]))
+    return ""
+
+
 def code_view(recording: Recording, node: int | None) -> RenderableType:
     """The generated code of a node, or of the whole function.
 
@@ -183,10 +217,9 @@ def code_view(recording: Recording, node: int | None) -> RenderableType:
         parts.append(Text.assemble((title, "bold"), (f"  {code.language}{where}", "dim")))
         if code.problem:
             parts.append(Text(code.problem, style="yellow"))
-        if code.text:
+        text = code.text or _lines_of_whole(recording, code)
+        if text:
             lexer = LEXERS.get(code.language, "text")
-            parts.append(
-                Syntax(code.text, lexer, theme="ansi_dark", word_wrap=True, background_color="default")
-            )
+            parts.append(Syntax(text, lexer, theme="ansi_dark", word_wrap=True, background_color="default"))
         parts.append(Text(""))
     return Group(*parts) if parts else Text(f"There is no generated code for {title} in this recording.")

@@ -12,7 +12,8 @@ from rich.text import Text
 from graphs.inspection.evaluated import IDENTICAL, OutputChange, ValueSummary
 from graphs.inspection.expressions import Formulas
 from graphs.inspection.quantities import duration
-from graphs.inspection.recording import Recording, Step
+from graphs.inspection.recording import Recording
+from graphs.inspection.snapshots import Step
 
 __all__ = ["STYLES", "StepTable", "effect", "step_view", "value_text"]
 

@@ -1,29 +1,45 @@
-"""The ways to time nodes, one per kind of linker, and a function's calls.
+"""The ways to time a call's parts and its nodes, one per kind of linker.
 
-A watch has ``clock``, the seconds one clock read costs; ``inside(calls)``, the seconds per call
-between the first node and the last; ``nodes(calls)``, those of each node (NaN: did not run); and
-``middle``, what makes one figure of the calls of a round.
+A watch has
+
+- ``parts``: the parts of a call, in order; `NODES` stands for the stretch from before the first
+  node to after the last;
+- ``stretches(calls)``: the seconds per call of each of them, with no clock between the nodes;
+- ``nodes(calls)``: the seconds per call of each node (NaN: did not run);
+- ``clock``: the seconds one clock read between nodes costs, which are in ``nodes`` still;
+- ``middle``: what makes one figure of the calls of a round.
 """
 
 from __future__ import annotations
 
-import contextlib
 import copy
-import gc
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from graphs.inspection.calls import Call, Gate, first_line, no_collection, reading
 from graphs.inspection.probes import CannotProbe, Probe, probe
 
-__all__ = ["Call", "first_line", "seconds_of_calls", "watch_for"]
+__all__ = ["NODES", "Whole", "watch_for"]
+
+NODES = "the nodes"
+CHECKING = "checking the inputs and storing them"
+UNBOXING = "unboxing them for machine code"
+BOXING = "boxing the results, freeing memory"
+RETURNING = "storing updates, handing back outputs"
 
 
 def watch_for(function: Any, order: Sequence[Any], call: Call) -> Any:
-    """The way to time nodes that fits the function's linker."""
+    """The way to time nodes that fits the function's linker.
+
+    Raises
+    ------
+    CannotProbe
+        If there is none; `Whole` still tells the nodes' stretch from the rest.
+    """
     from pytensor.link.basic import PerformLinker
     from pytensor.link.c.basic import OpWiseCLinker
     from pytensor.link.vm import VM, Loop, Stack
@@ -42,10 +58,29 @@ def watch_for(function: Any, order: Sequence[Any], call: Call) -> Any:
     )
 
 
+class Whole:
+    """Clocks where the linker's code starts and ends; none between its nodes."""
+
+    method = "clocks where the linker's code starts and ends"
+    parts: tuple[str, ...] = (CHECKING, NODES, RETURNING)
+    middle: Callable[[Any], Any] = staticmethod(np.median)
+    clock = 0.0
+
+    def __init__(self, function: Any, call: Call) -> None:
+        self._function, self._call = function, call
+        self._python_clock = reading(time.perf_counter)
+
+    def stretches(self, calls: int) -> NDArray[np.float64]:
+        gate = Gate(self._function, self._function.vm, time.perf_counter)
+        gaps = np.diff(np.array(list(gate.passes(self._call, calls))), axis=1) - self._python_clock
+        return np.asarray(np.maximum([self.middle(column) for column in gaps.T], 0.0))
+
+
 class _Numba:
-    """Clock reads inside the compiled function; every call is timed apart."""
+    """Clock reads inside the compiled function too; every call is timed apart."""
 
     method = "clock reads between the lines of the generated Python, compiled again by Numba"
+    parts = (CHECKING, UNBOXING, NODES, BOXING, RETURNING)
     middle = staticmethod(np.median)
 
     def __init__(self, function: Any, call: Call) -> None:
@@ -57,7 +92,9 @@ class _Numba:
             raise
         except Exception as problem:  # Numba's errors have no common base
             raise CannotProbe(f"Numba refuses the clock reads: {first_line(problem)}") from problem
-        self.clock = float(np.median(self._read(self._all, 50)[:, -1]))
+        # The last two reads stand next to each other.
+        self.clock = float(np.median(np.diff(self._read(self._all, 50)[:, -4:-2])))
+        self._python_clock = reading(_monotonic) * 1e-9
 
     def _compiled(self, *, every_node: bool) -> Probe:
         made = probe(self._function, every_node=every_node)
@@ -65,50 +102,57 @@ class _Numba:
         return made
 
     def _read(self, made: Probe, calls: int) -> NDArray[np.float64]:
-        original, self._function.vm = self._function.vm, made.vm
-        rows = np.empty((calls, len(made.stamps) - 1))
-        try:
-            with _no_collection():
-                for row in range(calls):
-                    self._call(*self._call.arguments())
-                    rows[row] = made.intervals()
-        finally:
-            self._function.vm = original
-        return rows * 1e-9
+        """Every clock read of so many calls, in seconds from the call's start."""
+        gate = Gate(self._function, made.vm, _monotonic)
+        rows = []
+        for start, entered, left, end in gate.passes(self._call, calls):
+            inside = made.nanoseconds() - start
+            rows.append([0, entered - start, *inside, left - start, end - start])
+        return np.array(rows) * 1e-9
 
-    def inside(self, calls: int) -> float:
-        return max(float(np.median(self._read(self._ends, calls)[:, 0])) - self.clock, 0.0)
+    def stretches(self, calls: int) -> NDArray[np.float64]:
+        # Start, entered; before the first node, after the last, once more; left, end.
+        rows = np.delete(self._read(self._ends, calls), 4, axis=1)
+        costs = np.full(5, self._python_clock)
+        costs[2] = self.clock
+        costs[3] += self.clock  # of the extra read
+        return np.asarray(np.maximum(np.median(np.diff(rows, axis=1), axis=0) - costs, 0.0))
 
     def nodes(self, calls: int) -> NDArray[np.float64]:
-        return np.asarray(np.median(self._read(self._all, calls)[:, :-1], axis=0))
+        return np.asarray(np.median(np.diff(self._read(self._all, calls)[:, 2:-3], axis=1), axis=0))
 
 
-class _VirtualMachine:
-    """CVM: its C loop adds up each node's time, to the microsecond, over many calls."""
+def _monotonic() -> int:
+    """The very clock that the compiled code reads."""
+    return time.clock_gettime_ns(time.CLOCK_MONOTONIC)
 
-    method = "the C virtual machine's own clock around every node, averaged over the calls"
-    middle = staticmethod(np.mean)
-    clock = 0.0
+
+class _VirtualMachine(Whole):
+    """CVM: its C loop adds up each node's time, to the microsecond; averaged over many calls."""
+
+    method = "the C virtual machine's own clock around every node, averaged over the middle half of the calls"
+    middle = staticmethod(lambda calls: _middle_half(np.asarray(calls)))
 
     def __init__(self, function: Any, order: Sequence[Any], call: Call) -> None:
-        self._function, self._call = function, call
+        super().__init__(function, call)
         at = {node: position for position, node in enumerate(function.vm.nodes)}
         self._positions = [at[node] for node in order]
 
-    def inside(self, calls: int) -> float:
-        return _inside(self._function, self._call, calls, np.mean)
-
     def nodes(self, calls: int) -> NDArray[np.float64]:
-        vm = self._function.vm
+        vm, call = self._function.vm, self._call
+        rows = np.empty((calls, len(self._positions)))
         vm.time_thunks = 1
         try:
-            _clear(vm)
-            seconds_of_calls(self._call, calls)
-            times, counts = list(vm.call_times), list(vm.call_counts)
+            with no_collection():
+                for row in range(calls):
+                    _clear(vm)
+                    call(*call.arguments())
+                    spent = np.where(vm.call_counts, vm.call_times, np.nan)
+                    rows[row] = spent[self._positions]
         finally:
             vm.time_thunks = 0
             _clear(vm)
-        return np.array([times[p] / calls if counts[p] else np.nan for p in self._positions], dtype=float)
+        return np.asarray(_middle_half(rows))
 
 
 def _clear(vm: Any) -> None:
@@ -116,19 +160,29 @@ def _clear(vm: Any) -> None:
         vm.call_times[position], vm.call_counts[position] = 0.0, 0
 
 
-class _Thunks:
+def _middle_half(calls: NDArray[np.float64]) -> Any:
+    """The mean of the calls, but for the fastest and the slowest quarter.
+
+    A clock that counts whole microseconds is right on average only, and where the machine was
+    busy with something else a call took many times as long: those are left out.
+    """
+    totals = np.nansum(calls, axis=1) if calls.ndim > 1 else calls
+    quarter = len(calls) // 4
+    return calls[np.argsort(totals)[quarter : len(calls) - quarter]].mean(axis=0)
+
+
+class _Thunks(Whole):
     """A clock around every node's thunk, for linkers whose loop over the nodes is Python."""
 
     method = "a clock around every node's thunk"
-    middle = staticmethod(np.median)
 
     def __init__(self, function: Any, order: Sequence[Any], call: Call) -> None:
-        self._function, self._call = function, call
+        super().__init__(function, call)
         self._spent = np.zeros(len(order))
         self._ran = np.zeros(len(order), dtype=bool)
         self._at = {node: position for position, node in enumerate(order)}
         self._vm = self._timed_vm()
-        self.clock = self._empty_reading()
+        self.clock = self._python_clock
 
     def _timed_vm(self) -> Any:
         """A twin of the function's virtual machine that runs timed thunks on the same storage."""
@@ -154,7 +208,7 @@ class _Thunks:
                 thunk()
             return [output.storage[0] for output in outputs]
 
-        return _Delegate(vm, loop)
+        return loop
 
     def _timed(self, thunk: Any, node: Any) -> Any:
         position, spent, ran = self._at[node], self._spent, self._ran
@@ -170,21 +224,11 @@ class _Thunks:
         timed.lazy = getattr(thunk, "lazy", False)  # type: ignore[attr-defined]  # read by the VM
         return timed
 
-    def _empty_reading(self) -> float:
-        gaps = []
-        for _ in range(200):
-            start = time.perf_counter()
-            gaps.append(time.perf_counter() - start)
-        return float(np.median(gaps))
-
-    def inside(self, calls: int) -> float:
-        return _inside(self._function, self._call, calls, np.median)
-
     def nodes(self, calls: int) -> NDArray[np.float64]:
         rows = np.empty((calls, len(self._spent)))
-        original, self._function.vm = self._function.vm, self._vm
+        original, self._function.vm = self._function.vm, _running(self._vm, self._function.vm)
         try:
-            with _no_collection():
+            with no_collection():
                 for row in range(calls):
                     self._spent[:], self._ran[:] = 0.0, False
                     self._call(*self._call.arguments())
@@ -194,77 +238,11 @@ class _Thunks:
         return np.asarray(np.median(rows, axis=0))
 
 
-class _Delegate:
-    """Looks like a virtual machine, but another callable runs."""
+def _running(run: Callable[[], Any], vm: Any) -> Any:
+    """A callable that a function takes for its virtual machine."""
 
-    def __init__(self, vm: Any, run: Callable[[], Any]) -> None:
-        self._vm, self._run = vm, run
+    def running() -> Any:
+        return run()
 
-    def __call__(self) -> Any:
-        return self._run()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._vm, name)
-
-
-def _inside(function: Any, call: Call, calls: int, middle: Callable[[NDArray[np.float64]], Any]) -> float:
-    """The virtual machine's part of a call."""
-    vm, gaps = function.vm, []
-
-    def run() -> Any:
-        start = time.perf_counter()
-        result = vm()
-        gaps.append(time.perf_counter() - start)
-        return result
-
-    function.vm = _Delegate(vm, run)
-    try:
-        seconds_of_calls(call, calls)
-    finally:
-        function.vm = vm
-    return float(middle(np.array(gaps)))
-
-
-class Call:
-    """The function on the user's inputs, with fresh copies of those it may overwrite."""
-
-    def __init__(self, function: Any, arguments: Sequence[Any]) -> None:
-        self._function = function
-        self._arguments = tuple(arguments)
-        free = [spec for spec in function.maker.inputs if not (spec.implicit or spec.shared)]
-        self._mutable = any(spec.mutable for spec in free)
-
-    def arguments(self) -> tuple[Any, ...]:
-        return copy.deepcopy(self._arguments) if self._mutable else self._arguments
-
-    def __call__(self, *arguments: Any) -> Any:
-        return self._function(*arguments)
-
-
-def seconds_of_calls(call: Call, calls: int) -> NDArray[np.float64]:
-    """Seconds of so many calls, each timed apart."""
-    spent = np.empty(calls)
-    with _no_collection():
-        for position in range(calls):
-            arguments = call.arguments()
-            start = time.perf_counter()
-            call(*arguments)
-            spent[position] = time.perf_counter() - start
-    return spent
-
-
-@contextlib.contextmanager
-def _no_collection() -> Iterator[None]:
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collecting:
-            gc.enable()
-
-
-def first_line(problem: BaseException) -> str:
-    """An exception in one line."""
-    lines = str(problem).strip().splitlines()
-    return f"{type(problem).__name__}: {lines[0]}" if lines else type(problem).__name__
+    running.allow_gc = getattr(vm, "allow_gc", False)  # type: ignore[attr-defined]  # read by Function
+    return running

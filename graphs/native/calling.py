@@ -7,11 +7,12 @@ import ctypes
 import os
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from graphs.memory import aligned_empty
 from graphs.native.library import open_library
 from graphs.native.program import Program
 
@@ -85,11 +86,25 @@ DIRECT = sys.implementation.name == "cpython" and _layout_is_as_expected()
 
 
 class Described:
-    """An array's head made by hand, for other Pythons and for arrays that move on step by step."""
+    """A head of an array's own: for arrays that move on step by step, and for other Pythons.
+
+    Attributes
+    ----------
+    start : int
+        Address of the array's first number.
+    """
 
     def __init__(self, array: np.ndarray[Any, Any]) -> None:
-        rank = array.ndim
         self.array = array
+        if DIRECT:
+            self.header = Header()
+            ctypes.memmove(ctypes.addressof(self.header), id(array), ctypes.sizeof(Header))
+        else:
+            self._by_hand(array)
+        self.start = self.header.data
+
+    def _by_hand(self, array: np.ndarray[Any, Any]) -> None:
+        rank = array.ndim
         self.shape = (ctypes.c_int64 * max(rank, 1))(*array.shape)
         self.strides = (ctypes.c_int64 * max(rank, 1))(*array.strides)
         self.header = Header(
@@ -104,22 +119,6 @@ class Described:
     def address(self) -> int:
         """What the C function takes."""
         return ctypes.addressof(self.header)
-
-
-def aligned_empty(shape: Sequence[int], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
-    """New memory that starts on a cache line.
-
-    NumPy's own starts 16 bytes off one, which costs a second line for every vector. The array is the owner of
-    its views as far as NumPy is concerned, because what lies below it is no array.
-    """
-    size = dtype.itemsize
-    for length in shape:
-        size *= length
-    if size < 1024:
-        return np.empty(shape, dtype)
-    raw = (ctypes.c_char * (size + 64))()
-    offset = -ctypes.addressof(raw) % 64
-    return np.ndarray(shape, dtype, memoryview(raw), offset)
 
 
 class Pool:
@@ -220,7 +219,7 @@ class NativeCall:
 
     def thread_count(self, arrays: list[np.ndarray[Any, Any]]) -> int:
         """Most threads of a call on these arrays."""
-        if _forked:
+        if _forked or self.threads == 1:
             return 1
         if self.large and max((array.size for array in arrays), default=0) < self.large:
             return 1
@@ -247,21 +246,15 @@ class NativeCall:
 
     def run(self, arrays: list[np.ndarray[Any, Any]]) -> list[np.ndarray[Any, Any]]:
         """One step on these arrays."""
-        heads: list[Any] = []
         for _ in range(8):  # a shape, a copy and a layout may each need another turn
             outputs = [pool.take() for pool in self.pools]
-            arguments, results = self.arguments, self.results
             if DIRECT:
-                for k, array in enumerate(arrays):
-                    arguments[k] = id(array)
-                for k, array in enumerate(outputs):
-                    results[k] = id(array)
+                entering, leaving = list(map(id, arrays)), list(map(id, outputs))
             else:
-                heads = [Described(array) for array in (*arrays, *outputs)]
-                for k, head in enumerate(heads):
-                    (arguments if k < len(arrays) else results)[
-                        k % len(arrays) if k < len(arrays) else k - len(arrays)
-                    ] = head.address
+                heads = [[Described(array) for array in group] for group in (arrays, outputs)]
+                entering, leaving = ([head.address for head in group] for group in heads)
+            self.arguments[: len(entering)] = entering  # type: ignore[assignment]  # c_void_p takes whole numbers
+            self.results[: len(leaving)] = leaving  # type: ignore[assignment]
             code = self.step(*self.fixed, self.thread_count(arrays))
             if code == 0:
                 return outputs

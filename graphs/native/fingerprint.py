@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import hashlib
 import importlib.util
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,11 +44,12 @@ def fingerprint(fgraph: Any) -> list[Any]:
         for variable in node.outputs:
             numbers[variable] = len(numbers)
     described.append([refer(v) for v in fgraph.outputs])
+    described.append(sorted((getattr(fgraph, "update_mapping", None) or {}).items()))
     return described
 
 
 def _variable(variable: Any) -> Any:
-    return [_type(variable.type), variable.name]
+    return [_type(variable.type), variable.name, bool(getattr(variable.tag, "symmetric", False))]
 
 
 def _type(kind: Any) -> Any:
@@ -117,16 +119,12 @@ def surroundings(query: Any) -> list[Any]:
     from pytensor.compile.mode import optdb
     from pytensor.configdefaults import config
 
-    names = sorted(optdb._names)
-    for databases in optdb.__db__.values():
-        for database in databases:
-            names += sorted(getattr(database, "_names", ()))
     asked = [sorted(map(str, getattr(query, part, ()) or ())) for part in ("include", "exclude", "require")]
     extra = [str(getattr(rewrite, "name", rewrite)) for rewrite, *_ in getattr(query, "extra_rewrites", ())]
     return [
         version,
         np.__version__,
-        hashlib.sha256("\n".join(names).encode()).hexdigest(),
+        hashlib.sha256("\n".join(_rewrites(optdb)).encode()).hexdigest(),
         asked,
         extra,
         config.floatX,
@@ -135,3 +133,30 @@ def surroundings(query: Any) -> list[Any]:
         # without it PyTensor < 3.2 silently skips its pattern rewrites
         importlib.util.find_spec("packaging") is not None,
     ]
+
+
+def _rewrites(optdb: Any) -> list[str]:
+    """Names under which rewrites are registered, but for those of sparse matrices.
+
+    PyTensor registers those when its first rewriting imports them, which a warm start is to do without;
+    they concern graphs that are never native.
+    """
+    databases = {optdb, *(inner for found in optdb.__db__.values() for inner in found)}
+    there = "pytensor.sparse.rewriting" in sys.modules
+    return sorted(
+        name
+        for database in databases
+        for name, found in getattr(database, "__db__", {}).items()
+        if not there or not all(_home(rewrite).startswith("pytensor.sparse") for rewrite in found)
+    )
+
+
+def _home(rewrite: Any) -> str:
+    """The module that a rewrite, or the Op it is about, was written in."""
+    if getattr(rewrite, "name", "") == "local_usmm":  # a pattern, which does not say
+        return "pytensor.sparse.rewriting"
+    for part in ("fn", "node_rewriter", "op"):
+        inner = getattr(rewrite, part, None)
+        if inner is not None:
+            return _home(inner)
+    return str(getattr(rewrite, "__module__", ""))

@@ -45,10 +45,11 @@ def statements_in(item: Item) -> Iterator[Statement]:
 
 @dataclass(eq=False)
 class _Group:
-    """A loop in the making (``dim`` None: statements without a loop)."""
+    """A loop in the making (``dim`` None: statements without a loop; ``closed``: nobody may join)."""
 
     dim: Dim | None
     members: list[tuple[Statement, Index | None]] = field(default_factory=list)
+    closed: bool = False
 
 
 def arrange(statements: Sequence[Statement], depth: int = 0, parent: Nest | None = None) -> list[Item]:
@@ -69,14 +70,19 @@ def arrange(statements: Sequence[Statement], depth: int = 0, parent: Nest | None
         for position, group in enumerate(groups):
             linked = [(other, index) for other, index in group.members if _linked(other, statement)]
             if linked:
-                fits = group.dim is dim and all(_at_same_index(o, i, statement, wanted) for o, i in linked)
+                fits = (
+                    group.dim is dim
+                    and not group.closed
+                    and all(_at_same_index(o, i, statement, wanted) for o, i in linked)
+                )
                 earliest = position if fits else position + 1
+        alone = statement.combine == "symmetric"
         for group in groups[earliest:]:
-            if group.dim is dim:
+            if group.dim is dim and not group.closed and not alone:
                 group.members.append((statement, wanted))
                 break
         else:
-            groups.append(_Group(dim, [(statement, wanted)]))
+            groups.append(_Group(dim, [(statement, wanted)], alone))
     _sink(groups)
     items: list[Item] = []
     for group in groups:
@@ -109,6 +115,8 @@ def _sink(groups: list[_Group]) -> None:
 def _outermost(statement: Statement) -> Index | None:
     """The index, of those without a loop, that a statement wants outermost."""
     open_ = [index for index in statement.indices() if index.nest is None]
+    if statement.combine == "symmetric":
+        return next(iter(open_), None)
     if statement.combine == "argmax":
         free = [index for index in statement.free if index.nest is None]
         return next(iter(free or open_), None)

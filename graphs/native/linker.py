@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import warnings
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytensor
-from pytensor.compile.mode import Mode, get_default_mode, get_mode
-from pytensor.graph.rewriting.basic import GraphRewriter
+from pytensor.compile.mode import Mode
 from pytensor.graph.rewriting.db import RewriteDatabaseQuery
 from pytensor.link.basic import Container, Linker
 from pytensor.link.utils import map_storage
@@ -19,8 +16,9 @@ from graphs.native.calling import NativeCall
 from graphs.native.compiler import CompilerMissing
 from graphs.native.fingerprint import Unrecognisable, fingerprint, surroundings
 from graphs.native.library import open_library
-from graphs.native.lowering import OpUnknown
+from graphs.native.planning import Deferred, NativeRewriter, Plan, default_mode, title
 from graphs.native.program import Program, make_program
+from graphs.native.remembering import Remembering
 
 __all__ = ["NativeLinker", "NativeMode", "NotNative", "native_mode"]
 
@@ -34,82 +32,6 @@ VERSION = 1
 
 class NotNative(UserWarning):
     """A function runs in PyTensor's default mode after all; the message says why."""
-
-
-class Plan:
-    """What has been decided about a FunctionGraph.
-
-    Attributes
-    ----------
-    program : Program or None
-        What will run natively.
-    reason : str
-        Why not, where `program` is None.
-    rewritten : bool
-        False where the program came from the cache and the graph was left as the user wrote it.
-    order : list of Apply
-        The nodes that the program's spans count.
-    """
-
-    def __init__(self, program: Program | None, reason: str, rewritten: bool, order: Sequence[Any]) -> None:
-        self.program = program
-        self.reason = reason
-        self.rewritten = rewritten
-        self.order = list(order)
-
-
-class NativeRewriter(GraphRewriter):  # type: ignore[misc]  # PyTensor's classes are untyped
-    """The rewrites of a query, then the decision whether the graph is native; skipped where the cache knows it."""
-
-    def __init__(self, rewriter: GraphRewriter, query: Any, linker: NativeLinker) -> None:
-        super().__init__()
-        self.rewriter = rewriter
-        self.query = query
-        self.linker = linker
-        self.fallback = default_mode()  # while PyTensor rewrites, its configured mode is this one
-        self.name = "native"
-
-    def add_requirements(self, fgraph: Any) -> None:
-        """Nothing beyond what the rewrites themselves ask for when they run."""
-
-    def apply(self, fgraph: Any) -> Any:
-        """Rewrite, or recognise, `fgraph`; its plan is kept on it."""
-        key = self.linker.key(fgraph, self.query, "")
-        program = self.linker.known(key)
-        if program is not None:
-            fgraph.native_plan = Plan(program, "", False, [])
-            return None
-        profile = self.rewriter.rewrite(fgraph)
-        try:
-            program = make_program(fgraph, title(fgraph))
-            open_library(program.text, self.linker.cached)
-        except (OpUnknown, CompilerMissing) as why:
-            self.fallback.optimizer.rewrite(fgraph)
-            fgraph.native_plan = Plan(None, str(why), True, [])
-            return profile
-        self.linker.remember(key, program)
-        fgraph.native_plan = Plan(program, "", True, fgraph.toposort())
-        return profile
-
-    def rewrite(self, fgraph: Any, *args: Any, **kwargs: Any) -> Any:
-        """As `apply`; the inner rewriter attaches its own requirements."""
-        return self.apply(fgraph)
-
-    def __call__(self, fgraph: Any) -> Any:
-        return self.apply(fgraph)
-
-
-def default_mode() -> Any:
-    """PyTensor's default mode, also where the native mode has been made the default."""
-    mode = get_default_mode()
-    return get_mode("Mode") if isinstance(mode, NativeMode) else mode
-
-
-def title(fgraph: Any) -> str:
-    """First line of the C file."""
-    # a variable may be called anything, "*/" included
-    names = [re.sub(r"[^\w .]+", " ", v.name or "an output") for v in fgraph.outputs]
-    return f"From a PyTensor graph of {len(fgraph.apply_nodes)} Apply nodes to {', '.join(names)}."
 
 
 class NativeLinker(Linker):  # type: ignore[misc]  # PyTensor's classes are untyped
@@ -143,8 +65,8 @@ class NativeLinker(Linker):  # type: ignore[misc]  # PyTensor's classes are unty
         if plan is None or (
             plan.rewritten and plan.program and not set(plan.order) <= set(fgraph.apply_nodes)
         ):
-            rewriter = NativeRewriter(pytensor.compile.mode.optdb.query(self.query), self.query, self)
-            rewriter.apply(fgraph)
+            rewriter = Deferred(pytensor.compile.mode.optdb, self.query)
+            NativeRewriter(rewriter, self.query, self).apply(fgraph)
             plan = fgraph.native_plan
         if plan.program is None:
             warnings.warn(
@@ -173,9 +95,12 @@ class NativeLinker(Linker):  # type: ignore[misc]  # PyTensor's classes are unty
         call = NativeCall(self.plan.program, self.variant, inputs, self.cached)
         call.plan, call.fgraph = self.plan, self.fgraph  # type: ignore[attr-defined]
         call.storage_map = storage_map  # type: ignore[attr-defined]
+        entering = [Container(v, cell) for v, cell in zip(self.fgraph.inputs, inputs, strict=True)]
+        for container in entering:
+            container.type = Remembering(container.type, container.storage)
         return (
             call,
-            [Container(v, cell) for v, cell in zip(self.fgraph.inputs, inputs, strict=True)],
+            entering,
             [Container(v, cell, readonly=True) for v, cell in zip(self.fgraph.outputs, outputs, strict=True)],
         )
 
@@ -250,11 +175,8 @@ class NativeMode(Mode):  # type: ignore[misc]  # PyTensor's classes are untyped
     def optimizer(self) -> Any:
         """The rewriter that PyTensor runs."""
         query = self._optimizer
-        rewriter: Callable[..., Any] = (
-            self.optdb.query(query) if isinstance(query, RewriteDatabaseQuery) else query
-        )
         self.linker.query = query
-        return NativeRewriter(rewriter, query, self.linker)
+        return NativeRewriter(Deferred(self.optdb, query), query, self.linker)
 
 
 native_mode = NativeMode()

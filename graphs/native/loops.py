@@ -84,6 +84,8 @@ class Array:
         Where it has no memory of its own but is another array's seen with other axes.
     layout : str
         ``C``: the last axis is contiguous; ``F``: the first; ``A``: none need be.
+    symmetric : bool
+        Whether a matrix is known to equal its transpose.
     """
 
     name: str
@@ -93,6 +95,7 @@ class Array:
     memory_of: Array | None = None
     number: int = 0
     layout: str = "C"
+    symmetric: bool = False
 
     @property
     def fast(self) -> int | None:
@@ -189,7 +192,7 @@ class Statement:
         The right-hand side, or what is combined over `reduced`.
     combine : str
         ``=`` for none, else ``+``, ``*``, ``max``, ``min``, ``and``, ``or``, ``dot``, ``argmax``; ``add`` adds to
-        what the target holds already.
+        what the target holds already; ``symmetric`` is the dot of a symmetric matrix and a vector.
     free, reduced : list of Index
         Indices of the target, and those combined over.
     nodes : list of int

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphs.native.loops import Apply, Expression, Index, Literal, Named, Position
-from graphs.native.lowering import Lowering, OpUnknown, register
+from graphs.native.lowering import Lowering, register
 from graphs.native.scalars import C_TYPES, cast, scalar_expression
+from graphs.native.unknown import OpUnknown
 from graphs.native.values import Formula, Scalar, Value, Vector, View, is_one
 
 __all__: list[str] = []

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from graphs.native.loops import Array, Dim, Index, Literal, Named, Place
-from graphs.native.lowering import Lowering, OpUnknown, register
+from graphs.native.lowering import Lowering, register
 from graphs.native.scalars import cast
+from graphs.native.unknown import OpUnknown
 from graphs.native.values import Formula, Scalar, Value, Vector, View, is_one
 
 __all__: list[str] = []

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphs.native.loops import Apply, Index, Place
-from graphs.native.lowering import Lowering, OpUnknown, register
+from graphs.native.loops import Apply, Index, Place, Read
+from graphs.native.lowering import Lowering, register
 from graphs.native.scalars import C_TYPES, cast
+from graphs.native.unknown import OpUnknown
 from graphs.native.values import Formula, Scalar, Value, Vector, View, is_one
 
 __all__: list[str] = []
@@ -56,6 +57,8 @@ def _dot(state: Lowering, node: Any, number: int, batch: int) -> None:
         raise OpUnknown("Dot of bools")
     left, right = (_ready(state, v) for v in node.inputs)
     left, right = (state.solid(v) if isinstance(v, Formula) and not v.cheap else v for v in (left, right))
+    if not batch and any(_symmetric_dot(state, node, number, left, right, axis) for axis in (0, -1)):
+        return
     ranks = len(left.dims) - (batch if batch else 0), len(right.dims) - (batch if batch else 0)
     leading = [state.one] * batch
     for value in (left, right):
@@ -69,14 +72,94 @@ def _dot(state: Lowering, node: Any, number: int, batch: int) -> None:
     shared = state.unify(left.dims[-1], right.dims[batch], "shapes not aligned in Dot")
     lead, i, k = state.indices(leading), state.indices(rows), state.indices(columns)
     j: Index | None = None if is_one(shared) else Index(shared)
-    target = state.array(node.outputs[0].name, dtype, [*leading, *rows, *columns], "dot")
+    turned = False
+    if not batch and j and all(i) and all(k) and i and k:
+        left, right, turned = _along_memory(state, left, right)
+    dims = [*columns, *rows] if turned else [*leading, *rows, *columns]
+    target = state.array(node.outputs[0].name, dtype, dims, "dot")
     a = cast(left.at([*_batch(left, lead), *i, j]), dtype)
     b = cast(right.at([*_batch(right, lead), j, *k]), dtype)
     free = [*lead, *i, *k]
     nodes = [*left.nodes, *right.nodes, number]
     product = Apply(dtype, "{0} * {1}", 7, (a, b))
-    state.state(target, tuple(Place(index) for index in free), product, "dot", free, [j], nodes)
+    places = tuple(Place(index) for index in ([*k, *i] if turned else free))
+    state.state(target, places, product, "dot", free, [j], nodes)
+    result = state.whole(target)
+    state.values[node.outputs[0]] = _turned(result) if turned else result
+
+
+def _along_memory(state: Lowering, left: Value, right: Value) -> tuple[Value, Value, bool]:
+    """The factors of a matrix product, so arranged that the innermost loop runs along the memory of both.
+
+    Where one factor has the index summed over contiguous and the other has not, the other is copied with its axes
+    exchanged: ``x[i, :]·w[:, k]`` reads both in steps of one. Where it is contiguous in neither
+    (``xᵀ·r``), the loop runs along the rows of an input x, and the product is held with its axes exchanged,
+    which the third value returned says. Time against the loop along k, 400 × 784 by 784 × 10: 0.4.
+    """
+    ours, theirs = _contiguous(left), _contiguous(right)
+    if ours == 1 and theirs != 0:
+        return left, _turned(_copied(state, right)), False
+    if theirs == 0 and ours != 1:
+        return _turned(_copied(state, left)), right, False
+    outer = ours == 0 and isinstance(left, View) and left.array.kind == "input"
+    return left, right, outer and not (isinstance(right, View) and right.array.kind == "input")
+
+
+def _contiguous(value: Value) -> int | None:
+    """Which axis of a value runs along memory, if one does."""
+    if not isinstance(value, View) or value.array.fast is None or not value.array.dims:
+        return None
+    axis, _, step = value.axes[value.array.fast]
+    return axis if step == "1" else None
+
+
+def _copied(state: Lowering, value: Value) -> View:
+    """A matrix in new memory, axes exchanged."""
+    target = state.array(None, value.dtype, value.dims[::-1], "turned")
+    indices = state.indices(value.dims)
+    places = tuple(map(Place, indices[::-1]))
+    state.state(target, places, value.at(indices), "=", indices[::-1], [], value.nodes)
+    return state.whole(target)
+
+
+def _turned(view: View) -> View:
+    """A matrix seen with its axes exchanged."""
+    axes = [(None if axis is None else 1 - axis, start, step) for axis, start, step in view.axes]
+    return View(view.dtype, view.dims[::-1], view.array, axes, nodes=view.nodes)
+
+
+def _symmetric_dot(state: Lowering, node: Any, number: int, left: Value, right: Value, axis: int) -> bool:
+    """State the product of a symmetric matrix (the left factor where `axis` is 0) and a vector, if it is one.
+
+    Every element beside the diagonal is then read once and serves for its mirror image too.
+    """
+    matrix, other = (left, right) if axis == 0 else (right, left)
+    if not (isinstance(matrix, View) and matrix.array.symmetric and not matrix.nodes):
+        return False
+    dtype, array = node.outputs[0].type.dtype, matrix.array
+    through = sorted(k for k, start, step in matrix.axes if k is not None and (start, step) == ("0", "1"))
+    ones = [dim for k, dim in enumerate(other.dims) if k != axis % len(other.dims)]
+    if through != [0, 1] or len(matrix.dims) != 2 or {array.dtype, other.dtype} != {dtype}:
+        return False
+    if not dtype.startswith("float") or not all(map(is_one, ones)):
+        return False
+    n = state.unify(array.dims[0], array.dims[1], f"the symmetric matrix {array.name}")
+    n = state.unify(n, other.dims[axis], "shapes not aligned in Dot")
+    if is_one(n):
+        return False
+    vector = state.solid(other)
+    i, j = Index(n), Index(n)
+    across: list[Index | None] = [None] * len(other.dims)
+    along = across.copy()
+    across[axis], along[axis] = j, i
+    target = state.array(node.outputs[0].name, dtype, [n if k is i else state.one for k in along], "dot")
+    places = Place(i), Place(j)
+    element = Read(dtype, array, places[::-1] if array.layout == "F" else places)
+    product = Apply(dtype, "{0} * {1}", 7, (element, vector.at(across)))
+    nodes = [*other.nodes, number]
+    state.state(target, tuple(map(Place, along)), product, "symmetric", along, [j], nodes)
     state.values[node.outputs[0]] = state.whole(target)
+    return True
 
 
 def _batch(value: Value, lead: list[Index | None]) -> list[Index | None]:

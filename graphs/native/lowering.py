@@ -23,167 +23,14 @@ from graphs.native.loops import (
     Place,
     Statement,
 )
-from graphs.native.scalars import C_TYPES, ScalarOpUnknown
+from graphs.native.names import MADE_BY_THE_WRITER, TAKEN
+from graphs.native.scalars import C_TYPES
+from graphs.native.unknown import OpUnknown, ScalarOpUnknown
 from graphs.native.values import Formula, Scalar, Value, Vector, View, is_one
 
-__all__ = ["Lowering", "OpUnknown", "lower", "register"]
+__all__ = ["Lowering", "is_symmetric", "lower", "register"]
 
-C_WORDS = frozenset(
-    [
-        "auto",
-        "break",
-        "case",
-        "char",
-        "const",
-        "continue",
-        "default",
-        "do",
-        "double",
-        "else",
-        "enum",
-        "extern",
-        "float",
-        "for",
-        "goto",
-        "if",
-        "inline",
-        "int",
-        "long",
-        "main",
-        "register",
-        "restrict",
-        "return",
-        "short",
-        "signed",
-        "sizeof",
-        "static",
-        "struct",
-        "switch",
-        "typedef",
-        "union",
-        "unsigned",
-        "void",
-        "volatile",
-        "while",
-        "in",
-        "out",
-        "want",
-        "one_step",
-        "many_steps",
-        "constants",
-        "threads",
-        "team",
-        "me",
-        "row",
-        "total",
-        "need",
-        "memory",
-        "v",
-        "e",
-        "t",
-        "n",
-        "NAN",
-        "INFINITY",
-        "y0",
-        "y1",
-        "yn",
-        "j0",
-        "j1",
-        "jn",
-        "gamma",
-        "exp",
-        "log",
-        "sin",
-        "cos",
-        "tan",
-        "pow",
-        "sqrt",
-        "floor",
-        "ceil",
-        "rint",
-        "round",
-        "trunc",
-        "erf",
-        "tanh",
-        "sinh",
-        "cosh",
-        "fabs",
-        "fmod",
-        "index",
-        "remainder",
-        "signgam",
-        "sigmoid",
-        "softplus",
-        "power",
-    ]
-)
-# Functions and types of the file itself and of C's libraries that generated lines may use.
-C_WORDS |= frozenset(
-    [
-        "Array",
-        "THREAD",
-        "ALIGNED",
-        "OTHER_SHAPE",
-        "UNALIGNED",
-        "OTHER_RANK",
-        "NO_MEMORY",
-        "OTHER_LAYOUT",
-        "aligned",
-        "fits",
-        "share",
-        "team_size",
-        "madd",
-        "maddf",
-        "bits_of",
-        "from_bits",
-        "slice_start",
-        "slice_length",
-        "floor_div",
-        "floor_mod",
-        "floor_modf",
-        "floor_divf",
-        "log1mexp",
-        "log1p_unit",
-        "log1p",
-        "expm1",
-        "exp2",
-        "log2",
-        "log10",
-        "asin",
-        "acos",
-        "atan",
-        "atan2",
-        "sinh",
-        "asinh",
-        "acosh",
-        "atanh",
-        "erf",
-        "fabsf",
-        "sqrtf",
-        "copysign",
-        "isnan",
-        "isinf",
-        "memcpy",
-        "free",
-        "aligned_alloc",
-        "size_t",
-        "bool",
-        "typeof",
-        "asm",
-        "inline",
-        "unix",
-        "linux",
-    ]
-)
-# Names that the writer makes itself.
-RESERVED = re.compile(
-    r"[ijklmopq]\d*|n_\w+|\w+_t|\w+_(part|block|blocks|mine|out|memory|sum|at|shape|value|first|last)|\w+_s\d|team_\d+"
-)
 LARGEST_LITERAL = 2**20
-
-
-class OpUnknown(Exception):
-    """An Op that has no lowering; the argument says which and, where it helps, why."""
 
 
 Lower = Callable[["Lowering", Any, int], None]
@@ -227,7 +74,7 @@ class Lowering:
         self.constants: list[tuple[str, str, float]] = []  # name, dtype, value
         self.tables: list[tuple[Array, np.ndarray[Any, Any]]] = []
         self.values: dict[Any, Value] = {}
-        self.names: set[str] = set(C_WORDS)
+        self.names: set[str] = set(TAKEN)
         self.helpers: set[str] = set()
         self.one = self.dim("1", "", 1)
 
@@ -243,10 +90,10 @@ class Lowering:
         else:
             found = base
         count = 1
-        while found in self.names or keyword.iskeyword(found) or RESERVED.fullmatch(found):
+        while found in self.names or keyword.iskeyword(found) or MADE_BY_THE_WRITER.fullmatch(found):
             count += 1
             found = f"t{count}" if base == "t" else f"{base}_{count}"
-            if RESERVED.fullmatch(found):
+            if MADE_BY_THE_WRITER.fullmatch(found):
                 found = f"{base}{count}_"
         self.names.add(found)
         return found
@@ -450,6 +297,11 @@ def lower(fgraph: Any, layouts: str = "") -> Lowering:
     return state
 
 
+def is_symmetric(variable: Any) -> bool:
+    """Whether whoever made a matrix promises that it equals its transpose, to the bit."""
+    return variable.type.ndim == 2 and getattr(variable.tag, "symmetric", False) is True
+
+
 def _input(state: Lowering, variable: Any) -> Array:
     kind = variable.type
     if type(kind).__name__ not in ("TensorType", "ScalarType") or kind.dtype not in C_TYPES:
@@ -458,6 +310,7 @@ def _input(state: Lowering, variable: Any) -> Array:
         raise OpUnknown(f"an input of type {kind}")
     name = state.name(variable.name, f"input{len(state.inputs)}")
     array = Array(name, kind.dtype, [], "input", layout=state.layouts[len(state.inputs)])
+    array.symmetric = is_symmetric(variable)
     for axis, length in enumerate(kind.shape):
         dim = state.dim(f"{name}_shape[{axis}]", f"axis {axis} of {name}")
         if length is not None:
@@ -469,9 +322,15 @@ def _input(state: Lowering, variable: Any) -> Array:
     return array
 
 
+def _updated(state: Lowering, position: int) -> str | None:
+    """A name for an output that becomes the value of an input."""
+    target = (getattr(state.fgraph, "update_mapping", None) or {}).get(position)
+    return None if target is None else f"new_{state.inputs[target].name}"
+
+
 def _output(state: Lowering, variable: Any, position: int) -> Array:
     value = state.value(variable)
-    name = variable.name
+    name = variable.name or _updated(state, position)
     if (
         isinstance(value, View)
         and value.whole

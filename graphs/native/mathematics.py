@@ -25,21 +25,22 @@ from __future__ import annotations
 
 __all__ = ["helper_text"]
 
+INLINE = "#define INLINE static inline __attribute__((always_inline)) /* a loop with a call in it would not vectorise */\n"
 # Each helper: the names it needs, and its text.
 HELPERS: dict[str, tuple[tuple[str, ...], str]] = {
     "bits": (
         (),
         """\
 /* A double's 64 bits as an integer, and back. */
-static inline int64_t bits_of(double x) { int64_t b; memcpy(&b, &x, 8); return b; }
-static inline double from_bits(int64_t b) { double x; memcpy(&x, &b, 8); return x; }
+INLINE int64_t bits_of(double x) { int64_t b; memcpy(&b, &x, 8); return b; }
+INLINE double from_bits(int64_t b) { double x; memcpy(&x, &b, 8); return x; }
 """,
     ),
     "madd": (
         (),
         """\
 /* a*b + c, in one rounding where the processor has an instruction for it. */
-static inline double madd(double a, double b, double c)
+INLINE double madd(double a, double b, double c)
 {
 #ifdef __FMA__
     return __builtin_fma(a, b, c);
@@ -52,7 +53,7 @@ static inline double madd(double a, double b, double c)
     "maddf": (
         (),
         """\
-static inline float maddf(float a, float b, float c)
+INLINE float maddf(float a, float b, float c)
 {
 #ifdef __FMA__
     return __builtin_fmaf(a, b, c);
@@ -66,7 +67,7 @@ static inline float maddf(float a, float b, float c)
         ("bits", "madd"),
         """\
 /* e^x = 2^n e^r, r = x - n ln 2; Taylor series for e^r. No branches, so that loops of it vectorise. */
-static inline double exp_(double x)
+INLINE double exp_(double x)
 {
     const double whole = 0x1.8p52;                      /* adding it rounds to an integer in the low bits */
     x = x < -746.0 ? -746.0 : x;
@@ -93,7 +94,7 @@ static inline double exp_(double x)
         ("bits", "madd"),
         """\
 /* log x = k ln 2 + log m, m in [sqrt(1/2), sqrt 2]; log m = 2 artanh s, s = (m-1)/(m+1). */
-static inline double log_(double x)
+INLINE double log_(double x)
 {
     const double scale = x < 0x1p-1022 ? 0x1p54 : 1.0;  /* lift subnormal numbers */
     const int64_t b = bits_of(x * scale) - 0x3fe6a09e667f3bcdLL;
@@ -127,7 +128,7 @@ static inline double log_(double x)
         ("log",),
         """\
 /* log(1 + x): what rounding 1 + x lost is added back. */
-static inline double log1p_(double x)
+INLINE double log1p_(double x)
 {
     const double u = 1.0 + x;
     const double lost = (x - (u - 1.0)) / u;
@@ -140,7 +141,7 @@ static inline double log1p_(double x)
         ("exp",),
         """\
 /* 1 / (1 + e^-x), through e^-|x|, which cannot overflow. */
-static inline double sigmoid(double x)
+INLINE double sigmoid(double x)
 {
     const double e = exp_(-fabs(x));
     return (x < 0.0 ? e : 1.0) / (1.0 + e);
@@ -151,7 +152,7 @@ static inline double sigmoid(double x)
         ("madd",),
         """\
 /* log(1 + f) for f in [0, 1]: 2 artanh s, s = f/(2 + f). */
-static inline double log1p_unit(double f)
+INLINE double log1p_unit(double f)
 {
     const double s = f / (2.0 + f);
     const double z = s * s, y = z * z;
@@ -172,7 +173,7 @@ static inline double log1p_unit(double f)
         ("exp", "log1p_unit"),
         """\
 /* log(1 + e^x) = max(x, 0) + log(1 + e^-|x|). */
-static inline double softplus(double x)
+INLINE double softplus(double x)
 {
     return (x < 0.0 ? 0.0 : x) + log1p_unit(exp_(-fabs(x)));
 }
@@ -182,7 +183,7 @@ static inline double softplus(double x)
         (),
         """\
 /* log(1 - e^x), x < 0. */
-static inline double log1mexp(double x)
+INLINE double log1mexp(double x)
 {
     return x > -0.6931471805599453 ? log(-expm1(x)) : log1p(-exp(x));
 }
@@ -215,7 +216,7 @@ static inline int64_t floor_mod(int64_t a, int64_t b)
     "floor_modf": (
         (),
         """\
-static inline double floor_modf(double a, double b)
+INLINE double floor_modf(double a, double b)
 {
     double r = fmod(a, b);
     if (b == 0.0 || r != r) return r;
@@ -227,7 +228,7 @@ static inline double floor_modf(double a, double b)
     "floor_divf": (
         ("floor_modf",),
         """\
-static inline double floor_divf(double a, double b)
+INLINE double floor_divf(double a, double b)
 {
     if (b == 0.0) return a / b;
     const double r = floor_modf(a, b);
@@ -284,4 +285,4 @@ def helper_text(names: set[str]) -> str:
     for name in HELPERS:
         if name in names:
             add(name)
-    return "\n".join(done.values())
+    return "\n".join([INLINE, *done.values()] if done else [])

@@ -10,9 +10,9 @@ from graphs.native.loops import Array, Index, Place, Read, Statement
 from graphs.native.rendering import render
 from graphs.native.scalars import C_TYPES, cast, combine
 from graphs.native.storage import (
-    BLOCK,
     Home,
     Storage,
+    block_of,
     nest_of,
     outer_reduction,
 )
@@ -30,6 +30,8 @@ class LoopWriter:
         What has been written.
     spans : list of tuple
         First line, last line (from 0), Apply nodes, of each commented piece.
+    pieces : list of tuple
+        The same of the lines of each statement alone, its formula in the comment among them.
     memory : list of tuple
         Name, C type and number of elements of each piece of scratch memory needed.
     """
@@ -39,6 +41,7 @@ class LoopWriter:
         self.helpers = helpers
         self.lines: list[str] = []
         self.spans: list[tuple[int, int, list[int]]] = []
+        self.pieces: list[tuple[int, int, list[int]]] = []
         self.memory: list[tuple[str, str, str]] = []
         self.level = 1
         self.teams = 0
@@ -77,7 +80,7 @@ class LoopWriter:
 
     def local_name(self, array: Array) -> str:
         """The C variable that holds an array's element at hand."""
-        return f"{array.name}{self.lane}" if self.laned is not None and self.lanes > 1 else array.name
+        return f"{array.name}_r{self.lane}" if self.laned is not None and self.lanes > 1 else array.name
 
     def place_text(self, place: Place) -> str:
         """Position along one axis."""
@@ -105,7 +108,8 @@ class LoopWriter:
             here = self.place_text(places[k])
             length = array.dims[k].find().token
             if home is not None and home.blocked_axis == k:
-                here, length = self.row_text(), str(BLOCK)
+                assert home.blocked is not None
+                here, length = self.row_text(), str(block_of(home.blocked))
             text = (
                 here
                 if not text
@@ -129,6 +133,11 @@ class LoopWriter:
 
     def leaf(self, statement: Statement) -> None:
         """One statement, once for every lane."""
+        start = len(self.lines)
+        self._leaf(statement)
+        self.pieces.append((start, len(self.lines) - 1, statement.nodes))
+
+    def _leaf(self, statement: Statement) -> None:
         lanes = range(self.lanes) if self.laned is not None else range(1)
         accumulating = bool(statement.reduced)
         over_rows = any(nest_of(index) is self.laned for index in statement.reduced)

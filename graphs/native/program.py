@@ -10,12 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from graphs.native.lowering import lower
-from graphs.native.writer import write
-
 __all__ = ["Program", "make_program"]
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -27,7 +24,9 @@ class Program:
     text : str
         The C file.
     spans : list
-        ``[first line, last line, [Apply nodes]]``, lines from 1, nodes by topological order.
+        ``[first line, last line, [Apply nodes]]`` of each loop, lines from 1, nodes by topological order.
+    pieces : list
+        The same for each statement.
     inputs, outputs : list
         ``[dtype, number of axes]`` of each.
     constants : list of float
@@ -42,6 +41,7 @@ class Program:
 
     text: str
     spans: list[list[Any]]
+    pieces: list[list[Any]]
     inputs: list[list[Any]]
     outputs: list[list[Any]]
     constants: list[float]
@@ -82,9 +82,12 @@ def make_program(fgraph: Any, title: str, layouts: str = "") -> Program:
 
     Raises
     ------
-    graphs.native.lowering.OpUnknown
+    graphs.native.unknown.OpUnknown
         If it holds an Op or dtype that has no lowering.
     """
+    from graphs.native.lowering import lower  # here, so that a warm start does without them
+    from graphs.native.writer import write
+
     state = lower(fgraph, layouts)
     written = write(state, title)
     tables: Sequence[list[Any]] = [
@@ -93,7 +96,8 @@ def make_program(fgraph: Any, title: str, layouts: str = "") -> Program:
     ]
     return Program(
         text=written.text,
-        spans=[[first, last, nodes] for first, last, nodes in written.spans],
+        spans=[list(span) for span in written.spans],
+        pieces=[list(piece) for piece in written.pieces],
         inputs=[[array.dtype, len(array.dims)] for array in state.inputs],
         outputs=[[array.dtype, len(array.dims)] for array in state.outputs],
         constants=[value for _, _, value in state.constants],

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from graphs.errors import InputError
-from graphs.native.calling import Described, NativeCall, aligned_empty
+from graphs.memory import aligned_copy, aligned_empty
+from graphs.native.calling import Described, NativeCall
 
 __all__ = ["repeat"]
 
@@ -81,8 +82,8 @@ def _in_c(fn: Any, steps: int, kept: list[int], histories: list[np.ndarray[Any, 
             array = arrays[position]
             if not array.flags.c_contiguous or array.shape != call.pools[output].shape:
                 return 0
-            arrays[position] = _copy(array)
-            spare[output] = _copy(array)
+            arrays[position] = aligned_copy(array)
+            spare[output] = aligned_copy(array)
         arrays = [np.require(array, requirements="A") for array in arrays]
         outputs = []
         for k, pool in enumerate(call.pools):
@@ -99,17 +100,9 @@ def _in_c(fn: Any, steps: int, kept: list[int], histories: list[np.ndarray[Any, 
                 return 0
             raise call.error(code)
         for output, position in pairs.items():
-            data = heads[0][position].header.data
-            call.cells[position][0] = (
-                arrays[position] if data == arrays[position].ctypes.data else spare[output]
-            )
+            head = heads[0][position]
+            call.cells[position][0] = arrays[position] if head.header.data == head.start else spare[output]
     return steps
-
-
-def _copy(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    made = aligned_empty(array.shape, array.dtype)
-    made[...] = array
-    return made
 
 
 def _call(

@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from graphs.native.loops import Apply, Expression, Literal
+from graphs.native.unknown import ScalarOpUnknown
 
-__all__ = ["C_TYPES", "ScalarOpUnknown", "cast", "combine", "literal_text", "scalar_expression"]
+__all__ = ["C_TYPES", "cast", "combine", "literal_text", "scalar_expression"]
 
 C_TYPES = {
     "float64": "double",
@@ -24,10 +25,6 @@ C_TYPES = {
     "uint8": "uint8_t",
     "bool": "uint8_t",
 }
-
-
-class ScalarOpUnknown(Exception):
-    """A scalar Op, or a dtype, that has no C text here; the argument names it."""
 
 
 def is_float(dtype: str) -> bool:
@@ -342,6 +339,7 @@ def combine(how: str, dtype: str) -> tuple[str, str]:
     texts = {
         "+": ("0", "{acc} += {value};"),
         "dot": ("0", "{acc} += {value};"),
+        "symmetric": ("0", "{acc} += {value};"),
         "*": ("1", "{acc} *= {value};"),
         "and": ("1", "{acc} &= {value};"),
         "or": ("0", "{acc} |= {value};"),

@@ -15,18 +15,25 @@ class NativeSource:
     Attributes
     ----------
     text : str
-        The whole file.
+        The whole file; ``print(source)`` prints it.
     spans : tuple of tuple
         ``(first line, last line, nodes)``: lines counted from 1, both inclusive; nodes are positions in
-        ``fn.maker.fgraph.toposort()``. Empty nodes where the program came from the cache, whose
-        graph was never rewritten (compile with ``NativeMode(NativeLinker(cached=False))`` to have them).
+        ``fn.maker.fgraph.toposort()``. Each is a whole loop with its comment. Empty nodes where the program
+        came from the cache, whose graph was never rewritten (compile with
+        ``NativeMode(NativeLinker(cached=False))`` to have them).
+    pieces : tuple of tuple
+        The same for single statements, inside the loops and before them.
     constants : tuple of float
         The numbers given at run time, in the order of the legend at the top of the file.
     """
 
     text: str
     spans: tuple[tuple[int, int, tuple[int, ...]], ...]
+    pieces: tuple[tuple[int, int, tuple[int, ...]], ...]
     constants: tuple[float, ...]
+
+    def __str__(self) -> str:
+        return self.text
 
 
 def source_of(fn: Any) -> NativeSource | None:
@@ -37,11 +44,20 @@ def source_of(fn: Any) -> NativeSource | None:
         return None
     program = call.program
     position = {node: k for k, node in enumerate(fn.maker.fgraph.toposort())} if plan.rewritten else {}
-    spans = []
-    for first, last, nodes in program.spans:
-        found = sorted(position[plan.order[n]] for n in nodes if plan.order and plan.order[n] in position)
-        spans.append((first, last, tuple(found)))
-    return NativeSource(program.text, tuple(spans), tuple(program.constants))
+    spans, pieces = (
+        tuple(
+            (
+                first,
+                last,
+                tuple(
+                    sorted(position[plan.order[n]] for n in nodes if plan.order and plan.order[n] in position)
+                ),
+            )
+            for first, last, nodes in found
+        )
+        for found in (program.spans, program.pieces)
+    )
+    return NativeSource(program.text, spans, pieces, tuple(program.constants))
 
 
 def why_not_native(fn: Any) -> str | None:

@@ -65,6 +65,14 @@ static inline int64_t share(int64_t rows, int64_t me, int64_t team)
 }
 """
 
+TRIANGLE = """
+/* The same where row i is i numbers long: the rows before `me` hold its share of the triangle. */
+static inline int64_t share_triangle(int64_t rows, int64_t me, int64_t team)
+{
+    return me == team ? rows : (int64_t)(rows * sqrt((double)me / team)) & ~(int64_t)3;
+}
+"""
+
 REPEAT = """
 /* The same step `steps` times. Input `pairs[2k]` takes the value of output `pairs[2k + 1]` after each step, the
    two exchanging their memory; every output moves on by `advance` bytes, so that a history fills up. */
@@ -88,10 +96,11 @@ int many_steps(Array **in, Array **out, const double *constants, int64_t *want, 
 
 @dataclass(frozen=True)
 class Written:
-    """A C file and which of its lines (from 1) compute which Apply nodes."""
+    """A C file and which of its lines (from 1) compute which Apply nodes: whole loops, and single statements."""
 
     text: str
     spans: list[tuple[int, int, list[int]]]
+    pieces: list[tuple[int, int, list[int]]]
 
 
 def write(state: Lowering, title: str) -> Written:
@@ -111,20 +120,24 @@ def write(state: Lowering, title: str) -> Written:
     storage = Storage(items, aliases)
     writer = NestWriter(storage, state.helpers)
     writer.outermost(items)
-    front = _front(state, storage, writer, aliases)
+    front, known_before = _front(state, storage, writer, aliases)
     legend = _legend(state, dims)
     helpers = helper_text(state.helpers)
     blocking = BLOCKING if any("team_size(" in line for line in writer.lines) else ""
+    blocking += TRIANGLE if any("share_triangle(" in line for line in writer.lines) else ""
     head = f"/* {title}\n{legend}*/\n\n{HEAD}{blocking}\n{helpers}\n" + SIGNATURE
     before = head.count("\n") + len(front)
-    body = [*front, *writer.lines, "    free(memory);" if writer.memory else "", "    return 0;", "}"]
-    if not writer.memory:
-        body.remove("")
+    freed = ["    free(memory);"] if writer.memory else []
+    body = [*front, *writer.lines, *freed, "    return 0;", "}"]
     text = head + "\n".join(body) + "\n" + REPEAT
     text = re.sub(r"@(\d+)@", lambda m: _length_name(state.dims[int(m[1])]), text)
-    return Written(
-        text, [(first + before + 1, last + before + 1, nodes) for first, last, nodes in writer.spans]
+    head_lines = head.count("\n")
+    spans, pieces = (
+        [(first + before + 1, last + before + 1, nodes) for first, last, nodes in found]
+        for found in (writer.spans, writer.pieces)
     )
+    pieces += [(line + head_lines + 1, line + head_lines + 1, [node]) for line, node in known_before]
+    return Written(text, spans, pieces)
 
 
 SIGNATURE = """\
@@ -172,8 +185,10 @@ def _origins(state: Lowering, dim: Dim) -> list[str]:
     return names[:4] or ["a length"]
 
 
-def _front(state: Lowering, storage: Storage, writer: NestWriter, aliases: set[Array]) -> list[str]:
-    """The first lines of the function."""
+def _front(
+    state: Lowering, storage: Storage, writer: NestWriter, aliases: set[Array]
+) -> tuple[list[str], list[tuple[int, int]]]:
+    """The first lines of the function, and which of them (from 0) computes which node."""
     arrays = [*state.inputs, *(array for array, _ in state.tables)]
     lines = []
     for k, array in enumerate(arrays):
@@ -199,11 +214,14 @@ def _front(state: Lowering, storage: Storage, writer: NestWriter, aliases: set[A
     for k, (name, dtype, _) in enumerate(state.constants):
         ctype = C_TYPES[dtype]
         lines.append(f"const {ctype} {name} = {'(float)' if dtype == 'float32' else ''}constants[{k}];")
+    known_before = []
     for entry in state.prologue:
+        if entry[0] == "line" and entry[2] is not None:
+            known_before.append((len(lines), entry[2]))
         lines += _prologue_line(state, entry)
     lines += _outputs(state)
     lines += _memory(writer, storage, aliases)
-    return ["    " + line for line in lines] + [""]
+    return ["    " + line for line in lines] + [""], known_before
 
 
 SIZES = {"double": 8, "float": 4} | {f"{u}int{n}_t": n // 8 for u in ("", "u") for n in (8, 16, 32, 64)}

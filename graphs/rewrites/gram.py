@@ -50,6 +50,7 @@ from pytensor.graph.rewriting.utils import rewrite_graph
 from pytensor.graph.traversal import ancestors
 
 from graphs.errors import InputError
+from graphs.memory import aligned_copy
 from graphs.rewrites.linear_forms import (
     LinearForm,
     NotLinear,
@@ -113,7 +114,9 @@ class GramState:
         self.x, self.weights = data, tuple(weights)
         self.updates: list[UpdatePair] = []
         self.outputs: list[Any] = []
-        self.gram = pytensor.shared(data @ data.T, name="K", borrow=True, shape=(len(data),) * 2)
+        self.gram = pytensor.shared(
+            aligned_copy(data @ data.T), name="K", borrow=True, shape=(len(data),) * 2
+        )
         self.gram.tag.symmetric = True
         self._initial: dict[Any, Array] = {}
         self._u = {s: self._shared(f"u_{s.name}", s) for s in weights}
@@ -301,7 +304,7 @@ def _fixed(x: Any, data: ArrayLike | None, updates: Sequence[UpdatePair]) -> Arr
             allowed=f"the (samples, features) matrix of {x.dtype} that x is at every step",
         )
     if not (array.flags.owndata and not array.flags.writeable):
-        array = np.array(array, order="C")
+        array = aligned_copy(array)
         array.setflags(write=False)
     return array
 

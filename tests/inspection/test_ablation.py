@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
 import pytensor.tensor as pt
 import pytest
+from pytensor.compile.mode import optdb
+from pytensor.configdefaults import config
 from pytensor.graph.rewriting.basic import in2out, node_rewriter
 from pytensor.tensor.elemwise import Elemwise
 
 from graphs.inspection import Recording, counterfactuals, inspect
+from graphs.inspection.rescue import rescues
+from graphs.inspection.rules import _names_by_identity
 from graphs.inspection.storage import from_json, to_json
+from graphs.inspection.text import as_text, overview
 from tests.inspection.conftest import PYTHON, Train
 
 RESCUERS = {
@@ -70,6 +76,67 @@ def test_the_users_shared_variables_stay(ablated: tuple[Train, Recording]) -> No
     np.testing.assert_array_equal(held, load(seed=0).initial_w)
 
 
+def test_every_rescue_is_confirmed_as_it_is_compiled(train: Train, evaluated: Recording) -> None:
+    """Under Numba and C alike: without the rescuer, and what hides it, the same entries are not finite."""
+    within = dataclasses.replace(train.inspection, recording=evaluated)
+    rules = sorted({evaluated.rule_of(rescue.step).name for rescue in rescues(evaluated)})
+    assert rules == ["local_add_canonizer", "log1p_neg_sigmoid"]
+    assert all(rescue.proof is None for rescue in rescues(evaluated))
+    recording = counterfactuals(within, train.values, rules=rules)
+    found = {recording.outputs[rescue.output].name: rescue for rescue in rescues(recording)}
+    assert {name: rescue.broken for name, rescue in found.items()} == {"xent": 31, "w": 784, "b": 1}
+    for rescue in found.values():
+        assert rescue.proof is not None
+        if rescue.proof.also:  # fast mathematics cancels what the rule cancels: shown, and switched off
+            assert recording.linker == "NumbaLinker"
+            assert rescue.proof.also == "numba__fastmath"
+            alone = next(c for c in recording.counterfactuals or () if c.rule == rescue.proof.rule)
+            assert (alone.verdict, alone.formula) == ("rounding", "broke")
+            told = " ".join(as_text(overview(recording), 140).split())
+            assert "compiled without local_add_canonizer and numba__fastmath, 784 entries are not" in told
+            assert "as called, yet broke if run Op by Op" in told
+    assert config.numba__fastmath
+
+
+@pytest.fixture
+def two_alike() -> Any:
+    """Two rules in PyTensor's database that make the same of log(cosh(x)); the first to come does it."""
+    made = {name: logcosh_rule(name) for name in ("ours_first", "ours_second")}
+    for position, (name, rule) in enumerate(made.items()):
+        if name not in optdb:
+            optdb.register(name, rule, position=1.01 + position / 100)
+        optdb.add_tags(name, "fast_run")
+    _names_by_identity.cache_clear()
+    yield
+    for name in made:  # their own names stay known to the database, but no mode asks for those
+        optdb.remove_tags(name, "fast_run")
+    _names_by_identity.cache_clear()
+
+
+def logcosh_rule(name: str) -> Any:
+    @node_rewriter([Elemwise])
+    def rule(fgraph: Any, node: Any) -> Any:
+        inner = node.inputs[0].owner
+        if str(node.op) == "Log" and inner is not None and str(inner.op) == "Cosh":
+            return [abs(inner.inputs[0]) - np.log(2.0)]
+        return None
+
+    rule.__name__ = name
+    return in2out(rule, name=name)
+
+
+def test_a_rule_that_stands_in_for_another_is_switched_off_with_it(two_alike: Any) -> None:
+    x = pt.dvector("x")
+    inspection = inspect([x], [pt.log(pt.cosh(x))], mode=PYTHON)
+    recording = counterfactuals(inspection, [np.array([1.0, 1000.0])], rules=["ours_first"])
+    alone, pair = recording.counterfactuals or ()
+    assert (alone.also, pair.also) == ("", "ours_second")
+    assert not any(change.broke for change in alone.outputs)
+    assert [change.broke for change in pair.outputs] == [1]
+    assert pair.carries_weight
+    assert set(pair.excluded) == {"ours_first", "ours_second"}
+
+
 def our_rule(name: str) -> Any:
     @node_rewriter([Elemwise])
     def rule(fgraph: Any, node: Any) -> Any:
@@ -90,7 +157,6 @@ def test_a_rule_without_a_name_in_the_database_is_said_to_stay() -> None:
 
 def test_a_rule_whose_absence_breaks_compiling_is_said_to(monkeypatch: pytest.MonkeyPatch) -> None:
     """An Op that only exists until a rewrite replaces it cannot run by itself."""
-    from pytensor.compile.mode import optdb
     from pytensor.graph.basic import Apply
     from pytensor.graph.op import Op
 
@@ -112,8 +178,6 @@ def test_a_rule_whose_absence_breaks_compiling_is_said_to(monkeypatch: pytest.Mo
     name = "replace_placeholder_for_a_test"
     if name not in optdb:
         optdb.register(name, in2out(replace_placeholder), "fast_run", position=0.01)
-    from graphs.inspection.rules import _names_by_identity
-
     _names_by_identity.cache_clear()
     x = pt.dvector("x")
     recording = counterfactuals(inspect([x], [Placeholder()(x)], mode=PYTHON), [np.ones(2)])

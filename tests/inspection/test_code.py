@@ -8,9 +8,10 @@ import pytest
 from pytensor.compile.mode import Mode
 from pytensor.link.basic import PerformLinker
 
-from graphs.inspection import inspect
+from graphs.inspection import inspect, measure
 from graphs.inspection.code import generated_code
 from graphs.inspection.measured import NodeCode
+from graphs.inspection.text import as_text, code_view
 from tests.inspection.conftest import PYTHON
 
 
@@ -99,8 +100,8 @@ class _OwnLinker(PerformLinker):
     """A linker that knows its own code."""
 
     def node_code(self, function, arguments, *, whole):
-        yield NodeCode(None, "c", "void f(void);")
-        yield NodeCode(0, "c", "for (;;);", (2, 2))
+        yield NodeCode(None, "c", "void f(void) {\n    for (;;);\n}")
+        yield NodeCode(0, "c", "", (2, 2))
 
 
 class _Mute(PerformLinker):
@@ -113,10 +114,14 @@ class _Mute(PerformLinker):
 
 def test_a_linker_of_ones_own_speaks_for_itself():
     x = pt.dvector("x")
-    function = inspect([x], [x + 1], mode=Mode(linker=_OwnLinker(), optimizer=None)).function
-    first, *_, last = generated_code(function, numbers=[42] * len(function.maker.fgraph.apply_nodes))
-    assert (first.node, first.text, first.lines) == (42, "for (;;);", (2, 2))
+    inspection = inspect([x], [x + 1], mode=Mode(linker=_OwnLinker(), optimizer=None))
+    recording = measure(inspection, [np.ones(3)], times=False)
+    first, *_, last = recording.measurements.code
+    assert (first.node, first.text, first.lines) == (recording.final_order[0], "", (2, 2))
     assert last.node is None
+    shown = as_text(code_view(recording, first.node)).splitlines()
+    assert shown[1].strip() == "for (;;);"  # read out of the whole
+    assert "c, lines 2–2 of the whole" in shown[0]
 
 
 def test_a_generator_that_fails_is_reported():

@@ -14,11 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphs import InputError
-from graphs.inspection import Recording, diagnose, load, save
+from graphs.inspection import Recording, counterfactuals, diagnose, load, measure, save
 from graphs.inspection import storage as storage_module
+from graphs.inspection.plain import columns
 from graphs.inspection.storage import from_json, schema, to_json
 from tests.inspection.conftest import PYTHON, Train
 
+COLUMNS = b'{"format":"graphs recording","version":2,"columns":%b,' % json.dumps(columns(Recording)).encode()
 SCHEMA_FILE = Path(storage_module.__file__).with_name("recording.schema.json")
 
 
@@ -35,8 +37,31 @@ def test_saved_and_loaded_back_equal(full: Recording, tmp_path: Path) -> None:
 
 
 def test_the_train_recording_is_small(train: Train, evaluated: Recording) -> None:
-    assert len(to_json(train.recording).encode()) < 150_000
-    assert len(to_json(evaluated).encode()) < 150_000
+    """With everything in it. What is compiled without a rule is one row each: two stand for all."""
+    within = dataclasses.replace(train.inspection, recording=evaluated)
+    rules = [rule.name for rule in evaluated.rules]
+    some = counterfactuals(within, train.values, rules=["local_add_canonizer", "local_log1p"], rounds=1)
+    worst = max(some.counterfactuals or (), key=lambda found: len(found.outputs))
+    full = dataclasses.replace(
+        evaluated,
+        diagnoses=diagnose(PYTHON),
+        measurements=measure(train.inspection, train.values, seconds=0.1).measurements,
+        counterfactuals=tuple(dataclasses.replace(worst, rule=i % len(rules)) for i in range(len(rules) + 3)),
+    )
+    size = len(to_json(full).encode())
+    assert size < 150_000
+    assert from_json(to_json(full)) == full
+
+
+def test_columns_name_what_stands_in_rows(full: Recording) -> None:
+    document = json.loads(to_json(full))
+    named = document["columns"]
+    for table, name in (("nodes", "Node"), ("steps", "Step"), ("variables", "Variable")):
+        for row in document["recording"][table]:
+            assert len(row) <= len(named[name])
+    first = dict(zip(named["Step"], document["recording"]["steps"][0], strict=False))
+    assert first["phase"] == full.steps[0].phase
+    assert tuple(first["gone"]) == full.steps[0].gone
 
 
 def test_numbers_that_json_lacks_come_back(train: Train) -> None:
@@ -54,9 +79,11 @@ def test_the_schema_in_the_repository_is_the_formats_own() -> None:
     undocumented = [
         f"{name}.{field}"
         for name, definition in schema()["$defs"].items()
-        for field, described in definition["properties"].items()
-        if "description" not in described
-        and name in ("Recording", "Step", "Node", "Variable", "Op", "Origin", "Rule", "Change", "Evaluation")
+        for field, described in [
+            *definition.get("properties", {}).items(),
+            *((item["title"], item) for item in definition.get("prefixItems", [])),
+        ]
+        if "description" not in described and not name.startswith("Spread")
     ]
     assert undocumented == []
 
@@ -75,11 +102,12 @@ def test_a_recording_obeys_the_schema(full: Recording) -> None:
         (b"{}", "another kind"),
         (b"[]", "another kind"),
         (b'{"format":"graphs comparison","version":1}', "another kind"),
-        (b'{"format":"graphs recording","version":2,"recording":{}}', "version 2"),
+        (b'{"format":"graphs recording","version":1,"recording":{}}', "version 1"),
         (b'{"format":"graphs recording","version":true,"recording":{}}', "version True"),
-        (b'{"format":"graphs recording","version":1}', "fields"),
-        (b'{"format":"graphs recording","version":1,"recording":{}}', "'name' is missing"),
-        (b'{"format":"graphs recording","version":1,"recording":{"seconds":NaN}}', "not JSON"),
+        (b'{"format":"graphs recording","version":2}', "fields"),
+        (b'{"format":"graphs recording","version":2,"columns":{},"recording":{}}', "columns"),
+        (COLUMNS + b'"recording":{}}', "'name' is missing"),
+        (COLUMNS + b'"recording":{"seconds":NaN}}', "not JSON"),
     ],
 )
 def test_foreign_files_are_refused_by_name(content: bytes, found: str, tmp_path: Path) -> None:
@@ -109,6 +137,8 @@ def damage(document: Any, path: list[Any], value: Any) -> Any:
         holder = holder[key]
     if value is KeyError:
         del holder[path[-1]]
+    elif value is IndexError:
+        holder[path[-1]].append(1)
     else:
         holder[path[-1]] = value
     return document
@@ -117,26 +147,29 @@ def damage(document: Any, path: list[Any], value: Any) -> Any:
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        (["nodes", 0, "op"], 10_000),
-        (["nodes", 0, "op"], -1),
-        (["nodes", 0, "op"], 1.5),
-        (["nodes", 0, "op"], "0"),
-        (["nodes", 0, "op"], True),
-        (["nodes", 0, "inputs"], [99_999]),
+        (["nodes", 0, 0], 10_000),  # its Op
+        (["nodes", 0, 0], -1),
+        (["nodes", 0, 0], 1.5),
+        (["nodes", 0, 0], "0"),
+        (["nodes", 0, 0], True),
+        (["nodes", 0, 1], [99_999]),  # its inputs
         (["nodes", 0], KeyError),
-        (["nodes", 0, "surprise"], 1),
-        (["variables", 3, "type"], None),
-        (["steps", 5, "gone"], [0, 0]),
+        (["nodes", 0, 3], KeyError),  # its origin
+        (["nodes", 0], IndexError),  # an entry more
+        (["nodes", 0], {}),
+        (["variables", 3, 1], None),  # its Type
+        (["steps", 5, 2], [0, 0]),  # nodes gone
         (["steps", 5], KeyError),
-        (["steps", 0, "rule"], 1000),
+        (["steps", 0, 1], 1000),  # its rule
         (["final_order"], [0]),
         (["first_nodes"], []),
         (["outputs"], []),
         (["seconds"], "soon"),
         (["seconds"], True),
+        (["surprise"], 1),
         (["stamp"], []),
-        (["ops", 0, "destroys"], [[0]]),
-        (["rules", 0, "registered"], "merge"),
+        (["ops", 0, 3], [[0]]),  # what it destroys
+        (["rules", 0, 2], "merge"),  # names it is registered under
     ],
 )
 def test_damage_is_refused(train: Train, path: list[Any], value: Any) -> None:
@@ -144,16 +177,17 @@ def test_damage_is_refused(train: Train, path: list[Any], value: Any) -> None:
     with pytest.raises(InputError) as refusal:
         from_json(json.dumps(broken), name="train.json")
     assert refusal.value.argument == "train.json"
+    assert "damage at $.recording" in refusal.value.found
 
 
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        (["evaluation", "values", 0, "variable"], 9_999),
+        (["evaluation", "values", 0, 1], 9_999),  # its variable
         (["evaluation", "steps", 0], KeyError),
-        (["evaluation", "outputs", 0, "output"], 17),
-        (["evaluation", "compiled", 0, "output"], -1),
-        (["evaluation", "outputs", 0, "first"], KeyError),
+        (["evaluation", "outputs", 0, 0], 17),
+        (["evaluation", "compiled", 0, 0], -1),
+        (["evaluation", "outputs", 0, 1], KeyError),
     ],
 )
 def test_damaged_values_are_refused(full: Recording, path: list[Any], value: Any) -> None:

@@ -14,7 +14,7 @@ import pytensor.tensor as pt
 import pytest
 
 from graphs.native import NativeLinker, NativeMode, cache, compiler, library
-from graphs.native.linker import NativeRewriter
+from graphs.native.planning import NativeRewriter
 
 v = pt.dvector("v")
 
@@ -47,7 +47,9 @@ def test_second_time_nothing_is_rewritten_or_compiled(folder, compilations, monk
     build()
     assert len(compilations) == 1
     assert len(list(folder.glob("*.json"))) == 1
-    monkeypatch.setattr("graphs.native.linker.make_program", None)  # would fail if a graph were lowered again
+    monkeypatch.setattr(
+        "graphs.native.planning.make_program", None
+    )  # would fail if a graph were lowered again
     fn, s = build()
     assert len(compilations) == 1
     assert fn([1.0, 2.0, 3.0]) == 6.0
@@ -187,3 +189,21 @@ def test_other_rewrites_are_other_programs(folder):
         keys.add(rewriter.linker.key(graph, rewriter.query, ""))
     assert len(keys) == 3
     assert None not in keys
+
+
+def test_key_does_not_depend_on_what_pytensor_imports_later():
+    text = (
+        "import sys, pytensor.tensor\n"
+        "from graphs.native.fingerprint import surroundings\n"
+        "early = surroundings(None)\n"
+        "assert 'pytensor.sparse' not in sys.modules\n"
+        "import pytensor.sparse.rewriting\n"
+        "assert surroundings(None) == early\n"
+        "from pytensor.tensor.rewriting.basic import register_canonicalize\n"
+        "from pytensor.graph import node_rewriter\n"
+        "@register_canonicalize\n"
+        "@node_rewriter(None)\n"
+        "def mine(fgraph, node): pass\n"
+        "assert surroundings(None) != early\n"
+    )
+    subprocess.run([sys.executable, "-c", text], check=True, timeout=100)

@@ -1,0 +1,92 @@
+"""The project's own linker under inspection: the whole story, though it skips rewriting where it can."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+import pytest
+
+from graphs.inspection import counterfactuals, diagnose, evaluate, inspect, measure, record
+from graphs.inspection.rescue import rescues
+from graphs.inspection.storage import from_json, to_json
+from graphs.inspection.text import as_text, overview
+from graphs.native import NativeLinker, NativeMode, source_of
+from tests.inspection.conftest import Train
+from tests.inspection.test_recording import check_origins, check_replay
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRAPHS_NATIVE_CACHE", str(tmp_path_factory.getbasetemp() / "native"))
+
+
+@pytest.fixture(scope="module")
+def uncached() -> Train:
+    return Train(NativeMode(NativeLinker(cached=False)))
+
+
+def test_the_train_graphs_story_ends_in_the_functions_own_graph(uncached: Train) -> None:
+    recording = uncached.recording
+    assert recording.node_counts()[0] == 73
+    assert recording.matches is True
+    assert recording.linker == "NativeLinker"
+    assert {"canonicalize", "stabilize", "specialize"} <= {step.phase for step in recording.steps}
+    assert source_of(uncached.inspection.function) is not None  # the copy runs natively too
+    check_replay(uncached.inspection, uncached.function)
+    check_origins(recording)
+
+
+def test_a_program_known_from_the_cache_is_rewritten_to_be_seen() -> None:
+    """The second function is never rewritten, yet its story is told, and the doctor sees its rules fire."""
+    x = pt.dvector("x")
+    for _ in range(2):
+        function = pytensor.function([x], [pt.log(1 - pt.sigmoid(x))], mode="NATIVE")
+    assert not function.maker.fgraph.native_plan.rewritten
+    recording = record(function)
+    assert recording.matches is None  # there is no rewritten graph to compare with
+    assert "log1p_neg_sigmoid" in {rule.name for rule in recording.rules}
+    assert len(function.maker.fgraph.apply_nodes) == recording.node_counts()[0]  # as it was
+    for _ in range(2):
+        assert all(found.fires for found in diagnose("NATIVE", ["sigmoid"]))
+
+
+def test_values_times_and_rules_left_out(uncached: Train) -> None:
+    inspection = uncached.inspection
+    evaluated = evaluate(inspection, uncached.values)
+    assert evaluated.evaluation is not None
+    assert {change.verdict for change in evaluated.evaluation.compiled} <= {"identical", "rounding"}
+    names = sorted({evaluated.rule_of(rescue.step).name for rescue in rescues(evaluated)})
+    assert names == ["local_add_canonizer", "log1p_neg_sigmoid"]
+    measured = measure(inspection, uncached.values, seconds=0.1)
+    assert measured.measurements is not None
+    times: Any = measured.measurements.times
+    assert "one piece" in times.problem
+    assert times.inside.median > 0
+    assert times.total is None
+    assert len(times.nodes) == len(evaluated.final_order)
+    assert from_json(to_json(measured)) == measured
+    assert "as one piece" in as_text(overview(measured))
+
+
+def test_every_rescue_is_confirmed(uncached: Train) -> None:
+    from dataclasses import replace
+
+    within = replace(uncached.inspection, recording=evaluate(uncached.inspection, uncached.values))
+    rules = ["local_add_canonizer", "log1p_neg_sigmoid"]
+    found = rescues(counterfactuals(within, uncached.values, rules=rules))
+    assert len(found) == 3
+    for rescue in found:
+        assert rescue.proof is not None
+        assert rescue.broken == {1: 31, 2: 784, 3: 1}[rescue.output]
+
+
+def test_a_graph_that_is_not_native_is_recorded_as_what_it_becomes() -> None:
+    x = pt.dmatrix("x")
+    with pytest.warns(match="default mode"):
+        inspection = inspect([x], [pt.linalg.det(x)], mode="NATIVE")
+    evaluated = evaluate(inspection, [np.eye(2) * 3])
+    assert evaluated.evaluation is not None
+    assert evaluated.evaluation.outputs[0].last.min == pytest.approx(9.0)

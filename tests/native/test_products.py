@@ -1,0 +1,65 @@
+"""Products of matrices, whichever way they lie in memory; names of a graph that rows of a block might take."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+import pytest
+
+from graphs.native import source_of
+
+X, W, R = pt.dmatrix("X"), pt.dmatrix("W"), pt.dmatrix("R")
+N, F, K = 11, 7, 3
+PRODUCTS = {
+    "X·W": (lambda: pt.dot(X, W), {X: (N, F), W: (F, K)}),
+    "Xᵀ·R": (lambda: pt.dot(X.T, R), {X: (N, F), R: (N, K)}),
+    "Wᵀ·Xᵀ": (lambda: pt.dot(W.T, X.T), {X: (N, F), W: (F, K)}),
+    "Rᵀ·X": (lambda: pt.dot(R.T, X), {X: (N, F), R: (N, K)}),
+    "Xᵀ·residual": (lambda: pt.dot(X.T, pt.tanh(pt.dot(X, W)) - R), {X: (N, F), W: (F, K), R: (N, K)}),
+    "(W·Wᵀ)·Xᵀ": (lambda: pt.dot(pt.dot(W, W.T), X.T), {X: (N, F), W: (F, K)}),
+    "slices": (lambda: pt.dot(X[:, ::2], W[::2]), {X: (N, F), W: (F, K)}),
+}
+
+
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_products_in_every_memory_order(agree, product):
+    make, shapes = PRODUCTS[product]
+    random = np.random.default_rng(0)
+    agree([make()], {v: random.normal(size=shape) for v, shape in shapes.items()})
+
+
+def test_the_innermost_loop_runs_along_the_memory_of_x(uncached):
+    fn = pytensor.function([X, W, R], [pt.dot(X, W), pt.dot(X.T, pt.exp(R))], mode=uncached)
+    text = source_of(fn).text
+    assert "turned[k, j] = W[j, k]" in text
+    assert re.search(r"dot\w*\[\w+, j\] = sum over i of X\[i, j\]", text)
+
+
+def softmax_step(mode):
+    random = np.random.default_rng(1)
+    w, b = pytensor.shared(random.normal(size=(F, K)), name="w"), pytensor.shared(np.zeros(K), name="b")
+    logits = pt.dot(X, w) + b
+    cost = -(R * pt.special.log_softmax(logits, axis=1)).sum(axis=1).mean() + 0.01 * (w**2).sum()
+    gw, gb = pytensor.grad(cost, [w, b])
+    fn = pytensor.function([X, R], cost, updates=[(w, w - 0.1 * gw), (b, b - 0.1 * gb)], mode=mode)
+    x, y = random.normal(size=(N, F)), np.eye(K)[random.integers(0, K, N)]
+    costs = [fn(x, y) for _ in range(20)]
+    return fn, [*costs, *w.get_value().ravel(), *b.get_value()]
+
+
+def test_softmax_regression_trains_as_in_python(uncached):
+    fn, found = softmax_step(uncached)
+    assert source_of(fn) is not None
+    np.testing.assert_allclose(found, softmax_step("FAST_COMPILE")[1], 1e-12)
+
+
+@pytest.mark.parametrize("name", ["dot0", "dot_r0", "dot_r0_here", "sum", "rows", "row"])
+def test_no_name_of_the_graph_hides_another(agree, name):
+    taken, r = pt.dvector(name), pt.dvector("r")
+    z = pt.dot(X, r)
+    random = np.random.default_rng(2)
+    values = {X: random.normal(size=(N, F)), r: random.normal(size=F), taken: random.normal(size=N)}
+    agree([(X * (z * taken)[:, None]).sum(axis=0) + r, (z[:, None] * X).sum(axis=1)], values)
