@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import io
 import sys
-import tempfile
 from contextlib import nullcontext
 from pathlib import Path
 from time import monotonic
@@ -17,18 +15,14 @@ from graphs import frameworks
 from graphs.command import run
 from graphs.comparison import Listener, Plan, compare
 from graphs.comparison.code_view import code_panels
-from graphs.comparison.plots import draw
-from graphs.comparison.record import read_record
+from graphs.comparison.keeping import begun, gradients, keep, keep_record, prepare
 from graphs.comparison.side_by_side import side_by_side
 from graphs.comparison.tables import comparison_tables
 from graphs.data import DTYPES, load
 from graphs.errors import InputError
-from graphs.files import DamagedFile, write_whole
 from graphs.interruption import Interrupted, raised_signals
 from graphs.reading import read
 from graphs.results import to_json
-
-RECORD = "compare.json"
 
 EPILOG = """\
 examples:
@@ -177,7 +171,7 @@ class Shown(Listener):
         """Write the record; what is shown after an interruption is this one."""
         self.record = record
         if self.out:
-            write_whole(self.out / RECORD, to_json(record))
+            keep_record(self.out, record)
 
 
 def main() -> int:
@@ -206,7 +200,7 @@ def main() -> int:
     )
     if given.resume and not given.out:
         raise InputError("resume", found="no folder", allowed="--out DIR of the comparison to go on with")
-    out = folder(given.out, resume=given.resume) if given.out else None
+    out = prepare(given.out, resume=given.resume) if given.out else None
     earlier = begun(out) if out and given.resume else None
     listener = Shown(out, quiet=given.quiet)
     try:
@@ -244,67 +238,6 @@ def show(record: dict[str, Any], given: argparse.Namespace, out: Path | None) ->
     if given.gradients:
         console.print(gradients(record), markup=False, highlight=False)
     console.print(f"kept in {out}" if out else "nothing kept; --out DIR keeps it")
-
-
-def folder(name: str, *, resume: bool) -> Path:
-    """The folder to write to, made and tried before any work; one that holds a comparison is not overwritten."""
-    path = Path(name)
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path):
-            pass
-    except OSError as error:
-        raise InputError(
-            "out", found=f"{name} ({error.strerror})", allowed="a folder that can be written"
-        ) from error
-    if (path / RECORD).exists() and not resume:
-        raise InputError(
-            "out",
-            found=f"{name}, which already holds a comparison",
-            allowed="a new or empty folder",
-            remedy="name another, or go on with that one with --resume",
-        )
-    return path
-
-
-def begun(path: Path) -> dict[str, Any] | None:
-    """The comparison in the folder, or None where none has begun."""
-    try:
-        return read_record(path / RECORD)
-    except FileNotFoundError:
-        return None
-    except DamagedFile as error:
-        raise InputError(
-            "resume",
-            found=f"{path / RECORD}, but {error}",
-            allowed="the record of a comparison",
-            remedy="begin anew in another folder",
-        ) from error
-
-
-def gradients(record: dict[str, Any]) -> str:
-    """Every representation of the gradient, one after the other."""
-    texts = []
-    for each in record["runs"]:
-        for kind, text in each.get("gradient", {}).items():
-            texts.append(f"===== {each['title']}, {each['formula']} formula: {kind}\n\n{text.rstrip()}\n")
-    return "\n".join(texts)
-
-
-def keep(path: Path, record: dict[str, Any]) -> None:
-    """Write record, tables, gradients and pictures."""
-    write_whole(path / RECORD, to_json(record))
-    write_whole(path / "gradients.txt", gradients(record).encode())
-    page = io.StringIO()
-    Console(width=100, file=page).print(comparison_tables(record))
-    write_whole(path / "compare.txt", page.getvalue().encode())
-    try:
-        pictures = draw(record)
-    except ImportError:
-        print("compare: pictures need matplotlib: pip install 'graphs[pictures]'", file=sys.stderr)
-        return
-    for name, picture in pictures.items():
-        write_whole(path / name, picture)
 
 
 if __name__ == "__main__":
