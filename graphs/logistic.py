@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from graphs.data import DTYPES
 from graphs.errors import InputError, choose, finite_number
 
-__all__ = ["FORMULAS", "LogisticGraph", "logistic_graph"]
+__all__ = ["FORMULAS", "LogisticGraph", "logistic_graph", "logits", "textbook"]
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class LogisticGraph:
     cost: Any
 
 
-def _textbook(x: Any, y: Any, w: Any, b: Any) -> tuple[Any, Any]:
+def textbook(x: Any, y: Any, w: Any, b: Any) -> tuple[Any, Any]:
     """The original's formula.
 
     Evaluated as written, exp(−z) overflows for z below −709 and 1 − p_1 is 0 for z above 37.
@@ -58,7 +58,7 @@ def _textbook(x: Any, y: Any, w: Any, b: Any) -> tuple[Any, Any]:
     return p_1, xent
 
 
-def _logits(x: Any, y: Any, w: Any, b: Any) -> tuple[Any, Any]:
+def logits(x: Any, y: Any, w: Any, b: Any) -> tuple[Any, Any]:
     """The same function of the logits z, finite for every z.
 
     log σ(z) = −softplus(−z) and log(1 − σ(z)) = −softplus(z).
@@ -68,8 +68,8 @@ def _logits(x: Any, y: Any, w: Any, b: Any) -> tuple[Any, Any]:
 
 
 _FORMULAS: dict[str, Callable[[Any, Any, Any, Any], tuple[Any, Any]]] = {
-    "textbook": _textbook,
-    "logits": _logits,
+    "textbook": textbook,
+    "logits": logits,
 }
 FORMULAS = tuple(_FORMULAS)
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import io
 import sys
-import tempfile
 from contextlib import nullcontext
 from pathlib import Path
 from time import monotonic
@@ -17,23 +15,19 @@ from graphs import frameworks
 from graphs.command import run
 from graphs.comparison import Listener, Plan, compare
 from graphs.comparison.code_view import code_panels
-from graphs.comparison.plots import draw
-from graphs.comparison.record import read_record
+from graphs.comparison.keeping import begun, gradients, keep, keep_record, prepare
 from graphs.comparison.side_by_side import side_by_side
 from graphs.comparison.tables import comparison_tables
 from graphs.data import DTYPES, load
 from graphs.errors import InputError
-from graphs.files import DamagedFile, write_whole
 from graphs.interruption import Interrupted, raised_signals
 from graphs.reading import read
 from graphs.results import to_json
 
-RECORD = "compare.json"
-
 EPILOG = """\
 examples:
-  scripts/run compare                                   everything, 10,000 steps: ten minutes or so
-  scripts/run compare --steps 1000 --starts 0           without times to first result: quick
+  scripts/run compare                                   everything, 10,000 steps: a quarter of an hour
+  scripts/run compare --steps 1000 --starts 0           without times to first result: two minutes
   scripts/run compare --runs numpy jax-loop pytensor --sizes 100x20 400x784 4000x784
   scripts/run compare --formulas softplus --runs torch  PyTorch's softplus, wrong above 20
   scripts/run compare --code                            the same few lines side by side; runs nothing
@@ -54,72 +48,70 @@ def parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    what = options.add_argument_group("what is compared")
     names = ", ".join(frameworks.RUNS)
-    options.add_argument("--runs", nargs="+", metavar="RUN", help=f"which (default all): {names}")
-    options.add_argument(
+    what.add_argument("--runs", nargs="+", metavar="RUN", help=f"default all: {names}")
+    what.add_argument(
         "--formulas",
         nargs="+",
         default=list(frameworks.FORMULAS),
         metavar="FORMULA",
         help="textbook, logits; softplus (PyTorch eager only); default the first two",
     )
-    options.add_argument(
-        "--steps", type=int, default=10_000, help="before w and b are compared (default 10000)"
+    what.add_argument("--seed", type=int, default=0, help="of the random data (default 0)")
+    what.add_argument("--samples", type=int, default=400, help="rows of x (default 400)")
+    what.add_argument("--features", type=int, default=784, help="columns of x (default 784)")
+    what.add_argument("--dtype", default="float64", help=f"{' or '.join(DTYPES)} (default float64)")
+    what.add_argument("--data", metavar="FILE", help="your own x and y: .csv or .npz")
+    how = options.add_argument_group("how")
+    how.add_argument("--steps", type=int, default=10_000, help="before w and b are compared (default 10000)")
+    how.add_argument("--rounds", type=int, default=9, help="samples of the steady state (default 9)")
+    how.add_argument("--threads", type=int, default=1, help="for every framework alike (default 1)")
+    how.add_argument(
+        "--starts",
+        type=int,
+        default=1,
+        help="fresh processes with warm caches, after a cold one; 0: no times to first result (default 1)",
     )
-    options.add_argument("--rounds", type=int, default=9, help="samples of the steady state (default 9)")
-    options.add_argument("--threads", type=int, default=1, help="for every framework alike (default 1)")
-    options.add_argument(
-        "--starts", type=int, default=3, help="warm fresh processes; 0: no times to first result (default 3)"
+    how.add_argument(
+        "--sizes", nargs="+", default=[], metavar="NxF", help="also time a step at these, such as 400x784"
     )
-    options.add_argument(
-        "--sizes",
-        nargs="+",
-        default=[],
-        metavar="NxF",
-        help="also time a step at these sizes, such as 400x784",
-    )
-    options.add_argument(
+    how.add_argument(
         "--timeout",
         type=float,
         default=300.0,
         metavar="S",
-        help="seconds that a framework may take to answer (default 300)",
+        help="seconds that a framework may take for one thing asked of it, such as building (default 300)",
     )
-    options.add_argument(
+    how.add_argument(
         "--step-limit",
         type=float,
-        default=300.0,
+        default=600.0,
         metavar="S",
-        help="seconds that one framework's steps may take together (default 300)",
+        help="seconds that the steps of one run may take; then it is compared where it got to (default 600)",
     )
-    options.add_argument(
+    how.add_argument(
         "--python",
         nargs="+",
         default=[],
         metavar="RUN=PATH",
-        help="another Python, which holds that run's framework",
+        help="the Python that holds a run's framework, where this one cannot",
     )
-    options.add_argument("--seed", type=int, default=0, help="of the random data (default 0)")
-    options.add_argument("--samples", type=int, default=400, help="rows of x (default 400)")
-    options.add_argument("--features", type=int, default=784, help="columns of x (default 784)")
-    options.add_argument("--dtype", default="float64", help=f"{' or '.join(DTYPES)} (default float64)")
-    options.add_argument("--data", metavar="FILE", help="your own x and y: .csv or .npz")
-    options.add_argument("--code", action="store_true", help="show the lines side by side and end")
-    options.add_argument(
+    shown = options.add_argument_group("what is shown and kept")
+    shown.add_argument("--code", action="store_true", help="show the lines side by side and end")
+    shown.add_argument(
         "--gradients", action="store_true", help="show the gradient as each framework holds it"
     )
-    options.add_argument(
-        "--json", action="store_true", help="the record as one JSON object on standard output"
-    )
-    options.add_argument(
+    shown.add_argument("--json", action="store_true", help="the record as one JSON object on standard output")
+    shown.add_argument(
         "--out", metavar="DIR", help="keep compare.json, compare.txt, gradients.txt and pictures there"
     )
-    options.add_argument(
+    shown.add_argument(
         "--resume",
         action="store_true",
         help="go on with the comparison in DIR; the rest of the command as it was",
     )
-    options.add_argument("--quiet", action="store_true", help="do not tell what is being done")
+    shown.add_argument("--quiet", action="store_true", help="do not tell what is being done")
     return options
 
 
@@ -179,7 +171,7 @@ class Shown(Listener):
         """Write the record; what is shown after an interruption is this one."""
         self.record = record
         if self.out:
-            write_whole(self.out / RECORD, to_json(record))
+            keep_record(self.out, record)
 
 
 def main() -> int:
@@ -208,7 +200,7 @@ def main() -> int:
     )
     if given.resume and not given.out:
         raise InputError("resume", found="no folder", allowed="--out DIR of the comparison to go on with")
-    out = folder(given.out, resume=given.resume) if given.out else None
+    out = prepare(given.out, resume=given.resume) if given.out else None
     earlier = begun(out) if out and given.resume else None
     listener = Shown(out, quiet=given.quiet)
     try:
@@ -246,67 +238,6 @@ def show(record: dict[str, Any], given: argparse.Namespace, out: Path | None) ->
     if given.gradients:
         console.print(gradients(record), markup=False, highlight=False)
     console.print(f"kept in {out}" if out else "nothing kept; --out DIR keeps it")
-
-
-def folder(name: str, *, resume: bool) -> Path:
-    """The folder to write to, made and tried before any work; one that holds a comparison is not overwritten."""
-    path = Path(name)
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path):
-            pass
-    except OSError as error:
-        raise InputError(
-            "out", found=f"{name} ({error.strerror})", allowed="a folder that can be written"
-        ) from error
-    if (path / RECORD).exists() and not resume:
-        raise InputError(
-            "out",
-            found=f"{name}, which already holds a comparison",
-            allowed="a new or empty folder",
-            remedy="name another, or go on with that one with --resume",
-        )
-    return path
-
-
-def begun(path: Path) -> dict[str, Any] | None:
-    """The comparison in the folder, or None where none has begun."""
-    try:
-        return read_record(path / RECORD)
-    except FileNotFoundError:
-        return None
-    except DamagedFile as error:
-        raise InputError(
-            "resume",
-            found=f"{path / RECORD}, but {error}",
-            allowed="the record of a comparison",
-            remedy="begin anew in another folder",
-        ) from error
-
-
-def gradients(record: dict[str, Any]) -> str:
-    """Every representation of the gradient, one after the other."""
-    texts = []
-    for each in record["runs"]:
-        for kind, text in each.get("gradient", {}).items():
-            texts.append(f"===== {each['title']}, {each['formula']} formula: {kind}\n\n{text.rstrip()}\n")
-    return "\n".join(texts)
-
-
-def keep(path: Path, record: dict[str, Any]) -> None:
-    """Write record, tables, gradients and pictures."""
-    write_whole(path / RECORD, to_json(record))
-    write_whole(path / "gradients.txt", gradients(record).encode())
-    page = io.StringIO()
-    Console(width=100, file=page).print(comparison_tables(record))
-    write_whole(path / "compare.txt", page.getvalue().encode())
-    try:
-        pictures = draw(record)
-    except ImportError:
-        print("compare: pictures need matplotlib: pip install 'graphs[pictures]'", file=sys.stderr)
-        return
-    for name, picture in pictures.items():
-        write_whole(path / name, picture)
 
 
 if __name__ == "__main__":

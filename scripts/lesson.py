@@ -24,7 +24,7 @@ def parser() -> argparse.ArgumentParser:
     """The options."""
     width = max(map(len, LESSONS))
     listed = "\n".join(
-        f"  {name:<{width}}  {(inspect.getdoc(lesson) or '').splitlines()[0]}"
+        f"  {name:<{width}}  {(inspect.getdoc(lesson) or '').splitlines()[0].replace('`', '')}"
         for name, lesson in LESSONS.items()
     )
     options = argparse.ArgumentParser(

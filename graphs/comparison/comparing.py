@@ -42,9 +42,7 @@ def compare(
     Returns
     -------
     dict
-        Plain data, ready for JSON: ``kind``, ``version``, ``finished``, ``stamp``, ``settings``,
-        ``data``, ``reference``, ``runs`` (a list; see the README of `graphs.frameworks`), ``sweep``,
-        ``verdicts``.
+        Plain data, ready for JSON; `graphs.comparison.record` says what it holds.
 
     Raises
     ------

@@ -62,10 +62,10 @@ class Plan:
     steps: int = 10_000
     rounds: int = 9
     threads: int = 1
-    warm_starts: int = 3
+    warm_starts: int = 1
     sizes: tuple[tuple[int, int], ...] = ()
     timeout: float = 300.0
-    step_limit: float = 300.0
+    step_limit: float = 600.0
     interpreters: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from graphs import frameworks
+from graphs.comparison.tables import seconds
 from graphs.frameworks.slopes import SlopesResult
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 __all__ = ["draw", "draw_break_even", "draw_sizes", "draw_slopes", "draw_steady", "slopes_picture"]
@@ -34,7 +39,7 @@ def draw(record: dict[str, Any]) -> dict[str, bytes]:
         pictures["steady.png"] = _png(draw_steady(record))
     if any("first_result" in run and "steady" in run for run in record["runs"]):
         pictures["break-even.png"] = _png(draw_break_even(record))
-    if len(record["sweep"]) > 1:
+    if record["sweep"]:
         pictures["sizes.png"] = _png(draw_sizes(record))
     return pictures
 
@@ -44,9 +49,9 @@ def draw_steady(record: dict[str, Any]) -> Figure:
     timed = [run for run in record["runs"] if "steady" in run]
     formulas = list(dict.fromkeys(run["formula"] for run in timed))
     titles = list(dict.fromkeys(run["title"] for run in timed))
-    figure = _figure(figsize=(9, 1.5 + 0.38 * len(titles)))
+    figure = _figure(figsize=(9, 1.7 + 0.38 * len(titles)))
     axes = figure.subplots()
-    shift = 0.16
+    shift = 0.28
     for number, formula in enumerate(formulas):
         for run in timed:
             if run["formula"] != formula:
@@ -63,16 +68,19 @@ def draw_steady(record: dict[str, Any]) -> Figure:
             )
         axes.plot([], [], "os^"[number % 3], color=f"C{number}", label=f"{formula} formula")
     axes.plot([], [], "o", color="gray", markerfacecolor="white", label="hollow: inf or NaN on the way")
+    by_hand = [run["steady"]["median"] for run in timed if run["name"] == "numpy"]
+    if by_hand:
+        axes.axvline(1e6 * by_hand[-1], color="black", lw=0.8, ls=":", zorder=0, label="NumPy by hand")
+    for row in range(0, len(titles), 2):
+        axes.axhspan(row - 0.5, row + 0.5, color="0.96", zorder=-1)
     axes.set_yticks(range(len(titles)), titles)
-    axes.invert_yaxis()
+    axes.set_ylim(len(titles) - 0.5, -0.5)
     axes.set(
-        xscale="log",
-        xlabel="one step (µs; median and quartiles; further left is faster)",
-        title=_title(record),
+        xscale="log", xlabel="one step: median and quartiles; further left is faster", title=_title(record)
     )
-    axes.xaxis.set_major_formatter("{x:g}")
-    axes.grid(alpha=0.3, axis="x", which="both")
-    figure.legend(loc="outside lower center", ncols=len(formulas) + 1, frameon=False)
+    _label_times(axes.xaxis, 1e-6)
+    axes.grid(alpha=0.3, axis="x")
+    figure.legend(loc="outside lower center", ncols=len(formulas) + 2, frameon=False)
     return figure
 
 
@@ -81,52 +89,128 @@ def draw_break_even(record: dict[str, Any]) -> Figure:
     timed = [run for run in record["runs"] if "steady" in run and "first_result" in run]
     formula = timed[-1]["formula"]
     timed = [run for run in timed if run["formula"] == formula]
-    figure = _figure(figsize=(11, 5.2))
+    figure = _figure(figsize=(13, 6))
     steps = np.logspace(0, 6, 121)
+    styles = _styles(run["name"] for run in timed)
     for axes, cache in zip(figure.subplots(1, 2, sharey=True), ("warm", "cold"), strict=True):
-        for number, run in enumerate(timed):
+        ends = {}
+        for run in timed:
             start, step = run["first_result"][cache]["whole_process"], run["steady"]["median"]
-            axes.plot(
-                steps,
-                start + (steps - 1) * step,
-                color="black" if run["name"] == "numpy" else f"C{number % 10}",
-                ls=("-", "--", ":")[number // 5 % 3],
-                lw=2 if run["name"] == "numpy" else 1.4,
-                label=run["title"] if cache == "warm" else None,
-            )
+            seconds = start + (steps - 1) * step
+            axes.plot(steps, seconds, **{**styles[run["name"]], "marker": ""})
+            ends[run["name"]] = (run["title"], seconds[-1])
         axes.set(xscale="log", yscale="log", xlabel="steps", title=f"{cache} caches")
         axes.grid(alpha=0.3)
-    figure.axes[0].set_ylabel("whole process (s)")
+        _label_ends(axes, steps[-1], ends, styles)
+    figure.axes[0].set_ylabel("whole process")
+    _label_times(figure.axes[0].yaxis, 1.0)
     figure.suptitle(f"When compiling pays off: {formula} formula, {_title(record)}")
-    figure.legend(loc="outside right center", frameon=False)
     return figure
 
 
 def draw_sizes(record: dict[str, Any]) -> Figure:
-    """Time of one step over the size of x, for every run."""
-    sweep = sorted(record["sweep"], key=lambda entry: entry["samples"] * entry["features"])
+    """Time of one step over the size of x, for every run; the size of the comparison itself is among them."""
     titles = {run["name"]: run["title"] for run in record["runs"]}
-    figure = _figure(figsize=(10, 5))
+    formula = record["sweep"][0]["formula"]
+    own = {
+        run["name"]: run["steady"] for run in record["runs"] if "steady" in run and run["formula"] == formula
+    }
+    size = {key: record["data"][key] for key in ("samples", "features")}
+    sweep = {(entry["samples"], entry["features"]): entry["steady"] for entry in record["sweep"]}
+    sweep.setdefault((size["samples"], size["features"]), own)
+    numbers = sorted(sweep, key=lambda shape: shape[0] * shape[1])
+    figure = _figure(figsize=(10, 6))
     axes = figure.subplots()
-    for number, name in enumerate(dict.fromkeys(name for entry in sweep for name in entry["steady"])):
-        present = [entry for entry in sweep if name in entry["steady"]]
-        axes.plot(
-            [entry["samples"] * entry["features"] for entry in present],
-            [1e6 * entry["steady"][name]["median"] for entry in present],
-            marker="os^vDPX"[number % 7],
-            ls=("-", "--", ":")[number // 5 % 3],
-            label=titles[name],
-        )
-    axes.set(xscale="log", yscale="log", ylabel="one step (µs)", xlabel="numbers in x")
-    axes.set_xticks(
-        [entry["samples"] * entry["features"] for entry in sweep],
-        [f"{entry['samples']} × {entry['features']}" for entry in sweep],
-    )
+    names = list(dict.fromkeys(name for steady in sweep.values() for name in steady))
+    styles, ends = _styles(names), {}
+    for name in names:
+        present = [shape for shape in numbers if name in sweep[shape]]
+        medians = [sweep[shape][name]["median"] for shape in present]
+        axes.plot([n * f for n, f in present], medians, label=titles[name], **styles[name])
+        if present[-1] == numbers[-1]:
+            ends[name] = (titles[name], medians[-1])
+    axes.set(xscale="log", yscale="log", ylabel="one step", xlabel="size of x")
+    axes.set_xticks([n * f for n, f in numbers], [f"{n} × {f}" for n, f in numbers])
     axes.minorticks_off()
+    _label_times(axes.yaxis, 1.0)
     axes.grid(alpha=0.3)
-    axes.set_title(f"A step at other sizes, {sweep[0]['formula']} formula")
-    figure.legend(loc="outside right center", frameon=False)
+    axes.set_title(f"A step at other sizes, {formula} formula, {record['data']['dtype']}")
+    _label_ends(axes, numbers[-1][0] * numbers[-1][1], ends, styles)
     return figure
+
+
+# One colour per framework, black for what all are measured against; line and mark tell its ways apart.
+_COLOURS = {
+    "in_numpy": "black",
+    "in_autograd": "C1",
+    "in_pytorch": "C3",
+    "in_jax": "C4",
+    "in_pytensor": "C0",
+    "in_theano": "C2",
+}
+_SHADES = {
+    "pytensor-none": "C9",
+    "pytensor-fast-compile": "C9",
+    "pytensor-native": "navy",
+    "pytensor-native-loop": "navy",
+}
+
+
+def _styles(names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    styles: dict[str, dict[str, Any]] = {}
+    ways: dict[str, int] = {}
+    for name in names:
+        colour = _SHADES.get(name) or _COLOURS[frameworks.RUNS[name].module]
+        way = ways[colour] = ways.get(colour, -1) + 1
+        styles[name] = {"color": colour, "ls": ("-", "--", ":", "-.")[way % 4], "marker": "os^vDPX"[way % 7]}
+        styles[name]["lw"] = 2.2 if name == "numpy" else 1.4
+    return styles
+
+
+def _label_ends(
+    axes: Axes, x: float, ends: dict[str, tuple[str, float]], styles: dict[str, dict[str, Any]]
+) -> None:
+    """Write each line's name beside its end, as near to it as the other names allow."""
+    low, high = np.log(axes.get_ylim())
+    order = sorted(ends, key=lambda name: ends[name][1])
+    wanted = np.array([(np.log(ends[name][1]) - low) / (high - low) for name in order])
+    room = 0.042
+    placed = wanted.copy()
+    for _ in range(200):  # push neighbours apart until each has room
+        gaps = room - np.diff(placed)
+        push = np.where(gaps > 1e-6, gaps / 2, 0)
+        placed[:-1] -= push
+        placed[1:] += push
+        placed = np.clip(placed, 0, 1)
+    for name, place in zip(order, placed, strict=True):
+        axes.annotate(
+            ends[name][0],
+            (x, ends[name][1]),
+            xytext=(1.06, place),
+            textcoords="axes fraction",
+            color=styles[name]["color"],
+            va="center",
+            fontsize=9,
+            fontweight="bold" if name == "numpy" else None,
+            arrowprops={
+                "arrowstyle": "-",
+                "relpos": (0, 0.5),
+                "shrinkA": 1,
+                "shrinkB": 2,
+                "color": styles[name]["color"],
+                "lw": 0.5,
+                "alpha": 0.6,
+            },
+        )
+
+
+def _label_times(axis: Axis, unit: float) -> None:
+    """Ticks at 1, 2 and 5 of each decade, in seconds, milliseconds or microseconds."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if unit < 1 else (1.0,)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: seconds(value * unit)))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def draw_slopes(result: SlopesResult) -> Figure:

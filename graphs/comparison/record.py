@@ -1,4 +1,26 @@
-"""The record of a comparison: begun, gone on with after an interruption, concluded."""
+"""The record of a comparison: begun, gone on with after an interruption, concluded.
+
+It is plain data. At its top: ``kind`` and ``version``; ``finished``, false as long as something is
+to be measured; ``stamp``, ``settings``, ``data`` and ``reference``; ``verdicts``, sentences; ``sweep``, the
+steady states at other sizes. Each of ``runs`` has
+
+=================  ==================================================================================
+name, title        key of `graphs.frameworks.RUNS`, and for people
+formula            textbook, logits or softplus
+python             version of the other Python that held it, if one did
+status             unfinished, finished, missing, crashed, hung or failed; ``happened`` says what
+first_result       cold and warm: seconds of the whole process and its import, build, first_call; peak_rss_bytes
+steps, stopped     steps taken, and why they were not all that were asked for
+finite, broke      whether all stayed finite; what did not: quantity, inf and nan of how many, at which steps
+warnings           what it said about that
+agreement          with the reference after as many steps: relative, ulp, worst_entry_ulp; b and w_norm
+steady             seconds of a step: median, q1, q3, samples; cores kept busy
+break_even         against numpy and against uncompiled: steps, cold and warm; null is never
+per_step           dispatches, ops, temporaries, bytes, python_calls, and how they were counted
+gradient           name of the representation → its text
+notes              what could not be described
+=================  ==================================================================================
+"""
 
 from __future__ import annotations
 

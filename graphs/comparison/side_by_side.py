@@ -101,7 +101,7 @@ def _core(part: str, formula: str) -> list[str]:
     if part == "declare":
         return [_assignments(logistic.logistic_graph, "x", "y", "w", "b")]
     if part == "formula":
-        written = getattr(logistic, f"_{formula}")
+        written = {"textbook": logistic.textbook, "logits": logistic.logits}[formula]
         return [
             _tidy(inspect.getsource(written)),
             _assignments(logistic.logistic_graph, "prediction", "cost"),
@@ -114,21 +114,28 @@ def _core(part: str, formula: str) -> list[str]:
 
 
 def _assignments(function: Callable[..., Any], *names: str) -> str:
-    """Statements of `function` that assign one of `names`."""
+    """Statements of `function` that assign one of `names`, as they are written."""
+    lines, statements = _body(function)
     return "\n".join(
-        ast.unparse(statement)
-        for statement in _body(function)
+        _written(lines, statement)
+        for statement in statements
         if isinstance(statement, ast.Assign)
         and any(isinstance(target, ast.Name) and target.id in names for target in statement.targets)
     )
 
 
 def _returned(function: Callable[..., Any]) -> str:
-    """The statement with which `function` ends."""
-    return ast.unparse(_body(function)[-1])
+    """The statement with which `function` ends, as it is written."""
+    lines, statements = _body(function)
+    return _written(lines, statements[-1])
 
 
-def _body(function: Callable[..., Any]) -> list[ast.stmt]:
-    parsed = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+def _body(function: Callable[..., Any]) -> tuple[list[str], list[ast.stmt]]:
+    source = textwrap.dedent(inspect.getsource(function))
+    parsed = ast.parse(source).body[0]
     assert isinstance(parsed, ast.FunctionDef)
-    return parsed.body
+    return source.splitlines(), parsed.body
+
+
+def _written(lines: list[str], statement: ast.stmt) -> str:
+    return textwrap.dedent("\n".join(lines[statement.lineno - 1 : statement.end_lineno]))

@@ -13,7 +13,7 @@ from rich.text import Text
 from graphs.comparison.reference import Reference
 from graphs.comparison.verdicts import EAGER, ratios
 
-__all__ = ["comparison_tables"]
+__all__ = ["comparison_tables", "seconds"]
 
 Run = dict[str, Any]
 
@@ -154,8 +154,8 @@ def _first_results(runs: list[Run], formula: str) -> Table:
         first = run["first_result"]
         table.add_row(
             run["title"],
-            *(_seconds(first[cache]["whole_process"]) for cache in ("cold", "warm")),
-            *(_seconds(first["warm"][phase]) for phase in ("import", "build", "first_call")),
+            *(seconds(first[cache]["whole_process"]) for cache in ("cold", "warm")),
+            *(seconds(first["warm"][phase]) for phase in ("import", "build", "first_call")),
         )
     return table
 
@@ -214,7 +214,10 @@ def _steps_until(found: dict[str, Any] | None, cache: str) -> str:
     return "never" if found[cache] is None else f"{found[cache]:,}"
 
 
-def _seconds(value: float) -> str:
+def seconds(value: float) -> str:
+    """A time in the unit that suits it: 2.5 ms."""
+    if value >= 1000:
+        return f"{value:,.0f} s"
     unit, size = _unit(value)
     return f"{value / size:.3g} {unit}"
 
@@ -233,7 +236,7 @@ def _per_step(runs: list[Run], formula: str) -> Table:
         "ops",
         "new arrays",
         "bytes",
-        "Python functions",
+        "Python calls",
     )
     for run in runs:
         counted = run["per_step"]
@@ -255,7 +258,7 @@ def _sizes(record: dict[str, Any]) -> Table:
         for entry in sweep:
             fastest = min(each["median"] for each in entry["steady"].values())
             median = entry["steady"].get(name, {}).get("median")
-            text = "" if median is None else _seconds(median)
+            text = "" if median is None else seconds(median)
             cells.append(f"[green]{text}[/]" if median == fastest else text)
         table.add_row(titles[name], *cells)
     return table

@@ -131,16 +131,16 @@ def _speed(records: list[dict[str, Any]]) -> list[str]:
     timed = {(r["name"], r["formula"]): r for r in records if "steady" in r}
     said = []
     for (name, formula), record in timed.items():
+        slower = []
         for against in dict.fromkeys(("numpy", EAGER.get(name, "numpy"))):
             other = timed.get((against, formula))
             if other is None or name not in EAGER:
                 continue
             q1, ratio, _ = ratios(record, other)
             if q1 > 1:
-                said.append(
-                    f"{record['title']} ({formula}) loses: its compiled step takes {ratio:.1f} times as long "
-                    f"as {other['title']}."
-                )
+                slower.append(f"{ratio:.3g} times as long as {other['title']}")
+        if slower:
+            said.append(f"{record['title']} ({formula}) loses: its compiled step takes {', '.join(slower)}.")
     return said
 
 

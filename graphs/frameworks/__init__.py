@@ -82,8 +82,22 @@ RUNS: dict[str, Run] = {
             ("pytensor-native-loop", "PyTensor native, loop in C", "NATIVE, loop in C", ()),
         )
     },
-    "aesara": Run("Aesara", "in_theano", "aesara", ("aesara",), "pip install aesara (Python 3.11, NumPy 1)"),
-    "theano": Run("Theano", "in_theano", "theano", ("theano",), "pip install Theano (Python 3.8 or older)"),
+    "aesara": Run(
+        "Aesara",
+        "in_theano",
+        "aesara",
+        ("aesara",),
+        "in an environment of its own (Python 3.11, NumPy 1): pip install aesara==2.9.4, "
+        "then compare --python aesara=PATH",
+    ),
+    "theano": Run(
+        "Theano",
+        "in_theano",
+        "theano",
+        ("theano",),
+        "in an environment of its own (Python 3.8): pip install Theano==1.0.5 numpy==1.21.6 'scipy<1.11', "
+        "then compare --python theano=PATH",
+    ),
 }
 
 

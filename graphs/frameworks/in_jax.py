@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import jax
@@ -108,6 +111,25 @@ class JaxTraining:
         w, b = self.w_and_b
         return np.array(w), float(b)
 
+    def _count_profiled(self) -> StepCount:
+        """One step under the profiler; what its programs return is read off the jaxpr."""
+        jaxpr = jax.make_jaxpr(self.step)(self.w_and_b, self.x, self.y).jaxpr
+        made = [variable.aval for equation in jaxpr.eqns for variable in equation.outvars]
+        self.train()
+        self.parameters()  # nothing is under way when the profiler starts
+        programs, kernels = _executions(lambda: (self.train(), self.parameters()))
+        how = "programs that XLA ran for the step and their kernels, by JAX's profiler; "
+        if not programs:  # its events have other names in other versions
+            programs, kernels = len(jaxpr.eqns), _primitives(jaxpr)
+            how = "equations of the step's jaxpr, not what was really dispatched; "
+        return StepCount(
+            dispatches=programs,
+            ops=kernels,
+            temporaries=len(made),
+            bytes=sum(math.prod(aval.shape) * aval.dtype.itemsize for aval in made),
+            how=how + "arrays: the results of the jaxpr's equations",
+        )
+
     def gradient(self) -> dict[str, str]:
         """The jaxpr of the gradient, and the HLO that XLA makes of the whole step."""
         jaxpr = jax.make_jaxpr(jax.grad(self.cost, has_aux=True))(self.w_and_b, self.x, self.y)
@@ -122,17 +144,9 @@ class JaxTraining:
         return self.run_step.lower(self.w_and_b, self.x, self.y).compile()
 
     def count(self) -> StepCount:
-        """Equations of the step's jaxpr, or instructions of the compiled step."""
+        """Programs and kernels that the profiler saw run, or instructions of the compiled step."""
         if self.how == "op by op":
-            jaxpr = jax.make_jaxpr(self.step)(self.w_and_b, self.x, self.y).jaxpr
-            made = [variable.aval for equation in jaxpr.eqns for variable in equation.outvars]
-            return StepCount(
-                dispatches=len(jaxpr.eqns),
-                ops=_primitives(jaxpr),
-                temporaries=len(made),
-                bytes=sum(math.prod(aval.shape) * aval.dtype.itemsize for aval in made),
-                how="equations of the step's jaxpr, each one dispatch, and the arrays they make",
-            )
+            return self._count_profiled()
         compiled = jax.jit(self.step).lower(self.w_and_b, self.x, self.y).compile()
         kernels = _kernels(compiled.as_text())
         memory = compiled.memory_analysis()
@@ -143,6 +157,18 @@ class JaxTraining:
             bytes=memory.temp_size_in_bytes + memory.output_size_in_bytes,
             how="instructions of the step's optimised HLO entry computation; XLA's own memory analysis",
         )
+
+
+def _executions(step: Callable[[], object]) -> tuple[int, int]:
+    """Programs that XLA was asked to run during `step`, and kernels of theirs; both from JAX's profiler."""
+    with tempfile.TemporaryDirectory(prefix="graphs-jax-") as folder:
+        with jax.profiler.trace(folder):
+            step()
+        (written,) = Path(folder).rglob("*.xplane.pb")
+        planes = jax.profiler.ProfileData.from_file(str(written)).planes
+        names = [event.name for plane in planes for line in plane.lines for event in line.events]
+    programs = sum(name.endswith("::ExecuteHelperOnSingleDevice") for name in names)
+    return programs, sum(name.startswith("end: ") for name in names)
 
 
 def _primitives(jaxpr: Any) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import sys
 import types
 import warnings
@@ -17,6 +18,7 @@ from graphs import frameworks
 from graphs.comparison.reference import Reference
 from graphs.frameworks import in_theano
 from graphs.frameworks.counting import CountingArray, count_numpy
+from tests.conftest import ROOT
 from tests.figures import EXACT
 
 #: Enough to show that 10,000 steps keep what 60 have; the others take a millisecond or more per step.
@@ -126,6 +128,12 @@ FIRST_STEP = {
 }
 
 
+def row_of_readme(name: str) -> str:
+    """What the README's one table says of a run's textbook formula."""
+    table = (ROOT / "README.md").read_text().partition("its first table -->")[2].partition("\n```\n")[0]
+    return re.search(rf"^ {re.escape(frameworks.RUNS[name].title)}  +(.*?)  +finite$", table, re.MULTILINE)[1]
+
+
 @pytest.mark.parametrize("name", FIRST_STEP)
 def test_the_textbook_formula_breaks_where_it_is_known_to(name, original):
     with warnings.catch_warnings():
@@ -133,7 +141,11 @@ def test_the_textbook_formula_breaks_where_it_is_known_to(name, original):
         training = build(name, original, "textbook")
         xent = np.asarray(training.train()[1])
         w, _ = training.parameters()
-    assert (np.isinf(xent).sum(), np.isnan(xent).sum(), np.isnan(w).sum()) == FIRST_STEP[name]
+    inf, nan, lost = np.isinf(xent).sum(), np.isnan(xent).sum(), np.isnan(w).sum()
+    assert (inf, nan, lost) == FIRST_STEP[name]
+    shown = row_of_readme(name)
+    assert ("weights NaN" in shown) == bool(lost)
+    assert shown.startswith(f"{inf} inf, {nan} NaN, call" if inf else "finite")
 
 
 #: One run per file and way of compiling; PyTensor's other modes compile the same graph, and slowly.
@@ -185,6 +197,22 @@ def test_eager_frameworks_dispatch_every_op_and_compiled_ones_a_call():
             assert dispatches >= 15, run.title
         elif name in {"jax-jit", "jax-loop", "pytensor", "pytensor-jax", "pytensor-native"}:
             assert dispatches == 1, run.title
+
+
+def test_jax_op_by_op_is_counted_by_its_profiler():
+    skip_without("jax")
+    counted = observed("jax").counted
+    assert counted.how.startswith("programs that XLA ran")
+    from graphs.frameworks import in_jax
+
+    x = in_jax.jnp.ones(3)
+    (x + 1) * 2  # compiled before it is counted
+
+    def two() -> None:
+        ((x + 1) * 2).block_until_ready()
+
+    assert in_jax._executions(two)[0] == 2
+    assert in_jax._executions(lambda: [two() for _ in range(5)])[0] == 10
 
 
 def test_numpy_calls_are_counted_one_by_one():

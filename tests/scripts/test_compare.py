@@ -115,7 +115,7 @@ SLOW = ("--runs", "numpy", "--samples", "30", "--features", "4", "--steps", "5",
 
 
 @pytest.fixture
-def started(tmp_path):
+def started(tmp_path, tmp_path_factory):
     """``started("--out", …)``: the script in a process of its own, given back once its first run has trained."""
     running: list[subprocess.Popen[str]] = []
 
@@ -125,6 +125,7 @@ def started(tmp_path):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            env={**os.environ, "TMPDIR": str(tmp_path_factory.mktemp("killed"))},  # which kill leaves behind
         )
         running.append(process)
         deadline = time.monotonic() + 120

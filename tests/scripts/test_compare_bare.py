@@ -34,14 +34,20 @@ def bare(tmp_path) -> dict[str, str]:
     return {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}", "PYTENSOR_FLAGS": flags}
 
 
-def test_numpy_and_pytensor_are_compared_all_the_same(run_script, bare):
+def test_numpy_and_pytensor_are_compared_all_the_same(run_script, bare, tmp_path):
     slow = {"pytensor", "pytensor-cvm"}  # minutes of compiling with cold caches, and the same file
     names = [name for name in frameworks.RUNS if name not in slow]
     done = run_script(
         "compare", "--runs", *names, "--formulas", "logits", "--samples", "30", "--features", "4",
-        "--steps", "20", "--rounds", "1", "--starts", "0", "--sizes", "10x3", "--json", env=bare,
+        "--steps", "20", "--rounds", "1", "--starts", "0", "--sizes", "10x3", "--json", "--out", str(tmp_path / "kept"), env=bare,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+    assert "compare: pictures need matplotlib: pip install" in done.stderr
+    assert {path.name for path in (tmp_path / "kept").iterdir()} == {
+        "compare.json",
+        "compare.txt",
+        "gradients.txt",
+    }
     record = json.loads(done.stdout)
     status = {run["name"]: run["status"] for run in record["runs"]}
     present = {"numpy", "pytensor-none", "pytensor-fast-compile", "pytensor-native", "pytensor-native-loop"}

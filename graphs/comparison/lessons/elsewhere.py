@@ -24,7 +24,7 @@ def noisy_plane(mode: str = "default") -> Rows:
         Losses, accuracies and θ, bias first.
     """
     rows: Rows = {}
-    for who, run in (("NumPy by hand", plane.in_numpy), ("PyTensor", lambda: plane.in_pytensor(mode))):
+    for who, run in (("NumPy", plane.in_numpy), ("PyTensor", lambda: plane.in_pytensor(mode))):
         found = run()
         rows[who] = {
             "test loss": found.test_loss,

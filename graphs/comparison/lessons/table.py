@@ -18,8 +18,8 @@ def lesson_table(name: str, explanation: str, rows: dict[str, dict[str, Any]]) -
     title, said = Text(name, style="bold"), Markdown(explanation)
     if not rows:
         return Group(title, said, Text("Its framework is not installed here.", style="red"))
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table.add_column("", no_wrap=max(map(len, rows)) < 30)
     for column in next(iter(rows.values())):
         table.add_column(column, justify="left" if column == "said" else "right", overflow="fold")
     for who, row in rows.items():
