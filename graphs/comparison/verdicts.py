@@ -92,7 +92,7 @@ def _correctness(records: list[dict[str, Any]]) -> list[str]:
             each = "; ".join(_broken(broken, record["steps"]) for broken in record["broke"])
             warned = "" if record["warnings"] else ", without a warning"
             broke.setdefault(f" ({record['formula']}){warned}: {each}.", []).append(record["title"])
-    said += [", ".join(titles) + what for what, titles in broke.items()]
+    said += ["; ".join(titles) + what for what, titles in broke.items()]  # a title may hold a comma
     judged = [r for r in records if "agreement" in r]
     good = [r for r in judged if r["agreement"]["relative"] <= AGREES]
     if judged:
