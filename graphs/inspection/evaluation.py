@@ -24,8 +24,9 @@ from graphs.inspection.evaluated import (
 from graphs.inspection.performing import perform
 from graphs.inspection.record import Inspection
 from graphs.inspection.recording import Recording
+from graphs.inspection.sampling import sample_inputs
 from graphs.inspection.snapshots import Placed, Snapshot
-from graphs.inspection.values import Missing, compare, one_line, same_value, sample_inputs, summarize, worst
+from graphs.inspection.values import Missing, compare, one_line, same_value, summarize, worst
 
 __all__ = ["TOLERANCE_ULP", "call", "evaluate", "feed"]
 

@@ -23,7 +23,8 @@ from graphs.inspection.recording import Recording
 from graphs.inspection.rescue import rescues
 from graphs.inspection.text_rules import doctor_view, pair_view, weight_table
 from graphs.inspection.text_running import HotNodes, code_view, work_table
-from graphs.inspection.text_steps import STYLES, StepTable, effect, step_view, value_text
+from graphs.inspection.text_step import step_view
+from graphs.inspection.text_steps import STYLES, StepTable, effect, value_text
 
 __all__ = [
     "HotNodes",

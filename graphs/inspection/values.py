@@ -1,14 +1,13 @@
-"""Values by themselves: summaries, comparison, and inputs drawn from shapes."""
+"""Values by themselves: summaries and comparison."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from graphs.errors import InputError
 from graphs.inspection.evaluated import (
     BROKE,
     CHANGED,
@@ -20,7 +19,7 @@ from graphs.inspection.evaluated import (
     ValueSummary,
 )
 
-__all__ = ["Missing", "compare", "one_line", "same_value", "sample_inputs", "summarize", "worst"]
+__all__ = ["Missing", "compare", "one_line", "same_value", "summarize", "worst"]
 
 SEVERITY = (IDENTICAL, ROUNDING, UNKNOWN, CHANGED, REPAIRED, BROKE)
 
@@ -196,106 +195,3 @@ def _distances(
         _short((distance / spacing).max()),
         bool(within),
     )
-
-
-def sample_inputs(
-    variables: Sequence[Any],
-    given: Mapping[str, Any] | Sequence[Any] | None,
-    shapes: Mapping[str, Sequence[int]] | Sequence[Sequence[int] | None] | None,
-    seed: int,
-) -> tuple[list[Any], list[str]]:
-    """A value for each input, given or drawn, and which of the two.
-
-    Parameters
-    ----------
-    variables : sequence of Variable
-        The inputs the caller must provide.
-    given : mapping by name, or sequence by position, optional
-        Values.
-    shapes : mapping by name, or sequence by position, optional
-        Shapes of the inputs to draw; a static shape need not be given.
-    seed : int
-        For `numpy.random.default_rng`. Floats are drawn from the standard normal distribution
-        (complex ones in both parts), integers and booleans are 0 or 1.
-
-    Raises
-    ------
-    InputError
-        If a name is none of the inputs', a value does not fit its Type, or a length is neither
-        given nor static.
-    """
-    values = _by_position("inputs", variables, given)
-    wanted = _by_position("shapes", variables, shapes)
-    random = np.random.default_rng(seed)
-    results, sources = [], []
-    for i, variable in enumerate(variables):
-        name = variable.name or f"input {i}"
-        if values[i] is not None:
-            try:
-                results.append(variable.type.filter(values[i], strict=False, allow_downcast=True))
-            except (TypeError, ValueError) as problem:
-                raise InputError(
-                    f"inputs[{name!r}]",
-                    found=f"{type(values[i]).__name__} ({str(problem).splitlines()[0]})",
-                    allowed=str(variable.type),
-                ) from problem
-            sources.append("given")
-        else:
-            results.append(_draw(variable, name, wanted[i], random))
-            sources.append("drawn")
-    return results, sources
-
-
-def _by_position(argument: str, variables: Sequence[Any], given: Any) -> list[Any]:
-    names = [variable.name for variable in variables]
-    if given is None:
-        return [None] * len(variables)
-    if isinstance(given, Mapping):
-        for name in given:
-            if name not in names:
-                raise InputError(
-                    f"{argument}[{name!r}]",
-                    found="no input of that name",
-                    allowed=", ".join(str(n) for n in names) or "none, for there are no inputs",
-                )
-        return [given.get(name) for name in names]
-    if len(given) != len(variables):
-        raise InputError(argument, found=f"{len(given)} entries", allowed=f"{len(variables)}, one per input")
-    return list(given)
-
-
-def _draw(variable: Any, name: str, shape: Any, random: np.random.Generator) -> Any:
-    kind = variable.type
-    static = getattr(kind, "shape", None)
-    dtype = getattr(kind, "dtype", None)
-    if static is None and dtype is None:
-        if type(kind).__name__.startswith("Random"):
-            return random.spawn(1)[0]
-        raise InputError(
-            f"inputs[{name!r}]", found="nothing", allowed=f"a value of {kind}, which is not drawn"
-        )
-    shape = tuple(shape) if shape is not None else tuple(static or ())
-    fits = len(shape) == len(static or ()) and all(
-        isinstance(n, int | np.integer) and not isinstance(n, bool) and n >= 0 and s in (None, n)
-        for n, s in zip(shape, static or (), strict=True)
-    )
-    if not fits:
-        raise InputError(
-            f"shapes[{name!r}]",
-            found=str(shape),
-            allowed=f"whole numbers that fit {static} of {kind}",
-            remedy="give a shape or a value for it",
-        )
-    kind_of = np.dtype(dtype).kind
-    drawn: Any
-    if kind_of in "fc":
-        drawn = random.standard_normal(shape)
-        drawn = drawn + 1j * random.standard_normal(shape) if kind_of == "c" else drawn
-    else:
-        drawn = random.integers(0, 2, shape)
-    if hasattr(kind, "format"):
-        import scipy.sparse
-
-        drawn = scipy.sparse.csr_matrix(drawn * (random.random(shape) < 0.3)).asformat(kind.format)
-        return drawn.astype(dtype)
-    return kind.filter(np.asarray(drawn).astype(dtype), strict=False, allow_downcast=True)

@@ -14,7 +14,8 @@ from hypothesis.extra import numpy as hnp
 
 from graphs import InputError
 from graphs.inspection.evaluated import ValueSummary
-from graphs.inspection.values import Missing, compare, same_value, sample_inputs, summarize, worst
+from graphs.inspection.sampling import sample_inputs
+from graphs.inspection.values import Missing, compare, same_value, summarize, worst
 
 NAN, INF = np.nan, np.inf
 
