@@ -95,7 +95,7 @@ class Plan:
 
     def settings(self) -> dict[str, Any]:
         """The plan as plain data."""
-        return json.loads(json.dumps(asdict(self)))  # type: ignore[no-any-return]  # tuples become lists
+        return json.loads(json.dumps(asdict(self)))  # type: ignore[no-any-return]  # json's Any; on the way tuples become lists
 
     def elsewhere(self) -> dict[str, str]:
         """Run → version of the other Python that is to run it.

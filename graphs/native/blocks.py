@@ -152,13 +152,13 @@ class NestWriter(LoopWriter):
         self.helpers.add(helper)
         here = Read(factor.dtype, factor.array, tuple(Place(row) if p.index else p for p in factor.places))
         there = tuple(Place(column) if place.index else place for place in statement.places)
-        lanes, name = range(self.lanes), statement.target.name
+        lanes, name, sums = range(self.lanes), statement.target.name, []
         for self.lane in lanes:
             own = self.local_name(statement.target)
+            sums.append(own)
             self.put(f"{ctype} {own} = 0;")
             self.put(f"const {ctype} {own}_here = {self.read_text(statement, here)};")
-        sums = ", ".join(self._each_lane(statement))
-        self.put(f"#pragma omp simd reduction(+:{sums})")
+        self.put(f"#pragma omp simd reduction(+:{', '.join(sums)})")
         with self.block(f"for (int64_t {j} = 0; {j} < {v}; ++{j})"):
             self.put(f"{ctype} {name}_sum = {self.element(statement.target, there)};")
             across = self.read_text(statement, factor)
@@ -181,10 +181,6 @@ class NestWriter(LoopWriter):
             self.put(f"{self.element(statement.target, statement.places)} += {own};")
         self.lane = 0
         self.pieces.append((start, len(self.lines) - 1, statement.nodes))
-
-    def _each_lane(self, statement: Statement) -> list[str]:
-        target = statement.target
-        return [f"{target.name}_r{lane}" for lane in range(self.lanes)] if self.lanes > 1 else [target.name]
 
     def _declare_part(self, statement: Statement, team: str) -> None:
         array, ctype = statement.target, C_TYPES[statement.target.dtype]

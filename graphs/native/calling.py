@@ -254,7 +254,7 @@ class NativeCall:
                 heads = [[Described(array) for array in group] for group in (arrays, outputs)]
                 entering, leaving = ([head.address for head in group] for group in heads)
             self.arguments[: len(entering)] = entering  # type: ignore[assignment]  # c_void_p takes whole numbers
-            self.results[: len(leaving)] = leaving  # type: ignore[assignment]
+            self.results[: len(leaving)] = leaving  # type: ignore[assignment]  # likewise
             code = self.step(*self.fixed, self.thread_count(arrays))
             if code == 0:
                 return outputs

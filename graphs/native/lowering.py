@@ -28,7 +28,7 @@ from graphs.native.scalars import C_TYPES
 from graphs.native.unknown import OpUnknown, ScalarOpUnknown
 from graphs.native.values import Formula, Scalar, Value, Vector, View, is_one
 
-__all__ = ["Lowering", "is_symmetric", "lower", "register"]
+__all__ = ["Lowering", "lower", "register"]
 
 LARGEST_LITERAL = 2**20
 
@@ -297,7 +297,7 @@ def lower(fgraph: Any, layouts: str = "") -> Lowering:
     return state
 
 
-def is_symmetric(variable: Any) -> bool:
+def _is_symmetric(variable: Any) -> bool:
     """Whether whoever made a matrix promises that it equals its transpose, to the bit."""
     return variable.type.ndim == 2 and getattr(variable.tag, "symmetric", False) is True
 
@@ -310,7 +310,7 @@ def _input(state: Lowering, variable: Any) -> Array:
         raise OpUnknown(f"an input of type {kind}")
     name = state.name(variable.name, f"input{len(state.inputs)}")
     array = Array(name, kind.dtype, [], "input", layout=state.layouts[len(state.inputs)])
-    array.symmetric = is_symmetric(variable)
+    array.symmetric = _is_symmetric(variable)
     for axis, length in enumerate(kind.shape):
         dim = state.dim(f"{name}_shape[{axis}]", f"axis {axis} of {name}")
         if length is not None:

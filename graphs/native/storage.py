@@ -10,7 +10,7 @@ from graphs.native.fusion import Item, Nest, statements_in
 from graphs.native.loops import Array, Index, Place, Statement
 from graphs.native.values import is_one
 
-__all__ = ["PANEL", "ROWS", "Home", "Storage", "block_of", "outer_reduction"]
+__all__ = ["Home", "Storage", "block_of", "outer_reduction"]
 
 ROWS = 4  # taken together through the inner loops
 PANEL = 16  # taken together where there are no inner loops
