@@ -12,7 +12,6 @@ import stat
 import tempfile
 import warnings
 from collections.abc import Iterable, Iterator
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +123,7 @@ def stamp(packages: Iterable[str] = PACKAGES) -> dict[str, Any]:
         "machine": {
             "system": f"{platform.system()} {platform.machine()}",
             "cpu": _cpu_model(),
-            "cores": _usable_cores(),
+            "cores": usable_cores(),
             "blas": _numpy_blas(),
             "threads": {name: os.environ[name] for name in THREAD_VARIABLES if name in os.environ},
         },
@@ -140,6 +139,8 @@ def c_blas() -> str:
 
 
 def _package_versions(packages: Iterable[str]) -> dict[str, str]:
+    from importlib import metadata  # takes as long to import as all of this package
+
     versions = {}
     for package in packages:
         with contextlib.suppress(metadata.PackageNotFoundError):
@@ -156,7 +157,8 @@ def _cpu_model() -> str:
     return platform.processor() or platform.machine()
 
 
-def _usable_cores() -> int:
+def usable_cores() -> int:
+    """Cores that this process may run on."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

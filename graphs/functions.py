@@ -60,8 +60,8 @@ class Functions:
     graph : LogisticGraph
     updates : tuple of update pairs
         What `train` applies.
-    mode, linker : str
-        As named by the caller, and the class of the linker that it chose.
+    mode : str
+        As named by the caller.
     build_seconds : float
         Time from graph to callables, without what a linker leaves to the first call.
     """
@@ -72,7 +72,6 @@ class Functions:
     graph: LogisticGraph
     updates: tuple[UpdatePair, ...]
     mode: str
-    linker: str
     build_seconds: float
 
     def read(self) -> dict[str, NDArray[Any]]:
@@ -89,6 +88,11 @@ class Functions:
         """
         predictions, xents = repeat(self.train, n, [x, y])
         return predictions, xents
+
+    @property
+    def linker(self) -> str:
+        """The class of the linker that runs `train`; known for sure after its first call."""
+        return _linker_name(self.train)
 
     @property
     def takes_logarithms(self) -> bool:
@@ -200,13 +204,13 @@ def compile_functions(
                 mode=resolved,
                 name="train",
             )
-            predict = pytensor.function([graph.x], graph.prediction, mode=resolved, name="predict")
             evaluate = pytensor.function(
                 [graph.x, y],
                 [graph.prediction, graph.xent, graph.cost, *gradients(graph.cost, [graph.w, graph.b])],
                 mode=resolved,
                 name="evaluate",
             )
+            predict = pytensor.function([graph.x], graph.prediction, mode=resolved, name="predict")
     except ImportError as error:
         raise InputError(
             "mode",
@@ -227,6 +231,5 @@ def compile_functions(
         graph=graph,
         updates=pairs,
         mode=label,
-        linker=_linker_name(train),
         build_seconds=time.perf_counter() - start,
     )

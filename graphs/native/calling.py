@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from graphs.environment import usable_cores
 from graphs.memory import aligned_empty
+from graphs.native.compiler import CompilerMissing
 from graphs.native.library import open_library
 from graphs.native.program import Program
 
@@ -45,8 +47,7 @@ def thread_limit() -> tuple[int, int]:
     named = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     if named.isdigit() and int(named) > 0:
         return min(int(named), MAX_THREADS), 0
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, MAX_THREADS), LARGE
+    return min(usable_cores(), MAX_THREADS), LARGE
 
 
 class Header(ctypes.Structure):
@@ -166,6 +167,8 @@ class NativeCall:
         What to run.
     variant : callable
         Makes the program for other memory orders of the inputs.
+    otherwise : callable
+        Given why the compiler failed, makes what then runs: a function of all inputs.
     inputs : list of list
         PyTensor's storage cells, one array each.
     cached : bool
@@ -184,11 +187,14 @@ class NativeCall:
         self,
         program: Program,
         variant: Callable[[str], Program],
+        otherwise: Callable[[str], Callable[..., list[Any]]],
         inputs: list[list[Any]],
         cached: bool = True,
     ) -> None:
         self.cells = inputs
         self.variant = variant
+        self.otherwise = otherwise
+        self.instead: Callable[..., list[Any]] | None = None
         self.cached = cached
         self.lock = threading.Lock()
         self.programs = {program.layouts: program}
@@ -198,11 +204,10 @@ class NativeCall:
         self.use(program)
 
     def use(self, program: Program) -> None:
-        """Make `program` the one that is called."""
+        """Make `program` the one that is called; its library is waited for when it is."""
         self.program = program
-        self.library = open_library(program.text, self.cached)
+        self.library: ctypes.CDLL | None = None
         self.threads, self.large = thread_limit()
-        self.step = self.library.one_step
         self.tables = program.table_arrays()
         self.table_heads = [Described(table) for table in self.tables]
         count = len(program.inputs)
@@ -216,6 +221,15 @@ class NativeCall:
     def __call__(self) -> list[np.ndarray[Any, Any]]:
         with self.lock:
             return self.run(self.read_inputs())
+
+    def open(self) -> None:
+        """Wait for the library; where there can be none, the default mode runs from now on."""
+        if self.instead is None:
+            try:
+                self.library = open_library(self.program.text, self.cached)
+                self.step = self.library.one_step
+            except CompilerMissing as failure:
+                self.instead = self.otherwise(str(failure))
 
     def thread_count(self, arrays: list[np.ndarray[Any, Any]]) -> int:
         """Most threads of a call on these arrays."""
@@ -247,6 +261,10 @@ class NativeCall:
     def run(self, arrays: list[np.ndarray[Any, Any]]) -> list[np.ndarray[Any, Any]]:
         """One step on these arrays."""
         for _ in range(8):  # a shape, a copy and a layout may each need another turn
+            if self.library is None:
+                self.open()
+            if self.instead is not None:
+                return self.instead(*arrays)
             outputs = [pool.take() for pool in self.pools]
             if DIRECT:
                 entering, leaving = list(map(id, arrays)), list(map(id, outputs))

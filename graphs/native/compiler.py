@@ -11,11 +11,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import weakref
+from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import metadata, util
+from importlib import util
 from pathlib import Path
 
-__all__ = ["Compiler", "CompilerMissing", "compile_text", "find_compiler"]
+__all__ = ["Compilation", "Compiler", "CompilerMissing", "compile_text", "find_compiler"]
 
 # Contraction would make x*x - x*x differ from 0; products in dots ask for it themselves. Neither errno
 # nor floating-point traps are looked at, and giving them up costs no NaN or infinity.
@@ -73,6 +75,8 @@ def find_compiler() -> Compiler:
             state = real.stat()
             return Compiler((found, *words[1:]), f"{real} {words[1:]} {state.st_size} {state.st_mtime_ns}")
     if util.find_spec("ziglang") and not named:
+        from importlib import metadata
+
         command = (sys.executable, "-m", "ziglang", "cc", "-fno-sanitize=undefined")
         return Compiler(command, f"ziglang {metadata.version('ziglang')}")
     raise CompilerMissing(
@@ -115,34 +119,102 @@ def compile_text(text: str) -> bytes:
     CompilerMissing
         If there is no compiler, or it refuses the text even without threads.
     """
-    compiler = find_compiler()
-    with tempfile.TemporaryDirectory(prefix="graphs-native-") as folder:
-        source, library = Path(folder, "step.c"), Path(folder, "step.so")
-        source.write_text(text)
-        for threads in THREADS:
-            command = [
-                *compiler.command,
-                *FLAGS,
-                *threads,
-                *shlex.split(extra_flags()),
-                str(source),
-                "-o",
-                str(library),
-                "-lm",
-            ]
-            try:
-                done = subprocess.run(
+    return Compilation(text).library()
+
+
+class Compilation:
+    """A compiler at work on a C text, while Python goes on with something else.
+
+    Parameters
+    ----------
+    text : str
+        A C file.
+
+    Raises
+    ------
+    CompilerMissing
+        If there is no compiler, or it does not start.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.compiler = find_compiler()
+        self.text, self.made_in = text, os.getpid()
+        self.folder = Path(tempfile.mkdtemp(prefix="graphs-native-"))
+        self.running: list[subprocess.Popen[bytes]] = []
+        # Also where nobody ever asks for the library: nothing is left running or lying about.
+        self.end = weakref.finalize(self, _end, self.folder, self.running, self.made_in)
+        (self.folder / "step.c").write_text(text)
+        self.start(THREADS[0])
+
+    def start(self, threads: Sequence[str]) -> None:
+        """Start the compiler with these flags for threads."""
+        command = [
+            *self.compiler.command,
+            *FLAGS,
+            *threads,
+            *shlex.split(extra_flags()),
+            *("step.c", "-o", "step.so", "-lm"),
+        ]
+        try:
+            with (self.folder / "messages").open("wb") as messages:
+                # In a session of its own: Ctrl-C asks Python to stop, who knows whether to stop this too.
+                process = subprocess.Popen(
                     command,
+                    cwd=self.folder,
                     stdin=subprocess.DEVNULL,
-                    capture_output=True,
-                    text=True,
-                    timeout=300,
-                    check=False,
+                    stdout=subprocess.DEVNULL,
+                    stderr=messages,
+                    start_new_session=True,
                 )
-            except (OSError, subprocess.TimeoutExpired) as failure:
-                raise CompilerMissing(f"{compiler.command[0]} does not run ({failure}): {REMEDY}") from None
-            if done.returncode == 0:
-                return library.read_bytes()
-    raise CompilerMissing(
-        f"{compiler.command[0]} failed ({(done.stderr.strip() or 'no message')[:300]}): {REMEDY}"
-    )
+        except OSError as failure:
+            self.end()
+            raise self.missing(f"does not run ({failure})") from None
+        self.running[:] = [process]
+
+    def missing(self, what: str) -> CompilerMissing:
+        """The error that says what the compiler did."""
+        return CompilerMissing(f"{self.compiler.command[0]} {what}: {REMEDY}")
+
+    def is_done(self) -> bool:
+        """Whether the compiler has ended, or is no child of this process."""
+        return os.getpid() != self.made_in or self.running[0].poll() is not None
+
+    def wait(self) -> int:
+        """Wait for the compiler's end; its exit status."""
+        try:
+            return self.running[0].wait(timeout=300)
+        except subprocess.TimeoutExpired as failure:
+            raise self.missing(f"does not run ({failure})") from None
+
+    def library(self) -> bytes:
+        """The library, once; waits for it, and tries without threads where the compiler knows none.
+
+        Raises
+        ------
+        CompilerMissing
+            If the compiler refuses the text.
+        """
+        if os.getpid() != self.made_in:  # a forked child cannot wait for its parent's processes
+            return Compilation(self.text).library()
+        try:
+            for threads in THREADS[1:]:
+                if self.wait() == 0:
+                    break
+                self.start(threads)
+            if self.wait() == 0:
+                return (self.folder / "step.so").read_bytes()
+            said = (self.folder / "messages").read_text(errors="replace").strip()
+            raise self.missing(f"failed ({said[:300] or 'no message'})")
+        finally:
+            self.end()
+
+
+def _end(folder: Path, running: list[subprocess.Popen[bytes]], made_in: int) -> None:
+    """Stop what is running and remove its folder, unless they are a parent process's."""
+    if os.getpid() != made_in:
+        return
+    for process in running:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+    shutil.rmtree(folder, ignore_errors=True)

@@ -6,38 +6,91 @@ import ctypes
 import os
 import re
 import tempfile
+import threading
 from functools import lru_cache
 from pathlib import Path
 
+from graphs.environment import usable_cores
 from graphs.native import cache
-from graphs.native.compiler import compile_text, toolchain
+from graphs.native.compiler import Compilation, toolchain
 
-__all__ = ["loaded_copy", "open_library"]
-
-
-def _without_comments(text: str) -> str:
-    return re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
+__all__ = ["begin_library", "forget_libraries", "loaded_copy", "open_library"]
 
 
-@lru_cache(maxsize=256)
+def begin_library(text: str, cached: bool = True) -> None:
+    """Start to make the library of a C text, unless it is at hand; Python need not wait for it.
+
+    Raises
+    ------
+    graphs.native.compiler.CompilerMissing
+        If there is no compiler to start.
+    """
+    _opening(text, cached)
+
+
 def open_library(text: str, cached: bool = True) -> ctypes.CDLL:
-    """The library of a C text, with ``step`` and ``repeat``.
+    """The library of a C text, with ``one_step`` and ``many_steps``; waits until it is made.
 
     Raises
     ------
     graphs.native.compiler.CompilerMissing
         If it must be compiled and cannot be.
     """
-    key = cache.digest("library", _without_comments(text), toolchain())
-    found = cache.load(key, ".so") if cached else None
-    if found:
+    return _opening(text, cached).library()
+
+
+def forget_libraries() -> None:
+    """Look for every library anew, as another process would; loaded ones stay loaded."""
+    _opening.cache_clear()
+
+
+class _Opening:
+    """A library that is loaded, or being made."""
+
+    def __init__(self, text: str, cached: bool) -> None:
+        self.text, self.cached = text, cached
+        self.key = cache.digest("library", _without_comments(text), toolchain())
+        self.lock = threading.Lock()
+        self.compilation: Compilation | None = None
+        self.loaded = self.from_cache() if cached else None
+        if self.loaded is None:
+            self.compilation = _compilation(text)
+
+    def from_cache(self) -> ctypes.CDLL | None:
+        found = cache.load(self.key, ".so")
         try:
-            return _declared(ctypes.CDLL(os.fspath(found[0])))
+            return _declared(ctypes.CDLL(os.fspath(found[0]))) if found else None
         except OSError:  # made for another machine after all
-            pass
-    data = compile_text(text)
-    path = cache.store(key, ".so", data) if cached else None
-    return _declared(ctypes.CDLL(os.fspath(path)) if path else loaded_copy(data))
+            return None
+
+    def library(self) -> ctypes.CDLL:
+        with self.lock:
+            if self.loaded is None:
+                compilation, self.compilation = self.compilation or _compilation(self.text), None
+                data = compilation.library()
+                path = cache.store(self.key, ".so", data) if self.cached else None
+                self.loaded = _declared(ctypes.CDLL(os.fspath(path)) if path else loaded_copy(data))
+            return self.loaded
+
+
+_opening = lru_cache(maxsize=256)(_Opening)
+_under_way: list[Compilation] = []
+_turn = threading.Lock()
+
+
+def _compilation(text: str) -> Compilation:
+    """Start a compiler, as soon as there is a core for it."""
+    with _turn:
+        _under_way[:] = [compilation for compilation in _under_way if not compilation.is_done()]
+        if len(_under_way) >= usable_cores():
+            _under_way.pop(0).wait()
+        compilation = Compilation(text)
+        _under_way.append(compilation)
+    return compilation
+
+
+def _without_comments(text: str) -> str:
+    return re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
 
 
 def loaded_copy(data: bytes) -> ctypes.CDLL:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import pytensor
 from pytensor.compile.mode import Mode
+from pytensor.graph.replace import clone_replace
 from pytensor.graph.rewriting.db import RewriteDatabaseQuery
 from pytensor.link.basic import Container, Linker
 from pytensor.link.utils import map_storage
@@ -15,7 +17,7 @@ from graphs.native import cache
 from graphs.native.calling import NativeCall
 from graphs.native.compiler import CompilerMissing
 from graphs.native.fingerprint import Unrecognisable, fingerprint, surroundings
-from graphs.native.library import open_library
+from graphs.native.library import begin_library
 from graphs.native.planning import Deferred, NativeRewriter, Plan, default_mode, title
 from graphs.native.program import Program, make_program
 from graphs.native.remembering import Remembering
@@ -92,7 +94,7 @@ class NativeLinker(Linker):  # type: ignore[misc]  # PyTensor's classes are unty
         inputs, outputs, storage_map = map_storage(
             self.fgraph, order, input_storage, output_storage, storage_map
         )
-        call = NativeCall(self.plan.program, self.variant, inputs, self.cached)
+        call = NativeCall(self.plan.program, self.variant, self.instead, inputs, self.cached)
         call.plan, call.fgraph = self.plan, self.fgraph  # type: ignore[attr-defined]
         call.storage_map = storage_map  # type: ignore[attr-defined]
         entering = [Container(v, cell) for v, cell in zip(self.fgraph.inputs, inputs, strict=True)]
@@ -118,6 +120,18 @@ class NativeLinker(Linker):  # type: ignore[misc]  # PyTensor's classes are unty
             self.remember(key, program)
         return program
 
+    def instead(self, reason: str) -> Callable[..., list[Any]]:
+        """What runs where the compiler has refused the program: the whole graph in the default mode."""
+        assert self.plan is not None
+        self.plan.program, self.plan.reason = None, reason
+        warnings.warn(f"This function runs in PyTensor's default mode: {reason}.", NotNative, stacklevel=6)
+        inputs = {v: v.type() for v in self.fgraph.inputs}  # a shared variable cannot be an argument
+        outputs = clone_replace(list(self.fgraph.outputs), replace=inputs)
+        function: Callable[..., list[Any]] = pytensor.function(
+            list(inputs.values()), outputs, mode=default_mode(), on_unused_input="ignore"
+        )
+        return function
+
     def key(self, fgraph: Any, query: Any, layouts: str) -> str | None:
         """Under which name the cache holds a graph's program, None if it cannot."""
         if not self.cached:
@@ -130,13 +144,13 @@ class NativeLinker(Linker):  # type: ignore[misc]  # PyTensor's classes are unty
             return None
 
     def known(self, key: str | None) -> Program | None:
-        """The program the cache holds, if its library is at hand too."""
+        """The program the cache holds, if its library is at hand too or can be made."""
         found = cache.load(key, ".json") if key else None
         if found is None:
             return None
         try:
             program = Program.from_json(found[1].decode())
-            open_library(program.text, self.cached)
+            begin_library(program.text, self.cached)
         except (ValueError, KeyError, TypeError, CompilerMissing):
             return None
         return program

@@ -12,7 +12,7 @@ from pytensor.graph.rewriting.basic import GraphRewriter
 from pytensor.graph.rewriting.db import RewriteDatabaseQuery
 
 from graphs.native.compiler import CompilerMissing
-from graphs.native.library import open_library
+from graphs.native.library import begin_library
 from graphs.native.program import Program, make_program
 from graphs.native.unknown import OpUnknown
 
@@ -108,7 +108,7 @@ class NativeRewriter(GraphRewriter):  # type: ignore[misc]  # PyTensor's classes
         profile = self.rewriter.rewrite(fgraph)
         try:
             program = make_program(fgraph, title(fgraph))
-            open_library(program.text, self.linker.cached)
+            begin_library(program.text, self.linker.cached)
         except (OpUnknown, CompilerMissing) as why:
             self.fallback.optimizer.rewrite(fgraph)
             fgraph.native_plan = Plan(None, str(why), True, [])

@@ -56,7 +56,7 @@ def repeat(
     for history, k in zip(histories, kept, strict=True):
         history[0] = first[k]
     done = 1
-    if steps > 1 and isinstance(fn.vm, NativeCall):
+    if steps > 1 and isinstance(fn.vm, NativeCall) and fn.vm.instead is None:
         done += _in_c(fn, steps - 1, kept, [history[1:] for history in histories])
     for t in range(done, steps):
         values = _outputs(fn, inputs)
@@ -125,6 +125,7 @@ def _call(
         if k not in pairs:
             advance[k] = history.strides[0]
     block = tuple(map(ctypes.addressof, (arguments, results, call.constants, call.want)))
+    assert call.library is not None, "the first call has opened it"
     return int(
         call.library.many_steps(
             *block,

@@ -9,7 +9,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 
-from graphs.native import NativeLinker, NativeMode, NotNative, compiler, source_of
+from graphs.native import NativeLinker, NativeMode, NotNative, compiler, repeat, source_of
 from graphs.native.source import why_not_native
 
 v = pt.dvector("v")
@@ -49,9 +49,17 @@ def test_a_compiler_that_fails_counts_as_none(plain_default, monkeypatch):
     monkeypatch.setenv("CC", "false")
     compiler.find_compiler.cache_clear()
     try:
-        with pytest.warns(NotNative, match="install gcc or clang"):
-            fn = pytensor.function([v], v * 8.5, mode=NativeMode(NativeLinker(cached=False)))
-        np.testing.assert_array_equal(fn([2.0]), [17.0])
+        s = pytensor.shared(np.ones(1), name="s")
+        mode = NativeMode(NativeLinker(cached=False))
+        fn = pytensor.function([v], [v * 8.5, s.sum()], updates=[(s, s + v)], mode=mode)
+        with pytest.warns(NotNative, match="install gcc or clang") as caught:
+            product, total = fn([2.0])
+        assert caught[0].filename == __file__, "the warning points at the call"
+        assert (product.tolist(), float(total), s.get_value().tolist()) == ([17.0], 1.0, [3.0])
+        products, totals = repeat(fn, 3, [[2.0]])  # and says it once
+        assert (products.tolist(), totals.tolist()) == ([[17.0]] * 3, [3.0, 5.0, 7.0])
+        assert "false failed" in why_not_native(fn)
+        assert source_of(fn) is None
     finally:
         compiler.find_compiler.cache_clear()
 

@@ -1,0 +1,142 @@
+"""The C compiler works while Python goes on, and never outlives what asked for it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+import pytest
+
+from graphs.native import NativeLinker, NativeMode, compiler, library
+from graphs.native.library import begin_library, open_library
+
+v = pt.dvector("v")
+# Says that it has begun and who it is, then waits until it may go on.
+WAITING = """#!/bin/sh
+echo $$ >> {folder}/begun
+until [ -e {folder}/go ]; do sleep 0.01; done
+exec gcc "$@"
+"""
+UNCALLED = """
+import os, time, pytensor, pytensor.tensor as pt
+from graphs.native import NativeLinker, NativeMode
+v = pt.dvector("v")
+fn = pytensor.function([v], v * 3.5, mode=NativeMode(NativeLinker(cached=False)))
+while not os.path.exists(os.environ["TMPDIR"] + "/begun"):
+    time.sleep(0.01)
+"""
+
+
+@pytest.fixture
+def waiting(tmp_path, monkeypatch):
+    """A compiler that waits for the file ``go``, and where it does."""
+    script = tmp_path / "waiting-gcc"
+    script.write_text(WAITING.format(folder=tmp_path))
+    script.chmod(0o755)
+    monkeypatch.setenv("CC", str(script))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    compiler.find_compiler.cache_clear()
+    library.forget_libraries()
+    yield tmp_path
+    (tmp_path / "go").touch()
+    compiler.find_compiler.cache_clear()
+
+
+def begun(folder: Path, count: int) -> list[int]:
+    """The compilers that have begun, once there are so many."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        lines = (folder / "begun").read_text().split() if (folder / "begun").exists() else []
+        if len(lines) >= count:
+            return [int(line) for line in lines]
+        time.sleep(0.01)
+    raise AssertionError(f"no {count} compilers began")
+
+
+def native(factor: float):
+    return pytensor.function([v], pt.sin(v) * factor + v, mode=NativeMode(NativeLinker(cached=False)))
+
+
+def left(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir() if path.name.startswith("graphs-native-")]
+
+
+def test_a_function_is_there_before_its_library(waiting):
+    fn = native(1.5)  # would not come back if it waited
+    begun(waiting, 1)
+    (waiting / "go").touch()
+    np.testing.assert_allclose(fn([1.0]), [np.sin(1.0) * 1.5 + 1.0])
+    assert not left(waiting)
+
+
+def test_no_more_compilers_than_cores(waiting, monkeypatch):
+    monkeypatch.setattr(library, "_under_way", [])
+    monkeypatch.setattr(library, "usable_cores", lambda: 2)
+    texts = [f"int one_step(void) {{ return {k}; }} int many_steps(void) {{ return 0; }}" for k in range(3)]
+    for text in texts[:2]:
+        begin_library(text, False)
+    begun(waiting, 2)
+    waited = []
+
+    def let_go(self):
+        waited.append(len(begun(waiting, 2)))
+        (waiting / "go").touch()
+        return real(self)
+
+    real = compiler.Compilation.wait
+    monkeypatch.setattr(compiler.Compilation, "wait", let_go)
+    begin_library(texts[2], False)
+    assert waited == [2], "the third waits for one of the two"
+    assert [open_library(text, False).one_step(*[None] * 4, 1) for text in texts] == [0, 1, 2]
+
+
+def test_a_function_that_is_never_called_leaves_nothing(waiting):
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", UNCALLED], cwd=root, check=False, timeout=120)
+    assert done.returncode == 0
+    (process,) = begun(waiting, 1)
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, 0)
+    assert not left(waiting)
+
+
+def test_ctrl_c_while_waiting_stops_the_compiler(waiting):
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-c", UNCALLED + "fn([1.0])"]
+    with subprocess.Popen(command, cwd=root, stderr=subprocess.PIPE, text=True) as process:
+        (started,) = begun(waiting, 1)
+        time.sleep(0.2)  # most likely it waits by now; it must leave nothing anyway
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=60)[1]
+    assert "KeyboardInterrupt" in said
+    with pytest.raises(ProcessLookupError):
+        os.kill(started, 0)
+    assert not left(waiting)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_forked_child_compiles_for_itself(waiting):
+    fn = native(2.5)
+    begun(waiting, 1)
+    child = os.fork()
+    if not child:
+        code = 1
+        try:
+            (waiting / "go").touch()
+            found = fn([1.0])  # the parent's compiler is not its child
+            code = int(not np.allclose(found, np.sin(1.0) * 2.5 + 1.0) or len(begun(waiting, 2)) != 2)
+        finally:
+            os._exit(code)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    np.testing.assert_allclose(fn([1.0]), [np.sin(1.0) * 2.5 + 1.0])
+    assert not left(waiting)
