@@ -146,17 +146,31 @@ def test_what_does_not_fit_into_memory_is_skipped_and_said(monkeypatch):
 
 
 def test_real_processes_cold_and_warm():
-    names = ["limit", "numpy", "native-many", "gram-many"]
+    names = ["limit", "numpy", "native-many", "gram-many", "reproduce", "numpy-reproduce"]
     found = whole.measure_processes(
         SMALL, "float64", 1, names, steps=30, cold_rounds=1, warm_rounds=2, **SETTINGS
     )
     for kind, rounds in (("cold", 1), ("warm", 2)):
-        assert [cell.peer for cell in found[kind]] == ["numpy", "native-many", "gram-many"]
+        assert [cell.peer for cell in found[kind]] == names[1:]
         for cell in found[kind]:
             assert cell.status == "ok", cell
             assert len(cell.samples) == rounds
             assert cell.deviation < 1e-11
             assert cell.peak_rss_bytes > 10e6
+
+
+def test_a_reproduction_is_timed_whole_and_in_float64():
+    names = ["reproduce", "numpy-reproduce"]
+    assert not steps.measure_steps(
+        SMALL, "float64", [1], names, rounds=1, sample_seconds=0.001, budget=0, **SETTINGS
+    )
+    found = whole.measure_processes(
+        SMALL, "float32", 1, names, steps=2, cold_rounds=1, warm_rounds=1, **SETTINGS
+    )
+    assert {cell.status for cell in found["cold"] + found["warm"]} == {"not applicable"}
+    processes = {"cold": [timed("numpy", 2.0, per=10_000), timed("reproduce", 3.0, per=10_000)]}
+    rows = {t.row: (t.ratio, t.hit) for t in targets([], processes)}
+    assert rows["400x784: reproduce, cold"] == (1.5, False)
 
 
 def test_numpys_process_pays_for_no_other_framework(tmp_path):

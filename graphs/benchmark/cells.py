@@ -63,7 +63,7 @@ class Cell:
         Seconds per step (or per process), in the order taken.
     steps_per_sample : list of int
     build : float or None
-        Seconds to import and build.
+        Seconds to import, build and take the first steps.
     peak_rss_bytes : int or None
     deviation : float or None
         Largest relative deviation of (‖w‖, b, w…) from NumPy's after the same steps.

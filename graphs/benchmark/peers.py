@@ -7,7 +7,7 @@ import importlib.util
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["LIMIT", "OURS", "PEERS", "YARDSTICK", "Peer", "build", "lacking"]
+__all__ = ["LIMIT", "OURS", "PEERS", "REPRODUCE", "YARDSTICK", "Peer", "build", "lacking"]
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class Peer:
         Whole copies of x it holds of its own at one time, for the estimate of memory.
     gram : bool
         Holds x·xᵀ.
-    whole : bool
-        Timed as a whole process too.
+    stepwise, whole : bool
+        Timed step by step, and as a whole process.
     """
 
     title: str
@@ -42,11 +42,12 @@ class Peer:
     ours: bool = False
     copies: float = 0
     gram: bool = False
+    stepwise: bool = True
     whole: bool = True
 
 
 _F, _B = "graphs.frameworks", "graphs.benchmark"
-LIMIT, YARDSTICK = "limit", "numpy"
+LIMIT, YARDSTICK, REPRODUCE = "limit", "numpy", "reproduce"
 
 PEERS: dict[str, Peer] = {
     LIMIT: Peer("limit: stream x once", f"{_B}.limit", whole=False),
@@ -62,6 +63,10 @@ PEERS: dict[str, Peer] = {
     "autograd": Peer("Autograd", f"{_F}.in_autograd", "", ("autograd",)),
     "pytensor": Peer("PyTensor default", f"{_F}.in_pytensor", "default", copies=1),
     "pytensor-cvm": Peer("PyTensor CVM", f"{_F}.in_pytensor", "CVM"),
+    REPRODUCE: Peer("reproduce: history, optimum", f"{_B}.reproducing", "native", ours=True, stepwise=False),
+    "numpy-reproduce": Peer(
+        "the same in NumPy", f"{_B}.reproducing", "numpy", requires=("scipy",), stepwise=False
+    ),
 }
 OURS = tuple(name for name, peer in PEERS.items() if peer.ours)
 

@@ -63,7 +63,7 @@ def measure_steps(
     -------
     list of Cell
     """
-    cells = [Cell(name, str(size), dtype, n) for name in names for n in threads]
+    cells = [Cell(name, str(size), dtype, n) for name in names if PEERS[name].stepwise for n in threads]
     cells.sort(key=lambda cell: not (PEERS[cell.peer].ours or cell.peer in (LIMIT, YARDSTICK)))  # stable
     waiting = [cell for cell in cells if not absent(cell)]
     _admit(waiting, size, dtype)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from graphs.benchmark.cells import Cell
-from graphs.benchmark.peers import LIMIT, OURS, YARDSTICK
+from graphs.benchmark.peers import LIMIT, OURS, REPRODUCE, YARDSTICK
 
 __all__ = ["Target", "targets"]
 
@@ -32,6 +32,7 @@ _PROCESSES = (
     ("warm", "process, warm, Gram", ("gram", "gram-many"), (YARDSTICK,), 0.40),
     ("cold", "process, cold", ("native", "native-many"), (YARDSTICK,), 1.0),
     ("cold", "process, cold", ("native", "native-many"), JAX, 0.6),
+    ("cold", "reproduce, cold", (REPRODUCE,), (YARDSTICK,), 1.0),
 )
 
 
