@@ -215,7 +215,7 @@ def reproduce(
     """
     dataset = dataset or settings.load()
     functions = build(settings, dataset)
-    x, y = dataset.x, dataset.y
+    x, y = dataset.x, dataset.y.astype(dataset.x.dtype)  # once, not at every call
     start = time.perf_counter()
     if _no_optimum(settings, dataset) is None:
         importlib.import_module("scipy.optimize")  # takes its time, while a C compiler may be at work

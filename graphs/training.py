@@ -249,7 +249,7 @@ def _record(learner: Learner, progress: Progress, x: Array, y: Array) -> None:
     prediction, xent, cost, gw = learner.evaluate(x, y)[:4]
     history.cost[entry] = cost
     history.mean_xent[entry] = np.mean(xent)
-    history.accuracy[entry] = np.mean(np.asarray(prediction) == y.astype(bool))
+    history.accuracy[entry] = np.count_nonzero(np.asarray(prediction) == y.astype(bool)) / len(y)
     history.gw_norm[entry] = np.linalg.norm(gw)
     history.w_norm[entry] = np.linalg.norm(progress.state["w"])
 

@@ -83,8 +83,8 @@ def _in_c(fn: Any, steps: int, kept: list[int], histories: list[np.ndarray[Any, 
             if not array.flags.c_contiguous or array.shape != call.pools[output].shape:
                 return 0
             arrays[position] = aligned_copy(array)
-            spare[output] = aligned_copy(array)
-        arrays = [np.require(array, requirements="A") for array in arrays]
+            spare[output] = aligned_empty(array.shape, array.dtype)
+        arrays = [a if a.flags.aligned else np.require(a, requirements="A") for a in arrays]
         outputs = []
         for k, pool in enumerate(call.pools):
             if k in spare:
