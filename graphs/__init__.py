@@ -11,8 +11,9 @@ from graphs.data import Dataset, load
 from graphs.errors import InputError
 from graphs.functions import Evaluation, Functions, compile_functions, resolve_mode
 from graphs.logistic import LogisticGraph, logistic_graph
+from graphs.progress import Diverged, History, Progress
 from graphs.reading import read
-from graphs.training import Diverged, History, Progress, fit
+from graphs.training import fit
 from graphs.updates import gradient_descent, gradients, momentum
 
 __all__ = [

@@ -30,8 +30,9 @@ from graphs.checkpoints import load_checkpoint, save_checkpoint
 from graphs.data import Dataset
 from graphs.errors import InputError
 from graphs.files import write_whole
-from graphs.reproduction import Reproduction, Settings
-from graphs.training import History, Progress
+from graphs.progress import History, Progress
+from graphs.reproduction import Reproduction
+from graphs.settings import Settings
 
 __all__ = ["RunFolder", "to_json"]
 

@@ -23,10 +23,11 @@ from graphs.functions import mode_names
 from graphs.interruption import SignalRequests
 from graphs.logistic import FORMULAS
 from graphs.pictures import MissingMatplotlib, draw
+from graphs.progress import Diverged, Progress, Stopped
 from graphs.report import report
-from graphs.reproduction import Reproduction, Settings, reproduce
+from graphs.reproduction import Reproduction, reproduce
 from graphs.results import RunFolder, to_json
-from graphs.training import Diverged, Progress, Stopped
+from graphs.settings import Settings
 
 import_seconds = time.perf_counter() - started
 

@@ -10,7 +10,7 @@ import pytest
 
 from graphs.checkpoints import load_checkpoint, save_checkpoint
 from graphs.errors import InputError
-from graphs.training import Progress
+from graphs.progress import Progress
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ import graphs
 from graphs.checkpoints import COUNTERS, load_checkpoint, save_checkpoint
 from graphs.errors import InputError
 from graphs.optimum import certify, find_optimum
-from graphs.training import Stopped, fit
+from graphs.progress import Stopped
+from graphs.training import fit
 from tests.conftest import dataset
 from tests.figures import (
     AFTER_200_STEPS_SEED_0,

@@ -34,7 +34,8 @@ class Native:
 
     def train_many(self, steps: int) -> tuple[Any, Any]:
         """A reproduction of `steps` steps from the beginning; its last predictions and cost."""
-        from graphs.reproduction import Settings, reproduce
+        from graphs.reproduction import reproduce
+        from graphs.settings import Settings
 
         self.result = reproduce(Settings(steps=steps, **self.settings))
         return self.result.train_predictions, self.result.progress.history.cost[-1]

@@ -10,7 +10,8 @@ import numpy as np
 
 from graphs.errors import InputError
 from graphs.memory import aligned_copy, aligned_empty
-from graphs.native.calling import Described, NativeCall
+from graphs.native.calling import NativeCall
+from graphs.native.heads import Described
 
 __all__ = ["repeat"]
 

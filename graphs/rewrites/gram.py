@@ -21,7 +21,7 @@ X, twice. The weights are wanted only when somebody looks:
 where u₀ = X·w₀ and the last term is a·u = c·(a·u₀) + aᵀ·K·a. Several weights (w and the velocity
 of momentum) take a matrix of coefficients c_ij: s_i = Σ_j c_ij·s_j(0) + Xᵀ·a_i. This is the
 kernel trick (Aizerman, Braverman and Rozonoer, 1964; the representer theorem of Kimeldorf and Wahba,
-1971) read off a graph: see :mod:`graphs.rewrites.linear_forms` for how.
+1971) read off a graph: see :mod:`graphs.rewrites.translation` for how.
 
 What it costs in rounding
 -------------------------
@@ -51,15 +51,8 @@ from pytensor.graph.traversal import ancestors
 
 from graphs.errors import InputError
 from graphs.memory import aligned_copy
-from graphs.rewrites.linear_forms import (
-    LinearForm,
-    NotLinear,
-    SampleSpace,
-    over_features,
-    scaled,
-    total,
-    translate,
-)
+from graphs.rewrites.linear_forms import LinearForm, NotLinear, SampleSpace, scaled, total
+from graphs.rewrites.translation import over_features, translate
 from graphs.updates import UpdatePair
 
 __all__ = ["GramState", "NotApplicable", "gram_state", "pays"]

@@ -1,4 +1,4 @@
-"""Which expressions of a graph are linear in the weights, read node by node.
+"""What an expression may be in the weights, and what adding and multiplying makes of it.
 
 With inputs X (samples, features) that do not change and weights s_1, s_2, … over the features
 (a model's w, its velocity, …), each Variable of a graph is one of
@@ -20,12 +20,8 @@ import numpy as np
 import pytensor.scalar as ps
 import pytensor.tensor as pt
 from pytensor.graph.basic import Constant
-from pytensor.graph.fg import FunctionGraph
-from pytensor.tensor.elemwise import DimShuffle, Elemwise
-from pytensor.tensor.math import Dot, Sum
-from pytensor.tensor.shape import Shape, Shape_i
 
-__all__ = ["LinearForm", "NotLinear", "SampleSpace", "over_features", "scaled", "total", "translate"]
+__all__ = ["ELEMWISE", "LinearForm", "NotLinear", "Product", "SampleSpace", "scaled", "total"]
 
 Axes = tuple[Any, ...]
 """For every dimension of a Variable the dimension of the weights that it is, or "x" for length 1."""
@@ -55,7 +51,16 @@ class LinearForm:
 
 
 @dataclass(frozen=True)
-class _Product:
+class Product:
+    """A sum of products of two forms, element by element.
+
+    Attributes
+    ----------
+    pairs : tuple of (LinearForm, LinearForm)
+    axes : tuple
+        How its dimensions lie, as those of a `LinearForm`.
+    """
+
     pairs: tuple[tuple[LinearForm, LinearForm], ...]
     axes: Axes
 
@@ -111,204 +116,11 @@ def total(parts: Sequence[Any]) -> Any:
     return result
 
 
-def over_features(fgraph: FunctionGraph, x: Any, updates: Mapping[Any, Any]) -> list[Any]:
-    """Shared Variables that sums and multiples tie to the features of x.
-
-    A shared Variable stands over the features if it, or its next value, adds to what x multiplies,
-    to what xᵀ gives, or to another such Variable: w and its velocity do, a bias does not.
-
-    Parameters
-    ----------
-    fgraph : FunctionGraph
-        Canonical.
-    x : Variable
-    updates : dict
-        Shared Variable → its next value in `fgraph`.
-
-    Returns
-    -------
-    list
-        In the order of `updates`.
-    """
-    is_xt = _Transposed(x)
-    ties = [{s, *_summands(new)} for s, new in updates.items()]
-    tied: set[Any] = set()
-    for node in fgraph.toposort():
-        if isinstance(node.op, Dot):
-            first, second = node.inputs
-            if first is x or is_xt(second):
-                tied |= _summands(second if first is x else first)
-            if is_xt(first) or second is x:
-                tied |= {node.outputs[0]}
-    grown = True
-    while grown:
-        more = {v for tie in ties if tie & tied for v in tie}
-        grown = not more <= tied
-        tied |= more
-    return [s for s in updates if s in tied and s.dtype == x.dtype and s.ndim in (1, 2)]
-
-
-def _summands(variable: Any) -> set[Any]:
-    """What `variable` is made of by additions, multiplications and dimensions moved about."""
-    node = variable.owner
-    if all(variable.type.broadcastable):
-        return set()  # a factor ties nothing to what it multiplies
-    if node is None or not isinstance(node.op, Elemwise | DimShuffle):
-        return {variable}
-    if isinstance(node.op, Elemwise) and type(node.op.scalar_op) not in _ELEMWISE:
-        return {variable}
-    return {part for v in node.inputs for part in _summands(v)}
-
-
-class _Transposed:
-    """Tells whether a Variable is xᵀ."""
-
-    def __init__(self, x: Any) -> None:
-        self.x = x
-
-    def __call__(self, variable: Any) -> bool:
-        node = variable.owner
-        return (
-            node is not None
-            and isinstance(node.op, DimShuffle)
-            and tuple(node.op.new_order) == (1, 0)
-            and node.inputs[0] is self.x
-        )
-
-
-def translate(
-    fgraph: FunctionGraph, x: Any, shape: tuple[int, int], weights: Mapping[Any, Any], space: SampleSpace
-) -> list[Any]:
-    """Read a canonical graph from its inputs to its outputs.
-
-    Parameters
-    ----------
-    fgraph : FunctionGraph
-        After PyTensor's phase ``canonicalize``; it is not changed.
-    x : Variable, matrix (samples, features)
-    shape : tuple of int
-        Its samples and features.
-    weights : dict
-        Shared Variables s over the features → their shapes.
-    space : SampleSpace
-
-    Returns
-    -------
-    list
-        For every output of `fgraph` a `LinearForm`, or the Variable that takes its place.
-
-    Raises
-    ------
-    NotLinear
-        At the first node that has no translation.
-    """
-    reader = _Reader(x, shape, weights, space)
-    for node in fgraph.toposort():
-        reader.read(node)
-    return [reader.output(variable) for variable in fgraph.outputs]
-
-
-class _Reader:
-    def __init__(self, x: Any, shape: tuple[int, int], weights: Mapping[Any, Any], space: SampleSpace):
-        self.x, self.space, self.is_xt = x, space, _Transposed(x)
-        self.shapes = {x: shape, **weights}
-        one = {s: pt.constant(np.ones((), s.dtype)) for s in weights}
-        self.found: dict[Any, Any] = {s: LinearForm({s: one[s]}, None, tuple(range(s.ndim))) for s in weights}
-
-    def output(self, variable: Any) -> Any:
-        value = self.found.get(variable, variable)
-        if value is self.x or self.is_xt(variable) or isinstance(value, _Product):
-            raise NotLinear(f"{variable} leaves the graph as it is")
-        return value
-
-    def read(self, node: Any) -> None:
-        values = [self.found.get(v, v) for v in node.inputs]
-        special = any(isinstance(v, LinearForm | _Product) for v in values)
-        if isinstance(node.op, Shape | Shape_i) and (special or values[0] is self.x):
-            shape = self._shape(values[0])  # known numbers: neither x nor the weights change shape
-            wanted = shape if isinstance(node.op, Shape) else shape[node.op.i]
-            result = pt.constant(np.asarray(wanted, dtype="int64"))
-        elif isinstance(node.op, Dot):
-            result = self._dot(node, *values)
-        elif self.is_xt(node.outputs[0]):
-            return
-        elif special:
-            result = self._form(node, values)
-        elif self.x in node.inputs or any(self.is_xt(v) for v in node.inputs):
-            raise NotLinear(f"{node.op} reads x other than in x·w and xᵀ·r")
-        elif all(new is old for new, old in zip(values, node.inputs, strict=True)):
-            return
-        else:
-            for old, new in zip(node.outputs, node.clone_with_new_inputs(values).outputs, strict=True):
-                new.name = old.name
-                self.found[old] = new
-            return
-        self.found[node.outputs[0]] = result
-
-    def _shape(self, value: Any) -> tuple[int, ...]:
-        if value is self.x:
-            over: tuple[int, ...] = self.shapes[value]
-            return over
-        form = value.pairs[0][0] if isinstance(value, _Product) else value
-        if not form.terms:
-            raise NotLinear("the shape of xᵀ·r is used")
-        over = self.shapes[next(iter(form.terms))]
-        return tuple(1 if where == "x" else over[where] for where in value.axes)
-
-    def _dot(self, node: Any, left: Any, right: Any) -> Any:
-        first, second = node.inputs
-        forms = isinstance(left, LinearForm), isinstance(right, LinearForm)
-        if first is self.x and forms[1] and right.axes[0] == 0:
-            return self.space.image(right).dimshuffle(*right.axes)
-        if self.is_xt(second) and forms[0] and left.axes[1] == 0:
-            return self.space.image(left).dimshuffle(*left.axes)
-        if all(forms) and left.axes == ("x", 0) and right.axes == (0, "x"):
-            return self.space.product(left, right).dimshuffle("x", "x")
-        if not any(isinstance(v, LinearForm | _Product) for v in (left, right)):
-            if self.is_xt(first) and not self._reads_x(second):
-                column = right.type.broadcastable[1]
-                return LinearForm({}, right.dimshuffle(0) if column else right, (0, "x" if column else 1))
-            if second is self.x and not self._reads_x(first):
-                row = left.type.broadcastable[0]
-                return LinearForm({}, left.dimshuffle(1) if row else left.T, ("x" if row else 1, 0))
-            if not (self._reads_x(first) or self._reads_x(second)):
-                return node.clone_with_new_inputs([left, right]).outputs[0]
-        raise NotLinear("a matrix other than x is multiplied by the weights, or x by other than weights")
-
-    def _reads_x(self, variable: Any) -> bool:
-        return variable is self.x or self.is_xt(variable)
-
-    def _form(self, node: Any, values: list[Any]) -> Any:
-        op = node.op
-        if isinstance(op, DimShuffle):
-            (form,) = values
-            axes = tuple("x" if d == "x" else form.axes[d] for d in op.new_order)
-            return replace(form, axes=axes)
-        if isinstance(op, Sum) and isinstance(values[0], _Product):
-            return self._sum(op, values[0], node.outputs[0].ndim)
-        if isinstance(op, Elemwise) and all(
-            variable.dtype == node.outputs[0].dtype
-            for variable, value in zip(node.inputs, values, strict=True)
-            if isinstance(value, LinearForm | _Product)
-        ):
-            rule = _ELEMWISE.get(type(op.scalar_op))
-            if rule:
-                return rule(values)
-        raise NotLinear(f"{op} is applied to the weights")
-
-    def _sum(self, op: Any, product: _Product, ndim: int) -> Any:
-        axes = range(len(product.axes)) if op.axis is None else op.axis
-        if any(where != "x" for d, where in enumerate(product.axes) if d not in axes):
-            raise NotLinear(f"{op} sums a square of the weights over some of their dimensions only")
-        value = total([self.space.product(left, right) for left, right in product.pairs])
-        return value.dimshuffle(*["x"] * ndim) if ndim else value
-
-
 def _add(values: Sequence[Any]) -> Any:
     if len({(type(v), getattr(v, "axes", None)) for v in values}) > 1:
         raise NotLinear("something that is neither weights nor xᵀ·r is added to the weights")
-    if isinstance(values[0], _Product):
-        return _Product(tuple(pair for v in values for pair in v.pairs), values[0].axes)
+    if isinstance(values[0], Product):
+        return Product(tuple(pair for v in values for pair in v.pairs), values[0].axes)
     terms: dict[Any, Any] = {}
     for value in values:
         for s, factor in value.terms.items():
@@ -324,8 +136,8 @@ def _mul(values: Sequence[Any]) -> Any:
         if isinstance(value, LinearForm) and isinstance(result, LinearForm):
             if value.axes != result.axes:
                 raise NotLinear("weights are multiplied by weights in another layout")
-            result = _Product(((result, value),), value.axes)
-        elif isinstance(value, LinearForm | _Product):
+            result = Product(((result, value),), value.axes)
+        elif isinstance(value, LinearForm | Product):
             if result is not None:
                 raise NotLinear("three weights are multiplied")
             result = value
@@ -335,7 +147,7 @@ def _mul(values: Sequence[Any]) -> Any:
 
 
 def _times(factor: Any, value: Any) -> Any:
-    if isinstance(value, _Product):
+    if isinstance(value, Product):
         return replace(value, pairs=tuple((_times(factor, left), right) for left, right in value.pairs))
     terms = {s: scaled(c, factor) for s, c in value.terms.items()}
     return replace(value, terms=terms, q=None if value.q is None else factor * value.q)
@@ -349,7 +161,7 @@ def _scalar(value: Any) -> Any:
 
 def _divide(values: Sequence[Any]) -> Any:
     above, below = values
-    if isinstance(below, LinearForm | _Product):
+    if isinstance(below, LinearForm | Product):
         raise NotLinear("something is divided by the weights")
     divisor = _scalar(below)
     return _times(np.ones((), divisor.dtype) / divisor, above)
@@ -364,18 +176,18 @@ def _power(values: Sequence[Any]) -> Any:
 
 def _minus(value: Any) -> Any:
     """−value, for a form as for a product."""
-    form = value.pairs[0][0] if isinstance(value, _Product) else value
+    form = value.pairs[0][0] if isinstance(value, Product) else value
     some = next(iter(form.terms.values()), form.q)
     return _times(pt.constant(np.asarray(-1, dtype=some.dtype)), value)
 
 
 def _subtract(values: Sequence[Any]) -> Any:
-    if not all(isinstance(v, LinearForm | _Product) for v in values):
+    if not all(isinstance(v, LinearForm | Product) for v in values):
         return _add(values)
     return _add([values[0], _minus(values[1])])
 
 
-_ELEMWISE: dict[type, Callable[[Sequence[Any]], Any]] = {
+ELEMWISE: dict[type, Callable[[Sequence[Any]], Any]] = {
     ps.Add: _add,
     ps.Sub: _subtract,
     ps.Neg: lambda values: _minus(values[0]),
@@ -385,3 +197,4 @@ _ELEMWISE: dict[type, Callable[[Sequence[Any]], Any]] = {
     ps.Pow: _power,
     ps.Identity: lambda values: values[0],
 }
+"""The rule of each scalar Op that leaves forms and products what they are: values of its inputs → its value."""
