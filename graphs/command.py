@@ -36,8 +36,7 @@ def run(name: str, main: Callable[[], int]) -> NoReturn:
     """
     try:
         with own_warnings_only():
-            # A user is told what was found, not on which line of ours.
-            warnings.showwarning = lambda message, *_: print(f"{name}: {message}", file=sys.stderr)
+            warnings.showwarning = _Teller(name)
             code = main()
         sys.stdout.flush()
     except InputError as error:
@@ -53,6 +52,18 @@ def run(name: str, main: Callable[[], int]) -> NoReturn:
         code = _say(name, _os_error(error), 1)
     gc.freeze()  # what is left dies with the process; looking through all of it once more takes a tenth of a second
     sys.exit(code)
+
+
+class _Teller:
+    """Tells a user what was found, once, and not on which line of ours."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.told = name, set[str]()
+
+    def __call__(self, message: Warning | str, *_: object, **__: object) -> None:
+        if str(message) not in self.told:
+            self.told.add(str(message))
+            _say(self.name, str(message), 0)
 
 
 def _os_error(error: OSError) -> str:

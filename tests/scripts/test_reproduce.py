@@ -334,3 +334,15 @@ def test_a_home_that_cannot_be_written(run_script):
     flags = {"HOME": "/proc/none", "PYTENSOR_FLAGS": ""}
     done = run_script("reproduce", *SMALL, "--steps", "3", "--quiet", env=flags)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_compiler_that_fails_is_named_once_and_the_default_mode_runs(run_script, tmp_path):
+    flags = f"{os.environ.get('PYTENSOR_FLAGS', '')},mode=FAST_COMPILE".strip(",")
+    env = {"CC": "false", "GRAPHS_NATIVE_CACHE": str(tmp_path / "native"), "PYTENSOR_FLAGS": flags}
+    done = run_script("reproduce", "--steps", "2", env=env)
+    assert done.returncode == 0
+    (told,) = done.stderr.splitlines()  # though three functions found it out
+    assert "runs in PyTensor's default mode" in told
+    assert "install gcc or clang" in told
+    assert "textbook, NATIVE, " in done.stdout
+    assert "NativeLinker" not in done.stdout
