@@ -153,14 +153,13 @@ class Compilation:
             *FLAGS,
             *threads,
             *shlex.split(extra_flags()),
-            *("step.c", "-o", "step.so", "-lm"),
+            *(str(self.folder / "step.c"), "-o", str(self.folder / "step.so"), "-lm"),
         ]
         try:
             with (self.folder / "messages").open("wb") as messages:
                 # In a session of its own: Ctrl-C asks Python to stop, who knows whether to stop this too.
                 process = subprocess.Popen(
                     command,
-                    cwd=self.folder,
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=messages,

@@ -147,6 +147,9 @@ def block_of(nest: Nest) -> int:
     4, prefetching  0.62         0.67           0.71
     ==============  ===========  =============  ===============
 
+    Going through the rows forth and back in turn, so that a step begins where the last one ended, takes
+    0.93 to 0.99 of the time at 400 × 784, and needs a sum of its own for every stretch of rows: left out.
+
     Eight where all numbers are of 4 bytes: as many bytes. Sixteen without loops inside: a whole vector of
     them, also of the narrowest type.
     """

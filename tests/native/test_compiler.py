@@ -108,6 +108,14 @@ def test_no_more_compilers_than_cores(waiting, monkeypatch):
     assert [open_library(text, False).one_step(*[None] * 4, 1) for text in texts] == [0, 1, 2]
 
 
+def test_a_compiler_may_be_named_by_a_path_from_here(waiting, monkeypatch):
+    monkeypatch.chdir(waiting)
+    monkeypatch.setenv("CC", "./waiting-gcc")
+    compiler.find_compiler.cache_clear()
+    (waiting / "go").touch()
+    np.testing.assert_allclose(native(4.5)([1.0]), [np.sin(1.0) * 4.5 + 1.0])
+
+
 def test_a_function_that_is_never_called_leaves_nothing(waiting):
     root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", UNCALLED], cwd=root, check=False, timeout=120)
