@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+import time
 import zipfile
 import zlib
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["DamagedFile", "read_npz", "write_whole"]
+__all__ = ["DamagedFile", "read_npz", "remove_unfinished", "write_whole"]
 
 
 def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
@@ -48,6 +49,22 @@ def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
             os.unlink(name)
         raise
     _flush_folder(path.parent)
+
+
+def remove_unfinished(folder: Path, *, older_than: float = 0.0) -> None:
+    """Remove what writers that were killed in `write_whole` have left in a folder.
+
+    Parameters
+    ----------
+    folder : Path
+    older_than : float
+        Seconds; 0 only where nobody else can be writing there now.
+    """
+    latest = time.time() - older_than
+    for left in folder.glob(".*.part"):
+        with contextlib.suppress(OSError):
+            if left.stat().st_mtime <= latest:
+                left.unlink()
 
 
 def _umask() -> int:

@@ -29,7 +29,7 @@ import numpy as np
 from graphs.checkpoints import load_checkpoint, save_checkpoint
 from graphs.data import Dataset
 from graphs.errors import InputError
-from graphs.files import write_whole
+from graphs.files import remove_unfinished, write_whole
 from graphs.progress import History, Progress
 from graphs.reproduction import Reproduction
 from graphs.settings import Settings
@@ -84,6 +84,7 @@ class RunFolder:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise self._unusable("is in use by another process") from error
+        remove_unfinished(self.path)
 
     def _unusable(self, why: str) -> InputError:
         return InputError(

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from graphs.files import write_whole
+from graphs.files import remove_unfinished, write_whole
 
 
 def test_writes_and_replaces_with_ordinary_permissions(tmp_path):
@@ -30,6 +30,16 @@ def test_a_failed_write_leaves_what_stood_there(tmp_path):
         write_whole(path, "not bytes")
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["a"]
+
+
+def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path):
+    left, mine = tmp_path / ".run.npz.ab12.part", tmp_path / "mine.part"
+    for path in (left, mine, tmp_path / "run.npz"):
+        path.write_bytes(b"x")
+    remove_unfinished(tmp_path, older_than=3600)
+    assert left.exists()
+    remove_unfinished(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.part", "run.npz"]
 
 
 def test_a_missing_folder_is_an_error(tmp_path):

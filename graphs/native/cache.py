@@ -16,7 +16,7 @@ import os
 import stat
 from pathlib import Path
 
-from graphs.files import write_whole
+from graphs.files import remove_unfinished, write_whole
 
 __all__ = ["LIMIT_BYTES", "clear", "folder", "load", "store"]
 
@@ -91,6 +91,7 @@ def store(key: str, suffix: str, data: bytes) -> Path | None:
 def _prune(kept: Path) -> None:
     """Remove what has not been used longest until the rest fits."""
     entries = []
+    remove_unfinished(kept.parent, older_than=3600)
     with contextlib.suppress(OSError):
         for path in kept.parent.iterdir():
             if path.suffix in (".json", ".so"):

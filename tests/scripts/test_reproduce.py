@@ -143,9 +143,11 @@ def test_a_signal_stops_between_two_steps_and_resume_goes_on(tmp_path, uninterru
     assert said.startswith("reproduce: stopped after step ")
     assert "--resume" in said
     assert not (out / "result.json").exists()
+    (out / ".checkpoint.npz.ab12cd34.part").write_bytes(b"PK")  # as a kill while it was written leaves it
     resumed = start(out, "--resume", "--quiet")
     assert resumed.communicate(timeout=120) == ("", "")
     assert {name: (out / name).read_bytes() for name in RESULTS} == uninterrupted
+    assert not list(out.glob(".*"))
 
 
 def test_fifty_kills_at_random_moments_end_in_the_same_bits(tmp_path, uninterrupted):
