@@ -61,7 +61,7 @@ def remove_unfinished(folder: Path, *, older_than: float = 0.0) -> None:
         Seconds; 0 only where nobody else can be writing there now.
     """
     latest = time.time() - older_than
-    for left in folder.glob(".*.part"):
+    for left in folder.glob(".*.????????.part"):  # mkstemp's names, and hardly anybody else's
         with contextlib.suppress(OSError):
             if left.stat().st_mtime <= latest:
                 left.unlink()
