@@ -14,7 +14,7 @@ from graphs.environment import usable_cores
 from graphs.native import cache
 from graphs.native.compiler import Compilation, toolchain
 
-__all__ = ["begin_library", "forget_libraries", "loaded_copy", "open_library"]
+__all__ = ["begin_library", "loaded_copy", "open_library"]
 
 
 def begin_library(text: str, cached: bool = True) -> None:
@@ -37,11 +37,6 @@ def open_library(text: str, cached: bool = True) -> ctypes.CDLL:
         If it must be compiled and cannot be.
     """
     return _opening(text, cached).library()
-
-
-def forget_libraries() -> None:
-    """Look for every library anew, as another process would; loaded ones stay loaded."""
-    _opening.cache_clear()
 
 
 class _Opening:

@@ -22,9 +22,9 @@ v = pt.dvector("v")
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "kept"))
-    library.forget_libraries()
+    library._opening.cache_clear()
     yield tmp_path / "kept"
-    library.forget_libraries()
+    library._opening.cache_clear()
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def compilations(monkeypatch):
 
 
 def build(rate=0.3):
-    library.forget_libraries()
+    library._opening.cache_clear()
     s = pytensor.shared(np.ones(3), name="s")
     fn = pytensor.function([v], (s * v).sum(), updates=[(s, s - rate * v)], mode=NativeMode(NativeLinker()))
     fn([0.0, 0.0, 0.0])  # whose first call waits for the compiler; leaves s as it is

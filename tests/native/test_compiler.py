@@ -54,7 +54,7 @@ def waiting(tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
     compiler.find_compiler.cache_clear()
-    library.forget_libraries()
+    library._opening.cache_clear()
     yield tmp_path
     (tmp_path / "go").touch()
     compiler.find_compiler.cache_clear()
