@@ -10,7 +10,7 @@ prepare_compile_folder()  # before anything here imports pytensor
 from graphs.data import Dataset, load
 from graphs.errors import InputError
 from graphs.functions import Evaluation, Functions, compile_functions, resolve_mode
-from graphs.logistic import LogisticGraph, logistic_graph
+from graphs.models.logistic import LogisticGraph, logistic_graph
 from graphs.progress import Diverged, History, Progress
 from graphs.reading import read
 from graphs.training import fit

@@ -16,7 +16,7 @@ from pytensor.scalar.basic import Log, Log1p
 
 from graphs.environment import own_warnings_only
 from graphs.errors import InputError
-from graphs.logistic import LogisticGraph
+from graphs.models.logistic import LogisticGraph
 from graphs.native import NativeLinker, repeat, source_of
 from graphs.updates import UpdatePair, gradients
 

@@ -15,7 +15,7 @@ from pytensor.compile.mode import Mode
 from graphs.environment import own_warnings_only
 from graphs.errors import InputError
 from graphs.functions import Functions, compile_functions, resolve_mode
-from graphs.logistic import LogisticGraph
+from graphs.models.logistic import LogisticGraph
 from graphs.native import repeat
 from graphs.rewrites.gram import GramState, gram_state
 from graphs.updates import UpdatePair

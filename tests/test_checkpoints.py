@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pytest
 
-from graphs.checkpoints import load_checkpoint, save_checkpoint
+from graphs.experiment.checkpoints import load_checkpoint, save_checkpoint
 from graphs.errors import InputError
 from graphs.progress import Progress
 

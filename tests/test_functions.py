@@ -109,7 +109,7 @@ def test_targets_may_be_bools_integers_floats_or_a_list(compiled, original, kind
 
 def test_both_formulas_are_the_same_function(compiled, original):
     for _ in range(3):
-        textbook, logits = (compiled("CVM", formula) for formula in graphs.logistic.FORMULAS)
+        textbook, logits = (compiled("CVM", formula) for formula in graphs.models.logistic.FORMULAS)
         for ours, theirs in zip(
             textbook.evaluate(original.x, original.y), logits.evaluate(original.x, original.y), strict=True
         ):

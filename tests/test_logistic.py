@@ -21,7 +21,7 @@ def test_variables_carry_the_originals_names():
 
 
 @pytest.mark.parametrize("dtype", graphs.data.DTYPES)
-@pytest.mark.parametrize("formula", graphs.logistic.FORMULAS)
+@pytest.mark.parametrize("formula", graphs.models.logistic.FORMULAS)
 def test_everything_has_the_dtype_asked_for(dtype, formula):
     graph = graphs.logistic_graph(np.zeros(3), formula=formula, dtype=dtype)
     updates = graphs.gradient_descent(graph.cost, [graph.w, graph.b])
@@ -86,7 +86,7 @@ def problems(draw):
     return x, y, w, draw(st.sampled_from([0.0, -0.5]))
 
 
-@pytest.mark.parametrize("formula", graphs.logistic.FORMULAS)
+@pytest.mark.parametrize("formula", graphs.models.logistic.FORMULAS)
 @settings(max_examples=60)
 @given(problem=problems())
 def test_values_and_gradients_are_exact_at_extreme_logits(formula, problem):

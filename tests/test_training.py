@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import graphs
-from graphs.checkpoints import COUNTERS, load_checkpoint, save_checkpoint
+from graphs.experiment.checkpoints import COUNTERS, load_checkpoint, save_checkpoint
 from graphs.errors import InputError
-from graphs.optimum import certify, find_optimum
+from graphs.solving import certify, find_optimum
 from graphs.progress import Stopped
 from graphs.training import fit
 from tests.conftest import dataset

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graphs.native.compiler import CompilerMissing, compile_text
+from graphs.native.run.compiler import CompilerMissing, compile_text
 
 __all__ = ["build"]
 

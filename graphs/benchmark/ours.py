@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from graphs.frameworks.in_pytensor import PytensorTraining
 from graphs.gram_functions import GramFunctions, compile_gram
-from graphs.logistic import logistic_graph
+from graphs.models.logistic import logistic_graph
 from graphs.native import repeat
 from graphs.updates import gradient_descent
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from graphs.benchmark.cells import Cell
 from graphs.benchmark.peers import LIMIT, PEERS
 from graphs.benchmark.record import Record
-from graphs.pictures import MissingMatplotlib
+from graphs.experiment.pictures import MissingMatplotlib
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphs.frameworks.in_numpy import NumpyTraining, gradient
-from graphs.optimum import certify, find_optimum
+from graphs.solving import certify, find_optimum
 from graphs.training import fit
 
 __all__ = ["build"]
@@ -34,8 +34,8 @@ class Native:
 
     def train_many(self, steps: int) -> tuple[Any, Any]:
         """A reproduction of `steps` steps from the beginning; its last predictions and cost."""
-        from graphs.reproduction import reproduce
-        from graphs.settings import Settings
+        from graphs.experiment.reproduction import reproduce
+        from graphs.experiment.settings import Settings
 
         self.result = reproduce(Settings(steps=steps, **self.settings))
         return self.result.train_predictions, self.result.progress.history.cost[-1]

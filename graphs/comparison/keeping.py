@@ -23,7 +23,7 @@ from graphs.comparison.record import read_record
 from graphs.comparison.tables import comparison_tables
 from graphs.errors import InputError
 from graphs.files import DamagedFile, write_whole
-from graphs.results import to_json
+from graphs.experiment.results import to_json
 
 __all__ = ["begun", "gradients", "keep", "keep_record", "prepare"]
 

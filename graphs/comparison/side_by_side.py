@@ -15,7 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from graphs import frameworks, logistic, updates
+from graphs import frameworks, updates
+from graphs.models import logistic
 from graphs.errors import choose
 
 __all__ = ["PARTS", "lines_of", "side_by_side"]

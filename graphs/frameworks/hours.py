@@ -77,7 +77,7 @@ def in_pytorch(reduction: str = "mean") -> HoursResult:
 def in_pytensor(reduction: str = "mean", mode: str = "default") -> HoursResult:
     """The same from a graph; with ``sum`` the gradient is that of Σ xent."""
     from graphs.functions import compile_functions
-    from graphs.logistic import logistic_graph
+    from graphs.models.logistic import logistic_graph
     from graphs.updates import gradient_descent
 
     choose("reduction", reduction, REDUCTIONS)

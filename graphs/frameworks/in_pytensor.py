@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from graphs.environment import own_warnings_only
 from graphs.frameworks.contract import Samples, StepCount
 from graphs.functions import resolve_mode
-from graphs.logistic import logistic_graph
+from graphs.models.logistic import logistic_graph
 from graphs.native import repeat, source_of
 from graphs.updates import gradient_descent
 

@@ -64,7 +64,7 @@ def in_numpy() -> PlaneResult:
 def in_pytensor(mode: str = "default") -> PlaneResult:
     """The same steps from a graph: no bias column, no derivative by hand."""
     from graphs.functions import compile_functions
-    from graphs.logistic import logistic_graph
+    from graphs.models.logistic import logistic_graph
     from graphs.updates import gradient_descent
 
     data = load("plane")

@@ -83,7 +83,7 @@ def in_pytensor(mode: str = "default") -> SlopesResult:
 
     from graphs.environment import own_warnings_only
     from graphs.functions import compile_functions, resolve_mode
-    from graphs.logistic import logistic_graph
+    from graphs.models.logistic import logistic_graph
     from graphs.updates import gradient_descent
 
     at = pt.vector("x", dtype="float64")

@@ -2,13 +2,13 @@
 
 from graphs.inspection.ablation import counterfactuals
 from graphs.inspection.doctor import diagnose
-from graphs.inspection.evaluation import evaluate
-from graphs.inspection.examination import examine
+from graphs.inspection.values.evaluate import evaluate
+from graphs.inspection.inspection import examine
 from graphs.inspection.measurement import measure
-from graphs.inspection.parting import align
-from graphs.inspection.record import Inspection, inspect, record
+from graphs.inspection.pair import align
+from graphs.inspection.compiling.compiled import Inspection, inspect, record
 from graphs.inspection.recording import Recording
-from graphs.inspection.storage import load, save
+from graphs.inspection.file import load, save
 
 __all__ = [
     "Inspection",

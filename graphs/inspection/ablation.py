@@ -1,7 +1,7 @@
 """What if one rule were off: which rewrites carry weight?
 
 Leaving a rule out does not always show what it does, for something else may do the same. Where a
-rule that repaired values (`graphs.inspection.evaluation`) can be left out and all stays finite,
+rule that repaired values (`graphs.inspection.values.evaluate`) can be left out and all stays finite,
 what stands in for it is looked for and switched off too:
 
 - the linker's own compiler: fast mathematics turns ``(1 + e) - 1`` into ``e``, as algebra does and
@@ -23,12 +23,12 @@ import numpy as np
 from pytensor.configdefaults import config
 
 from graphs.inspection.described import Rule
-from graphs.inspection.evaluated import BROKE, CHANGED, IDENTICAL, REPAIRED, UNKNOWN, Counterfactual
-from graphs.inspection.evaluation import TOLERANCE_ULP, call, evaluate, feed
-from graphs.inspection.performing import run_graph
-from graphs.inspection.record import Inspection, inspect_parts
+from graphs.inspection.findings import BROKE, CHANGED, IDENTICAL, REPAIRED, UNKNOWN, Counterfactual
+from graphs.inspection.values.evaluate import TOLERANCE_ULP, call, evaluate, feed
+from graphs.inspection.values.performing import run_graph
+from graphs.inspection.compiling.compiled import Inspection, inspect_parts
 from graphs.inspection.recording import Recording
-from graphs.inspection.values import Missing, compare, one_line, worst
+from graphs.inspection.values.difference import Missing, compare, one_line, worst
 from graphs.timing import Timing, interleaved
 
 __all__ = ["counterfactuals"]

@@ -6,11 +6,11 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from graphs.inspection.clocks import time_nodes
-from graphs.inspection.code import generated_code
-from graphs.inspection.evaluation import feed
+from graphs.inspection.linkers.clocks import time_nodes
+from graphs.inspection.linkers.code import generated_code
+from graphs.inspection.values.evaluate import feed
 from graphs.inspection.measured import Measurements
-from graphs.inspection.record import Inspection
+from graphs.inspection.compiling.compiled import Inspection
 from graphs.inspection.recording import Recording
 
 __all__ = ["measure"]
@@ -38,7 +38,7 @@ def measure(
     inputs, shapes, seed
         As for `graphs.inspection.evaluate`.
     seconds, rounds
-        As for `graphs.inspection.clocks.time_nodes`.
+        As for `graphs.inspection.linkers.clocks.time_nodes`.
     times, code : bool
         What to do.
     whole : bool

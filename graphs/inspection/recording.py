@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from graphs.inspection.described import REWRITE, Node, Op, Rule, SourceLine, Variable
-from graphs.inspection.evaluated import Counterfactual, Diagnosis, Evaluation
+from graphs.inspection.findings import Counterfactual, Diagnosis, Evaluation
 from graphs.inspection.measured import Measurements
 from graphs.inspection.snapshots import Snapshot, Step, replay
 
@@ -156,13 +156,13 @@ class Recording:
 
     def __rich__(self) -> object:
         """What ``rich.print(recording)`` shows: the whole report."""
-        from graphs.inspection.text import overview
+        from graphs.inspection.show.report import overview
 
         return overview(self)
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         """What a notebook shows."""
-        from graphs.inspection.text import as_html, as_text, overview
+        from graphs.inspection.show.report import as_html, as_text, overview
 
         shown = overview(self)
         return {"text/plain": as_text(shown), "text/html": as_html(shown)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from graphs.inspection.evaluated import Counterfactual
+from graphs.inspection.findings import Counterfactual
 from graphs.inspection.recording import Recording
 
 __all__ = ["Rescue", "rescues"]

@@ -9,7 +9,7 @@ travels: :mod:`linker` (PyTensor's way in), :mod:`lowering` (Apply nodes to stat
 from pytensor.compile.mode import predefined_modes, register_mode
 
 from graphs.native.linker import NativeLinker, NativeMode, NotNative, native_mode
-from graphs.native.repeating import repeat
+from graphs.native.run.repeat import repeat
 from graphs.native.source import NativeSource, source_of
 
 if "NATIVE" not in predefined_modes:  # PyTensor refuses a name twice, as where this module is reloaded

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from graphs.native import cache
+from graphs.native.run import cache
 
 
 def main() -> int:

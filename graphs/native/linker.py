@@ -13,12 +13,12 @@ from pytensor.graph.rewriting.db import RewriteDatabaseQuery
 from pytensor.link.basic import Container, Linker
 from pytensor.link.utils import map_storage
 
-from graphs.native import cache
-from graphs.native.calling import NativeCall
-from graphs.native.compiler import CompilerMissing
-from graphs.native.fingerprint import Unrecognisable, fingerprint, surroundings
-from graphs.native.library import begin_library
-from graphs.native.planning import Deferred, NativeRewriter, Plan, default_mode, title
+from graphs.native.run import cache
+from graphs.native.run.call import NativeCall
+from graphs.native.run.compiler import CompilerMissing
+from graphs.native.run.fingerprint import Unrecognisable, fingerprint, surroundings
+from graphs.native.run.library import begin_library
+from graphs.native.plan import Deferred, NativeRewriter, Plan, default_mode, title
 from graphs.native.program import Program, make_program
 from graphs.native.remembering import Remembering
 
@@ -45,7 +45,7 @@ class NativeLinker(Linker):  # type: ignore[misc]  # PyTensor's classes are unty
     Parameters
     ----------
     cached : bool
-        Whether programs and libraries are kept between processes (:mod:`graphs.native.cache`).
+        Whether programs and libraries are kept between processes (:mod:`graphs.native.run.cache`).
     """
 
     required_rewrites: tuple[str, ...] = ("minimum_compile",)

@@ -85,8 +85,8 @@ def make_program(fgraph: Any, title: str, layouts: str = "") -> Program:
     graphs.native.unknown.OpUnknown
         If it holds an Op or dtype that has no lowering.
     """
-    from graphs.native.lowering import lower  # here, so that a warm start does without them
-    from graphs.native.writer import write
+    from graphs.native.lower.state import lower  # here, so that a warm start does without them
+    from graphs.native.write.file import write
 
     state = lower(fgraph, layouts)
     written = write(state, title)

@@ -14,7 +14,7 @@ class Remembering:
 
     PyTensor filters every argument at every call; a training loop passes the same arrays ten thousand
     times. What may have changed about an array since (its dtype, shape and memory order can be set in
-    place) is looked at again by :class:`graphs.native.calling.NativeCall` and in C.
+    place) is looked at again by :class:`graphs.native.run.call.NativeCall` and in C.
 
     Parameters
     ----------

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from graphs.native.loops import Array, Dim, Expression, Index, Place, Read
+from graphs.native.statements import Array, Dim, Expression, Index, Place, Read
 
 __all__ = ["Formula", "Scalar", "Value", "Vector", "View", "is_one"]
 

@@ -17,7 +17,7 @@ from graphs.comparison.opened import Opened
 from graphs.comparison.reference import Reference
 from graphs.comparison.verdicts import add_break_even, verdicts
 from graphs.comparison.worker import count_python_calls
-from graphs.results import to_json
+from graphs.experiment.results import to_json
 from tests.figures import AFTER_200_STEPS_SEED_0
 
 SMALL = {"samples": 40, "features": 6}

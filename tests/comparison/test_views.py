@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from graphs import frameworks, logistic, updates
+from graphs import frameworks, updates
+from graphs.models import logistic
 from graphs.comparison import plots
 from graphs.comparison.code_view import code_panels
 from graphs.comparison.lessons.table import lesson_table

@@ -15,9 +15,9 @@ from pytensor.tensor.elemwise import Elemwise
 
 from graphs.inspection import Recording, counterfactuals, inspect
 from graphs.inspection.rescue import rescues
-from graphs.inspection.rules import _names_by_identity
-from graphs.inspection.storage import from_json, to_json
-from graphs.inspection.text import as_text, overview
+from graphs.inspection.compiling.rules import _names_by_identity
+from graphs.inspection.file import from_json, to_json
+from graphs.inspection.show.report import as_text, overview
 from tests.inspection.conftest import PYTHON, Train
 
 RESCUERS = {

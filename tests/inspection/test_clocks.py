@@ -13,7 +13,7 @@ import pytest
 from pytensor.compile.mode import Mode
 
 from graphs.inspection import inspect, measure
-from graphs.inspection.clocks import time_nodes
+from graphs.inspection.linkers.clocks import time_nodes
 from graphs.inspection.measured import Around, NodeTime, Spread, Times
 from tests.inspection.odd_graphs import ODD_GRAPHS
 

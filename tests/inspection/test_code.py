@@ -11,9 +11,9 @@ from pytensor.compile.mode import Mode
 from pytensor.link.basic import JITLinker, PerformLinker
 
 from graphs.inspection import inspect, measure
-from graphs.inspection.code import generated_code
+from graphs.inspection.linkers.code import generated_code
 from graphs.inspection.measured import NodeCode
-from graphs.inspection.text import as_text, code_view
+from graphs.inspection.show.report import as_text, code_view
 from tests.inspection.conftest import PYTHON
 
 

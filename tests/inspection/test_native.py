@@ -11,8 +11,8 @@ import pytest
 
 from graphs.inspection import counterfactuals, diagnose, evaluate, inspect, measure, record
 from graphs.inspection.rescue import rescues
-from graphs.inspection.storage import from_json, to_json
-from graphs.inspection.text import as_text, overview
+from graphs.inspection.file import from_json, to_json
+from graphs.inspection.show.report import as_text, overview
 from graphs.native import NativeLinker, NativeMode, source_of
 from tests.inspection.conftest import Train
 from tests.inspection.test_recording import check_origins, check_replay

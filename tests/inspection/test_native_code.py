@@ -8,7 +8,7 @@ import pytensor.tensor as pt
 import pytest
 from pytensor.tensor.math import Dot, Sum
 
-from graphs.inspection.code import generated_code
+from graphs.inspection.linkers.code import generated_code
 from graphs.native import NativeLinker, NativeMode, source_of
 
 X, R = pt.dmatrix("X"), pt.dvector("r")

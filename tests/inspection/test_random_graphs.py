@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from graphs.inspection import evaluate, inspect
-from graphs.inspection.storage import from_json, to_json
+from graphs.inspection.file import from_json, to_json
 from tests.inspection.conftest import PYTHON
 from tests.inspection.dump import dump_expression, dump_function
 from tests.inspection.test_recording import check_origins, check_replay

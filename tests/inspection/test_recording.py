@@ -22,8 +22,8 @@ from pytensor.graph.utils import InconsistencyError
 
 from graphs import InputError
 from graphs.inspection import Recording, inspect, record
-from graphs.inspection.same import same_graph
-from graphs.inspection.watcher import Watcher
+from graphs.inspection.compiling.same import same_graph
+from graphs.inspection.compiling.watch import Watcher
 from tests.inspection.conftest import PYTHON, Train
 from tests.inspection.dump import dump_expression, dump_function
 
@@ -257,7 +257,7 @@ if sys.argv[1] == "gone":
     del kept
     gc.collect()
 from graphs import InputError
-from graphs.inspection import record
+from graphs.inspection.compiling import compiled as record
 try:
     recording = record(function)
     names = [recording.ops[p.op].name for p in recording.snapshot(0).nodes]

@@ -17,7 +17,7 @@ from graphs import InputError
 from graphs.inspection import Recording, counterfactuals, diagnose, load, measure, save
 from graphs.inspection import storage as storage_module
 from graphs.inspection.plain import columns
-from graphs.inspection.storage import from_json, schema, to_json
+from graphs.inspection.file import from_json, schema, to_json
 from tests.inspection.conftest import PYTHON, Train
 
 COLUMNS = b'{"format":"graphs recording","version":2,"columns":%b,' % json.dumps(columns(Recording)).encode()
@@ -74,7 +74,7 @@ def test_numbers_that_json_lacks_come_back(train: Train) -> None:
 
 
 def test_the_schema_in_the_repository_is_the_formats_own() -> None:
-    assert json.loads(SCHEMA_FILE.read_text()) == schema(), "write graphs.inspection.storage.schema() there"
+    assert json.loads(SCHEMA_FILE.read_text()) == schema(), "write graphs.inspection.file.schema() there"
     jsonschema.Draft202012Validator.check_schema(schema())
     undocumented = [
         f"{name}.{field}"

@@ -12,11 +12,11 @@ import pytest
 from pytensor.compile.mode import Mode
 
 from graphs.inspection import counterfactuals, evaluate, examine, inspect, measure
-from graphs.inspection.expressions import Formulas
-from graphs.inspection.quantities import count, duration, rate, share, size
+from graphs.inspection.show.formulas import Formulas
+from graphs.inspection.show.words import count, duration, rate, share, size
 from graphs.inspection.recording import Recording
-from graphs.inspection.storage import from_json, to_json
-from graphs.inspection.text import (
+from graphs.inspection.file import from_json, to_json
+from graphs.inspection.show.report import (
     HotNodes,
     StepTable,
     as_html,

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from graphs import InputError
-from graphs.inspection.evaluated import ValueSummary
-from graphs.inspection.sampling import sample_inputs
-from graphs.inspection.values import Missing, compare, same_value, summarize, worst
+from graphs.inspection.findings import ValueSummary
+from graphs.inspection.values.inputs import sample_inputs
+from graphs.inspection.values.difference import Missing, compare, same_value, summarize, worst
 
 NAN, INF = np.nan, np.inf
 

@@ -14,7 +14,7 @@ import pytensor.tensor as pt
 import pytest
 
 from graphs.native import NativeLinker, NativeMode, cache, compiler, library
-from graphs.native.planning import NativeRewriter
+from graphs.native.plan import NativeRewriter
 
 v = pt.dvector("v")
 
@@ -49,7 +49,7 @@ def test_second_time_nothing_is_rewritten_or_compiled(folder, compilations, monk
     assert len(compilations) == 1
     assert len(list(folder.glob("*.json"))) == 1
     monkeypatch.setattr(
-        "graphs.native.planning.make_program", None
+        "graphs.native.plan.make_program", None
     )  # would fail if a graph were lowered again
     fn, s = build()
     assert len(compilations) == 1
@@ -195,7 +195,7 @@ def test_other_rewrites_are_other_programs(folder):
 def test_key_does_not_depend_on_what_pytensor_imports_later():
     text = (
         "import sys, pytensor.tensor\n"
-        "from graphs.native.fingerprint import surroundings\n"
+        "from graphs.native.run.fingerprint import surroundings\n"
         "early = surroundings(None)\n"
         "assert 'pytensor.sparse' not in sys.modules\n"
         "import pytensor.sparse.rewriting\n"

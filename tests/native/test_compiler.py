@@ -15,7 +15,7 @@ import pytensor.tensor as pt
 import pytest
 
 from graphs.native import NativeLinker, NativeMode, compiler, library
-from graphs.native.library import begin_library, open_library
+from graphs.native.run.library import begin_library, open_library
 
 v = pt.dvector("v")
 # Says that it has begun and who it is, then waits until it may go on.

@@ -8,9 +8,9 @@ import mpmath
 import numpy as np
 import pytest
 
-from graphs.native.compiler import compile_text
-from graphs.native.library import loaded_copy
-from graphs.native.mathematics import helper_text
+from graphs.native.run.compiler import compile_text
+from graphs.native.run.library import loaded_copy
+from graphs.native.write.helpers import helper_text
 
 mpmath.mp.dps = 50
 ONE, TOP = 2.0**-1074, 1.7976931348623157e308

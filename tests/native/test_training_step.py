@@ -11,7 +11,7 @@ import pytest
 
 from graphs.data import load
 from graphs.errors import InputError
-from graphs.logistic import logistic_graph
+from graphs.models.logistic import logistic_graph
 from graphs.native import NativeLinker, NativeMode, repeat, source_of
 from graphs.updates import gradient_descent
 

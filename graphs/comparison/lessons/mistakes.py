@@ -91,7 +91,7 @@ def missing_input() -> Rows:
         }
     import pytensor
 
-    from graphs.logistic import logistic_graph
+    from graphs.models.logistic import logistic_graph
 
     graph = logistic_graph(w)
     with own_warnings_only():
@@ -134,7 +134,7 @@ def _cross_entropy(name: str, y: NDArray[Any]) -> float:
     if name == "pytensor":
         import pytensor
 
-        from graphs.logistic import logistic_graph
+        from graphs.models.logistic import logistic_graph
 
         graph = logistic_graph(w)
         with own_warnings_only():

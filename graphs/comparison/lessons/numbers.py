@@ -95,7 +95,7 @@ def without_rewrites(switched_off: Sequence[tuple[str, ...]] = SWITCHED_OFF) -> 
     import pytensor
     from pytensor.compile.mode import Mode
 
-    from graphs.logistic import logistic_graph
+    from graphs.models.logistic import logistic_graph
     from graphs.updates import gradient_descent
 
     data = load()

@@ -1,0 +1,3 @@
+"""graphs/commands"""
+
+__all__: list[str] = []

@@ -1,0 +1,81 @@
+"""Teach one thing at a time by running it: when Python runs, what far logits do, what a rewrite buys."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from graphs import frameworks
+from graphs.commands.ending import run
+from graphs.comparison.lessons import LESSONS
+from graphs.comparison.lessons.table import lesson_table
+from graphs.comparison.plots import slopes_picture
+from graphs.errors import InputError, choose
+from graphs.files import write_whole
+from graphs.frameworks import slopes
+from graphs.experiment.results import to_json
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    width = max(map(len, LESSONS))
+    listed = "\n".join(
+        f"  {name:<{width}}  {(inspect.getdoc(lesson) or '').splitlines()[0].replace('`', '')}"
+        for name, lesson in LESSONS.items()
+    )
+    options = argparse.ArgumentParser(
+        prog="scripts/run lesson",
+        description=__doc__,
+        epilog=f"lessons:\n{listed}\n\nexit codes: 0 done, 2 bad input",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    options.add_argument("lesson", nargs="*", metavar="LESSON", help="which (default: all, in order)")
+    options.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    options.add_argument(
+        "--out", metavar="DIR", help="keep lessons.json, and the plot of the lesson 'slopes', there"
+    )
+    return options
+
+
+def main() -> int:
+    """Parse, run, show."""
+    given = parser().parse_args()
+    chosen = [choose("lesson", name, LESSONS) for name in given.lesson] or list(LESSONS)
+    if given.out:
+        try:
+            Path(given.out).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(
+                "out", found=f"{given.out} ({error.strerror})", allowed="a folder that can be made"
+            ) from error
+    console = Console()
+    taught = {}
+    for name in chosen:
+        taught[name] = LESSONS[name]()
+        if not given.json:
+            explanation = inspect.cleandoc(LESSONS[name].__doc__ or "").partition("\nReturns\n")[0].strip()
+            console.print(lesson_table(name, explanation, taught[name]), "")
+    if given.json:
+        sys.stdout.buffer.write(to_json(taught))
+    if given.out:
+        write_whole(Path(given.out) / "lessons.json", to_json(taught))
+        if "slopes" in chosen:
+            draw_slopes(Path(given.out) / "tanh.png")
+    return 0
+
+
+def draw_slopes(path: Path) -> None:
+    """Draw tanh and its slope, by Autograd where it is installed, else by PyTensor."""
+    found = slopes.in_pytensor() if frameworks.missing("autograd") else slopes.in_autograd()
+    try:
+        write_whole(path, slopes_picture(found))
+    except ImportError:
+        print("lesson: pictures need matplotlib: pip install 'graphs[pictures]'", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    run("lesson", main)

@@ -1,0 +1,3 @@
+"""graphs/experiment"""
+
+__all__: list[str] = []

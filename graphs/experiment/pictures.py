@@ -1,0 +1,95 @@
+"""Pictures of a run, drawn with matplotlib (the extra ``pictures``)."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from graphs.experiment.reproduction import Reproduction
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["MissingMatplotlib", "draw", "draw_history", "draw_weights"]
+
+
+class MissingMatplotlib(ImportError):
+    """matplotlib is not installed; says how to get it."""
+
+    def __init__(self) -> None:
+        super().__init__("pictures need matplotlib: pip install 'graphs[pictures]'")
+
+
+def _figure(**kwargs: Any) -> Figure:
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingMatplotlib from error
+    return Figure(layout="constrained", dpi=100, **kwargs)  # no pyplot: no window, no global state
+
+
+def draw(result: Reproduction) -> dict[str, bytes]:
+    """All pictures of a run, as PNG files by name."""
+    return {"cost.png": _png(draw_history(result)), "weights.png": _png(draw_weights(result))}
+
+
+def draw_history(result: Reproduction) -> Figure:
+    """Cost, mean cross-entropy and share of errors over the steps, and the optimum's cost."""
+    history = result.progress.history
+    figure = _figure(figsize=(8, 6))
+    above, below = figure.subplots(2, 1, sharex=True)
+    above.plot(history.steps, history.cost, label="cost")
+    above.plot(history.steps, history.mean_xent, label="mean cross-entropy")
+    if result.optimum:
+        above.axhline(result.optimum.cost, color="black", lw=0.8, ls=":", label="cost at the optimum")
+    above.set(yscale="log", ylabel="nats", title=_title(result))
+    below.plot(history.steps, 100 * history.accuracy, color="tab:green")
+    below.set(ylabel="right predictions (%)", xlabel="step (logarithmic above 1)", ylim=(None, 101))
+    first = result.progress.first_perfect_call
+    if first:
+        below.axvline(first, color="black", lw=0.8, ls=":")
+        below.annotate(
+            f"none wrong from call {first}", (first, 60), xytext=(6, 0), textcoords="offset points"
+        )
+    below.set_xscale("symlog", linthresh=1)
+    below.set_xlim(0, history.steps[-1])
+    above.legend()
+    for axes in (above, below):
+        axes.grid(alpha=0.3)
+    return figure
+
+
+def draw_weights(result: Reproduction) -> Figure:
+    """The weights before and after, as a picture of the inputs (28 × 28 for 784 features)."""
+    initial, final = result.progress.initial["w"], result.progress.state["w"]
+    height = _most_square(len(final))
+    figure = _figure(figsize=(9, 4.2))
+    for axes, name, weights in zip(figure.subplots(1, 2), ("before", "after"), (initial, final), strict=True):
+        limit = float(np.abs(weights).max()) or 1.0
+        image = axes.imshow(weights.reshape(height, -1), cmap="RdBu_r", vmin=-limit, vmax=limit)
+        axes.set_title(f"w {name}: ‖w‖ = {np.linalg.norm(weights):.4g}")
+        axes.set_axis_off()
+        figure.colorbar(image, ax=axes, shrink=0.85)
+    return figure
+
+
+def _png(figure: Figure) -> bytes:
+    """The figure as a PNG file; the same bytes for the same figure and versions."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def _most_square(features: int) -> int:
+    """Height of the most nearly square picture with that many pixels."""
+    return next(h for h in range(int(features**0.5), 0, -1) if features % h == 0)
+
+
+def _title(result: Reproduction) -> str:
+    x, settings = result.dataset.x, result.settings
+    return (
+        f"{x.shape[0]} × {x.shape[1]} {result.dataset.name}, seed {settings.seed}, "
+        f"{settings.formula} formula, mode {settings.mode}"
+    )

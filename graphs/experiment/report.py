@@ -1,0 +1,173 @@
+"""What the original prints, and the facts beside it, for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Group, RenderableType
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from graphs.experiment.reproduction import Reproduction
+
+__all__ = ["report"]
+
+GROUP, GROUPS_PER_LINE = 10, 5
+
+
+def report(result: Reproduction, import_seconds: float | None = None) -> RenderableType:
+    """Lay out a run: models, targets and predictions as the original prints them, then the facts.
+
+    Parameters
+    ----------
+    result : Reproduction
+    import_seconds : float, optional
+        Time the process took to import everything, in seconds.
+    """
+    y = result.dataset.y
+    wrong = int((result.train_predictions != y.astype(bool)).sum())
+    parts: list[RenderableType] = [
+        Rule("models"),
+        _models(result),
+        Rule(f"targets of the {len(y)} samples"),
+        _bits(y),
+        Rule(f"predictions on them: {len(y) - wrong} of {len(y)} right"),
+        _bits(result.train_predictions, y),
+    ]
+    if result.unseen_predictions is not None:
+        parts += [
+            Rule(f"predictions on {len(result.unseen_predictions)} unseen samples"),
+            _bits(result.unseen_predictions),
+        ]
+    return Group(
+        *parts, Rule("facts"), _table(_facts(result)), Rule("times"), _table(_times(result, import_seconds))
+    )
+
+
+def _models(result: Reproduction) -> RenderableType:
+    table = Table(box=None, pad_edge=False)
+    for heading in ("", "b", "‖w‖", "min w", "max w", "w"):
+        table.add_column(heading, justify="left" if heading in ("", "w") else "right")
+    for name, model in (("initial", result.progress.initial), ("final", result.progress.state)):
+        w = model["w"]
+        shown = ", ".join(f"{value:.4f}" for value in w[:4]) + (
+            f", … ({len(w)} weights)" if len(w) > 4 else ""
+        )
+        table.add_row(
+            name,
+            f"{float(model['b']):.6f}",
+            *(f"{v:.4f}" for v in (np.linalg.norm(w), w.min(), w.max())),
+            shown,
+        )
+    return table
+
+
+def _bits(values: NDArray[Any], expected: NDArray[Any] | None = None) -> Text:
+    """Zeros and ones in groups of ten; those that differ from `expected` stand out."""
+    text = Text(no_wrap=True)
+    for i, value in enumerate(values):
+        if i:
+            text.append("\n" if i % (GROUP * GROUPS_PER_LINE) == 0 else " " if i % GROUP == 0 else "")
+        mistaken = expected is not None and bool(value) != bool(expected[i])
+        text.append("01"[int(value)], style="bold red reverse" if mistaken else "")
+    return text
+
+
+def _facts(result: Reproduction) -> Iterable[tuple[str, str]]:
+    progress, history, settings = result.progress, result.progress.history, result.settings
+    samples = len(result.dataset.y)
+    yield "cost", f"{history.cost[-1]:.17g} after {progress.step:,} steps (at first {history.cost[0]:.6g})"
+    yield "mean cross-entropy", f"{history.mean_xent[-1]:.17g} nats (at first {history.mean_xent[0]:.6g})"
+    yield "accuracy", f"{history.accuracy[-1]:.2%}, {round(history.accuracy[-1] * samples)} of {samples}"
+    yield "first call of train without a mistake", _first_perfect(result)
+    yield "non-finite cross-entropy", _nonfinite(result)
+    yield "distance to the optimum", _distance(result)
+    yield "certificate", _certificate(result)
+    yield (
+        "data",
+        f"{result.dataset.source}: {samples} × {result.dataset.x.shape[1]} {settings.dtype}",
+    )
+    yield "formula, mode, linker", f"{settings.formula}, {settings.mode}, {result.linker}"
+    yield "rewrites", _rewrites(result)
+    yield "versions", ", ".join(f"{name} {version}" for name, version in result.stamp["versions"].items())
+    machine = result.stamp["machine"]
+    threads = (
+        ", ".join(f"{name}={value}" for name, value in machine["threads"].items()) or "threads not limited"
+    )
+    yield (
+        "machine",
+        f"{machine['system']}, {machine['cpu']}, {machine['cores']} cores, {machine['blas']}, {threads}",
+    )
+
+
+def _first_perfect(result: Reproduction) -> str:
+    progress = result.progress
+    if not progress.first_perfect_call:
+        return "none yet"
+    after = (
+        f"{progress.mistakes_since} calls with mistakes after it"
+        if progress.mistakes_since
+        else "none wrong after it"
+    )
+    return f"{progress.first_perfect_call}, {after}"
+
+
+def _nonfinite(result: Reproduction) -> str:
+    progress = result.progress
+    if not progress.nonfinite_calls:
+        return "never"
+    span = f"from call {progress.first_nonfinite_call} to call {progress.last_nonfinite_call}"
+    return f"in {progress.nonfinite_calls} calls, {span}; the parameters stayed finite"
+
+
+def _distance(result: Reproduction) -> str:
+    if result.certificate is None or result.optimum is None:
+        return f"unknown: {result.no_optimum}"
+    certificate = result.certificate
+    return (
+        f"cost − cost* = {certificate.cost_gap:.5g}, ‖w − w*‖ = {certificate.w_distance:.5g} "
+        f"(cost* = {result.optimum.cost:.17g}, its gradient {result.optimum.gradient_norm:.1g})"
+    )
+
+
+def _certificate(result: Reproduction) -> str:
+    if result.certificate is None:
+        return "none without an optimum"
+    certificate = result.certificate
+    sign, verdict = (
+        ("≥", "holds") if certificate.holds else ("<", "BROKEN: a gradient or the optimum is wrong")
+    )
+    bound = f"{result.settings.weight_decay:g}·‖w − w*‖² = {certificate.bound:.5g}"
+    return f"{certificate.cost_gap:.5g} {sign} {bound}: {verdict}"
+
+
+def _rewrites(result: Reproduction) -> str:
+    if result.takes_logarithms:
+        return "the compiled train takes logarithms as the formula is written: it can overflow"
+    return "the compiled train takes no logarithm of p_1: softplus stands in its stead"
+
+
+def _times(result: Reproduction, import_seconds: float | None) -> Iterable[tuple[str, str]]:
+    labels = {
+        "build": "build: graph to compiled functions",
+        "first_call": "first call of each function",
+        "steps": "steps, with history and checkpoints",
+        "optimum": "the optimum",
+    }
+    if import_seconds is not None:
+        yield "import", f"{import_seconds:.3f} s"
+    for name, seconds in result.times.items():
+        yield labels[name], f"{seconds:.3f} s"
+
+
+def _table(rows: Iterable[tuple[str, str]]) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    return table

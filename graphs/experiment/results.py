@@ -1,0 +1,205 @@
+"""The folder of one run: settings and checkpoint while it goes on, results once it is done.
+
+========================  ===========================================================
+settings.json             what was asked for, versions and machine
+checkpoint.npz            the run so far (:mod:`graphs.experiment.checkpoints`)
+parameters.npz            w, b, initial_w, initial_b
+history.csv               one line per history entry, numbers to full precision
+result.json               the summary without the times: the same bytes at every run
+times.json                seconds, of the process that finished the run
+cost.png, weights.png     where matplotlib is installed
+========================  ===========================================================
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import math
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from graphs.experiment.checkpoints import load_checkpoint, save_checkpoint
+from graphs.data import Dataset
+from graphs.errors import InputError
+from graphs.files import remove_unfinished, write_whole
+from graphs.progress import History, Progress
+from graphs.experiment.reproduction import Reproduction
+from graphs.experiment.settings import Settings
+
+__all__ = ["RunFolder", "to_json"]
+
+FILES = ("settings.json", "checkpoint.npz", "parameters.npz", "history.csv", "result.json", "times.json")
+
+
+class RunFolder:
+    """One run's folder, locked for one process at a time.
+
+    Parameters
+    ----------
+    path : path-like
+        Made if it is missing.
+    resume : bool
+        Whether a run in it shall go on; otherwise one is refused.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be made or written, is in use, or holds a run that is not to be resumed.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, resume: bool) -> None:
+        self.path = Path(path)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.path):  # shows before any work that files can be made here
+                pass
+        except OSError as error:
+            raise self._unusable(f"cannot be written ({error.strerror or error})") from error
+        self._take_lock()
+        held = [name for name in FILES if (self.path / name).exists()]
+        if held and not resume:
+            raise InputError(
+                "out",
+                found=f"{self.path}, which already holds a run ({', '.join(held)})",
+                allowed="a new or empty folder",
+                remedy="name another folder, or continue that run with --resume",
+            )
+
+    def _take_lock(self) -> None:
+        """Held until the process ends, however it ends."""
+        try:
+            import fcntl
+        except ImportError:  # Windows has none; there the user must not start two
+            return
+        self._lock = os.open(self.path, os.O_RDONLY)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise self._unusable("is in use by another process") from error
+        remove_unfinished(self.path)
+
+    def _unusable(self, why: str) -> InputError:
+        return InputError(
+            "out",
+            found=f"{self.path}, which {why}",
+            allowed="a folder this process can write",
+            remedy="name another",
+        )
+
+    def begun(self, given: Mapping[str, Any]) -> tuple[Settings, Dataset, Progress] | None:
+        """The run in this folder, or None where none has begun.
+
+        Parameters
+        ----------
+        given : mapping
+            Settings that the user named; they must be those of the run.
+
+        Raises
+        ------
+        InputError
+            If the checkpoint is damaged or foreign, a setting differs, or the data have changed.
+        """
+        path = self.path / "checkpoint.npz"
+        if not path.exists():
+            return None
+        progress, identity = load_checkpoint(path)
+        data_sha256 = identity.pop("data_sha256")
+        for name, value in given.items():
+            if name != "data" and identity[name] != value:
+                raise InputError(
+                    name,
+                    found=f"{value!r} for a run begun with {identity[name]!r}",
+                    allowed="what the run was begun with",
+                    remedy="leave the option out, or begin another run in another folder",
+                )
+        settings = Settings(**{**identity, **given})
+        dataset = settings.load()
+        if fingerprint(dataset) != data_sha256:
+            raise InputError(
+                "data",
+                found=f"other samples than the run in {self.path} began with",
+                allowed="the same samples",
+            )
+        return settings, dataset, progress
+
+    def begin(self, settings: Settings, dataset: Dataset, stamp: Mapping[str, Any]) -> Progress:
+        """Write down what is to be run and a checkpoint of its final size, before any work is done."""
+        state = {"w": dataset.initial_w, "b": np.array(dataset.initial_b, dtype=settings.dtype)}
+        progress = Progress.fresh(state, settings.steps, settings.every)
+        try:
+            write_whole(self.path / "settings.json", to_json({"settings": asdict(settings), **stamp}))
+            self.checkpoint(progress, settings, dataset)
+        except OSError as error:
+            raise self._unusable(f"has no room for the run ({error.strerror or error})") from error
+        return progress
+
+    def checkpoint(self, progress: Progress, settings: Settings, dataset: Dataset) -> None:
+        """Save the run so far."""
+        identity = {**asdict(settings), "data_sha256": fingerprint(dataset)}
+        save_checkpoint(self.path / "checkpoint.npz", progress, identity)
+
+    def finish(self, result: Reproduction, pictures: Mapping[str, bytes]) -> None:
+        """Write the results; after a resume the same bytes again, for times.json is all that may differ.
+
+        Parameters
+        ----------
+        result : Reproduction
+        pictures : mapping of str to bytes
+            PNG files by name.
+        """
+        progress = result.progress
+        summary = result.summary()
+        times = summary.pop("times")
+        parameters = io.BytesIO()
+        initial = {f"initial_{name}": array for name, array in progress.initial.items()}
+        members: dict[str, Any] = {**progress.state, **initial}
+        np.savez(parameters, **members)
+        contents = {
+            "parameters.npz": parameters.getvalue(),
+            "history.csv": _csv(progress.history),
+            "result.json": to_json(summary),
+            "times.json": to_json(times),
+            **pictures,
+        }
+        for name, data in contents.items():
+            write_whole(self.path / name, data)
+
+
+def fingerprint(dataset: Dataset) -> str:
+    """SHA-256 of the samples and targets: a run goes on with the data it began with or not at all."""
+    digest = hashlib.sha256()
+    for array in (dataset.x, dataset.y):
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def to_json(value: Mapping[str, Any]) -> bytes:
+    """UTF-8 JSON with two-space indents; NaN and infinity, which JSON has no word for, become null."""
+    return (json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(member) for key, member in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(member) for member in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _csv(history: History) -> bytes:
+    columns = vars(history)
+    lines = [",".join(columns)]
+    lines += [
+        ",".join(repr(value) for value in row)
+        for row in zip(*(c.tolist() for c in columns.values()), strict=True)
+    ]
+    return ("\n".join(lines) + "\n").encode()

@@ -1,0 +1,3 @@
+"""graphs/inspection/compiling"""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""graphs/inspection/linkers"""
+
+__all__: list[str] = []

@@ -1,0 +1,164 @@
+"""Measured time of every node of a compiled function, whatever linker made it.
+
+The function is called as its user calls it, on storage whose contents are put back afterwards:
+
+- Numba: clock reads between the statements of the generated source (`graphs.inspection.linkers.probes`);
+- CVM and the Python virtual machines: the virtual machine's own clocks around every node;
+- the plain ``py`` linker: clocks around every node's thunk;
+- anything else compiles the graph as one piece (JAX, PyTorch, the whole-graph C linker, the
+  native one): that piece is timed, the nodes are said not to be.
+
+What a call does around its nodes (checking inputs, boxing, storing updates) is timed too, by
+clocks at its borders, and not taken to be what is left over. So nodes and surroundings must add up
+to the plain call, which is measured apart from them: `Times.explained` says how well.
+
+Plain calls, calls with clocks at the borders and calls with clocks at every node are taken in
+turn, round by round, each round from the same state, so that what drifts hits all alike. A
+round's figure is the median of its calls or, where the clock is coarse, the mean of their middle
+half; the spread is over the rounds.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from graphs.environment import own_warnings_only
+from graphs.inspection.linkers.calls import Call, first_line, seconds_of_calls
+from graphs.inspection.measured import Around, NodeTime, Spread, Times
+from graphs.inspection.linkers.probes import CannotProbe
+from graphs.inspection.linkers.watches import NODES, Whole, watch_for
+
+__all__ = ["time_nodes"]
+
+NOT_RUN = "not run with these inputs"
+MOST_CALLS = 2000
+
+
+@np.errstate(all="ignore")  # what is not finite is counted, not warned of
+def time_nodes(
+    function: Any,
+    arguments: Sequence[Any] = (),
+    *,
+    numbers: Sequence[int] | None = None,
+    seconds: float = 2.0,
+    rounds: int = 25,
+) -> Times:
+    """Time every node of a compiled function.
+
+    Parameters
+    ----------
+    function : pytensor.compile.executor.Function
+        It is called many times; the contents of its shared variables are put back.
+    arguments : sequence
+        Its inputs; copied for every call where the function may overwrite them.
+    numbers : sequence of int, optional
+        Numbers to give the nodes, in the order they run; 0, 1, 2 … by default.
+    seconds : float
+        About how long to measure, without compiling.
+    rounds : int
+        Rounds to spread that over; fewer if a call takes too long.
+
+    Returns
+    -------
+    Times
+        With the reason, and without figures, for what could not be timed.
+    """
+    order = function.maker.fgraph.toposort()
+    names = tuple(range(len(order))) if numbers is None else tuple(numbers)
+    original_vm = function.vm
+    state = _State(function)
+    call = Call(function, arguments)
+    try:
+        with own_warnings_only():
+            return _time(function, order, names, call, state, seconds, rounds)
+    except Exception as problem:  # whatever the user's graph raises on these inputs
+        reason = f"the function does not run on these inputs: {first_line(problem)}"
+        return Times("", None, None, tuple(NodeTime(n, None, reason) for n in names), problem=reason)
+    finally:
+        function.vm = original_vm
+        state.restore()
+
+
+def _time(
+    function: Any,
+    order: Sequence[Any],
+    names: Sequence[int],
+    call: Call,
+    state: _State,
+    seconds: float,
+    rounds: int,
+) -> Times:
+    call(*call.arguments())  # compiles what is left to compile
+    once = seconds_of_calls(call, 3).min()
+    state.restore()
+    watch: Any = Whole(function, call)
+    problem = ""
+    try:
+        watch = watch_for(function, order, call)
+    except CannotProbe as reason:
+        problem = str(reason)
+    variants = 2 if problem else 3
+    rounds = max(3, min(rounds, int(seconds / (variants * once))))
+    calls = int(np.clip(seconds / (variants * rounds * once), 1, MOST_CALLS))
+    whole, stretches, nodes = [], [], []
+    for _ in range(rounds):
+        state.restore()
+        whole.append(float(watch.middle(seconds_of_calls(call, calls))))
+        state.restore()
+        stretches.append(watch.stretches(calls))
+        if not problem:
+            state.restore()
+            nodes.append(watch.nodes(calls))
+    parts = dict(zip(watch.parts, map(_spread, np.array(stretches).T), strict=True))
+    first = watch.parts.index(NODES)
+    around = tuple(
+        Around(name, parts[name], after=position > first)
+        for position, name in enumerate(watch.parts)
+        if name != NODES
+    )
+    if problem:
+        timed = tuple(NodeTime(n, None, problem) for n in names)
+    else:
+        table = np.maximum(np.array(nodes).reshape(rounds, len(order)) - watch.clock, 0.0)
+        timed = tuple(
+            NodeTime(n, None, NOT_RUN) if np.isnan(column).all() else NodeTime(n, _spread(column))
+            for n, column in zip(names, table.T, strict=True)
+        )
+    return Times(
+        method=watch.method,
+        call=_spread(whole),
+        inside=parts[NODES],
+        nodes=timed,
+        around=around,
+        clock=watch.clock,
+        rounds=rounds,
+        calls=calls,
+        problem=problem,
+    )
+
+
+class _State:
+    """What calling the function changes: its shared variables and random generators."""
+
+    def __init__(self, function: Any) -> None:
+        self._kept = [
+            (container, copy.deepcopy(container.storage[0]), container.storage[0])
+            for spec, container in zip(function.maker.inputs, function.input_storage, strict=True)
+            if spec.shared and (spec.mutable or spec.update is not None)
+        ]
+
+    def restore(self) -> None:
+        """Put copies of the contents back."""
+        for container, value, _ in self._kept:
+            container.storage[0] = copy.deepcopy(value)
+
+
+def _spread(samples: Any) -> Spread:
+    """Median and quartiles to five digits; no clock knows more."""
+    quartiles = np.quantile(np.asarray(samples), (0.25, 0.5, 0.75))
+    q1, median, q3 = (float(f"{q:.5g}") for q in quartiles)
+    return Spread(median, q1, q3)

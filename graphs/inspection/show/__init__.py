@@ -1,0 +1,3 @@
+"""graphs/inspection/show"""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""graphs/inspection/values"""
+
+__all__: list[str] = []

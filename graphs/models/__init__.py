@@ -1,0 +1,3 @@
+"""graphs/models"""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""graphs/native/lower"""
+
+__all__: list[str] = []

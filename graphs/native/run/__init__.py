@@ -1,0 +1,3 @@
+"""graphs/native/run"""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""graphs/native/schedule"""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""graphs/native/write"""
+
+__all__: list[str] = []
