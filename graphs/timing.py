@@ -12,37 +12,28 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
-__all__ = ["ProcessCost", "Timing", "fresh_process", "interleaved"]
+__all__ = ["ProcessCost", "Spread", "fresh_process", "interleaved"]
 
 
-@dataclass(frozen=True)
-class Timing:
-    """Seconds per call, over several samples.
-
-    Attributes
-    ----------
-    median, q1, q3 : float
-        Median and quartiles of the samples, in seconds per call.
-    samples : tuple of float
-        Every sample, in the order taken.
-    calls_per_sample : int
-        How many calls one sample averages over.
-    """
+class Spread(msgspec.Struct, frozen=True, array_like=True):
+    """Median and quartiles over several samples of one quantity, in its own unit (seconds, ratios)."""
 
     median: float
     q1: float
     q3: float
-    samples: tuple[float, ...]
-    calls_per_sample: int
 
     @classmethod
-    def from_samples(cls, samples: Sequence[float], calls_per_sample: int = 1) -> Timing:
-        """Summarise `samples` (seconds per call)."""
-        q1, median, q3 = (float(q) for q in np.quantile(samples, (0.25, 0.5, 0.75)))
-        return cls(median, q1, q3, tuple(samples), calls_per_sample)
+    def of(cls, samples: Sequence[float] | NDArray[Any]) -> Spread:
+        """Of at least one sample; quartiles by linear interpolation, to five digits: no clock knows more."""
+        quartiles = np.quantile(np.asarray(samples), (0.25, 0.5, 0.75))
+        q1, median, q3 = (float(f"{q:.5g}") for q in quartiles)
+        return cls(median, q1, q3)
 
 
 def interleaved(
@@ -50,7 +41,7 @@ def interleaved(
     *,
     rounds: int = 15,
     sample_seconds: float = 0.01,
-) -> dict[str, Timing]:
+) -> dict[str, Spread]:
     """Time callables in turn, A B C A B C …, so that a drifting machine hits all alike.
 
     Each is called twice first (compilers and caches warm up), then as often per sample as
@@ -67,8 +58,8 @@ def interleaved(
 
     Returns
     -------
-    dict of str to Timing
-        In the order given.
+    dict of str to Spread
+        Seconds per call, in the order given.
     """
     repeats: dict[str, int] = {}
     for name, call in calls.items():
@@ -79,7 +70,7 @@ def interleaved(
     for _ in range(rounds):
         for name, call in calls.items():
             samples[name].append(_sample(call, repeats[name]))
-    return {name: Timing.from_samples(values, repeats[name]) for name, values in samples.items()}
+    return {name: Spread.of(values) for name, values in samples.items()}
 
 
 def _sample(call: Callable[[], object], repeats: int) -> float:

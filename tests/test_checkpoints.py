@@ -8,8 +8,8 @@ import json
 import numpy as np
 import pytest
 
-from graphs.experiment.checkpoints import load_checkpoint, save_checkpoint
 from graphs.errors import InputError
+from graphs.experiment.checkpoints import load_checkpoint, save_checkpoint
 from graphs.progress import Progress
 
 

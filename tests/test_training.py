@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import graphs
-from graphs.experiment.checkpoints import COUNTERS, load_checkpoint, save_checkpoint
 from graphs.errors import InputError
-from graphs.solving import certify, find_optimum
+from graphs.experiment.checkpoints import COUNTERS, load_checkpoint, save_checkpoint
 from graphs.progress import Stopped
+from graphs.solving import certify, find_optimum
 from graphs.training import fit
 from tests.conftest import dataset
 from tests.figures import (

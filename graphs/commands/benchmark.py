@@ -22,9 +22,9 @@ from graphs.benchmark.whole import measure_processes
 from graphs.commands.ending import run
 from graphs.data import DTYPES
 from graphs.errors import InputError, choose, finite_number, whole_number
+from graphs.experiment.pictures import MissingMatplotlib
 from graphs.files import write_whole
 from graphs.models.logistic import FORMULAS
-from graphs.experiment.pictures import MissingMatplotlib
 
 SIZES = "400x784,2000x784,20000x784,200000x784,4000x7840,40000x7840"
 QUICK_SIZES = "400x784,4000x784"

@@ -20,9 +20,9 @@ from graphs.comparison.side_by_side import side_by_side
 from graphs.comparison.tables import comparison_tables
 from graphs.data import DTYPES, load
 from graphs.errors import InputError
+from graphs.experiment.results import to_json
 from graphs.interruption import Interrupted, raised_signals
 from graphs.reading import read
-from graphs.experiment.results import to_json
 
 EPILOG = """\
 examples:

@@ -11,14 +11,15 @@ from rich.console import Console, Group, RenderableType
 from rich.rule import Rule
 
 from graphs.commands.ending import run
+from graphs.commands.named_graph import named_graph
 from graphs.data import DTYPES
 from graphs.errors import InputError, whole_number
 from graphs.functions import mode_names, resolve_mode
 from graphs.inspection import load, save
 from graphs.inspection.inspection import examine
-from graphs.commands.named_graph import named_graph
 from graphs.inspection.recording import Recording
-from graphs.inspection.show.report import HotNodes, StepTable, as_text, code_view, pair_view, report, step_view
+from graphs.inspection.show.report import HotNodes, StepTable, code_view, pair_view, report, step_view
+from graphs.terminal import as_text
 
 EPILOG = """\
 what you see:

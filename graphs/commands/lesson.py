@@ -15,9 +15,9 @@ from graphs.comparison.lessons import LESSONS
 from graphs.comparison.lessons.table import lesson_table
 from graphs.comparison.plots import slopes_picture
 from graphs.errors import InputError, choose
+from graphs.experiment.results import to_json
 from graphs.files import write_whole
 from graphs.frameworks import slopes
-from graphs.experiment.results import to_json
 
 
 def parser() -> argparse.ArgumentParser:

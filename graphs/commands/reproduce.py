@@ -19,15 +19,15 @@ from graphs.commands.ending import run
 from graphs.data import DTYPES
 from graphs.environment import stabilizing_rewrites_fire, stamp
 from graphs.errors import InputError, whole_number
-from graphs.functions import mode_names
-from graphs.interruption import SignalRequests
-from graphs.models.logistic import FORMULAS
 from graphs.experiment.pictures import MissingMatplotlib, draw
-from graphs.progress import Diverged, Progress, Stopped
 from graphs.experiment.report import report
 from graphs.experiment.reproduction import Reproduction, reproduce
 from graphs.experiment.results import RunFolder, to_json
 from graphs.experiment.settings import Settings
+from graphs.functions import mode_names
+from graphs.interruption import SignalRequests
+from graphs.models.logistic import FORMULAS
+from graphs.progress import Diverged, Progress, Stopped
 
 import_seconds = time.perf_counter() - started
 

@@ -22,8 +22,8 @@ from graphs.comparison.plots import draw
 from graphs.comparison.record import read_record
 from graphs.comparison.tables import comparison_tables
 from graphs.errors import InputError
-from graphs.files import DamagedFile, write_whole
 from graphs.experiment.results import to_json
+from graphs.files import DamagedFile, write_whole
 
 __all__ = ["begun", "gradients", "keep", "keep_record", "prepare"]
 

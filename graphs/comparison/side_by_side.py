@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from graphs import frameworks, updates
-from graphs.models import logistic
 from graphs.errors import choose
+from graphs.models import logistic
 
 __all__ = ["PARTS", "lines_of", "side_by_side"]
 

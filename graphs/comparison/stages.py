@@ -18,7 +18,7 @@ from graphs.comparison.plan import Plan
 from graphs.comparison.processes import Failure, Process, environment, first_result, write_data
 from graphs.comparison.reference import MARK, Reference
 from graphs.data import Dataset
-from graphs.timing import Timing
+from graphs.timing import Spread
 
 __all__ = ["Stages"]
 
@@ -149,12 +149,13 @@ class Stages:
                     samples.setdefault(run["name"], []).append(answer)
         for run in opened.standing():
             taken = samples[run["name"]]
-            timing = Timing.from_samples([sample["seconds"] for sample in taken])
+            every = [sample["seconds"] for sample in taken]
+            timing = Spread.of(every)
             run[key] = {
                 "median": timing.median,
                 "q1": timing.q1,
                 "q3": timing.q3,
-                "samples": list(timing.samples),
+                "samples": every,
                 "cores": float(np.median([sample["cores"] for sample in taken])),
             }
 

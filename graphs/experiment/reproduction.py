@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from graphs.data import Dataset
 from graphs.environment import stamp
 from graphs.errors import InputError
+from graphs.experiment.settings import Settings
 from graphs.functions import Functions, compile_functions
 from graphs.models.logistic import logistic_graph
-from graphs.solving import Certificate, Optimum, certify, find_optimum
 from graphs.progress import Progress
-from graphs.experiment.settings import Settings
+from graphs.solving import Certificate, Optimum, certify, find_optimum
 from graphs.training import fit
 from graphs.updates import gradient_descent
 

@@ -26,13 +26,13 @@ from typing import Any
 
 import numpy as np
 
-from graphs.experiment.checkpoints import load_checkpoint, save_checkpoint
 from graphs.data import Dataset
 from graphs.errors import InputError
-from graphs.files import remove_unfinished, write_whole
-from graphs.progress import History, Progress
+from graphs.experiment.checkpoints import load_checkpoint, save_checkpoint
 from graphs.experiment.reproduction import Reproduction
 from graphs.experiment.settings import Settings
+from graphs.files import remove_unfinished, write_whole
+from graphs.progress import History, Progress
 
 __all__ = ["RunFolder", "to_json"]
 

@@ -22,14 +22,14 @@ from typing import Any
 import numpy as np
 from pytensor.configdefaults import config
 
+from graphs.inspection.compiling.compiled import Inspection, inspect_parts
 from graphs.inspection.described import Rule
 from graphs.inspection.findings import BROKE, CHANGED, IDENTICAL, REPAIRED, UNKNOWN, Counterfactual
-from graphs.inspection.values.evaluate import TOLERANCE_ULP, call, evaluate, feed
-from graphs.inspection.values.performing import run_graph
-from graphs.inspection.compiling.compiled import Inspection, inspect_parts
 from graphs.inspection.recording import Recording
 from graphs.inspection.values.difference import Missing, compare, one_line, worst
-from graphs.timing import Timing, interleaved
+from graphs.inspection.values.evaluate import TOLERANCE_ULP, call, evaluate, feed
+from graphs.inspection.values.performing import run_graph
+from graphs.timing import Spread, interleaved
 
 __all__ = ["counterfactuals"]
 
@@ -103,7 +103,7 @@ def _caller(function: Any, arguments: Sequence[Any]) -> Callable[[], object]:
     return lambda: function(*arguments)
 
 
-def _timed(result: Counterfactual, timing: Timing | None, whole: Timing) -> Counterfactual:
+def _timed(result: Counterfactual, timing: Spread | None, whole: Spread) -> Counterfactual:
     if timing is None:
         return result
     return dataclasses.replace(

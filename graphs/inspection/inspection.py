@@ -7,11 +7,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from graphs.inspection.ablation import counterfactuals
-from graphs.inspection.doctor import diagnose
-from graphs.inspection.values.evaluate import evaluate
-from graphs.inspection.measurement import measure
 from graphs.inspection.compiling.compiled import Inspection
+from graphs.inspection.doctor import diagnose
+from graphs.inspection.measurement import measure
 from graphs.inspection.recording import Recording
+from graphs.inspection.values.evaluate import evaluate
 
 __all__ = ["PARTS", "examine"]
 

@@ -8,16 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Around", "Measurements", "NodeCode", "NodeTime", "Spread", "Times"]
+from graphs.timing import Spread
 
-
-@dataclass(frozen=True)
-class Spread:
-    """Median and quartiles over the rounds, in seconds per call."""
-
-    median: float
-    q1: float
-    q3: float
+__all__ = ["Around", "Measurements", "NodeCode", "NodeTime", "Times"]
 
 
 @dataclass(frozen=True)

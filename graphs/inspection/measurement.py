@@ -6,12 +6,12 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from graphs.inspection.compiling.compiled import Inspection
 from graphs.inspection.linkers.clocks import time_nodes
 from graphs.inspection.linkers.code import generated_code
-from graphs.inspection.values.evaluate import feed
 from graphs.inspection.measured import Measurements
-from graphs.inspection.compiling.compiled import Inspection
 from graphs.inspection.recording import Recording
+from graphs.inspection.values.evaluate import feed
 
 __all__ = ["measure"]
 

@@ -162,7 +162,8 @@ class Recording:
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         """What a notebook shows."""
-        from graphs.inspection.show.report import as_html, as_text, overview
+        from graphs.inspection.show.report import overview
+        from graphs.terminal import as_html, as_text
 
         shown = overview(self)
         return {"text/plain": as_text(shown), "text/html": as_html(shown)}

@@ -13,14 +13,14 @@ from pytensor.graph.rewriting.db import RewriteDatabaseQuery
 from pytensor.link.basic import Container, Linker
 from pytensor.link.utils import map_storage
 
+from graphs.native.plan import Deferred, NativeRewriter, Plan, default_mode, title
+from graphs.native.program import Program, make_program
+from graphs.native.remembering import Remembering
 from graphs.native.run import cache
 from graphs.native.run.call import NativeCall
 from graphs.native.run.compiler import CompilerMissing
 from graphs.native.run.fingerprint import Unrecognisable, fingerprint, surroundings
 from graphs.native.run.library import begin_library
-from graphs.native.plan import Deferred, NativeRewriter, Plan, default_mode, title
-from graphs.native.program import Program, make_program
-from graphs.native.remembering import Remembering
 
 __all__ = ["NativeLinker", "NativeMode", "NotNative", "native_mode"]
 

@@ -11,9 +11,9 @@ from pytensor.compile.mode import get_default_mode, get_mode
 from pytensor.graph.rewriting.basic import GraphRewriter
 from pytensor.graph.rewriting.db import RewriteDatabaseQuery
 
+from graphs.native.program import Program, make_program
 from graphs.native.run.compiler import CompilerMissing
 from graphs.native.run.library import begin_library
-from graphs.native.program import Program, make_program
 from graphs.native.unknown import OpUnknown
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import pytest
 import graphs
 from graphs.comparison import Listener, Plan, compare, processes
 from graphs.comparison.record import VERSION, read_record
-from graphs.files import DamagedFile
 from graphs.experiment.results import to_json
+from graphs.files import DamagedFile
 
 PLAN = Plan(runs=("numpy", "pytensor-native"), steps=20, rounds=1, warm_starts=1)
 

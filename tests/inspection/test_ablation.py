@@ -14,10 +14,11 @@ from pytensor.graph.rewriting.basic import in2out, node_rewriter
 from pytensor.tensor.elemwise import Elemwise
 
 from graphs.inspection import Recording, counterfactuals, inspect
-from graphs.inspection.rescue import rescues
 from graphs.inspection.compiling.rules import _names_by_identity
 from graphs.inspection.file import from_json, to_json
-from graphs.inspection.show.report import as_text, overview
+from graphs.inspection.rescue import rescues
+from graphs.inspection.show.report import overview
+from graphs.terminal import as_text
 from tests.inspection.conftest import PYTHON, Train
 
 RESCUERS = {

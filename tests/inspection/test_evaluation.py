@@ -13,10 +13,10 @@ import pytest
 
 from graphs import InputError
 from graphs.inspection import Recording, counterfactuals, evaluate, inspect
-from graphs.inspection.values.evaluate import call, feed
-from graphs.inspection.values.performing import perform
 from graphs.inspection.file import from_json, to_json
 from graphs.inspection.values.difference import compare
+from graphs.inspection.values.evaluate import call, feed
+from graphs.inspection.values.performing import perform
 from tests.inspection.conftest import PYTHON, Train
 from tests.inspection.dump import dump_expression, dump_function
 from tests.inspection.odd_graphs import ODD_GRAPHS

@@ -10,10 +10,11 @@ import pytensor.tensor as pt
 import pytest
 
 from graphs.inspection import counterfactuals, diagnose, evaluate, inspect, measure, record
-from graphs.inspection.rescue import rescues
 from graphs.inspection.file import from_json, to_json
-from graphs.inspection.show.report import as_text, overview
+from graphs.inspection.rescue import rescues
+from graphs.inspection.show.report import overview
 from graphs.native import NativeLinker, NativeMode, source_of
+from graphs.terminal import as_text
 from tests.inspection.conftest import Train
 from tests.inspection.test_recording import check_origins, check_replay
 

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from graphs import InputError
 from graphs.inspection import Recording, counterfactuals, diagnose, load, measure, save
 from graphs.inspection import storage as storage_module
-from graphs.inspection.plain import columns
 from graphs.inspection.file import from_json, schema, to_json
+from graphs.inspection.plain import columns
 from tests.inspection.conftest import PYTHON, Train
 
 COLUMNS = b'{"format":"graphs recording","version":2,"columns":%b,' % json.dumps(columns(Recording)).encode()

@@ -12,15 +12,12 @@ import pytest
 from pytensor.compile.mode import Mode
 
 from graphs.inspection import counterfactuals, evaluate, examine, inspect, measure
-from graphs.inspection.show.formulas import Formulas
-from graphs.inspection.show.words import count, duration, rate, share, size
-from graphs.inspection.recording import Recording
 from graphs.inspection.file import from_json, to_json
+from graphs.inspection.recording import Recording
+from graphs.inspection.show.formulas import Formulas
 from graphs.inspection.show.report import (
     HotNodes,
     StepTable,
-    as_html,
-    as_text,
     code_view,
     overview,
     pair_view,
@@ -28,6 +25,7 @@ from graphs.inspection.show.report import (
     telling_steps,
     weight_table,
 )
+from graphs.terminal import as_html, as_text, count, duration, rate, share, size
 from tests.inspection.conftest import PYTHON
 from tests.inspection.odd_graphs import ODD_GRAPHS
 

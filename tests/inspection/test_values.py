@@ -14,8 +14,8 @@ from hypothesis.extra import numpy as hnp
 
 from graphs import InputError
 from graphs.inspection.findings import ValueSummary
-from graphs.inspection.values.inputs import sample_inputs
 from graphs.inspection.values.difference import Missing, compare, same_value, summarize, worst
+from graphs.inspection.values.inputs import sample_inputs
 
 NAN, INF = np.nan, np.inf
 

@@ -48,9 +48,7 @@ def test_second_time_nothing_is_rewritten_or_compiled(folder, compilations, monk
     build()
     assert len(compilations) == 1
     assert len(list(folder.glob("*.json"))) == 1
-    monkeypatch.setattr(
-        "graphs.native.plan.make_program", None
-    )  # would fail if a graph were lowered again
+    monkeypatch.setattr("graphs.native.plan.make_program", None)  # would fail if a graph were lowered again
     fn, s = build()
     assert len(compilations) == 1
     assert fn([1.0, 2.0, 3.0]) == 6.0

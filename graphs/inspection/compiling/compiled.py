@@ -14,17 +14,17 @@ from pytensor.link.basic import Container
 
 from graphs.environment import stamp
 from graphs.errors import InputError
-from graphs.inspection.described import Rule
 from graphs.inspection.compiling.modes import mode_name, query_of
 from graphs.inspection.compiling.origins import find_origins
 from graphs.inspection.compiling.parts import Parts, parts_of, parts_of_expression
 from graphs.inspection.compiling.recorder import Watched, compile_watched
-from graphs.inspection.recording import OutputSpec, Recording
 from graphs.inspection.compiling.rules import describe
 from graphs.inspection.compiling.same import same_graph
-from graphs.inspection.snapshots import Change, Step
 from graphs.inspection.compiling.tables import Tables
 from graphs.inspection.compiling.written import is_from_cache
+from graphs.inspection.described import Rule
+from graphs.inspection.recording import OutputSpec, Recording
+from graphs.inspection.snapshots import Change, Step
 
 __all__ = ["Inspection", "inspect", "record"]
 

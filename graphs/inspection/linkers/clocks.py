@@ -28,9 +28,10 @@ import numpy as np
 
 from graphs.environment import own_warnings_only
 from graphs.inspection.linkers.calls import Call, first_line, seconds_of_calls
-from graphs.inspection.measured import Around, NodeTime, Spread, Times
 from graphs.inspection.linkers.probes import CannotProbe
 from graphs.inspection.linkers.watches import NODES, Whole, watch_for
+from graphs.inspection.measured import Around, NodeTime, Times
+from graphs.timing import Spread
 
 __all__ = ["time_nodes"]
 
@@ -113,7 +114,7 @@ def _time(
         if not problem:
             state.restore()
             nodes.append(watch.nodes(calls))
-    parts = dict(zip(watch.parts, map(_spread, np.array(stretches).T), strict=True))
+    parts = dict(zip(watch.parts, map(Spread.of, np.array(stretches).T), strict=True))
     first = watch.parts.index(NODES)
     around = tuple(
         Around(name, parts[name], after=position > first)
@@ -125,12 +126,12 @@ def _time(
     else:
         table = np.maximum(np.array(nodes).reshape(rounds, len(order)) - watch.clock, 0.0)
         timed = tuple(
-            NodeTime(n, None, NOT_RUN) if np.isnan(column).all() else NodeTime(n, _spread(column))
+            NodeTime(n, None, NOT_RUN) if np.isnan(column).all() else NodeTime(n, Spread.of(column))
             for n, column in zip(names, table.T, strict=True)
         )
     return Times(
         method=watch.method,
-        call=_spread(whole),
+        call=Spread.of(whole),
         inside=parts[NODES],
         nodes=timed,
         around=around,
@@ -155,10 +156,3 @@ class _State:
         """Put copies of the contents back."""
         for container, value, _ in self._kept:
             container.storage[0] = copy.deepcopy(value)
-
-
-def _spread(samples: Any) -> Spread:
-    """Median and quartiles to five digits; no clock knows more."""
-    quartiles = np.quantile(np.asarray(samples), (0.25, 0.5, 0.75))
-    q1, median, q3 = (float(f"{q:.5g}") for q in quartiles)
-    return Spread(median, q1, q3)

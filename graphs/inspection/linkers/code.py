@@ -43,14 +43,14 @@ __all__ = ["generated_code"]
 
 # By class name, so that no linker's framework is imported before it is used.
 BY_LINKER = {
-    "NumbaLinker": ("numba_code", "numba_code"),
+    "NumbaLinker": ("numba", "numba_code"),
     "PytorchLinker": ("torch_code", "torch_code"),
-    "JAXLinker": ("jax_code", "jax_code"),
-    "VMLinker": ("thunk_code", "thunk_code"),
-    "PerformLinker": ("thunk_code", "thunk_code"),
-    "OpWiseCLinker": ("thunk_code", "thunk_code"),
-    "CLinker": ("thunk_code", "thunk_code"),
-    "NativeLinker": ("native_code", "native_code"),
+    "JAXLinker": ("jax", "jax_code"),
+    "VMLinker": ("machine", "thunk_code"),
+    "PerformLinker": ("machine", "thunk_code"),
+    "OpWiseCLinker": ("machine", "thunk_code"),
+    "CLinker": ("machine", "thunk_code"),
+    "NativeLinker": ("native", "native_code"),
 }
 
 
@@ -104,7 +104,7 @@ def _source_for(linker: Any) -> Callable[..., Iterator[NodeCode]]:
         if base.__name__ in BY_LINKER:
             module, name = BY_LINKER[base.__name__]
             found: Callable[..., Iterator[NodeCode]] = getattr(
-                import_module(f"graphs.inspection.{module}"), name
+                import_module(f"graphs.inspection.linkers.{module}"), name
             )
             return found
     return _unknown

@@ -9,10 +9,10 @@ from rich.table import Table
 from rich.text import Text
 
 from graphs.inspection.findings import ValueSummary
-from graphs.inspection.show.formulas import Formulas
-from graphs.inspection.show.words import duration
 from graphs.inspection.recording import Recording
+from graphs.inspection.show.formulas import Formulas
 from graphs.inspection.show.steps import effect, value_text
+from graphs.terminal import duration
 
 __all__ = ["step_view"]
 

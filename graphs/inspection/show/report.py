@@ -8,29 +8,26 @@ said to be missing.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from io import StringIO
 from itertools import groupby
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
 from graphs.inspection.findings import OutputValue
-from graphs.inspection.show.formulas import Formulas
-from graphs.inspection.show.words import duration, share
 from graphs.inspection.recording import Recording
 from graphs.inspection.rescue import rescues
+from graphs.inspection.show.formulas import Formulas
+from graphs.inspection.show.one_step import step_view
 from graphs.inspection.show.rules import doctor_view, pair_view, weight_table
 from graphs.inspection.show.running import HotNodes, code_view, work_table
-from graphs.inspection.show.one_step import step_view
 from graphs.inspection.show.steps import STYLES, StepTable, effect, value_text
+from graphs.terminal import duration, share
 
 __all__ = [
     "HotNodes",
     "StepTable",
-    "as_html",
-    "as_text",
     "code_view",
     "doctor_view",
     "overview",
@@ -255,19 +252,3 @@ def overview(recording: Recording) -> RenderableType:
     for heading, content in report(recording):
         parts += [Text(""), Rule(heading, align="left"), content]
     return Group(*parts[1:])
-
-
-def as_text(content: RenderableType, width: int = 100) -> str:
-    """`content` as plain text, without colours."""
-    console = Console(file=StringIO(), width=width, color_system=None)
-    console.print(content)
-    text = console.file.getvalue()  # type: ignore[attr-defined]  # the StringIO above
-    return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
-
-
-def as_html(content: RenderableType, width: int = 110) -> str:
-    """`content` as one ``<pre>`` element with inline styles, for a notebook."""
-    console = Console(file=StringIO(), width=width, record=True, force_jupyter=False)
-    console.print(content)
-    pre = '<pre style="line-height:1.3;overflow-x:auto;font-family:Menlo,Consolas,monospace">{code}</pre>'
-    return console.export_html(inline_styles=True, code_format=pre)

@@ -10,9 +10,9 @@ from rich.text import Text
 
 from graphs.inspection.findings import UNKNOWN, Counterfactual
 from graphs.inspection.pair import align
-from graphs.inspection.show.words import duration
 from graphs.inspection.recording import Recording
 from graphs.inspection.show.steps import STYLES
+from graphs.terminal import duration
 
 __all__ = ["doctor_view", "pair_view", "weight_table"]
 

@@ -13,6 +13,7 @@ import numpy as np
 from pytensor.graph.basic import Constant
 from pytensor.tensor.basic import AllocEmpty
 
+from graphs.inspection.compiling.compiled import Inspection
 from graphs.inspection.findings import (
     IDENTICAL,
     Evaluation,
@@ -21,12 +22,11 @@ from graphs.inspection.findings import (
     StepVerdict,
     ValueSummary,
 )
-from graphs.inspection.values.performing import perform
-from graphs.inspection.compiling.compiled import Inspection
 from graphs.inspection.recording import Recording
-from graphs.inspection.values.inputs import sample_inputs
 from graphs.inspection.snapshots import Placed, Snapshot
 from graphs.inspection.values.difference import Missing, compare, one_line, same_value, summarize, worst
+from graphs.inspection.values.inputs import sample_inputs
+from graphs.inspection.values.performing import perform
 
 __all__ = ["TOLERANCE_ULP", "call", "evaluate", "feed"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from graphs.native.statements import Apply, Expression, Index, Literal, Named, Position
 from graphs.native.lower.state import Lowering, register
-from graphs.native.write.expressions import C_TYPES, cast, scalar_expression
+from graphs.native.statements import Apply, Expression, Index, Literal, Named, Position
 from graphs.native.unknown import OpUnknown
 from graphs.native.values import Formula, Scalar, Value, Vector, View, is_one
+from graphs.native.write.expressions import C_TYPES, cast, scalar_expression
 
 __all__: list[str] = []
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphs.native.statements import Apply, Index, Place, Read
 from graphs.native.lower.state import Lowering, register
-from graphs.native.write.expressions import C_TYPES, cast
+from graphs.native.statements import Apply, Index, Place, Read
 from graphs.native.unknown import OpUnknown
 from graphs.native.values import Formula, Scalar, Value, Vector, View, is_one
+from graphs.native.write.expressions import C_TYPES, cast
 
 __all__: list[str] = []
 

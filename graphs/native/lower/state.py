@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from graphs.native.lower.names import MADE_BY_THE_WRITER, TAKEN
 from graphs.native.statements import (
     Array,
     Dim,
@@ -23,10 +24,9 @@ from graphs.native.statements import (
     Place,
     Statement,
 )
-from graphs.native.lower.names import MADE_BY_THE_WRITER, TAKEN
-from graphs.native.write.expressions import C_TYPES
 from graphs.native.unknown import OpUnknown, ScalarOpUnknown
 from graphs.native.values import Formula, Scalar, Value, Vector, View, is_one
+from graphs.native.write.expressions import C_TYPES
 
 __all__ = ["Lowering", "lower", "register"]
 

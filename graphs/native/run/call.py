@@ -14,10 +14,10 @@ import numpy as np
 
 from graphs.environment import usable_cores
 from graphs.memory import aligned_empty
+from graphs.native.program import Program
 from graphs.native.run.compiler import CompilerMissing
 from graphs.native.run.heads import DIRECT, Described
 from graphs.native.run.library import open_library
-from graphs.native.program import Program
 
 __all__ = ["NativeCall", "thread_limit"]
 

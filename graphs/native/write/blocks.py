@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphs.native.schedule.fusion import Item, Nest, statements_in
+from graphs.native.schedule.storage import block_of, has_loops, is_blocked, nest_of, phases
 from graphs.native.statements import Array, Place, Read, Statement
+from graphs.native.values import is_one
+from graphs.native.write.expressions import C_TYPES, combine
 from graphs.native.write.loops import LoopWriter, elements, memory_name
 from graphs.native.write.rendering import render
-from graphs.native.write.expressions import C_TYPES, combine
-from graphs.native.schedule.storage import block_of, has_loops, is_blocked, nest_of, phases
-from graphs.native.values import is_one
 
 __all__ = ["NestWriter"]
 

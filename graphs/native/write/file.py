@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from graphs.native.write.blocks import NestWriter
-from graphs.native.schedule.fusion import Item, Nest, arrange
-from graphs.native.statements import Array, Dim
 from graphs.native.lower.state import Lowering
+from graphs.native.schedule.fusion import Item, Nest, arrange
+from graphs.native.schedule.storage import Storage
+from graphs.native.statements import Array, Dim
+from graphs.native.write.blocks import NestWriter
+from graphs.native.write.expressions import C_TYPES
 from graphs.native.write.helpers import helper_text
 from graphs.native.write.loops import elements, memory_name
-from graphs.native.write.expressions import C_TYPES
-from graphs.native.schedule.storage import Storage
 
 __all__ = ["Written", "write"]
 

@@ -6,9 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from graphs.native.schedule.fusion import Item, Nest
-from graphs.native.statements import Array, Index, Place, Read, Statement
-from graphs.native.write.rendering import render
-from graphs.native.write.expressions import C_TYPES, cast, combine
 from graphs.native.schedule.storage import (
     Home,
     Storage,
@@ -16,7 +13,10 @@ from graphs.native.schedule.storage import (
     nest_of,
     outer_reduction,
 )
+from graphs.native.statements import Array, Index, Place, Read, Statement
 from graphs.native.values import is_one
+from graphs.native.write.expressions import C_TYPES, cast, combine
+from graphs.native.write.rendering import render
 
 __all__ = ["LoopWriter", "elements", "memory_name"]
 

@@ -1,0 +1,176 @@
+"""What every view needs of a terminal: numbers as people read them, tables, plain text and HTML, progress.
+
+A room of its own in the ground, so that the views of experiment, inspection, peers and lessons share one look.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from io import StringIO
+from time import monotonic
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.table import Column, Table
+from rich.text import Text
+
+from graphs.listener import Listener
+
+__all__ = ["Shown", "as_html", "as_text", "count", "duration", "rate", "share", "size", "table"]
+
+UNKNOWN = "?"
+
+
+def _scaled(value: float, units: list[tuple[float, str]]) -> str:
+    """Three significant figures in the largest unit that fits."""
+    if not math.isfinite(value):
+        return str(value)
+    for factor, unit in units:
+        # 999.6 of the smaller unit would print as 1000
+        if abs(value) >= factor * 0.9995 or factor == units[-1][0]:
+            number = value / factor
+            digits = 0 if abs(number) >= 99.95 else 1 if abs(number) >= 9.995 else 2
+            text = f"{number:.{digits}f}"
+            if "." in text:
+                text = text.rstrip("0").rstrip(".")
+            return f"{text} {unit}".strip()
+    raise AssertionError("units must not be empty")
+
+
+def duration(seconds: float | None) -> str:
+    """``0.000131`` → ``131 µs``; ``?`` for None."""
+    units = [(1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns")]
+    return UNKNOWN if seconds is None else _scaled(seconds, units)
+
+
+def size(number: float | None) -> str:
+    """``2515072`` → ``2.52 MB``; ``?`` for None."""
+    units = [(1e9, "GB"), (1e6, "MB"), (1e3, "KB"), (1.0, "B")]
+    return UNKNOWN if number is None else _scaled(number, units)
+
+
+def count(number: float | None) -> str:
+    """``1254400`` → ``1.25 M``; ``?`` for None."""
+    units = [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, "")]
+    return UNKNOWN if number is None else _scaled(number, units)
+
+
+def rate(number: float | None, seconds: float | None, unit: str) -> str:
+    """Per second, in ``G`` of `unit`; empty where there is nothing to divide."""
+    if not number or not seconds:
+        return ""
+    return _scaled(number / seconds / 1e9, [(1.0, f"G{unit}"), (1e-3, f"M{unit}"), (1e-6, f"k{unit}")])
+
+
+def share(part: float) -> str:
+    """``0.753`` → ``75 %``."""
+    return f"{100 * part:.0f} %" if part >= 0.0995 or part == 0 else f"{100 * part:.1f} %"
+
+
+def table(*columns: str | Column, numbers: Collection[str] = (), **options: Any) -> Table:
+    """An empty table in the look of all of them.
+
+    Parameters
+    ----------
+    columns : str or rich.table.Column
+        Headings; a long cell folds.
+    numbers : collection of str
+        Headings whose cells stand at the right and never wrap.
+    options
+        As for `rich.table.Table`; here without borders unless ``box`` is given.
+    """
+    made = [
+        column
+        if isinstance(column, Column)
+        else Column(column, justify="right", no_wrap=True)
+        if column in numbers
+        else Column(column, overflow="fold")
+        for column in columns
+    ]
+    defaults: dict[str, Any] = {"box": None, "padding": (0, 1), "pad_edge": False, "header_style": "bold"}
+    return Table(*made, **{**defaults, **options})
+
+
+def as_text(content: RenderableType, width: int = 100) -> str:
+    """`content` as plain text, without colours."""
+    written = StringIO()
+    Console(file=written, width=width, color_system=None).print(content)
+    return "\n".join(line.rstrip() for line in written.getvalue().splitlines()) + "\n"
+
+
+def as_html(content: RenderableType, width: int = 110) -> str:
+    """`content` as one ``<pre>`` element with inline styles, for a notebook."""
+    console = Console(file=StringIO(), width=width, record=True, force_jupyter=False)
+    console.print(content)
+    pre = '<pre style="line-height:1.3;overflow-x:auto;font-family:Menlo,Consolas,monospace">{code}</pre>'
+    return console.export_html(inline_styles=True, code_format=pre)
+
+
+class _DoneOf(ProgressColumn):
+    """``1,000/10,000`` where it is known how much there is to do."""
+
+    def render(self, task: Task) -> Text:
+        return Text("" if task.total is None else f"{int(task.completed):,}/{int(task.total):,}")
+
+
+class Shown(Listener):
+    """Shows on the error stream how work goes on; a context manager, for the line that changes.
+
+    Parameters
+    ----------
+    quiet : bool
+        Show nothing at all.
+    lines : bool
+        Where the error stream is no terminal: print a line for everything that begins or was found, with the
+        seconds since the start. Without it nothing is shown there.
+    """
+
+    def __init__(self, *, quiet: bool = False, lines: bool = False) -> None:
+        self.console = Console(stderr=True, highlight=False)
+        self.quiet = quiet
+        self.live = self.console.is_terminal and not quiet
+        self.lines = lines and not quiet
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            _DoneOf(),
+            TimeRemainingColumn(),
+        )
+        self.bar = Progress(*columns, console=self.console, transient=True, disable=not self.live)
+        self.task = self.bar.add_task("starting", total=None)
+        self.start = monotonic()
+
+    def __enter__(self) -> Shown:
+        self.bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        where: TracebackType | None,
+    ) -> None:
+        self.bar.stop()
+
+    def begins(self, what: str) -> None:
+        """Show it in the line that changes, or as a line."""
+        if self.live:
+            self.bar.reset(self.task, description=what, total=None)
+        elif self.lines:
+            self._print(what + " …")
+
+    def progress(self, done: int, of: int) -> None:
+        """Move the bar, where there is one."""
+        if self.live:
+            self.bar.update(self.task, completed=done, total=of)
+
+    def found(self, what: str) -> None:
+        """Show it as a line, to stay."""
+        if self.live or self.lines:
+            self._print(what)
+
+    def _print(self, what: str) -> None:
+        self.console.print(f"{monotonic() - self.start:5.0f} s  {what}", markup=False, soft_wrap=True)
