@@ -12,8 +12,6 @@ from contextlib import ExitStack
 from dataclasses import asdict
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as ProgressBar
 
 from graphs.commands.ending import run
 from graphs.data import DTYPES
@@ -27,7 +25,8 @@ from graphs.experiment.settings import Settings
 from graphs.functions import mode_names
 from graphs.interruption import SignalRequests
 from graphs.models.logistic import FORMULAS
-from graphs.progress import Diverged, Progress, Stopped
+from graphs.terminal import Shown
+from graphs.training import Diverged, Progress, Stopped
 
 import_seconds = time.perf_counter() - started
 
@@ -126,15 +125,9 @@ def main() -> int:
         if folder:
             folder.checkpoint(progress, settings, dataset)
 
-    errors = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    bar = ProgressBar(*columns, console=errors, transient=True)
     signals = SignalRequests()
-    shown = errors.is_terminal and not quiet
     with ExitStack() as entered:
-        if shown:
-            entered.enter_context(bar)
-        task = bar.add_task(f"compiling ({settings.mode})", total=None)
+        listener = entered.enter_context(Shown(quiet=quiet))
         try:
             result = reproduce(
                 settings,
@@ -143,11 +136,7 @@ def main() -> int:
                 checkpoint=checkpoint,
                 checkpoint_every=checkpoint_every,
                 on_build=lambda: entered.enter_context(signals),
-                on_step=(
-                    lambda step: bar.update(task, description="steps", total=settings.steps, completed=step)
-                )
-                if shown
-                else None,
+                listener=listener,
                 stop=lambda: signals.received != 0,
             )
         except Diverged as error:

@@ -15,35 +15,19 @@ __all__ = ["Settings"]
 
 @dataclass(frozen=True)
 class Settings:
-    """What is run; the defaults are the original's.
+    """What is run; the defaults are the original's."""
 
-    Attributes
-    ----------
-    seed, samples, features : int
-        Of the random data; with `data`, `seed` draws the initial weights and the others are ignored.
-    data : str or None
-        Path of the user's own CSV or NPZ file.
-    steps : int
-        Full-batch steps, at least 1.
-    learning_rate, weight_decay : float
-        η above 0, λ at least 0.
-    dtype, mode, formula : str
-        See :mod:`graphs.data`, :func:`graphs.functions.resolve_mode`, :mod:`graphs.models.logistic`.
-    every : int
-        The history has an entry at every so many steps.
-    """
-
-    seed: int = 0
-    samples: int = 400
+    seed: int = 0  # of the random data; with `data`, of the initial weights alone
+    samples: int = 400  # of the random data, like the next; with `data` they are ignored
     features: int = 784
-    data: str | None = None
-    steps: int = 10_000
-    learning_rate: float = 0.1
-    weight_decay: float = 0.01
-    dtype: str = "float64"
-    mode: str = "NATIVE"
-    formula: str = "textbook"
-    every: int = 10
+    data: str | None = None  # path of the user's own CSV or NPZ file
+    steps: int = 10_000  # full-batch steps, at least 1
+    learning_rate: float = 0.1  # η above 0
+    weight_decay: float = 0.01  # λ at least 0
+    dtype: str = "float64"  # see graphs.data
+    mode: str = "NATIVE"  # see graphs.functions.resolve_mode
+    formula: str = "textbook"  # see graphs.models.logistic
+    every: int = 10  # the history has an entry at every so many steps
 
     def load(self) -> Dataset:
         """Check all settings and return their data set.
@@ -60,9 +44,5 @@ class Settings:
         choose("formula", self.formula, FORMULAS)
         resolve_mode(self.mode)
         if self.data is not None:
-            dataset = read(self.data, seed=self.seed, dtype=self.dtype)
-        else:
-            dataset = load(
-                "random", seed=self.seed, samples=self.samples, features=self.features, dtype=self.dtype
-            )
-        return dataset
+            return read(self.data, seed=self.seed, dtype=self.dtype)
+        return load("random", seed=self.seed, samples=self.samples, features=self.features, dtype=self.dtype)
