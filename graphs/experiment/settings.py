@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from graphs.data import Dataset, load
 from graphs.errors import choose, finite_number, whole_number
-from graphs.functions import resolve_mode
-from graphs.models.logistic import FORMULAS
-from graphs.reading import read
+
+if TYPE_CHECKING:
+    from graphs.data import Dataset
 
 __all__ = ["Settings"]
 
@@ -37,6 +37,12 @@ class Settings:
         InputError
             For the first setting that cannot be used.
         """
+        # Here, for the command line reads the defaults above and must answer --help at once.
+        from graphs.data import load
+        from graphs.functions import resolve_mode
+        from graphs.models.logistic import FORMULAS
+        from graphs.reading import read
+
         whole_number("steps", self.steps, 1)
         whole_number("every", self.every, 1)
         finite_number("learning_rate", self.learning_rate, above=0)
