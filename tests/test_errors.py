@@ -31,7 +31,7 @@ def test_a_choice_is_one_of_the_names():
 @pytest.mark.parametrize("wrong", [0, 11, 1.0, True, "1", None, np.float64(2)])
 def test_a_whole_number_is_within_its_bounds(wrong):
     assert whole_number("steps", np.int32(1), 1, 10) == 1
-    with pytest.raises(InputError, match="steps: found .*; allowed: a whole number from 1 to 10"):
+    with pytest.raises(InputError, match=r"steps: found .*; allowed: a whole number from 1 to 10"):
         whole_number("steps", wrong, 1, 10)
     with pytest.raises(InputError, match="a whole number ≥ 1"):
         whole_number("steps", 0, 1)
