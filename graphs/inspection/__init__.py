@@ -8,7 +8,11 @@ from graphs.inspection.inspection import examine
 from graphs.inspection.measurement import measure
 from graphs.inspection.pair import align
 from graphs.inspection.recording import Recording
+from graphs.inspection.show.report import overview
 from graphs.inspection.values.evaluate import evaluate
+from graphs.inspection.views import print_with
+
+print_with(overview)
 
 __all__ = [
     "Inspection",

@@ -12,20 +12,19 @@ what stands in for it is looked for and switched off too:
 
 from __future__ import annotations
 
-import dataclasses
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 from pytensor.configdefaults import config
 
 from graphs.inspection.compiling.compiled import Inspection, inspect_parts
-from graphs.inspection.described import Rule
 from graphs.inspection.findings import BROKE, CHANGED, IDENTICAL, REPAIRED, UNKNOWN, Counterfactual
-from graphs.inspection.recording import Recording
+from graphs.inspection.recording import Recording, Rule
 from graphs.inspection.values.difference import Missing, compare, one_line, worst
 from graphs.inspection.values.evaluate import TOLERANCE_ULP, call, evaluate, feed
 from graphs.inspection.values.performing import run_graph
@@ -88,7 +87,7 @@ def counterfactuals(
         for found, other in _left_out(trial, number):
             if other is not None and rounds:
                 calls[str(len(results))] = _caller(other.function, arguments)
-            results.append(dataclasses.replace(found, fired=fired[number]))
+            results.append(msgspec.structs.replace(found, fired=fired[number]))
     if calls and not any(isinstance(value, Missing) for value in trial.expected):
         calls["with"] = _caller(inspection.function, arguments)
         times = interleaved(calls, rounds=rounds, sample_seconds=SAMPLE_SECONDS)
@@ -96,7 +95,7 @@ def counterfactuals(
         inspection.reset()
     heavy = {result.rule for result in results if result.carries_weight}
     weighty = sorted(results, key=lambda r: (r.rule not in heavy, r.rule))
-    return dataclasses.replace(recording, counterfactuals=tuple(weighty))
+    return msgspec.structs.replace(recording, counterfactuals=tuple(weighty))
 
 
 def _caller(function: Any, arguments: Sequence[Any]) -> Callable[[], object]:
@@ -106,17 +105,8 @@ def _caller(function: Any, arguments: Sequence[Any]) -> Callable[[], object]:
 def _timed(result: Counterfactual, timing: Spread | None, whole: Spread) -> Counterfactual:
     if timing is None:
         return result
-    return dataclasses.replace(
-        result,
-        seconds=_short(timing.median),
-        seconds_q1=_short(timing.q1),
-        seconds_q3=_short(timing.q3),
-        ratio=_short(timing.median / whole.median),
-    )
-
-
-def _short(number: float) -> float:
-    return float(f"{number:.5g}")
+    ratio = float(f"{timing.median / whole.median:.5g}")
+    return msgspec.structs.replace(result, seconds=timing, ratio=ratio)
 
 
 @dataclass(frozen=True)
@@ -179,17 +169,17 @@ def _without(
     nothing = Counterfactual(number, names, 0, also=also)
     if not all(rule.registered for rule in rules):
         problem = "cannot be left out: PyTensor's database has no name for it"
-        return dataclasses.replace(nothing, problem=problem), None
+        return msgspec.structs.replace(nothing, problem=problem), None
     try:
         mode = trial.inspection.parts.mode.excluding(*names)
     except Exception as refusal:  # a mode of somebody's without a selection to change
         problem = f"cannot be left out: {one_line(refusal)}"
-        return dataclasses.replace(nothing, problem=problem), None
+        return msgspec.structs.replace(nothing, problem=problem), None
     try:
         other = inspect_parts(trial.inspection.parts.again(mode))
     except Exception as failure:  # that is the finding
         problem = f"does not compile without it: {one_line(failure)}"
-        return dataclasses.replace(nothing, problem=problem, carries_weight=True), None
+        return msgspec.structs.replace(nothing, problem=problem, carries_weight=True), None
     out = {rule.name for rule in rules}
     left = sum(other.recording.rules[step.rule].name in out for step in other.recording.steps)
     problem = f"still fires {left} times: other rewrites contain it" if left else ""
@@ -197,7 +187,7 @@ def _without(
     nodes = other.recording.node_counts()[-1]
     for value in found:
         if isinstance(value, Missing) and not any(isinstance(e, Missing) for e in expected):
-            failed = dataclasses.replace(
+            failed = msgspec.structs.replace(
                 nothing,
                 problem=f"does not run without it: {value.problem}",
                 nodes=nodes,
@@ -209,7 +199,7 @@ def _without(
     ]
     verdict = worst([change.verdict for change in changes])
     formula = _compare_formulas(trial.formula, _op_by_op(other, trial.fed))
-    result = dataclasses.replace(
+    result = msgspec.structs.replace(
         nothing,
         problem=problem,
         nodes=nodes,

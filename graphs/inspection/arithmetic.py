@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from graphs.inspection.described import Inner, Op
+from graphs.inspection.recording import Inner, Op
 
 __all__ = ["Shape", "Work", "work_of"]
 

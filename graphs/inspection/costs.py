@@ -20,9 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from graphs.inspection.arithmetic import Shape, Work, work_of
-from graphs.inspection.described import Op
-from graphs.inspection.recording import Recording
-from graphs.inspection.snapshots import Placed, Snapshot
+from graphs.inspection.recording import Op, Placed, Recording, Snapshot
 
 __all__ = ["NodeCost", "SnapshotCost", "node_costs", "snapshot_costs"]
 

@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from graphs.inspection.ablation import counterfactuals
 from graphs.inspection.compiling.compiled import Inspection
 from graphs.inspection.doctor import diagnose
@@ -57,10 +59,10 @@ def examine(
     if "values" in parts:
         tell("computing every step's values")
         evaluated = evaluate(inspection, inputs, shapes=shapes, seed=seed)
-        result = dataclasses.replace(result, evaluation=evaluated.evaluation)
+        result = msgspec.structs.replace(result, evaluation=evaluated.evaluation)
     if "doctor" in parts:
         tell("trying known stabilizing rewrites")
-        result = dataclasses.replace(result, diagnoses=diagnose(inspection.parts.mode))
+        result = msgspec.structs.replace(result, diagnoses=diagnose(inspection.parts.mode))
     if "times" in parts or "code" in parts:
         tell("timing the nodes" if "times" in parts else "reading the code")
         measured = measure(
@@ -72,7 +74,7 @@ def examine(
             code="code" in parts,
             whole=whole,
         )
-        result = dataclasses.replace(result, measurements=measured.measurements)
+        result = msgspec.structs.replace(result, measurements=measured.measurements)
     if "weight" in parts:
         without = counterfactuals(
             dataclasses.replace(inspection, recording=result),

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from graphs.inspection.compiling.compiled import Inspection
+from graphs.inspection.findings import Measurements
 from graphs.inspection.linkers.clocks import time_nodes
 from graphs.inspection.linkers.code import generated_code
-from graphs.inspection.measured import Measurements
 from graphs.inspection.recording import Recording
 from graphs.inspection.values.evaluate import feed
 
@@ -59,4 +60,4 @@ def measure(
     )
     found = generated_code(function, arguments, numbers=numbers, whole=whole) if code else ()
     inspection.reset()
-    return dataclasses.replace(inspection.recording, measurements=Measurements(timed, found))
+    return msgspec.structs.replace(inspection.recording, measurements=Measurements(timed, found))

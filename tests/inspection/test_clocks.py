@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 import time
 
+import msgspec
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
@@ -13,8 +13,8 @@ import pytest
 from pytensor.compile.mode import Mode
 
 from graphs.inspection import inspect, measure
+from graphs.inspection.findings import Around, NodeTime, Spread, Times
 from graphs.inspection.linkers.clocks import time_nodes
-from graphs.inspection.measured import Around, NodeTime, Spread, Times
 from tests.inspection.odd_graphs import ODD_GRAPHS
 
 VM = "FAST_COMPILE"  # PyTensor's virtual machine in Python, without a compiler
@@ -149,7 +149,7 @@ def test_sums_and_shares():
     assert times.outside == pytest.approx(3e-6)
     assert times.explained == pytest.approx(0.7)
     assert times.agreement == pytest.approx(4 / 6)
-    one_piece = dataclasses.replace(times, nodes=(NodeTime(0), NodeTime(1)))
+    one_piece = msgspec.structs.replace(times, nodes=(NodeTime(0), NodeTime(1)))
     assert one_piece.explained == pytest.approx(0.9)  # their stretch stands for them
     nothing = Times("", spread(10e-6), None, ())
     assert (nothing.total, nothing.explained, nothing.agreement) == (None, None, None)

@@ -11,8 +11,8 @@ from pytensor.compile.mode import Mode
 from pytensor.link.basic import JITLinker, PerformLinker
 
 from graphs.inspection import inspect, measure
+from graphs.inspection.findings import NodeCode
 from graphs.inspection.linkers.code import generated_code
-from graphs.inspection.measured import NodeCode
 from graphs.inspection.show.report import code_view
 from graphs.terminal import as_text
 from tests.inspection.conftest import PYTHON

@@ -11,7 +11,6 @@ import pytest
 
 from graphs.inspection import counterfactuals, diagnose, evaluate, inspect, measure, record
 from graphs.inspection.file import from_json, to_json
-from graphs.inspection.rescue import rescues
 from graphs.inspection.show.report import overview
 from graphs.native import NativeLinker, NativeMode, source_of
 from graphs.terminal import as_text
@@ -59,7 +58,7 @@ def test_values_times_and_rules_left_out(uncached: Train) -> None:
     evaluated = evaluate(inspection, uncached.values)
     assert evaluated.evaluation is not None
     assert {change.verdict for change in evaluated.evaluation.compiled} <= {"identical", "rounding"}
-    names = sorted({evaluated.rule_of(rescue.step).name for rescue in rescues(evaluated)})
+    names = sorted({evaluated.rule_of(rescue.step).name for rescue in evaluated.rescues()})
     assert names == ["local_add_canonizer", "log1p_neg_sigmoid"]
     measured = measure(inspection, uncached.values, seconds=0.1)
     assert measured.measurements is not None
@@ -77,7 +76,7 @@ def test_every_rescue_is_confirmed(uncached: Train) -> None:
 
     within = replace(uncached.inspection, recording=evaluate(uncached.inspection, uncached.values))
     rules = ["local_add_canonizer", "log1p_neg_sigmoid"]
-    found = rescues(counterfactuals(within, uncached.values, rules=rules))
+    found = counterfactuals(within, uncached.values, rules=rules).rescues()
     assert len(found) == 3
     for rescue in found:
         assert rescue.proof is not None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 
+import msgspec
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
@@ -39,7 +39,7 @@ def textbook() -> Recording:
     inspection = inspect(inputs, outputs, updates, mode=PYTHON, name="train")
     whole = examine(inspection, values, parts=("values", "doctor", "times", "code"))
     some = counterfactuals(inspection, values, rules=["log1p_neg_sigmoid", "local_log1p"], rounds=2)
-    return dataclasses.replace(whole, counterfactuals=some.counterfactuals)
+    return msgspec.structs.replace(whole, counterfactuals=some.counterfactuals)
 
 
 def flat(text: str) -> str:
@@ -186,7 +186,7 @@ def test_what_was_not_timed_is_not_shown_as_zero():
 def test_code_of_a_node_and_of_none(textbook):
     node = textbook.final_order[0]
     assert "def perform" in as_text(code_view(textbook, node))
-    bare = dataclasses.replace(textbook, measurements=None)
+    bare = msgspec.structs.replace(textbook, measurements=None)
     assert "no generated code" in as_text(code_view(bare, node))
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+import msgspec
 from pytensor.compile.executor import Function
 from pytensor.graph.basic import Apply, Variable
 from pytensor.link.basic import Container
@@ -22,9 +23,7 @@ from graphs.inspection.compiling.rules import describe
 from graphs.inspection.compiling.same import same_graph
 from graphs.inspection.compiling.tables import Tables
 from graphs.inspection.compiling.written import is_from_cache
-from graphs.inspection.described import Rule
-from graphs.inspection.recording import OutputSpec, Recording
-from graphs.inspection.snapshots import Change, Step
+from graphs.inspection.recording import Change, OutputSpec, Recording, Rule, Step
 
 __all__ = ["Inspection", "inspect", "record"]
 
@@ -231,7 +230,7 @@ def _number(rule: Rule, rules: dict[tuple[str, str], Rule]) -> int:
     key = (rule.name, rule.source.file if rule.source else "")
     known = rules.get(key)
     names = (*known.registered, *rule.registered) if known else rule.registered
-    rules[key] = replace(known or rule, registered=tuple(dict.fromkeys(names)))
+    rules[key] = msgspec.structs.replace(known or rule, registered=tuple(dict.fromkeys(names)))
     return list(rules).index(key)
 
 

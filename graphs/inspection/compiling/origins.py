@@ -10,7 +10,7 @@ from pytensor.graph.basic import Apply, Variable
 from graphs.inspection.compiling.recorder import Watched
 from graphs.inspection.compiling.tables import Tables, user_line
 from graphs.inspection.compiling.watch import Application
-from graphs.inspection.described import FORWARD, GRADIENT, REWRITE, UPDATE, Origin
+from graphs.inspection.recording import FORWARD, GRADIENT, REWRITE, UPDATE, Origin
 
 __all__ = ["find_origins"]
 

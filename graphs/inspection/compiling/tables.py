@@ -12,7 +12,7 @@ import pytensor
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Apply, Constant, Variable
 
-from graphs.inspection import described as plain
+from graphs.inspection import recording as plain
 from graphs.inspection.compiling.rules import short_path
 
 __all__ = ["Tables"]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import dataclasses
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 from pytensor.graph.basic import Constant
 from pytensor.tensor.basic import AllocEmpty
@@ -22,8 +22,7 @@ from graphs.inspection.findings import (
     StepVerdict,
     ValueSummary,
 )
-from graphs.inspection.recording import Recording
-from graphs.inspection.snapshots import Placed, Snapshot
+from graphs.inspection.recording import Placed, Recording, Snapshot
 from graphs.inspection.values.difference import Missing, compare, one_line, same_value, summarize, worst
 from graphs.inspection.values.inputs import sample_inputs
 from graphs.inspection.values.performing import perform
@@ -112,7 +111,7 @@ def evaluate(
         TOLERANCE_ULP,
         compiled,
     )
-    return dataclasses.replace(recording, evaluation=evaluation)
+    return msgspec.structs.replace(recording, evaluation=evaluation)
 
 
 def feed(
@@ -234,7 +233,7 @@ class _Replay:
         summary = summarize(value, snapshot, number)
         owner = self.inspection.variables[number].owner
         if owner is not None and isinstance(owner.op, AllocEmpty):  # memory nobody has written to
-            summary = dataclasses.replace(summary, min=None, max=None, mean=None, nan=0, inf=0)
+            summary = msgspec.structs.replace(summary, min=None, max=None, mean=None, nan=0, inf=0)
         self.summaries.append(summary)
 
     def _compute(self, node: int, reads: Sequence[int]) -> list[Any]:
