@@ -22,9 +22,9 @@ from pytensor.compile.mode import Mode
 from pytensor.graph.fg import FunctionGraph
 
 from graphs.functions import resolve_mode
-from graphs.inspection.compiling.modes import rewriting
+from graphs.inspection.compiling.watch import rewriting
 from graphs.inspection.findings import Diagnosis
-from graphs.inspection.values.performing import run_graph
+from graphs.inspection.values.evaluate import run_graph
 
 __all__ = ["diagnose"]
 
