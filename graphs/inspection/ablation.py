@@ -12,7 +12,6 @@ what stands in for it is looked for and switched off too:
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,7 +34,7 @@ from graphs.inspection.findings import (
 )
 from graphs.inspection.recording import Rule
 from graphs.inspection.values.difference import Missing, one_line, worst
-from graphs.inspection.values.evaluate import call, compare_all, evaluate, run_graph
+from graphs.inspection.values.evaluate import call, compare_all, evaluate, quietly, run_graph
 from graphs.inspection.values.inputs import Inputs
 from graphs.listener import Listener
 from graphs.timing import interleaved
@@ -200,8 +199,7 @@ def _op_by_op(live: LiveCopy, inputs: Inputs) -> Sequence[Any] | None:
     pairs = zip(inputs.values, live.initial, strict=True)
     values = [initial if value is None else value for value, initial in pairs]
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with quietly():
             return run_graph(live.function.maker.fgraph, values)
     except Exception:  # whatever an Op may raise
         return None
