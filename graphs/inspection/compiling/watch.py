@@ -147,17 +147,19 @@ class Watcher(Feature):  # type: ignore[misc]  # PyTensor's classes are untyped
         return Feature()  # a graph made from this one is not watched
 
     def on_import(self, fgraph: FunctionGraph, node: Apply, reason: Any) -> None:
-        started = time.perf_counter()
-        group = self._group_for(reason)
-        group.present.setdefault(node, node in self.wiring)
-        self.wiring[node] = list(node.inputs)
-        self._touch(group, started)
+        self._enters_or_leaves(node, reason, list(node.inputs))
 
     def on_prune(self, fgraph: FunctionGraph, node: Apply, reason: Any) -> None:
+        self._enters_or_leaves(node, reason, None)
+
+    def _enters_or_leaves(self, node: Apply, reason: Any, reads: list[Variable] | None) -> None:
         started = time.perf_counter()
         group = self._group_for(reason)
         group.present.setdefault(node, node in self.wiring)
-        self.wiring.pop(node, None)
+        if reads is None:
+            self.wiring.pop(node, None)
+        else:
+            self.wiring[node] = reads
         self._touch(group, started)
 
     def on_change_input(
