@@ -12,6 +12,7 @@ what stands in for it is looked for and switched off too:
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -80,15 +81,16 @@ def counterfactuals(
     chosen = [(i, r.name) for i, r in enumerate(live.recording.rules) if rules is None or r.name in rules]
     results: list[Counterfactual] = []
     calls: dict[str, Callable[[], object]] = {}
+    arguments = copy.deepcopy(inputs.arguments)  # a function may overwrite its own
     for done, (number, name) in enumerate(chosen):
         listener.begins(f"compiling without {name}")
         listener.progress(done, len(chosen))
         for found, other in _left_out(trial, number):
             if other is not None and rounds:
-                calls[str(len(results))] = partial(other.function, *inputs.arguments)
+                calls[str(len(results))] = partial(other.function, *arguments)
             results.append(msgspec.structs.replace(found, fired=fired[number]))
     if calls and not any(isinstance(value, Missing) for value in expected):
-        calls["with"] = partial(live.function, *inputs.arguments)
+        calls["with"] = partial(live.function, *arguments)
         times = interleaved(calls, rounds=rounds, sample_seconds=SAMPLE_SECONDS)
         whole = times.pop("with").median
         for i, spread in times.items():

@@ -77,6 +77,21 @@ def test_other_inputs_are_bound_anew_and_what_depended_on_the_old_ones_goes(aske
     assert known(first.on(shapes=[(2,), (2,)])) == {"diagnoses"}
 
 
+def test_what_becomes_of_an_array_later_changes_no_answer(asked: Inspection) -> None:
+    x = X.copy()
+    bound = asked.on(x, Y)
+    x[:] = 0
+    assert bound.evaluate().recording.evaluation == asked.evaluate(X, Y).recording.evaluation
+
+
+def test_a_function_that_may_overwrite_its_inputs_leaves_the_bound_ones() -> None:
+    x = pt.dvector("x")
+    function = pytensor.function([pytensor.In(x, mutable=True)], [pt.exp(x)], mode=PYTHON)
+    whole = inspect(function).evaluate(X).measure(**QUICK).leave_out(rounds=2)
+    np.testing.assert_array_equal(whole.inputs.values[0], X)
+    assert whole.evaluate().recording.evaluation == inspect(function).evaluate(X).recording.evaluation
+
+
 def test_measuring_one_thing_keeps_the_other(asked: Inspection) -> None:
     code = asked.measure(X, Y, times=False)
     both = code.measure(code=False, **QUICK).recording.measurements

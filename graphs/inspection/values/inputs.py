@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -39,14 +40,17 @@ class Inputs:
 
 @np.errstate(all="ignore")  # what is not finite is counted, not warned of
 def bind(live: LiveCopy, given: Given | None = None, shapes: Shapes | None = None, seed: int = 0) -> Inputs:
-    """A value for every input of the graph that its caller provides; arguments as for `sample_inputs`."""
+    """A value for every input of the graph that its caller provides; arguments as for `sample_inputs`.
+
+    Given values are copied: what the caller does to them later changes no answer.
+    """
     own = [i for i, value in enumerate(live.initial) if value is None]
     variables = [live.written.inputs[i].variable for i in own]
     found, origins = sample_inputs(variables, given, shapes, seed)
     values: list[Any] = [None] * len(live.initial)
     sources = ["shared"] * len(live.initial)
     for i, value, origin in zip(own, found, origins, strict=True):
-        values[i], sources[i] = value, origin
+        values[i], sources[i] = copy.deepcopy(value), origin
     return Inputs(tuple(values), tuple(sources), seed if "drawn" in sources else None)
 
 
