@@ -26,8 +26,7 @@ from pytensor.link.utils import map_storage
 from graphs.native.program import NativeSource, OpUnknown, Program
 from graphs.native.run import store
 from graphs.native.run.call import NativeCall
-from graphs.native.run.compiler import CompilerMissing
-from graphs.native.run.library import begin_library
+from graphs.native.run.compiler import CompilerMissing, begin_library
 
 __all__ = ["NativeLinker", "NativeMode", "NativeRewriter", "NotNative", "native_mode", "source_of"]
 
