@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pytensor.scalar import basic
+from pytensor.tensor.blas import BatchedDot
+from pytensor.tensor.blockwise import Blockwise
 from pytensor.tensor.math import Dot
 from pytensor.tensor.special import LogSoftmax
 
@@ -28,24 +30,13 @@ REDUCTIONS = {
 
 
 def dot(state: Lowering, node: Any, number: int) -> None:
-    """Products summed over the last axis of the one and the first of the other."""
-    _dot(state, node, number, 0)
-
-
-def blockwise(state: Lowering, node: Any, number: int) -> None:
-    """A Dot repeated over leading axes."""
-    if not isinstance(node.op.core_op, Dot):
-        raise OpUnknown(f"the Op {node.op}")
-    _dot(state, node, number, max(v.type.ndim for v in node.inputs) - 2)
-
-
-def batched_dot(state: Lowering, node: Any, number: int) -> None:
-    """A matrix product for each place along one leading axis."""
-    _dot(state, node, number, 1)
-
-
-def _dot(state: Lowering, node: Any, number: int, batch: int) -> None:
-    dtype = node.outputs[0].type.dtype
+    """Products summed over the last axis of the one factor and the first of the other, leading axes in parallel."""
+    dtype, name = node.outputs[0].type.dtype, node.outputs[0].name
+    batch = int(isinstance(node.op, BatchedDot))
+    if isinstance(node.op, Blockwise):
+        if not isinstance(node.op.core_op, Dot):
+            raise OpUnknown(f"the Op {node.op}")
+        batch = max(v.type.ndim for v in node.inputs) - 2
     if dtype == "bool":
         raise OpUnknown("Dot of bools")
     left, right = (state.element(v) for v in node.inputs)
@@ -63,12 +54,8 @@ def _dot(state: Lowering, node: Any, number: int, batch: int) -> None:
     turned = False
     if not batch and j and all(i) and all(k) and i and k:
         left, right, turned = _along_memory(state, left, right)
-    target = state.array(
-        node.outputs[0].name,
-        dtype,
-        [*columns, *rows] if turned else [*leading, *rows, *columns],
-        ir.Reduction.DOT.spare,
-    )
+    dims = [*columns, *rows] if turned else [*leading, *rows, *columns]
+    target = state.array(name, dtype, dims, ir.Reduction.DOT.spare)
     a = cast(left.at([*_batch(left, lead), *i, j]), dtype)
     b = cast(right.at([*_batch(right, lead), j, *k]), dtype)
     places = [ir.Place(index) for index in ([*k, *i] if turned else [*lead, *i, *k])]
@@ -149,23 +136,20 @@ def _symmetric_dot(state: Lowering, node: Any, number: int, left: Value, right: 
 
 def _combined(
     state: Lowering,
-    reduction: ir.Reduction,
-    dims: Sequence[ir.Dim],
+    how: ir.Reduction,
+    value: Value,
     axes: Sequence[int],
-    build: Callable[[Indices], ir.Expression],
-    nodes: Sequence[int],
-    *,
+    number: int,
     dtype: str,
-    name: str | None = None,
+    name: str | None,
     spare: str = "",
 ) -> View:
-    """A new array: what `build` gives at each index of `dims`, combined over `axes`."""
-    indices = state.indices(dims)
-    target = state.array(
-        name, dtype, [d for a, d in enumerate(dims) if a not in axes], spare or reduction.spare
-    )
-    free = [i for a, i in enumerate(indices) if a not in axes]
-    return state.state(target, None, build(indices), free, nodes, reduction, [indices[a] for a in axes])
+    """A new array: a value's elements combined over `axes`."""
+    indices = state.indices(value.dims)
+    dims = [d for a, d in enumerate(value.dims) if a not in axes]
+    target = state.array(name, dtype, dims, spare or how.spare)
+    free, reduced = [i for a, i in enumerate(indices) if a not in axes], [indices[a] for a in axes]
+    return state.state(target, None, value.at(indices), free, [*value.nodes, number], how, reduced)
 
 
 def _axes(chosen: Any, rank: int) -> list[int]:
@@ -192,32 +176,17 @@ def reduce(state: Lowering, node: Any, number: int) -> None:
     dtype, name = node.outputs[0].type.dtype, node.outputs[0].name
     wide = getattr(op, "acc_dtype", None) or dtype
     if how in (ir.Reduction.LARGEST, ir.Reduction.SMALLEST):
-        _refuse_empty(
-            state,
-            value.dims,
-            axes,
-            f"zero-size array to reduction operation {how.operator} which has no identity",
-        )
+        what = f"zero-size array to reduction operation {how.operator} which has no identity"
+        _refuse_empty(state, value.dims, axes, what)
 
-    def build(indices: Indices) -> ir.Expression:
-        element = value.at(indices)
-        return cast(
-            cast(element, "bool")
-            if how in (ir.Reduction.ALL, ir.Reduction.ANY) and dtype == "bool"
-            else element,
-            wide,
-        )
+    elements = value
 
-    result = _combined(
-        state,
-        how,
-        value.dims,
-        axes,
-        build,
-        [*value.nodes, number],
-        dtype=wide,
-        name=name if wide == dtype else None,
-    )
+    def as_bool(indices: Indices) -> ir.Expression:
+        return cast(value.at(indices), "bool")
+
+    if how in (ir.Reduction.ALL, ir.Reduction.ANY) and dtype == "bool":
+        elements = Formula("bool", value.dims, as_bool, nodes=value.nodes)
+    result = _combined(state, how, elements, axes, number, wide, name if wide == dtype else None)
     if wide != dtype:
         result.nodes = [number]
         result = state.hold(result, name, how.spare, dtype)
@@ -230,16 +199,8 @@ def argmax(state: Lowering, node: Any, number: int) -> None:
     view = view if isinstance(view, View) else state.refresh(node.inputs[0])
     axes = _axes(node.op.axis, len(view.dims))
     _refuse_empty(state, view.dims, axes, "attempt to get argmax of an empty sequence")
-    state.values[node.outputs[0]] = _combined(
-        state,
-        ir.Reduction.ARGMAX,
-        view.dims,
-        axes,
-        view.at,
-        [*view.nodes, number],
-        dtype="int64",
-        name=node.outputs[0].name,
-    )
+    name = node.outputs[0].name
+    state.values[node.outputs[0]] = _combined(state, ir.Reduction.ARGMAX, view, axes, number, "int64", name)
 
 
 def softmax(state: Lowering, node: Any, number: int) -> None:
@@ -248,10 +209,11 @@ def softmax(state: Lowering, node: Any, number: int) -> None:
     axes = _axes(node.op.axis, len(value.dims))
     dtype = node.outputs[0].type.dtype
 
-    def over(build: Callable[[Indices], ir.Expression], how: ir.Reduction, spare: str) -> View:
-        return _combined(
-            state, how, value.dims, axes, build, [*value.nodes, number], dtype=dtype, spare=spare
-        )
+    def formula(build: Callable[[Indices], ir.Expression], dims: list[ir.Dim] = value.dims) -> Formula:
+        return Formula(dtype, list(dims), build, nodes=[number])
+
+    def over(elements: Value, how: ir.Reduction, spare: str) -> View:
+        return _combined(state, how, elements, axes, number, dtype, None, spare)
 
     def rest(indices: Indices) -> Indices:
         return [i for a, i in enumerate(indices) if a not in axes]
@@ -262,23 +224,14 @@ def softmax(state: Lowering, node: Any, number: int) -> None:
     def shifted(indices: Indices) -> ir.Expression:
         return value.at(indices) - largest.at(rest(indices))
 
-    def power(indices: Indices) -> ir.Expression:
-        return call("exp", shifted(indices))
-
-    largest = over(value.at, ir.Reduction.LARGEST, "largest")
+    largest = over(value, ir.Reduction.LARGEST, "largest")
+    powers: Value = formula(lambda i: call("exp", shifted(i)))
     if isinstance(node.op, LogSoftmax):
-        total = over(power, ir.Reduction.SUM, "total")
-        per_row = Formula(dtype, total.dims, lambda i: call("log", total.at(i)), nodes=[number])
-        logarithm = state.solid(per_row, spare="log_total")
-
-        def build(indices: Indices) -> ir.Expression:
-            return shifted(indices) - logarithm.at(rest(indices))
-
+        total = over(powers, ir.Reduction.SUM, "total")
+        logarithm = state.hold(formula(lambda i: call("log", total.at(i)), total.dims), None, "log_total")
+        result = formula(lambda i: shifted(i) - logarithm.at(rest(i)))
     else:
-        powers = state.solid(Formula(dtype, value.dims, power, nodes=[number]))
-        total = over(powers.at, ir.Reduction.SUM, "total")
-
-        def build(indices: Indices) -> ir.Expression:
-            return powers.at(indices) / total.at(rest(indices))
-
-    state.keep(node.outputs[0], Formula(dtype, list(value.dims), build), number)
+        powers = state.hold(powers)
+        total = over(powers, ir.Reduction.SUM, "total")
+        result = formula(lambda i: powers.at(i) / total.at(rest(i)))
+    state.keep(node.outputs[0], result, number)
