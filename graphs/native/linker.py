@@ -173,7 +173,7 @@ class NativeLinker(Linker):  # type: ignore[misc]  # PyTensor's classes are unty
                 pairs = fgraph.update_mapping.items()
                 other.accept_var_updates({fgraph.inputs[i]: fgraph.outputs[o] for o, i in pairs})
             return other
-        linker = self.asking(self.query)
+        linker: NativeLinker = self.clone()
         linker.fgraph, linker.plan = fgraph, plan
         return linker
 
@@ -186,8 +186,7 @@ class NativeLinker(Linker):  # type: ignore[misc]  # PyTensor's classes are unty
         inputs, outputs, storage_map = map_storage(
             self.fgraph, order, input_storage, output_storage, storage_map
         )
-        call = NativeCall(self.plan.program, self.variant, self.instead, inputs, self.cached)
-        call.storage_map = storage_map  # type: ignore[attr-defined]
+        call = NativeCall(self.plan.program, self.variant, self.instead, inputs, self.cached, storage_map)
         entering = [Container(v, cell) for v, cell in zip(self.fgraph.inputs, inputs, strict=True)]
         for container in entering:
             container.type = Remembering(container.type, container.storage)
@@ -293,15 +292,12 @@ def source_of(fn: Any) -> NativeSource | None:
     program, nodes = call.program, fn.maker.fgraph.toposort()
     position = {node: k for k, node in enumerate(nodes)}
     order = linker.plan.order if program is linker.plan.program else () if linker.from_cache else nodes
+
+    def positions(counted: list[int]) -> tuple[int, ...]:
+        return tuple(sorted(position[order[n]] for n in counted if order and order[n] in position))
+
     spans, pieces = (
-        tuple(
-            (
-                first,
-                last,
-                tuple(sorted(position[order[n]] for n in counted if order and order[n] in position)),
-            )
-            for first, last, counted in found
-        )
+        tuple((first, last, positions(counted)) for first, last, counted in found)
         for found in (program.spans, program.pieces)
     )
     return NativeSource(program.text, spans, pieces, tuple(program.constants))

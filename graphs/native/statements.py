@@ -45,8 +45,8 @@ __all__ = [
     "product",
 ]
 
-WHOLE_DTYPES = ("int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8")
-DTYPES = ("float64", "float32", *WHOLE_DTYPES, "bool")  # what there are statements for
+WHOLE = ("int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8")
+DTYPES = ("float64", "float32", *WHOLE, "bool")  # what there are statements for
 
 
 # ---- expressions: one number, at one point of the index space

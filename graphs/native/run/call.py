@@ -162,6 +162,8 @@ class NativeCall:
         PyTensor's storage cells, one array each.
     cached : bool
         Whether compiled libraries go through the cache.
+    storage_map : dict, optional
+        PyTensor's cells of all variables, which it asks for where it copies a function.
     """
 
     allow_gc = False  # PyTensor asks
@@ -173,8 +175,10 @@ class NativeCall:
         otherwise: Callable[[str], Callable[..., list[Any]]],
         inputs: list[list[Any]],
         cached: bool = True,
+        storage_map: dict[Any, list[Any]] | None = None,
     ) -> None:
         self.cells = inputs
+        self.storage_map = storage_map
         self.variant = variant
         self.otherwise = otherwise
         self.instead: Callable[..., list[Any]] | None = None

@@ -18,7 +18,7 @@
    sigmoid, softplus
        through e = exp(-|x|), which cannot overflow: 1/(1+e) or e/(1+e); max(x, 0) + log1p(e).
 
-   Errors measured against 50 digits over the whole range are in tests/native/test_scalars.py, none above 4 ULP. */
+   Errors measured against 50 digits over the whole range are in tests/native/test_write_step.py, none above 4 ULP. */
 
 //: head
 #include <math.h>
