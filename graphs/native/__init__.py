@@ -1,7 +1,8 @@
 """A linker of our own: a PyTensor graph becomes one C file, loops fused by index.
 
-``pytensor.function(..., mode=native_mode)`` compiles a function this way. A graph goes from :mod:`linker` (PyTensor's way in)
-through :mod:`pipeline`, the page that names every pass, to :mod:`run`, which compiles the C file and calls it.
+``pytensor.function(..., mode=native_mode)`` compiles a function this way. A graph goes from :mod:`linker`
+(PyTensor's way in) through :mod:`pipeline`, the page that names every pass, to :mod:`run`, which compiles the C
+file and calls it.
 """
 
 from pytensor.compile.mode import predefined_modes, register_mode

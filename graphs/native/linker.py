@@ -1,8 +1,8 @@
 """PyTensor's way in: a mode that rewrites and decides, and the linker that it hands the graph to.
 
-PyTensor asks a mode for its rewriter and runs it, then gives the graph to the mode's linker, then asks the linker for a
-callable. So :class:`NativeRewriter` rewrites (or recognises) a graph and plans it, :class:`NativeLinker` looks the plan
-up and makes a :class:`~graphs.native.run.call.NativeCall` from it.
+PyTensor asks a mode for its rewriter and runs it, then gives the graph to the mode's linker, then asks the
+linker for a callable. So :class:`NativeRewriter` rewrites (or recognises) a graph and plans it, and
+:class:`NativeLinker` looks the plan up and makes a :class:`~graphs.native.run.call.NativeCall` from it.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Plan:
     order: tuple[Any, ...] = ()  # the Apply nodes that the program's spans count
 
 
-# From a rewriter to the linker, which PyTensor calls one after the other with the same graph and nothing else in common.
+# From the rewriter to the linker: PyTensor calls the one, then the other, and all that they share is the graph.
 # Kept beside the graphs and not on them, so that whoever copies or pickles one carries nothing of ours.
 _PLANS: WeakKeyDictionary[Any, Plan] = WeakKeyDictionary()
 
@@ -82,7 +82,7 @@ class Deferred(GraphRewriter):  # type: ignore[misc]  # PyTensor's classes are u
 
 
 class NativeRewriter(GraphRewriter):  # type: ignore[misc]  # PyTensor's classes are untyped
-    """The rewrites of a query, then the decision whether the graph is native; skipped where the cache knows it.
+    """The rewrites of a query, then the decision whether the graph is native; neither where the cache knows it.
 
     Parameters
     ----------

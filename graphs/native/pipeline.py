@@ -30,7 +30,7 @@ def make_program(fgraph: Any, layouts: str = "") -> Program:
     fgraph : FunctionGraph
         After its rewrites; it is only read.
     layouts : str
-        For which memory orders of the inputs, one letter for each (``C``, ``F``, ``A``); default: ``C`` for all.
+        For which memory orders of the inputs, a letter for each (``C``, ``F``, ``A``); default: ``C`` for all.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What a graph becomes, as plain data: C text and all that is needed to call it; or the reason why it becomes nothing."""
+"""What a graph becomes: C text and all that is needed to call it, as plain data; or why it becomes nothing."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ class Program:
 class NativeSource:
     """The C file of a compiled function, and which lines compute which nodes; printing it prints the file.
 
-    Lines are counted from 1, both inclusive; nodes are positions in ``fn.maker.fgraph.toposort()``. There are none
-    where the program came from the cache, whose graph was never rewritten (compile with
+    Lines are counted from 1, both inclusive; nodes are positions in ``fn.maker.fgraph.toposort()``. There are
+    none where the program came from the cache, whose graph was never rewritten (compile with
     ``NativeMode(NativeLinker(cached=False))`` to have them).
     """
 

@@ -5,8 +5,8 @@ A statement says what one array holds, as a formula over indices::
     z[i]  = Σ_j x[i, j] · w[j]          indices (i), reduced over (j)
     gw[j] = Σ_i x[i, j] · r[i]          indices (j), reduced over (i)
 
-Lengths, starts and steps are expressions like any other. Nothing here knows PyTensor or C's syntax: :mod:`lower` makes
-statements from Apply nodes, :mod:`schedule` arranges them into loops, :mod:`write` writes the loops down.
+Lengths, starts and steps are expressions like any other. Nothing here knows PyTensor or C's syntax: :mod:`lower`
+makes statements from Apply nodes, :mod:`schedule` arranges them into loops, :mod:`write` writes the loops down.
 """
 
 from __future__ import annotations
@@ -132,9 +132,9 @@ class Read(Expression):
 class Apply(Expression):
     """An operator or a function of expressions.
 
-    ``+ - * / % & | ^ || == != < > <= >=``, ``~`` and ``!`` mean what they mean in C; ``?`` chooses, ``cast`` changes the
-    type; ``not``, ``negative``, ``absolute``, ``square``, ``sign``, ``maximum``, ``minimum`` and ``clip`` are NumPy's (NaN wins).
-    Everything else is the name of a function.
+    ``+ - * / % & | ^ || == != < > <= >=``, ``~`` and ``!`` mean what they mean in C; ``?`` chooses, ``cast``
+    changes the type; ``not``, ``negative``, ``absolute``, ``square``, ``sign``, ``clip``, ``maximum`` and
+    ``minimum`` are NumPy's (NaN wins). Everything else is the name of a function.
     """
 
     operator: str
@@ -252,7 +252,7 @@ class Reduction(Enum):
 
     SUM = "sum", "+", 0, "sum"
     DOT = "sum", "+", 0, "dot"  # of a product, which is added in one rounding
-    # The dot of a symmetric matrix and a vector: each turn of its outer loop adds to every element of the result.
+    # The dot of a symmetric matrix and a vector: each turn of its outer loop adds to every result.
     SYMMETRIC = "sum", "+", 0, "dot", ", whose two halves mirror each other"
     PRODUCT = "product", "*", 1, "product"
     LARGEST = "largest", "maximum", -math.inf, "largest"

@@ -103,9 +103,9 @@ def _title(fgraph: Any) -> str:
 def _is_symmetric(variable: Any) -> bool:
     """Whether whoever made a matrix promises that it equals its transpose, to the bit.
 
-    The promise stands in the variable's ``tag``: PyTensor's own place for what others have to say about a variable, and
-    the only one that goes along where it clones the graph, as it does for every function. Its Type could say it too, but
-    rewrites compare Types, and would no longer match.
+    The promise stands in the variable's ``tag``: PyTensor's place for what others know about a variable, and
+    the only one that goes along where it clones the graph, as it does for every function. Its Type could say
+    it too, but rewrites compare Types and would no longer match.
     """
     return variable.type.ndim == 2 and getattr(variable.tag, "symmetric", False) is True
 

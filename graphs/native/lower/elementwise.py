@@ -39,7 +39,7 @@ def elemwise(state: Lowering, node: Any, number: int) -> None:
 
 
 def _apply(state: Lowering, scalar: Any, values: list[Value], step: Any, node: Any, number: int) -> Value:
-    """One scalar Op over values, broadcast against each other; `step` is its Apply node, in a Composite's graph or `node`."""
+    """One scalar Op over values, broadcast against each other; `step` is its own Apply node, maybe a Composite's."""
     dtype = step.outputs[0].type.dtype
     values = [state.solid(v) if isinstance(v, Vector) else v for v in values]
     rank = max((len(v.dims) for v in values), default=0)

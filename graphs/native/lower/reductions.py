@@ -30,7 +30,7 @@ REDUCTIONS = {
 
 
 def dot(state: Lowering, node: Any, number: int) -> None:
-    """Products summed over the last axis of the one factor and the first of the other, leading axes in parallel."""
+    """Products summed over the last axis of the one factor and the first of the other; leading axes are a batch."""
     dtype, name = node.outputs[0].type.dtype, node.outputs[0].name
     batch = int(isinstance(node.op, BatchedDot))
     if isinstance(node.op, Blockwise):

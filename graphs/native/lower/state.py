@@ -1,7 +1,7 @@
-"""What is known while a graph is lowered: which value each variable has, which names are taken, what has been stated.
+"""What is known while a graph is lowered: each variable's value, which names are taken, what has been stated.
 
-A variable's value is a view of an array, a formula, a scalar, or several scalars as a vector; only what must be in memory becomes
-an array, by a statement.
+A value is a view of an array, a formula, a scalar, or several scalars as a vector; only what must be in memory
+becomes an array, by a statement.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Value:
         raise NotImplementedError
 
     def moved(self, dims: list[ir.Dim], axes: dict[int, int]) -> Value:
-        """The same elements seen with other axes: each of the present ones that is kept, and where it is then."""
+        """The same elements seen with other axes; `axes` says where each of the present ones that is kept is then."""
         raise NotImplementedError
 
 
@@ -64,7 +64,7 @@ class View(Value):
     """Elements of an array, found through an affine place on each of the array's axes."""
 
     array: ir.Array
-    # for each axis of the array: which axis of the view moves along it (or None), from where on, in what steps
+    # for each axis of the array: which axis of the view moves along it (or None), from where, in what steps
     axes: list[tuple[int | None, ir.Expression, ir.Expression]]
 
     @property
@@ -181,7 +181,7 @@ class Lowering:
         return self.one if length == 1 else self.dim(ir.Literal("int64", length), "", length)
 
     def given(self, length: ir.Expression, origin: str, negative: str) -> ir.Dim:
-        """The dim whose length an expression of the graph gives; `negative` says at run time that it is below 0."""
+        """The dim whose length an expression gives; `negative` is said at run time where that is below 0."""
         if isinstance(length, ir.Literal) and length.value >= 0:
             return self.fixed(int(length.value))
         if isinstance(length, ir.Length):
@@ -347,7 +347,7 @@ class Lowering:
         return self.whole(array)
 
     def scalar_constant(self, name: str | None, dtype: str, value: float) -> ir.Expression:
-        """Small round numbers stay literals; the others are given at run time (learning rates and the like)."""
+        """Small round numbers stay literals; others, as learning rates, are given at run time."""
         if not is_float(dtype) or (abs(value) <= LARGEST_LITERAL and float(value * 2).is_integer()):
             return ir.Literal(dtype, value)
         constants = self.made.constants

@@ -83,7 +83,7 @@ def fuse(statements: Sequence[Statement]) -> Nests:
 def _arrange(
     statements: Sequence[Statement], loops: dict[Index, Nest], depth: int, parent: Nest | None
 ) -> list[Item]:
-    """The same inside `depth` loops, the innermost of them `parent`; indices that get a loop are put into `loops`."""
+    """The same inside `depth` loops, the innermost of them `parent`; each index's loop is put into `loops`."""
     groups: list[_Group] = []
     for statement in statements:
         wanted = _outermost(statement, loops)

@@ -26,7 +26,7 @@ __attribute__((noinline)) int one_step(Array **in, Array **out, const double *co
 
 @dataclass(frozen=True)
 class Written:
-    """A C file and which of its lines (from 1) compute which Apply nodes: whole loops, and single statements."""
+    """A C file, and which of its lines (from 1) compute which Apply nodes: loops, and single statements."""
 
     text: str
     spans: list[Span]
@@ -97,7 +97,7 @@ def _sections() -> dict[str, _Section]:
 
 
 def functions_text(called: Iterable[str]) -> str:
-    """The functions of step.h among those `called`, and those that they need, each once, needed ones first."""
+    """The functions of step.h among those `called` and what they need, each once, needed ones first."""
     sections, done = _sections(), dict[str, None]()
 
     def add(section: _Section) -> None:
@@ -116,7 +116,7 @@ def functions_text(called: Iterable[str]) -> str:
 
 
 class _Front:
-    """What the function does before its loops, line by line; `nodes` are the Apply nodes that single lines compute."""
+    """What the function does before its loops; `nodes`: which line computes which Apply node."""
 
     def __init__(self, names: Names, called: set[str]) -> None:
         self.names, self.called = names, called

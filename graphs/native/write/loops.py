@@ -1,8 +1,8 @@
-"""Loop nests as C: statements, the loops around them, and the outermost ones in blocks of rows, shared among threads.
+"""Loop nests as C: statements, the loops around them, the outermost ones in blocks of rows, shared among threads.
 
-Long because one state goes through it all: which rows of a block are being written. Statements are written once for every row of
-a block (lanes, inside the inner loops, so that what the rows share is loaded once) or inside a small loop
-over the rows. From the inside out: texts of places and elements, statements, loops, and what an outermost loop adds.
+Long because one state goes through it all: which rows of a block are being written. Statements are written once
+for every row of a block (lanes, inside the inner loops, so that what the rows share is loaded once) or inside a
+small loop over the rows. From the inside out: places and elements, statements, loops, what an outermost loop adds.
 """
 
 from __future__ import annotations
@@ -299,7 +299,7 @@ class LoopWriter:
             self.put(f"{'/*' if k == 1 else '  '} {self.formula(statement)}{end}")
 
     def formula(self, statement: ir.Statement) -> str:
-        """A statement in words: ``z[i] = sum over j of x[i, j] * w[j]   [3, 4]``, the numbers being its nodes."""
+        """A statement in words: ``z[i] = sum over j of x[i, j] * w[j]   [3, 4]``; the numbers are its nodes."""
 
         def access(at: ir.Read | ir.Statement, array: ir.Array) -> Text:
             long = [p for p, dim in zip(at.places, array.dims, strict=True) if not dim.is_one]

@@ -1,24 +1,25 @@
 /* The C that is the same in every file that graphs.native writes.
 
-   Each section begins with a line "//: names <- what it needs"; write/file.py puts those into a file whose names
-   its own code calls. The functions of one real variable are those that the C compiler shall vectorise. C libraries offer
-   them one number at a time, which costs more than the whole sweep over the data. These have no branches, so a
-   compiler turns a loop of calls into vector instructions; infinities and NaN come out as IEEE 754 and NumPy
-   have them. Derivations:
+   Each section begins with a line "//: names <- what it needs"; write/file.py puts those into a file whose
+   names its own code calls. The functions of one real variable are those that the C compiler shall vectorise.
+   C libraries offer them one number at a time, which costs more than the whole sweep over the data. These have no
+   branches, so a compiler turns a loop of calls into vector instructions; infinities and NaN come out as IEEE
+   754 and NumPy have them. Derivations:
 
    exp
-       x = n ln 2 + r with integer n and |r| <= 1/2 ln 2; e^x = 2^n e^r, and the Taylor series of e^r to degree 13
-       errs by less than (1/2 ln 2)^14 / 14! < 5e-18. ln 2 is held in two parts, the first short enough for n ln 2 to be
-       exact. 2^n is multiplied in two halves so that results down to the smallest subnormal are rounded once.
+       x = n ln 2 + r with integer n and |r| <= 1/2 ln 2; e^x = 2^n e^r, and the Taylor series of e^r to degree
+       13 errs by less than (1/2 ln 2)^14 / 14! < 5e-18. ln 2 is held in two parts, the first short enough for
+       n ln 2 to be exact. 2^n is multiplied in two halves so that results down to the smallest subnormal are
+       rounded once.
    log
        x = 2^k m with m in [sqrt(1/2), sqrt 2]; with f = m - 1 and s = f / (2 + f),
-       log m = 2 artanh s = f - s (f - 2 (s^2/3 + s^4/5 + ...)); s^2 < 0.0295, so eleven terms leave less than 1e-18.
+       log m = 2 artanh s = f - s (f - 2 (s^2/3 + s^4/5 + ...)); s^2 < 0.0295, so eleven terms leave < 1e-18.
    log1p
        with u = fl(1 + x): log(1 + x) = log u + (x - (u - 1)) / u, the second term being what rounding lost.
    sigmoid, softplus
        through e = exp(-|x|), which cannot overflow: 1/(1+e) or e/(1+e); max(x, 0) + log1p(e).
 
-   Errors measured against 50 digits over the whole range are in tests/native/test_write_step.py, none above 4 ULP. */
+   Errors against 50 digits over the whole range: tests/native/test_write_step.py, none above 4 ULP. */
 
 //: head
 #include <math.h>
