@@ -163,10 +163,10 @@ class NativeCall:
     cached : bool
         Whether compiled libraries go through the cache.
     storage_map : dict, optional
-        PyTensor's cells of all variables, which it asks for where it copies a function.
+        PyTensor's cells by Variable; a Function looks here for them.
     """
 
-    allow_gc = False  # PyTensor asks
+    allow_gc = False  # a Function looks for this too
 
     def __init__(
         self,
@@ -175,10 +175,9 @@ class NativeCall:
         otherwise: Callable[[str], Callable[..., list[Any]]],
         inputs: list[list[Any]],
         cached: bool = True,
-        storage_map: dict[Any, list[Any]] | None = None,
+        storage_map: Any = None,
     ) -> None:
-        self.cells = inputs
-        self.storage_map = storage_map
+        self.cells, self.storage_map = inputs, storage_map
         self.variant = variant
         self.otherwise = otherwise
         self.instead: Callable[..., list[Any]] | None = None
