@@ -11,7 +11,9 @@ from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+from graphs.errors import DISTRIBUTION
 from graphs.experiment.settings import Settings
 
 __all__ = [
@@ -289,6 +291,12 @@ def lesson(parser: ArgumentParser) -> None:
     parser.add_argument("--out", metavar="DIR", help=out)
 
 
+def cache(parser: ArgumentParser) -> None:
+    """Show where the native linker keeps its programs and how big they are, or remove them."""
+    actions = "show (the default), or clear: remove every cached program and library"
+    parser.add_argument("action", nargs="?", choices=("show", "clear"), default="show", help=actions)
+
+
 #: Every command by name: a module of graphs.commands, whose ``main`` takes what its parser made.
 COMMANDS: dict[str, Callable[[ArgumentParser], None]] = {
     "reproduce": reproduce,
@@ -296,7 +304,35 @@ COMMANDS: dict[str, Callable[[ArgumentParser], None]] = {
     "compare": compare,
     "benchmark": benchmark,
     "lesson": lesson,
+    "cache": cache,
 }
+
+
+class _Answer(argparse.Action):
+    """Prints what its `const` makes of the parser and the value, and ends, as --help does."""
+
+    def __call__(self, parser: ArgumentParser, namespace: object, value: Any, option: object = None) -> None:
+        print(self.const(parser, value))
+        parser.exit()
+
+
+def _version(parser: ArgumentParser, value: object) -> str:
+    from importlib import metadata  # takes as long as everything else here
+
+    try:
+        return f"{parser.prog} {metadata.version(DISTRIBUTION)}"
+    except metadata.PackageNotFoundError:
+        return f"{parser.prog}, of no version: {DISTRIBUTION} is not installed here"
+
+
+def _completion(parser: ArgumentParser, shell: str) -> str:
+    import shtab  # takes as long as everything else here
+
+    (commands,) = (action.choices for action in parser._actions if isinstance(action.choices, dict))
+    for each in (action for command in commands.values() for action in command._actions):
+        if each.metavar in ("FILE", "DIR"):
+            each.complete = shtab.FILE if each.metavar == "FILE" else shtab.DIRECTORY
+    return str(shtab.complete(parser, shell))
 
 
 def parser() -> ArgumentParser:
@@ -305,6 +341,12 @@ def parser() -> ArgumentParser:
         prog="graphs",
         description="Theano's logistic-regression example on PyTensor, and a look at what the compiler did to it.",
         epilog="graphs COMMAND --help tells the options of a command.",
+    )
+    hidden: dict[str, Any] = {"action": _Answer, "default": argparse.SUPPRESS}
+    whole.add_argument("--version", nargs=0, const=_version, help="show it and end", **hidden)
+    shells = "show what makes that shell complete commands, options and files, and end"
+    whole.add_argument(
+        "--print-completion", const=_completion, choices=("bash", "zsh", "tcsh"), help=shells, **hidden
     )
     commands = whole.add_subparsers(dest="command", metavar="COMMAND", required=True, title="commands")
     for name, fill in COMMANDS.items():
