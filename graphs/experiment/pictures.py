@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from graphs.errors import install_command
 from graphs.experiment.reproduction import Reproduction
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ class MissingMatplotlib(ImportError):
     """matplotlib is not installed; says how to get it."""
 
     def __init__(self) -> None:
-        super().__init__("pictures need matplotlib: pip install 'graphs[pictures]'")
+        super().__init__(f"pictures need matplotlib: {install_command('pictures')}")
 
 
 def _figure(**kwargs: Any) -> Figure:
