@@ -1,115 +1,141 @@
-"""The same experiment elsewhere: one framework per file, one contract.
+"""The same experiment elsewhere: one registry, one contract, one worker process, one clock.
 
-Every file ``in_<framework>.py`` offers ``build(data, formula, how) → Training`` in the code that
-a user of that framework would write. A file is imported, and with it its framework, only when
-something is built from it.
+A *peer* is one framework in one way of running it. In reading order: this registry; what each peer offers
+(contract.py) and the code that a user of its framework would write (in_*.py); the process that it runs in (worker.py),
+what that process is asked and answers (protocol.py), how it is started, asked in turn and ended (process.py). Two
+questions are put to the same peers: how do they differ (compare), and how long do they take (benchmark)?
+
+Nothing here imports a framework, nor NumPy, so that every ``--help`` can read the names. A peer's file is imported, and
+with it its framework, only when something is built from it.
 """
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
-from dataclasses import dataclass
-from typing import cast
-
-import numpy as np
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from graphs.errors import InputError, choose
-from graphs.frameworks.contract import FORMULAS, Samples, StepCount, Training
+
+if TYPE_CHECKING:
+    from graphs.peers.contract import Samples, Training
 
 __all__ = [
+    "BENCHMARKED",
+    "COMPARED",
     "FORMULAS",
-    "RUNS",
-    "Run",
-    "Samples",
-    "StepCount",
-    "Training",
+    "LIMIT",
+    "PEERS",
+    "REPRODUCE",
+    "YARDSTICK",
+    "Peer",
     "build",
     "installed",
     "missing",
 ]
 
-
-@dataclass(frozen=True)
-class Run:
-    """One framework in one way of running it.
-
-    Attributes
-    ----------
-    title : str
-        For people.
-    module : str
-        File of `graphs.frameworks` that holds it.
-    how : str
-        Which of that file's ways, as its `build` names it.
-    requires : tuple of str
-        Packages that must be importable.
-    install : str
-        The command that brings them.
-    formulas : tuple of str
-        Formulas it offers.
-    """
-
-    title: str
-    module: str
-    how: str
-    requires: tuple[str, ...]
-    install: str
-    formulas: tuple[str, ...] = FORMULAS
-
+#: ``textbook`` takes log(p) and log(1 − p) of a computed probability, as on paper; ``logits``
+#: goes from x·w + b to the cross-entropy with the function that each framework recommends.
+FORMULAS = ("textbook", "logits")
 
 _EXTRA = "pip install 'graphs[frameworks]'"
 _TORCH = "pip install 'graphs[torch]' (CPU-only PyTorch: see the README)"
+_AESARA = (
+    "in an environment of its own (Python 3.11, NumPy 1): pip install aesara==2.9.4, "
+    "then compare --python aesara=PATH"
+)
+_THEANO = (
+    "in an environment of its own (Python 3.8): pip install Theano==1.0.5 numpy==1.21.6 'scipy<1.11', "
+    "then compare --python theano=PATH"
+)
 
-#: Every run by name, in the order of the tables: from written by hand to wholly compiled.
-RUNS: dict[str, Run] = {
-    "numpy": Run("NumPy by hand", "in_numpy", "", ("numpy", "scipy"), "pip install numpy scipy"),
-    "autograd": Run("Autograd", "in_autograd", "", ("autograd",), _EXTRA),
-    "torch": Run("PyTorch eager", "in_pytorch", "eager", ("torch",), _TORCH, (*FORMULAS, "softplus")),
-    "torch-compile": Run("torch.compile", "in_pytorch", "compile", ("torch",), _TORCH),
-    "jax": Run("JAX op by op", "in_jax", "op by op", ("jax",), _EXTRA),
-    "jax-jit": Run("JAX jit", "in_jax", "jit", ("jax",), _EXTRA),
-    "jax-loop": Run("JAX, loop compiled", "in_jax", "loop", ("jax",), _EXTRA),
-    **{
-        name: Run(title, "in_pytensor", mode, ("pytensor", *needs), _EXTRA)
-        for name, title, mode, needs in (
-            ("pytensor-none", "PyTensor, no rewrites", "none", ()),
-            ("pytensor-fast-compile", "PyTensor FAST_COMPILE", "FAST_COMPILE", ()),
-            ("pytensor", "PyTensor default", "default", ()),
-            ("pytensor-cvm", "PyTensor CVM", "CVM", ()),
-            ("pytensor-jax", "PyTensor JAX", "JAX", ("jax",)),
-            ("pytensor-native", "PyTensor native", "NATIVE", ()),
-            ("pytensor-native-loop", "PyTensor native, loop in C", "NATIVE, loop in C", ()),
-        )
-    },
-    "aesara": Run(
-        "Aesara",
-        "in_theano",
-        "aesara",
-        ("aesara",),
-        "in an environment of its own (Python 3.11, NumPy 1): pip install aesara==2.9.4, "
-        "then compare --python aesara=PATH",
+
+class Peer(NamedTuple):
+    """One framework in one way of running it, or one of this project's own ways to train."""
+
+    title: str  # for people
+    module: str  # the file of this room that builds it
+    how: str = ""  # which of that file's ways, as its `build` names it
+    requires: tuple[str, ...] = ()  # packages that must be importable
+    install: str = _EXTRA  # the command that brings them
+    formulas: tuple[str, ...] = FORMULAS
+    eager: str = ""  # name of the same framework without its compiler
+    ours: bool = False  # trains by the native linker or with Gram state, and is to win
+    copies: float = 0  # whole copies of x that it holds of its own at one time, for the estimate of memory
+    gram: bool = False  # holds x·xᵀ
+    stepwise: bool = True  # can be asked for single steps
+    whole: bool = True  # makes sense as a whole process
+
+
+LIMIT, YARDSTICK, REPRODUCE = "limit", "numpy", "reproduce"
+_PT, _NONE = ("pytensor",), "pytensor-none"
+
+#: Every peer by name. PyTensor's native linker goes by another name in each question, with fewer steps a call in one.
+PEERS: dict[str, Peer] = {
+    YARDSTICK: Peer("NumPy by hand", "in_numpy", "", ("numpy", "scipy"), "pip install numpy scipy"),
+    "autograd": Peer("Autograd", "in_autograd", "", ("autograd",)),
+    "torch": Peer("PyTorch eager", "in_pytorch", "eager", ("torch",), _TORCH, (*FORMULAS, "softplus")),
+    "torch-compile": Peer(
+        "torch.compile", "in_pytorch", "compile", ("torch",), _TORCH, eager="torch", copies=1
     ),
-    "theano": Run(
-        "Theano",
-        "in_theano",
-        "theano",
-        ("theano",),
-        "in an environment of its own (Python 3.8): pip install Theano==1.0.5 numpy==1.21.6 'scipy<1.11', "
-        "then compare --python theano=PATH",
+    "jax": Peer("JAX op by op", "in_jax", "op by op", ("jax",)),
+    "jax-jit": Peer("JAX jit", "in_jax", "jit", ("jax",), eager="jax", copies=1.2),
+    "jax-loop": Peer("JAX, loop compiled", "in_jax", "loop", ("jax",), eager="jax", copies=1.2),
+    _NONE: Peer("PyTensor, no rewrites", "in_pytensor", "none", _PT),
+    "pytensor-fast-compile": Peer("PyTensor FAST_COMPILE", "in_pytensor", "FAST_COMPILE", _PT, eager=_NONE),
+    "pytensor": Peer("PyTensor default", "in_pytensor", "default", _PT, eager=_NONE, copies=1),
+    "pytensor-cvm": Peer("PyTensor CVM", "in_pytensor", "CVM", _PT, eager=_NONE),
+    "pytensor-jax": Peer("PyTensor JAX", "in_pytensor", "JAX", (*_PT, "jax"), eager=_NONE),
+    "pytensor-native": Peer("PyTensor native", "in_pytensor", "NATIVE", _PT, eager=_NONE),
+    "pytensor-native-loop": Peer(
+        "PyTensor native, loop in C", "in_pytensor", "NATIVE × 500", _PT, eager=_NONE
     ),
+    "aesara": Peer("Aesara", "in_theano", "aesara", ("aesara",), _AESARA),
+    "theano": Peer("Theano", "in_theano", "theano", ("theano",), _THEANO),
+    LIMIT: Peer("limit: stream x once", "limit", whole=False),
+    "native": Peer("native, single calls", "in_pytensor", "NATIVE", _PT, ours=True),
+    "native-many": Peer("native, train_many", "in_pytensor", "NATIVE × 100", _PT, ours=True),
+    "gram": Peer("native + Gram, single calls", "in_pytensor", "Gram", _PT, ours=True, copies=1, gram=True),
+    "gram-many": Peer(
+        "native + Gram, train_many", "in_pytensor", "Gram × 100", _PT, ours=True, copies=1, gram=True
+    ),
+    "numpy-gram": Peer("NumPy, Gram by hand", "in_numpy_gram", "", ("scipy",), gram=True),
+    REPRODUCE: Peer("reproduce: history, optimum", "reproducing", "native", ours=True, stepwise=False),
+    "numpy-reproduce": Peer("the same in NumPy", "reproducing", "numpy", ("scipy",), stepwise=False),
 }
+
+#: Whom `compare` asks, in the order of its tables: from written by hand to wholly compiled.
+COMPARED = tuple(PEERS)[:16]
+
+#: Whom `benchmark` asks, in the order in which they are listed, built and sampled.
+BENCHMARKED = (
+    LIMIT,
+    YARDSTICK,
+    "native",
+    "native-many",
+    "gram",
+    "gram-many",
+    "numpy-gram",
+    "jax-loop",
+    "jax-jit",
+    "torch-compile",
+    "autograd",
+    "pytensor",
+    "pytensor-cvm",
+    REPRODUCE,
+    "numpy-reproduce",
+)
 
 
 def missing(name: str) -> tuple[str, ...]:
-    """Packages that the run `name` needs and this environment lacks; nothing is imported."""
-    run = RUNS[choose("framework", name, RUNS)]
-    return tuple(package for package in run.requires if importlib.util.find_spec(package) is None)
+    """Packages that the peer `name` needs and this environment lacks; nothing is imported."""
+    peer = PEERS[choose("framework", name, PEERS)]
+    return tuple(package for package in peer.requires if importlib.util.find_spec(package) is None)
 
 
 def installed() -> tuple[str, ...]:
-    """Names of the runs that can be built here."""
-    return tuple(name for name in RUNS if not missing(name))
+    """Names of the peers that can be built here."""
+    return tuple(name for name in PEERS if not missing(name))
 
 
 def build(
@@ -120,12 +146,12 @@ def build(
     learning_rate: float = 0.1,
     weight_decay: float = 0.01,
 ) -> Training:
-    """Make the experiment ready in one framework; this imports it.
+    """Make the experiment ready with one peer, in this process; this imports its framework.
 
     Parameters
     ----------
     name : str
-        A key of :data:`RUNS`.
+        A key of :data:`PEERS`.
     data : Dataset
         Its ``x``, ``y``, ``initial_w`` and ``initial_b`` are used; none is changed. The dtype of
         ``x`` is the dtype of everything.
@@ -137,22 +163,20 @@ def build(
     Raises
     ------
     InputError
-        If there is no such run or formula, or its framework is not installed.
+        If there is no such peer or formula, or its framework is not installed.
     """
     lacking = missing(name)
-    run = RUNS[name]
-    choose("formula", formula, run.formulas)
+    peer = PEERS[name]
+    choose("formula", formula, peer.formulas)
     if lacking:
         raise InputError(
             "framework",
             found=f"{name}, without {', '.join(lacking)}",
             allowed=f"those installed here: {', '.join(installed())}",
-            remedy=run.install,
+            remedy=peer.install,
         )
-    if np.dtype(data.x.dtype) not in (np.dtype("float64"), np.dtype("float32")):
+    if str(data.x.dtype) not in {"float64", "float32"}:
         raise InputError("data.x", found=f"dtype {data.x.dtype}", allowed="float64 or float32")
-    module = importlib.import_module(f"graphs.frameworks.{run.module}")
-    return cast(
-        Training,
-        module.build(data, formula, run.how, learning_rate=learning_rate, weight_decay=weight_decay),
-    )
+    module = importlib.import_module(f"graphs.peers.{peer.module}")
+    ready = module.build(data, formula, peer.how, learning_rate=learning_rate, weight_decay=weight_decay)
+    return cast("Training", ready)

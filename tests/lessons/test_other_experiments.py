@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from graphs.frameworks import hours, plane, slopes
 
 import graphs
-from graphs.frameworks import hours, plane, slopes
 
 
 @pytest.mark.parametrize("run", [plane.in_numpy, lambda: plane.in_pytensor("FAST_COMPILE")])

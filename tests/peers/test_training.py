@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-import graphs
-from graphs import frameworks
 from graphs.comparison.reference import Reference
 from graphs.frameworks import in_theano
 from graphs.frameworks.counting import CountingArray, count_numpy
+
+import graphs
+from graphs import frameworks
 from tests.conftest import ROOT
 from tests.figures import EXACT
 
