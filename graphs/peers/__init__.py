@@ -13,20 +13,23 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 
 from graphs.errors import InputError, choose
 
 if TYPE_CHECKING:
-    from graphs.peers.contract import Samples, Training
+    from graphs.data import Dataset
+    from graphs.peers.contract import Data, Training
 
 __all__ = [
     "BENCHMARKED",
     "COMPARED",
     "FORMULAS",
+    "LEARNING_RATE",
     "LIMIT",
     "PEERS",
     "REPRODUCE",
+    "WEIGHT_DECAY",
     "YARDSTICK",
     "Peer",
     "build",
@@ -37,6 +40,9 @@ __all__ = [
 #: ``textbook`` takes log(p) and log(1 − p) of a computed probability, as on paper; ``logits``
 #: goes from x·w + b to the cross-entropy with the function that each framework recommends.
 FORMULAS = ("textbook", "logits")
+
+LEARNING_RATE = 0.1  # η of the update p ← p − η·∂cost/∂p
+WEIGHT_DECAY = 0.01  # λ of the penalty λ·Σw²
 
 _EXTRA = "pip install 'graphs[frameworks]'"
 _TORCH = "pip install 'graphs[torch]' (CPU-only PyTorch: see the README)"
@@ -140,11 +146,11 @@ def installed() -> tuple[str, ...]:
 
 def build(
     name: str,
-    data: Samples,
+    data: Data | Dataset,
     formula: str = "textbook",
     *,
-    learning_rate: float = 0.1,
-    weight_decay: float = 0.01,
+    learning_rate: float = LEARNING_RATE,
+    weight_decay: float = WEIGHT_DECAY,
 ) -> Training:
     """Make the experiment ready with one peer, in this process; this imports its framework.
 
@@ -152,9 +158,8 @@ def build(
     ----------
     name : str
         A key of :data:`PEERS`.
-    data : Dataset
-        Its ``x``, ``y``, ``initial_w`` and ``initial_b`` are used; none is changed. The dtype of
-        ``x`` is the dtype of everything.
+    data : Dataset or Data
+        None of it is changed. The dtype of ``x`` is the dtype of everything.
     formula : {"textbook", "logits"}
         PyTorch eager also has ``softplus``.
     learning_rate, weight_decay : float
@@ -178,5 +183,5 @@ def build(
     if str(data.x.dtype) not in {"float64", "float32"}:
         raise InputError("data.x", found=f"dtype {data.x.dtype}", allowed="float64 or float32")
     module = importlib.import_module(f"graphs.peers.{peer.module}")
-    ready = module.build(data, formula, peer.how, learning_rate=learning_rate, weight_decay=weight_decay)
-    return cast("Training", ready)
+    training: Training = module.build(data, formula, peer.how, learning_rate, weight_decay)
+    return training

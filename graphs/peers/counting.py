@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from graphs.frameworks.contract import StepCount
+from graphs.peers.contract import StepCount
 
-__all__ = ["CountingArray", "count_numpy"]
+__all__ = ["CountingArray", "count_numpy", "count_training"]
 
 
 class CountingArray(np.ndarray[Any, Any]):
@@ -69,3 +69,14 @@ def count_numpy(step: Callable[[], object]) -> StepCount:
         bytes=sum(allocated),
         how="every NumPy call that reached __array_ufunc__ or __array_function__",
     )
+
+
+def count_training(training: Any) -> StepCount:
+    """Count one step of a training whose x, y, w and b are NumPy's; they are put back afterwards."""
+    own = vars(training).copy()
+    for name in ("x", "y", "w", "b"):
+        setattr(training, name, own[name].view(CountingArray))
+    try:
+        return count_numpy(training.train)
+    finally:
+        vars(training).update(own)

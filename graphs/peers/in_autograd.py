@@ -12,8 +12,8 @@ from autograd.numpy.numpy_vspaces import ArrayVSpace
 from autograd.tracer import Node, getval, trace
 from numpy.typing import NDArray
 
-from graphs.frameworks.contract import Samples, StepCount
-from graphs.frameworks.counting import CountingArray, count_numpy
+from graphs.peers.contract import Data, StepCount, Training
+from graphs.peers.counting import CountingArray, count_training
 
 __all__ = ["build"]
 
@@ -38,10 +38,10 @@ def logits(x: Array, y: Array, w: Array, b: Array) -> tuple[Array, Array]:
 # --- end
 
 
-class AutogradTraining:
-    """The experiment in Autograd; see `graphs.frameworks.Training`."""
+class AutogradTraining(Training):
+    """The experiment in Autograd, whose tape is made anew in every step: `how` has no choices."""
 
-    def __init__(self, data: Samples, formula: str, learning_rate: float, weight_decay: float) -> None:
+    def __init__(self, data: Data, formula: str, how: str, learning_rate: float, weight_decay: float) -> None:
         # --- declare
         self.x = data.x
         self.y = data.y.astype(data.x.dtype)
@@ -64,7 +64,6 @@ class AutogradTraining:
         return cost
 
     def train(self) -> tuple[Array, Array]:
-        """One step; prediction and xent from before it."""
         # --- gradient
         gw, gb = self.gradient_of_cost(self.w, self.b)
         # --- update
@@ -73,16 +72,7 @@ class AutogradTraining:
         # --- end
         return self.p_1 > 0.5, self.xent
 
-    def train_many(self, steps: int) -> tuple[Array, Array]:
-        """`steps` steps; what the last one returned."""
-        # --- loop
-        for _ in range(steps):
-            prediction, xent = self.train()
-        # --- end
-        return prediction, xent
-
     def parameters(self) -> tuple[Array, float]:
-        """Present w and b."""
         return self.w.copy(), float(self.b)
 
     def gradient(self) -> dict[str, str]:
@@ -95,13 +85,7 @@ class AutogradTraining:
         """NumPy calls of one step, those of the backward pass included."""
         ArrayBox.register(CountingArray)
         VSpace.register(CountingArray, ArrayVSpace)
-        own = vars(self).copy()
-        for name in ("x", "y", "w", "b"):
-            setattr(self, name, own[name].view(CountingArray))
-        try:
-            return count_numpy(self.train)
-        finally:
-            vars(self).update(own)
+        return count_training(self)
 
 
 class TapeNode(Node):  # type: ignore[misc]  # Any where Autograd is skipped
@@ -131,13 +115,4 @@ class TapeNode(Node):  # type: ignore[misc]  # Any where Autograd is skipped
         self.number = 0
 
 
-def build(
-    data: Samples,
-    formula: str = "textbook",
-    how: str = "",
-    *,
-    learning_rate: float = 0.1,
-    weight_decay: float = 0.01,
-) -> AutogradTraining:
-    """Make the experiment ready; the tape is made anew in every step, so `how` has no choices."""
-    return AutogradTraining(data, formula, learning_rate, weight_decay)
+build = AutogradTraining

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from graphs.frameworks.contract import Samples, StepCount
+from graphs.peers.contract import Data, StepCount, Training
 
 __all__ = ["build"]
 
@@ -42,12 +42,10 @@ def logits(x: Array, y: Array, w: Array, b: Array) -> tuple[Array, Array]:
 # --- end
 
 
-class JaxTraining:
-    """The experiment in JAX; see `graphs.frameworks.Training`."""
+class JaxTraining(Training):
+    """The experiment in JAX; `how` is ``op by op``, ``jit`` or ``loop``."""
 
-    def __init__(
-        self, data: Samples, formula: str, how: str, learning_rate: float, weight_decay: float
-    ) -> None:
+    def __init__(self, data: Data, formula: str, how: str, learning_rate: float, weight_decay: float) -> None:
         dtype = data.x.dtype
         # --- declare
         self.x = jnp.asarray(data.x)
@@ -100,16 +98,16 @@ class JaxTraining:
         if self.how == "loop":
             self.w_and_b, prediction, xent = self.run_loop(self.w_and_b, self.x, self.y, steps)
             return prediction, xent
-        # --- loop
-        for _ in range(steps):
-            prediction, xent = self.train()
-        # --- end
-        return prediction, xent
+        return super().train_many(steps)
 
     def parameters(self) -> tuple[NDArray[Any], float]:
         """Present w and b; waits for them."""
         w, b = self.w_and_b
         return np.array(w), float(b)
+
+    def wait(self) -> None:
+        """Until w and b are there: op by op, they come after the results."""
+        jax.block_until_ready(self.w_and_b)
 
     def _count_profiled(self) -> StepCount:
         """One step under the profiler; what its programs return is read off the jaxpr."""
@@ -188,13 +186,4 @@ def _kernels(hlo: str) -> int:
     return sum(1 for line in entry if " = " in line and not any(word in line for word in free))
 
 
-def build(
-    data: Samples,
-    formula: str = "textbook",
-    how: str = "jit",
-    *,
-    learning_rate: float = 0.1,
-    weight_decay: float = 0.01,
-) -> JaxTraining:
-    """Make the experiment ready; `how` is ``op by op``, ``jit`` or ``loop``."""
-    return JaxTraining(data, formula, how, learning_rate, weight_decay)
+build = JaxTraining

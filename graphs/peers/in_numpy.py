@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graphs.frameworks.contract import Samples, StepCount
-from graphs.frameworks.counting import CountingArray, count_numpy
+from graphs.peers.contract import Data, StepCount, Training
+from graphs.peers.counting import count_training
 
 __all__ = ["build"]
 
@@ -43,10 +43,10 @@ def gradient(x: Array, y: Array, w: Array, p_1: Array, decay: float) -> tuple[Ar
 # --- end
 
 
-class NumpyTraining:
-    """The experiment in NumPy; see `graphs.frameworks.Training`."""
+class NumpyTraining(Training):
+    """The experiment in NumPy, where nothing is compiled: `how` has no choices."""
 
-    def __init__(self, data: Samples, formula: str, learning_rate: float, weight_decay: float) -> None:
+    def __init__(self, data: Data, formula: str, how: str, learning_rate: float, weight_decay: float) -> None:
         # --- declare
         self.x = data.x
         self.y = data.y.astype(data.x.dtype)
@@ -57,7 +57,6 @@ class NumpyTraining:
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
 
     def train(self) -> tuple[Array, Array]:
-        """One step; prediction and xent from before it."""
         p_1, xent = self.formula(self.x, self.y, self.w, self.b)
         gw, gb = gradient(self.x, self.y, self.w, p_1, self.weight_decay)
         # --- update
@@ -66,16 +65,7 @@ class NumpyTraining:
         # --- end
         return p_1 > 0.5, xent
 
-    def train_many(self, steps: int) -> tuple[Array, Array]:
-        """`steps` steps; what the last one returned."""
-        # --- loop
-        for _ in range(steps):
-            prediction, xent = self.train()
-        # --- end
-        return prediction, xent
-
     def parameters(self) -> tuple[Array, float]:
-        """Present w and b."""
         return self.w.copy(), float(self.b)
 
     def gradient(self) -> dict[str, str]:
@@ -84,22 +74,7 @@ class NumpyTraining:
 
     def count(self) -> StepCount:
         """NumPy calls of one step."""
-        own = vars(self).copy()
-        for name in ("x", "y", "w", "b"):
-            setattr(self, name, own[name].view(CountingArray))
-        try:
-            return count_numpy(self.train)
-        finally:
-            vars(self).update(own)
+        return count_training(self)
 
 
-def build(
-    data: Samples,
-    formula: str = "textbook",
-    how: str = "",
-    *,
-    learning_rate: float = 0.1,
-    weight_decay: float = 0.01,
-) -> NumpyTraining:
-    """Make the experiment ready; there is nothing to compile, so `how` has no choices."""
-    return NumpyTraining(data, formula, learning_rate, weight_decay)
+build = NumpyTraining

@@ -9,13 +9,24 @@ from numpy.typing import NDArray
 from scipy.linalg.blas import dsymv, ssymv
 from scipy.special import expit
 
+from graphs.peers.contract import Data, NotApplicable, Training
+
 __all__ = ["build"]
 
 
-class NumpyGramTraining:
-    """w = c·w₀ + Xᵀ·a; a step knows u = X·w and K = X·Xᵀ only. See :class:`graphs.frameworks.Training`."""
+class NumpyGramTraining(Training):
+    """w = c·w₀ + Xᵀ·a; a step knows u = X·w and K = X·Xᵀ only. `how` has no choices.
 
-    def __init__(self, data: Any, formula: str, learning_rate: float, weight_decay: float) -> None:
+    Raises
+    ------
+    NotApplicable
+        With more samples than features, where nobody would do it.
+    """
+
+    def __init__(self, data: Data, formula: str, how: str, learning_rate: float, weight_decay: float) -> None:
+        samples, features = data.x.shape
+        if samples > features:
+            raise NotApplicable(f"{samples} samples against {features} features")
         self.x, self.y = data.x, data.y.astype(data.x.dtype)
         self.w_0, self.b = data.initial_w, np.array(data.initial_b, dtype=data.x.dtype)
         self.gram = np.asfortranarray(self.x @ self.x.T)
@@ -27,7 +38,6 @@ class NumpyGramTraining:
         self.formula = formula
 
     def train(self) -> tuple[Any, Any]:
-        """One step; prediction and xent from before it."""
         z = self.u + self.b
         p_1 = expit(z)
         if self.formula == "logits":
@@ -42,28 +52,9 @@ class NumpyGramTraining:
         self.b += r.sum()
         return p_1 > 0.5, xent
 
-    def train_many(self, steps: int) -> tuple[Any, Any]:
-        """`steps` steps; what the last one returned."""
-        for _ in range(steps):
-            result = self.train()
-        return result
-
     def parameters(self) -> tuple[NDArray[Any], float]:
         """Present w and b, w recovered."""
         return self.c * self.w_0 + self.a @ self.x, float(self.b)
 
 
-def build(
-    data: Any, formula: str, how: str = "", *, learning_rate: float = 0.1, weight_decay: float = 0.01
-) -> NumpyGramTraining:
-    """Make it ready; `how` has no choices.
-
-    Raises
-    ------
-    ValueError
-        With more samples than features, where nobody would do it.
-    """
-    samples, features = data.x.shape
-    if samples > features:
-        raise ValueError(f"not applicable: {samples} samples against {features} features")
-    return NumpyGramTraining(data, formula, learning_rate, weight_decay)
+build = NumpyGramTraining

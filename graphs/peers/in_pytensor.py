@@ -1,4 +1,4 @@
-"""PyTensor: the project's own graph, gradient and updates, compiled in one of its modes."""
+"""PyTensor: the project's own graph, gradient and updates, compiled in one of its modes, or with Gram state."""
 
 from __future__ import annotations
 
@@ -11,41 +11,39 @@ import pytensor
 from numpy.typing import NDArray
 
 from graphs.environment import own_warnings_only
-from graphs.frameworks.contract import Samples, StepCount
 from graphs.functions import resolve_mode
+from graphs.gram_functions import compile_gram
 from graphs.models.logistic import logistic_graph
 from graphs.native import repeat, source_of
+from graphs.peers.contract import Data, StepCount, Training
 from graphs.updates import gradient_descent
 
 __all__ = ["build"]
 
-LOOP = ", loop in C"
-"""Ends the name of a mode whose linker is native, to have the loop in C too."""
 
-MOST_AT_ONCE = 500
-"""Steps of one call in C, which keeps every step's prediction and xent."""
+class PytensorTraining(Training):
+    """The experiment in PyTensor. Only `train` is compiled: the others compile no `predict` either.
 
-
-class PytensorTraining:
-    """The experiment in PyTensor; see `graphs.frameworks.Training`.
-
-    Only `train` is compiled: the others compile no `predict` either.
+    `how` names a mode (`graphs.functions`). ``NATIVE × 100`` has the loop in C too, with so many steps a call, which
+    keeps every step's prediction and xent.
     """
 
-    def __init__(
-        self, data: Samples, formula: str, how: str, learning_rate: float, weight_decay: float
-    ) -> None:
+    def __init__(self, data: Data, formula: str, how: str, learning_rate: float, weight_decay: float) -> None:
+        mode, _, at_once = how.partition(" × ")
+        self.mode, self.at_once = resolve_mode(mode), int(at_once or 0)
         self.x = data.x
         self.y = data.y.astype(data.x.dtype)
-        self.graph = graph = logistic_graph(
+        self.graph = logistic_graph(
             data.initial_w,
             data.initial_b,
             formula=formula,
             weight_decay=weight_decay,
             dtype=str(data.x.dtype),
         )
-        self.mode = resolve_mode(how.removesuffix(LOOP))
-        self.loop_in_c = how.endswith(LOOP)
+        self._compile(learning_rate)
+
+    def _compile(self, learning_rate: float) -> None:
+        graph = self.graph
         with own_warnings_only():
             # --- update
             updates = gradient_descent(graph.cost, [graph.w, graph.b], learning_rate)
@@ -55,30 +53,24 @@ class PytensorTraining:
             # --- end
 
     def train(self) -> tuple[Any, Any]:
-        """One step; prediction and xent from before it."""
         prediction, xent = self.function(self.x, self.y)
         return prediction, xent
 
     def train_many(self, steps: int) -> tuple[Any, Any]:
         """`steps` steps; what the last one returned."""
-        if self.loop_in_c:
-            return self._repeat(steps)
-        # --- loop
-        for _ in range(steps):
-            prediction, xent = self.train()
-        # --- end
-        return prediction, xent
+        if self.at_once:
+            for done in range(0, steps, self.at_once):
+                predictions, xents = self._repeat(min(self.at_once, steps - done))
+            return predictions[-1], xents[-1]
+        return super().train_many(steps)
 
-    def _repeat(self, steps: int) -> tuple[Any, Any]:
-        for done in range(0, steps, MOST_AT_ONCE):
-            at_once = min(MOST_AT_ONCE, steps - done)
-            # --- loop: compiled
-            predictions, xents = repeat(self.function, at_once, [self.x, self.y])
-            # --- end
-        return predictions[-1], xents[-1]
+    def _repeat(self, at_once: int) -> tuple[Any, Any]:
+        # --- loop: compiled
+        predictions, xents = repeat(self.function, at_once, [self.x, self.y])
+        # --- end
+        return predictions, xents
 
     def parameters(self) -> tuple[NDArray[Any], float]:
-        """Present w and b."""
         return np.array(self.graph.w.get_value()), float(self.graph.b.get_value())
 
     def gradient(self) -> dict[str, str]:
@@ -118,6 +110,35 @@ class PytensorTraining:
         )
 
 
+class GramTraining(PytensorTraining):
+    """The same under the native linker, a step of which knows x·xᵀ and not x: ``Gram``, ``Gram × 100``."""
+
+    def __init__(self, data: Data, formula: str, how: str, learning_rate: float, weight_decay: float) -> None:
+        super().__init__(data, formula, how.replace("Gram", "NATIVE"), learning_rate, weight_decay)
+
+    def _compile(self, learning_rate: float) -> None:
+        updates = gradient_descent(self.graph.cost, [self.graph.w, self.graph.b], learning_rate)
+        self.functions = compile_gram(self.graph, updates, self.x, self.mode)
+        self.x, self.function = self.functions.state.x, self.functions.step
+
+    def train(self) -> tuple[Any, Any]:
+        prediction, xent = self.functions.train(self.x, self.y)
+        return prediction, xent
+
+    def _repeat(self, at_once: int) -> tuple[Any, Any]:
+        return self.functions.train_many(self.x, self.y, at_once)
+
+    def parameters(self) -> tuple[NDArray[Any], float]:
+        """Present w and b, w recovered."""
+        return self.functions.state.recover()[self.graph.w], float(self.graph.b.get_value())
+
+
+def build(data: Data, formula: str, how: str, learning_rate: float, weight_decay: float) -> PytensorTraining:
+    """Make the experiment ready, with Gram state where `how` says so."""
+    kind = GramTraining if how.startswith("Gram") else PytensorTraining
+    return kind(data, formula, how, learning_rate, weight_decay)
+
+
 def _printed(what: Any) -> str:
     text = io.StringIO()
     pytensor.dprint(what, file=text)
@@ -140,15 +161,3 @@ def _allocations(function: Any, arguments: list[Any]) -> list[int]:
             if position not in reused:
                 sizes.append(int(np.asarray(value).nbytes))
     return sizes
-
-
-def build(
-    data: Samples,
-    formula: str = "textbook",
-    how: str = "default",
-    *,
-    learning_rate: float = 0.1,
-    weight_decay: float = 0.01,
-) -> PytensorTraining:
-    """Make the experiment ready; `how` names a mode (`graphs.functions`), or is ``NATIVE`` + `LOOP`."""
-    return PytensorTraining(data, formula, how, learning_rate, weight_decay)

@@ -10,7 +10,7 @@ from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from graphs.frameworks.contract import Samples, StepCount
+from graphs.peers.contract import Data, StepCount, Training
 
 __all__ = ["build"]
 
@@ -42,12 +42,10 @@ def softplus(x: Tensor, y: Tensor, w: Tensor, b: Tensor) -> tuple[Tensor, Tensor
 # --- end
 
 
-class PytorchTraining:
-    """The experiment in PyTorch; see `graphs.frameworks.Training`."""
+class PytorchTraining(Training):
+    """The experiment in PyTorch; `how` is ``eager`` or ``compile``."""
 
-    def __init__(
-        self, data: Samples, formula: str, how: str, learning_rate: float, weight_decay: float
-    ) -> None:
+    def __init__(self, data: Data, formula: str, how: str, learning_rate: float, weight_decay: float) -> None:
         # --- declare
         self.x = torch.tensor(data.x)
         self.y = torch.tensor(data.y, dtype=self.x.dtype)
@@ -61,7 +59,7 @@ class PytorchTraining:
         self.optimizer = torch.optim.SGD([self.w, self.b], lr=learning_rate)
         # --- end
         # `optimizer.step` stays eager: torch.compile 2.13 silently drops the update of a parameter
-        # without dimensions, such as b (`graphs.comparison.lessons.compiled_optimizer` shows it).
+        # without dimensions, such as b (`graphs.lessons.numbers.compiled_optimizer` shows it).
         self.run_cost = torch.compile(self.cost, fullgraph=True) if how == "compile" else self.cost
 
     def cost(self, w: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -73,7 +71,6 @@ class PytorchTraining:
         return cost, p_1 > 0.5, xent
 
     def train(self) -> tuple[Tensor, Tensor]:
-        """One step; prediction and xent from before it."""
         cost, prediction, xent = self.run_cost(self.w, self.b)
         # --- gradient
         self.optimizer.zero_grad()
@@ -83,16 +80,7 @@ class PytorchTraining:
         # --- end
         return prediction, xent.detach()
 
-    def train_many(self, steps: int) -> tuple[Tensor, Tensor]:
-        """`steps` steps; what the last one returned."""
-        # --- loop
-        for _ in range(steps):
-            prediction, xent = self.train()
-        # --- end
-        return prediction, xent
-
     def parameters(self) -> tuple[NDArray[Any], float]:
-        """Present w and b."""
         return self.w.detach().numpy().copy(), self.b.item()
 
     def gradient(self) -> dict[str, str]:
@@ -219,13 +207,4 @@ def _count_dispatched(step: Any) -> StepCount:
     )
 
 
-def build(
-    data: Samples,
-    formula: str = "textbook",
-    how: str = "eager",
-    *,
-    learning_rate: float = 0.1,
-    weight_decay: float = 0.01,
-) -> PytorchTraining:
-    """Make the experiment ready; `how` is ``eager`` or ``compile``."""
-    return PytorchTraining(data, formula, how, learning_rate, weight_decay)
+build = PytorchTraining

@@ -10,17 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graphs.frameworks.contract import Samples, StepCount
+from graphs.peers.contract import Data, StepCount, Training
 
 __all__ = ["build"]
 
 
-class TheanoTraining:
-    """The experiment in Theano or Aesara; see `graphs.frameworks.Training`."""
+class TheanoTraining(Training):
+    """The experiment; `how` is the library, ``theano`` or ``aesara``."""
 
-    def __init__(
-        self, data: Samples, formula: str, how: str, learning_rate: float, weight_decay: float
-    ) -> None:
+    def __init__(self, data: Data, formula: str, how: str, learning_rate: float, weight_decay: float) -> None:
         theano = self.theano = importlib.import_module(how)
         tt = importlib.import_module(f"{how}.tensor")
         dtype = data.x.dtype
@@ -56,20 +54,10 @@ class TheanoTraining:
         # --- end
 
     def train(self) -> tuple[Any, Any]:
-        """One step; prediction and xent from before it."""
         prediction, xent = self.function(self.data_x, self.data_y)
         return prediction, xent
 
-    def train_many(self, steps: int) -> tuple[Any, Any]:
-        """`steps` steps; what the last one returned."""
-        # --- loop
-        for _ in range(steps):
-            prediction, xent = self.train()
-        # --- end
-        return prediction, xent
-
     def parameters(self) -> tuple[NDArray[Any], float]:
-        """Present w and b."""
         return np.array(self.w.get_value()), float(self.b.get_value())
 
     def gradient(self) -> dict[str, str]:
@@ -92,13 +80,4 @@ class TheanoTraining:
         )
 
 
-def build(
-    data: Samples,
-    formula: str = "textbook",
-    how: str = "theano",
-    *,
-    learning_rate: float = 0.1,
-    weight_decay: float = 0.01,
-) -> TheanoTraining:
-    """Make the experiment ready; `how` is the library, ``theano`` or ``aesara``."""
-    return TheanoTraining(data, formula, how, learning_rate, weight_decay)
+build = TheanoTraining

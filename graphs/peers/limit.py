@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphs.native.run.compiler import CompilerMissing, compile_text
+from graphs.peers.contract import Data, Training
 
 __all__ = ["build"]
 
@@ -43,14 +44,14 @@ double stream(const REAL *x, ptrdiff_t n, int threads)
 """
 
 
-class Limit:
-    """Sums X once per "step". It has no parameters; `note` says how it reads."""
+class Limit(Training):
+    """Sums X once per "step". It has no parameters; `note` says how it reads. Nothing but ``data.x`` is used."""
 
-    def __init__(self, x: NDArray[Any]) -> None:
-        self.x = x
+    def __init__(self, data: Data, *_: object) -> None:
+        self.x = data.x
         self.threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
         try:
-            self._read, self.note = _compiled(x.dtype), ""
+            self._read, self.note = _compiled(self.x.dtype), ""
         except CompilerMissing as error:
             self._read, self.note = _by_numpy, f"NumPy's sum, slower than the memory: {error}"
 
@@ -59,9 +60,6 @@ class Limit:
         for _ in range(steps):
             total = self._read(self.x, self.threads)
         return None, total
-
-    def parameters(self) -> None:
-        """None."""
 
 
 def _compiled(dtype: np.dtype[Any]) -> Callable[[NDArray[Any], int], float]:
@@ -83,6 +81,4 @@ def _by_numpy(x: NDArray[Any], threads: int) -> float:
     return float(x.sum())
 
 
-def build(data: Any, formula: str = "", how: str = "") -> Limit:
-    """Make it ready; nothing is chosen by `formula` and `how`."""
-    return Limit(data.x)
+build = Limit

@@ -1,59 +1,46 @@
-"""Processes that hold one framework each: started alike, asked in turn, ended when they hang."""
+"""Processes that hold one peer each: started alike, asked in turn, ended when they hang."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import selectors
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Generic, Protocol, TypeVar
 
-import numpy as np
+import msgspec
 
 import graphs
-from graphs.data import Dataset
-from graphs.timing import fresh_process
+from graphs.peers.protocol import Answer, Failure, Once, Request, Whole
+from graphs.timing import ProcessCost, fresh_process
 
-__all__ = ["Failure", "Process", "environment", "first_result", "write_data"]
+__all__ = ["Opened", "Process", "command", "environment", "whole_process"]
 
-# Importing `graphs` imports PyTensor, and `graphs.comparison` imports SciPy. A worker puts empty
-# packages in their place, so that no framework's time to first result holds another's import.
+# Importing `graphs` imports PyTensor. A worker puts empty packages in its place, so that no peer's
+# process holds another's import.
 _BOOT = """
 import sys, types
-for name in ("graphs", "graphs.comparison"):
+for name in ("graphs", "graphs.peers"):
     sys.modules[name] = package = types.ModuleType(name)
     package.__path__ = [sys.argv[1] + name[len("graphs"):].replace(".", "/")]
-from graphs.comparison.worker import main
+from graphs.peers.worker import main
 sys.exit(main(sys.argv[2:]))
 """
 
 
-class Failure(Exception):
-    """A process that did not answer as it should.
+def command(name: str, *requests: Request[Answer], python: str | None = None) -> list[str]:
+    """The command line of a peer's worker, under this Python or another.
 
-    Parameters
-    ----------
-    status : {"crashed", "hung", "failed"}
-        Ended by itself; ended by us after the time allowed; answered with an exception.
-    happened : str
-        What is known about it, for the record.
+    Without `requests`, it reads them from its input.
     """
-
-    def __init__(self, status: str, happened: str) -> None:
-        super().__init__(f"{status}: {happened}")
-        self.status = status
-        self.happened = happened
-
-
-def command(*arguments: str, python: str | None = None) -> list[str]:
-    """The command line of a worker, under this Python or another."""
-    return [python or sys.executable, "-c", _BOOT, str(Path(graphs.__file__).parent), *arguments]
+    lines = [msgspec.json.encode(request).decode() for request in requests]
+    return [python or sys.executable, "-c", _BOOT, str(Path(graphs.__file__).parent), name, *lines]
 
 
 def environment(threads: int, caches: str | os.PathLike[str]) -> dict[str, str]:
@@ -88,20 +75,14 @@ def environment(threads: int, caches: str | os.PathLike[str]) -> dict[str, str]:
     }
 
 
-def write_data(data: Dataset, path: str | os.PathLike[str]) -> None:
-    """Put what a training needs where workers can read it: plain arrays, nothing pickled."""
-    np.savez(path, x=data.x, y=data.y, initial_w=data.initial_w, initial_b=np.array(data.initial_b))
-
-
-def first_result(
-    run: str,
-    data_path: str,
-    formula: str,
+def whole_process(
+    name: str,
+    request: Once,
     env: Mapping[str, str],
     timeout: float,
     python: str | None = None,
-) -> dict[str, Any]:
-    """Start a fresh process, import, build, take one step, end: seconds of each and of the whole.
+) -> tuple[Whole, ProcessCost]:
+    """Start a fresh process, do all that is asked in it, end: what it answers, and the cost of the whole.
 
     Raises
     ------
@@ -109,14 +90,12 @@ def first_result(
         If it does not finish.
     """
     try:
-        cost = fresh_process(command(run, data_path, formula, python=python), env=env, timeout=timeout)
+        cost = fresh_process(command(name, request, python=python), env=env, timeout=timeout)
     except subprocess.TimeoutExpired as error:
         raise Failure("hung", f"no first result after {timeout:g} s") from error
-    if cost.returncode:
+    if cost.returncode or not cost.stdout:
         raise _ended(cost.returncode, cost.stderr)
-    phases = json.loads(cost.stdout.splitlines()[-1])
-    phases.pop("versions")
-    return {"whole_process": cost.wall, **phases, "peak_rss_bytes": cost.peak_rss_bytes}
+    return request.read(cost.stdout.encode()), cost
 
 
 def _ended(returncode: int, said: str) -> Failure:
@@ -135,26 +114,16 @@ class Process:
 
     Parameters
     ----------
-    run : str
-        Name of the run, a key of `graphs.frameworks.RUNS`.
+    argv : sequence of str
+        From `command`.
     env : mapping
         From `environment`.
-    argv : list of str, optional
-        The command line, where it is not that of `graphs.comparison.worker`.
-    python : str, optional
-        The Python to run it, where it is not this one.
     """
 
-    def __init__(
-        self,
-        run: str,
-        env: Mapping[str, str],
-        argv: list[str] | None = None,
-        python: str | None = None,
-    ) -> None:
+    def __init__(self, argv: Sequence[str], env: Mapping[str, str]) -> None:
         self._said = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 - lives as long as the process
         self._process = subprocess.Popen(
-            argv or command(run, python=python),
+            argv,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._said,
@@ -163,7 +132,7 @@ class Process:
         )
         self._waiting = b""
 
-    def ask(self, do: str, timeout: float, **request: Any) -> dict[str, Any]:
+    def ask(self, request: Request[Answer], timeout: float) -> Answer:
         """Send one request and wait for its answer.
 
         Raises
@@ -174,14 +143,11 @@ class Process:
         """
         assert self._process.stdin is not None
         try:
-            self._process.stdin.write(json.dumps({"do": do, **request}).encode() + b"\n")
+            self._process.stdin.write(msgspec.json.encode(request) + b"\n")
             self._process.stdin.flush()
         except OSError:
             pass  # it has ended; reading says how
-        answer: dict[str, Any] = json.loads(self._line(do, timeout))
-        if "error" in answer:
-            raise Failure("failed", answer["error"])
-        return answer
+        return request.read(self._line(request.do, timeout))
 
     def _line(self, do: str, timeout: float) -> bytes:
         stream = self._process.stdout
@@ -222,3 +188,62 @@ class Process:
             self._process.wait()
         self._process.stdout.close()
         self._said.close()
+
+
+class Entry(Protocol):
+    """A line of a record, to which a process belongs."""
+
+    @property
+    def stands(self) -> bool:
+        """Whether there is still something to ask."""
+
+    def fail(self, do: str, failure: Failure) -> None:
+        """Write down that `do` was not answered as it should be."""
+
+
+E = TypeVar("E", bound=Entry)
+
+
+class Opened(Generic[E]):
+    """Processes that are open at the same time, to be asked in turn; a context that ends them all.
+
+    Parameters
+    ----------
+    timeout : float
+        Seconds that one answer may take.
+    """
+
+    def __init__(self, timeout: float) -> None:
+        self._timeout = timeout
+        self._processes: list[tuple[E, Process]] = []
+
+    def add(self, entry: E, process: Process) -> None:
+        """Take in the process that belongs to `entry`."""
+        self._processes.append((entry, process))
+
+    def standing(self) -> list[E]:
+        """Entries whose process has neither ended nor failed."""
+        return [entry for entry, _ in self._processes if entry.stands]
+
+    def ask(self, entry: E, request: Request[Answer]) -> Answer | None:
+        """The answer; None, with the reason in the entry, where there is none."""
+        for process in [process for of, process in self._processes if of is entry and of.stands]:
+            try:
+                return process.ask(request, self._timeout)
+            except Failure as failure:
+                entry.fail(request.do, failure)
+            if not entry.stands:
+                process.close(at_once=True)
+        return None
+
+    def __enter__(self) -> Opened[E]:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        """Let each end by itself; at once where something was raised."""
+        for _, process in self._processes:
+            process.let_end()  # all of them, before any is waited for
+        for _, process in self._processes:
+            process.close(at_once=kind is not None)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graphs.frameworks.in_numpy import NumpyTraining, gradient
+from graphs.peers.contract import Data, NotApplicable, Training
+from graphs.peers.in_numpy import NumpyTraining, gradient
 from graphs.solving import certify, find_optimum
 from graphs.training import fit
 
@@ -18,10 +19,10 @@ Array = NDArray[Any]
 EVERY = 10  # steps between two entries of the history, as `reproduce` has it
 
 
-class Native:
-    """The reproduction itself, which draws its own data; see :class:`graphs.frameworks.Training`."""
+class Native(Training):
+    """The reproduction itself, which draws its own data."""
 
-    def __init__(self, data: Any, formula: str, learning_rate: float, weight_decay: float) -> None:
+    def __init__(self, data: Data, formula: str, how: str, learning_rate: float, weight_decay: float) -> None:
         samples, features = data.x.shape
         self.settings = {
             "samples": samples,
@@ -73,7 +74,7 @@ class NumpyLearner:
 
 
 class InNumpy(NumpyTraining):
-    """The reproduction by hand; see :class:`graphs.frameworks.Training`."""
+    """The reproduction by hand."""
 
     def train_many(self, steps: int) -> tuple[Any, Any]:
         """`steps` steps with history, then the optimum; last predictions and cost."""
@@ -84,17 +85,15 @@ class InNumpy(NumpyTraining):
         return learner.evaluate(self.x, self.y)[0], cost
 
 
-def build(
-    data: Any, formula: str, how: str, *, learning_rate: float = 0.1, weight_decay: float = 0.01
-) -> Native | InNumpy:
+def build(data: Data, formula: str, how: str, learning_rate: float, weight_decay: float) -> Training:
     """Make it ready; `how` is ``native`` or ``numpy``.
 
     Raises
     ------
-    ValueError
+    NotApplicable
         In float32, whose optimum `reproduce` looks for in float64 and with other functions.
     """
     if data.x.dtype != np.float64:
-        raise ValueError("not applicable: a reproduction is timed in float64")
+        raise NotApplicable("a reproduction is timed in float64")
     kind = InNumpy if how == "numpy" else Native
-    return kind(data, formula, learning_rate, weight_decay)
+    return kind(data, formula, how, learning_rate, weight_decay)

@@ -10,6 +10,8 @@ import time
 import jsonschema
 import numpy as np
 import pytest
+from graphs.benchmark import by_hand, cells, limit, peers, steps, whole, worker
+from graphs.benchmark.cells import Cell, Size
 from graphs.benchmark.plot import draw
 from graphs.benchmark.record import Record
 from graphs.benchmark.table import show
@@ -17,8 +19,6 @@ from graphs.benchmark.targets import targets
 from graphs.comparison.processes import Failure, Process, environment
 from rich.console import Console
 
-from graphs.benchmark import by_hand, cells, limit, peers, steps, whole, worker
-from graphs.benchmark.cells import Cell, Size
 from graphs.environment import stamp
 from tests.conftest import dataset
 

@@ -9,14 +9,14 @@ import time
 
 import numpy as np
 import pytest
+from graphs.comparison import Listener, Plan, compare, processes
+from graphs.comparison.opened import Opened
 from graphs.comparison.reference import Reference
 from graphs.comparison.verdicts import add_break_even, verdicts
 from graphs.comparison.worker import count_python_calls
 
 import graphs
 from graphs import frameworks
-from graphs.comparison import Listener, Plan, compare, processes
-from graphs.comparison.opened import Opened
 from graphs.experiment.results import to_json
 from tests.figures import AFTER_200_STEPS_SEED_0
 

@@ -6,10 +6,10 @@ import copy
 import json
 
 import pytest
+from graphs.comparison import Listener, Plan, compare, processes
 from graphs.comparison.record import VERSION, read_record
 
 import graphs
-from graphs.comparison import Listener, Plan, compare, processes
 from graphs.experiment.results import to_json
 from graphs.files import DamagedFile
 

@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 
 import pytest
+from graphs.comparison import plots
+from graphs.comparison.code_view import code_panels
 from graphs.comparison.lessons.table import lesson_table
 from graphs.comparison.side_by_side import PARTS, lines_of, side_by_side
 from graphs.comparison.tables import comparison_tables
@@ -14,8 +16,6 @@ from graphs.frameworks import slopes
 from rich.console import Console
 
 from graphs import frameworks, updates
-from graphs.comparison import plots
-from graphs.comparison.code_view import code_panels
 from graphs.errors import InputError
 from graphs.models import logistic
 

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
-from statistics import median, quantiles
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from graphs.benchmark.cells import Cell
-from graphs.benchmark.peers import LIMIT, PEERS
-from graphs.benchmark.record import Record
-from graphs.experiment.pictures import MissingMatplotlib
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from graphs.peers import BENCHMARKED, LIMIT, PEERS
+from graphs.peers.benchmark.record import Cell, Record
+from graphs.peers.size import Size
+from graphs.pictures import new_figure, png
 
 __all__ = ["draw"]
 
@@ -43,17 +38,14 @@ def draw(record: Record) -> bytes:
     ------
     MissingMatplotlib
     """
-    try:
-        from matplotlib.figure import Figure
-        from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
-    except ImportError as error:
-        raise MissingMatplotlib from error
     timed = [cell for cell in record.steps if cell.samples]
     panels = list(dict.fromkeys((cell.dtype, cell.threads) for cell in sorted(timed, key=_panel_order))) or [
         ("", 1)
     ]
-    names = [name for name in PEERS if any(cell.peer == name for cell in timed)]
-    figure: Figure = Figure(figsize=(1.5 + 4.6 * len(panels), 5.4), dpi=100, layout="constrained")
+    names = [name for name in BENCHMARKED if any(cell.peer == name for cell in timed)]
+    figure = new_figure(figsize=(1.5 + 4.6 * len(panels), 5.4))
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
     grid = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for axes, (dtype, threads) in zip(grid, panels, strict=True):
         for name in names:
@@ -83,23 +75,17 @@ def draw(record: Record) -> bytes:
         f"{machine['cpu']}, {machine['cores']} cores",
         fontsize="medium",
     )
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    return buffer.getvalue()
+    return png(figure)
 
 
 def _draw_line(axes: Any, name: str, cells: Sequence[Cell]) -> None:
-    place = list(PEERS).index(name)
-    middle = [median(cell.samples) for cell in cells]
-    spread = [_spread(cell) for cell in cells]
+    place = BENCHMARKED.index(name)
+    spread = [cell.spread for cell in cells]
     ours = PEERS[name].ours
     axes.errorbar(
         [_mebibytes(cell) for cell in cells],
-        middle,
-        yerr=[
-            [m - low for m, (low, _) in zip(middle, spread, strict=True)],
-            [high - m for m, (_, high) in zip(middle, spread, strict=True)],
-        ],
+        [each.median for each in spread],
+        yerr=[[each.median - each.q1 for each in spread], [each.q3 - each.median for each in spread]],
         label=PEERS[name].title,
         color=_COLOURS.get(name, "red"),
         marker="_" if name == LIMIT else _MARKERS[place % len(_MARKERS)],
@@ -111,16 +97,8 @@ def _draw_line(axes: Any, name: str, cells: Sequence[Cell]) -> None:
     )
 
 
-def _spread(cell: Cell) -> tuple[float, float]:
-    if len(cell.samples) < 2:
-        return cell.samples[0], cell.samples[0]
-    first, _, third = quantiles(cell.samples, n=4, method="inclusive")
-    return first, third
-
-
 def _mebibytes(cell: Cell) -> float:
-    samples, features = map(int, cell.size.split("x"))
-    return samples * features * (8 if cell.dtype == "float64" else 4) / 2**20
+    return Size.of(cell.size).nbytes(cell.dtype) / 2**20
 
 
 def _narrow(cells: Sequence[Cell]) -> bool:

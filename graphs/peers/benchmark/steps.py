@@ -2,148 +2,78 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from graphs.benchmark.cells import Cell, Size, absent, command, deviation
-from graphs.benchmark.peers import LIMIT, PEERS, YARDSTICK
-from graphs.benchmark.worker import MAPPED_BYTES, write_data
-from graphs.comparison.processes import Failure, Process, environment
+from graphs.data import load
+from graphs.listener import Listener
+from graphs.peers import LIMIT, PEERS, YARDSTICK
+from graphs.peers.benchmark.plan import Plan
+from graphs.peers.benchmark.record import TOLERANCE, Cell
+from graphs.peers.process import Opened, Process, command, environment
+from graphs.peers.protocol import Build, Parameters, Sample, State, Train
+from graphs.peers.size import Size
+from graphs.peers.worker import MAPPED_BYTES, write_data
 
-__all__ = ["TOLERANCE", "available_memory", "data_folder", "measure_steps"]
+__all__ = ["available_memory", "drawn_data", "measure_steps"]
 
-TOLERANCE = {"float64": 1e-9, "float32": 1e-3}
+CHECKED_STEPS = 20  # after which peers are compared; at the first of them many a framework compiles
 PROCESS_BYTES = 4e8  # an interpreter with a framework
 MEMORY_SHARE = 0.7
 REST = 0.05  # threads of BLAS and OpenMP spin for a while after their work, and would disturb the next peer
 
-Say = Callable[[str], None]
 
-
-def measure_steps(
-    size: Size,
-    dtype: str,
-    threads: Sequence[int],
-    names: Iterable[str],
-    *,
-    formula: str,
-    rounds: int,
-    sample_seconds: float,
-    timeout: float,
-    budget: float,
-    say: Say = lambda text: None,
-) -> list[Cell]:
-    """Time all peers at one size, for every number of threads, in turn.
-
-    Parameters
-    ----------
-    size : Size
-    dtype : {"float64", "float32"}
-    threads : sequence of int
-    names : iterable of str
-        Keys of :data:`graphs.benchmark.peers.PEERS`.
-    formula : str
-        See :mod:`graphs.frameworks`.
-    rounds : int
-        Samples of each, fewer where `budget` is spent; at least 3.
-    sample_seconds : float
-        Length of one sample, or one step where that takes longer.
-    timeout : float
-        Seconds after which a peer that does not answer is ended.
-    budget : float
-        Seconds for all rounds together.
-    say : callable
-        Told what is going on.
-
-    Returns
-    -------
-    list of Cell
-    """
-    cells = [Cell(name, str(size), dtype, n) for name in names if PEERS[name].stepwise for n in threads]
-    cells.sort(key=lambda cell: not (PEERS[cell.peer].ours or cell.peer in (LIMIT, YARDSTICK)))  # stable
-    waiting = [cell for cell in cells if not absent(cell)]
-    _admit(waiting, size, dtype)
-    open_cells: list[tuple[Cell, Process]] = []
+def measure_steps(size: Size, dtype: str, plan: Plan, listener: Listener) -> list[Cell]:
+    """Time all peers of the plan at one size, for every number of threads, in turn."""
+    names = [name for name in plan.peers if PEERS[name].stepwise]
+    names.sort(key=lambda name: not (PEERS[name].ours or name in (LIMIT, YARDSTICK)))  # stable
+    cells = [Cell(name, str(size), dtype, threads) for name in names for threads in plan.threads]
+    for cell in cells:
+        cell.drop_absent()
+    _admit([cell for cell in cells if cell.stands], size, dtype)
+    where = f"{size} {dtype}"
+    listener.begins(f"{where}: drawing x")
     with (
-        data_folder(size.nbytes(dtype)) as folder,
+        drawn_data(size, dtype) as folder,
         tempfile.TemporaryDirectory(prefix="graphs-caches-") as caches,
+        Opened[Cell](plan.timeout) as opened,
     ):
-        try:
-            say(f"{size} {dtype}: drawing x")
-            write_data(Path(folder), size.samples, size.features, dtype)
-            reference = None
-            for cell in waiting:
-                if cell.status != "ok":
-                    continue
-                say(f"{size} {dtype}: building {PEERS[cell.peer].title}, {cell.threads} threads")
-                process = Process(cell.peer, environment(cell.threads, caches), command(cell.peer))
-                reached = _build(cell, process, folder, formula, timeout)
-                if cell.status != "ok":
-                    continue
-                open_cells.append((cell, process))
-                if cell.peer == YARDSTICK:
-                    reference = reference or reached
-                cell.deviation = deviation(reached, reference)
-                if cell.deviation is not None and not cell.deviation <= TOLERANCE[dtype]:
-                    cell.fail("disagrees", f"w and b deviate from NumPy's by {cell.deviation:.1e}")
-            _rounds(open_cells, f"{size} {dtype}", rounds, sample_seconds, timeout, budget, say)
-        finally:
-            for _, process in open_cells:
-                process.close(at_once=True)
+        reference: State | None = None
+        for cell in cells:
+            if not cell.stands:
+                continue
+            listener.begins(f"{where}: building {PEERS[cell.peer].title}, {cell.threads} threads")
+            opened.add(cell, Process(command(cell.peer), environment(cell.threads, caches)))
+            built = opened.ask(cell, Build.of(cell.peer, folder, plan.formula))
+            took = opened.ask(cell, Train(CHECKED_STEPS))
+            if not built or not took:
+                continue
+            cell.build, cell.reason = built.import_ + built.build + took.seconds, built.note
+            reached = None if cell.peer == LIMIT else opened.ask(cell, Parameters())
+            if cell.peer == YARDSTICK:
+                reference = reference or reached
+            if reached:
+                cell.judge(reached, reference, TOLERANCE[dtype])
+        _rounds(opened, where, plan, listener)
     return cells
 
 
-def _build(cell: Cell, process: Process, folder: str, formula: str, timeout: float) -> list[float] | None:
-    try:
-        answer = process.ask("build", timeout, folder=folder, formula=formula)
-    except Failure as failure:
-        process.close(at_once=True)
-        status = "not applicable" if "NotApplicable" in failure.happened else failure.status
-        if "not applicable: " in failure.happened:
-            status = "not applicable"
-        cell.fail(
-            status,
-            failure.happened.removeprefix("NotApplicable: ").removeprefix("ValueError: not applicable: "),
-        )
-        return None
-    cell.build, cell.reason = answer["build"], answer["note"]
-    reached: list[float] | None = answer["reached"]
-    return reached
-
-
-def _rounds(
-    open_cells: list[tuple[Cell, Process]],
-    where: str,
-    rounds: int,
-    sample_seconds: float,
-    timeout: float,
-    budget: float,
-    say: Say,
-) -> None:
+def _rounds(opened: Opened[Cell], where: str, plan: Plan, listener: Listener) -> None:
     began = time.monotonic()
-    for number in range(rounds):
-        if number >= 3 and time.monotonic() - began > budget:
+    for number in range(plan.rounds):
+        if number >= 3 and time.monotonic() - began > plan.budget:
             break
-        for cell, process in open_cells:
-            if cell.status != "ok":
-                continue
-            say(f"{where}: round {number + 1} of {rounds}, {PEERS[cell.peer].title}")
-            try:
-                answer = process.ask("sample", timeout, seconds=sample_seconds)
-            except Failure as failure:
-                cell.fail(failure.status, failure.happened)
-                continue
-            if cell.threads > 1:
-                time.sleep(REST)
-            cell.samples.append(answer["seconds"])
-            cell.steps_per_sample.append(answer["steps"])
-    for cell, process in open_cells:
-        if cell.status == "ok":
-            cell.peak_rss_bytes = process.ask("memory", timeout)["peak_rss_bytes"]
+        for cell in opened.standing():
+            listener.begins(f"{where}: round {number + 1} of {plan.rounds}, {PEERS[cell.peer].title}")
+            if took := opened.ask(cell, Sample(plan.sample_seconds)):
+                cell.add(took.seconds / took.steps, took.steps, took.peak_rss_bytes)
+                if cell.threads > 1:
+                    time.sleep(REST)
 
 
 def _admit(cells: Iterable[Cell], size: Size, dtype: str) -> None:
@@ -152,7 +82,7 @@ def _admit(cells: Iterable[Cell], size: Size, dtype: str) -> None:
     if there is None:
         return
     x = size.nbytes(dtype)
-    drawn = size.samples * size.features * 8 + x  # while it is drawn, in float64
+    drawn = size.nbytes("float64") + x  # while it is drawn, in float64
     spent = float(x if x > MAPPED_BYTES else 0)
     for cell in cells:
         peer = PEERS[cell.peer]
@@ -163,7 +93,7 @@ def _admit(cells: Iterable[Cell], size: Size, dtype: str) -> None:
             own = 0  # it will say that it does not apply
         needed = spent + PROCESS_BYTES + own * x
         if max(needed, drawn) > MEMORY_SHARE * there:
-            cell.fail(
+            cell.drop(
                 "skipped",
                 f"{max(needed, drawn) / 2**30:.1f} GiB with those before it, {there / 2**30:.1f} GiB free",
             )
@@ -180,10 +110,12 @@ def available_memory() -> int | None:
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable")), None)
 
 
-def data_folder(nbytes: int) -> tempfile.TemporaryDirectory[str]:
-    """A folder for x that is gone afterwards; in memory where there is room, which spares the disk."""
+@contextlib.contextmanager
+def drawn_data(size: Size, dtype: str) -> Iterator[Path]:
+    """A folder of x, y and w that is gone afterwards; in memory where there is room, which spares the disk."""
     memory = "/dev/shm"
-    roomy = (
-        os.path.isdir(memory) and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 2 * nbytes
-    )
-    return tempfile.TemporaryDirectory(prefix="graphs-benchmark-", dir=memory if roomy else None)
+    usable = os.path.isdir(memory) and os.access(memory, os.W_OK)
+    roomy = usable and shutil.disk_usage(memory).free > 2 * size.nbytes(dtype)
+    with tempfile.TemporaryDirectory(prefix="graphs-benchmark-", dir=memory if roomy else None) as folder:
+        write_data(Path(folder), load(samples=size.samples, features=size.features, dtype=dtype))
+        yield Path(folder)

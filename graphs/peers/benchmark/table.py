@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from statistics import median, quantiles
 
 from rich.console import Group, RenderableType
 from rich.rule import Rule
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
-from graphs.benchmark.cells import Cell
-from graphs.benchmark.peers import LIMIT, PEERS, YARDSTICK
-from graphs.benchmark.record import Record
+from graphs.peers import LIMIT, PEERS, YARDSTICK
+from graphs.peers.benchmark.record import Cell, Record
+from graphs.peers.benchmark.targets import targets
+from graphs.terminal import table
+from graphs.timing import Spread
 
 __all__ = ["show"]
 
@@ -24,7 +25,7 @@ def show(record: Record) -> RenderableType:
         here = [cell for cell in record.steps if (cell.size, cell.dtype) == (size, dtype)]
         parts += [Rule(f"{size.replace('x', ' × ')} {dtype}, per step"), _cells(here), _verdict(here)]
     for kind, cells in record.processes.items():
-        steps = record.settings["process_steps"]
+        steps = record.settings.process_steps
         title = f"a whole process, {steps:,} steps at {cells[0].size if cells else ''}, {kind} caches"
         parts += [Rule(title.replace("x", " × ", 1)), _cells(cells, unit=1.0), _verdict(cells)]
     parts += [Rule("targets: ratios of medians in this run"), _targets(record), _machine(record)]
@@ -32,43 +33,42 @@ def show(record: Record) -> RenderableType:
 
 
 def _cells(cells: Sequence[Cell], unit: float = 1e-6) -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("", no_wrap=True)
-    ratio = "× limit" if any(cell.peer == LIMIT for cell in cells) else ""
-    for heading in ("threads", "µs" if unit == 1e-6 else "s", "quartiles", "× NumPy", ratio, "MiB"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("", overflow="fold")
+    ratio = "× limit" if any(cell.peer == LIMIT for cell in cells) else " "
+    numbers = ("threads", "µs" if unit == 1e-6 else "s", "quartiles", "× NumPy", ratio, "MiB")
+    shown = table(Column("", no_wrap=True), *numbers, "", numbers=numbers)
     numpy, limit = (_median_of(cells, name, 1) for name in (YARDSTICK, LIMIT))
-    for cell in sorted(cells, key=lambda c: median(c.samples) if c.samples else float("inf")):
+    for cell in sorted(cells, key=lambda c: c.spread.median if c.samples else float("inf")):
         title = Text(PEERS[cell.peer].title, style="bold" if PEERS[cell.peer].ours else "")
         if not cell.samples:
             why = Text(f"{cell.status}: {cell.reason}", style="dim")
-            table.add_row(title, str(cell.threads), "–", "", "", "", "", why)
+            shown.add_row(title, str(cell.threads), "–", "", "", "", "", why)
             continue
-        middle = median(cell.samples)
-        table.add_row(
+        spread = cell.spread
+        middle = spread.median
+        shown.add_row(
             title,
             str(cell.threads),
             _number(middle / unit),
-            _quartiles(cell.samples, unit),
+            _quartiles(spread, unit) if len(cell.samples) > 1 else "one sample",
             "" if numpy is None else f"{middle / numpy:.2f}",
             "" if limit is None else f"{middle / limit:.2f}",
             "" if cell.peak_rss_bytes is None else f"{cell.peak_rss_bytes / 2**20:.0f}",
             Text(cell.reason, style="dim"),
         )
-    return table
+    return shown
 
 
 def _verdict(cells: Sequence[Cell]) -> Text:
     """Who is faster than the best of ours, without the limit, which trains nothing."""
     timed = [cell for cell in cells if cell.samples and cell.peer != LIMIT]
-    ours = min((c for c in timed if PEERS[c.peer].ours), key=lambda c: median(c.samples), default=None)
+    ours = min((c for c in timed if PEERS[c.peer].ours), key=lambda c: c.spread.median, default=None)
     if ours is None:
         return Text("nothing of ours ran here", style="red")
-    faster = [c for c in timed if not PEERS[c.peer].ours and median(c.samples) < median(ours.samples)]
+    best = ours.spread.median
+    faster = [c for c in timed if not PEERS[c.peer].ours and c.spread.median < best]
     if not faster:
         return Text(f"fastest: {_named(ours)}", style="green")
-    names = ", ".join(f"{_named(c)} ({median(ours.samples) / median(c.samples):.2f} ×)" for c in faster)
+    names = ", ".join(f"{_named(c)} ({best / c.spread.median:.2f} ×)" for c in faster)
     return Text(f"we lose here: {_named(ours)} is slower than {names}", style="bold red")
 
 
@@ -77,21 +77,17 @@ def _named(cell: Cell) -> str:
 
 
 def _targets(record: Record) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for heading in ("", "against"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("wanted", "found"):
-        table.add_column(heading, no_wrap=True, justify="right")
-    table.add_column("")
-    for target in record.targets:
+    numbers = ("wanted", "found")
+    shown = table(Column("", no_wrap=True), Column("against", no_wrap=True), *numbers, "", numbers=numbers)
+    for target in targets(record.steps, record.processes):
         if target.ratio is None:
             found, verdict = "–", Text("not measured", style="dim")
         else:
             found = f"{target.ratio:.2f}"
             over = f"missed: {target.ratio / target.limit:.2f} × that"
             verdict = Text("hit", style="green") if target.hit else Text(over, style="bold red")
-        table.add_row(target.row, target.against, f"≤ {target.limit:g}", found, verdict)
-    return table
+        shown.add_row(target.row, target.against, f"≤ {target.limit:g}", found, verdict)
+    return shown
 
 
 def _machine(record: Record) -> Text:
@@ -105,14 +101,11 @@ def _median_of(cells: Iterable[Cell], peer: str, threads: int) -> float | None:
     timed = sorted(
         (c for c in cells if c.peer == peer and c.samples), key=lambda c: (c.threads != threads, c.threads)
     )
-    return median(timed[0].samples) if timed else None
+    return timed[0].spread.median if timed else None
 
 
-def _quartiles(samples: Sequence[float], unit: float) -> str:
-    if len(samples) < 2:
-        return "one sample"
-    first, _, third = quantiles(samples, n=4, method="inclusive")
-    return f"{_number(first / unit)} – {_number(third / unit)}"
+def _quartiles(spread: Spread, unit: float) -> str:
+    return f"{_number(spread.q1 / unit)} – {_number(spread.q3 / unit)}"
 
 
 def _number(value: float) -> str:

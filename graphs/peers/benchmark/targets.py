@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from statistics import median
 
-from graphs.benchmark.cells import Cell
-from graphs.benchmark.peers import LIMIT, OURS, REPRODUCE, YARDSTICK
+import msgspec
 
-__all__ = ["Target", "targets"]
+from graphs.peers import LIMIT, PEERS, REPRODUCE, YARDSTICK
+from graphs.peers.benchmark.record import Cell, Record
+
+__all__ = ["Target", "targets", "to_json"]
+
+OURS = tuple(name for name, peer in PEERS.items() if peer.ours)
 
 ORIGINAL, STEPS = "400x784", 10_000
 JAX = ("jax-loop", "jax-jit")
@@ -36,27 +38,13 @@ _PROCESSES = (
 )
 
 
-@dataclass(frozen=True)
-class Target:
-    """One ratio that was set out for.
+class Target(msgspec.Struct, frozen=True):
+    """One ratio that was set out for."""
 
-    Attributes
-    ----------
-    row : str
-        What of ours, and where.
-    against : str
-        What it is divided by.
-    limit : float
-        The largest ratio that was wanted.
-    ratio : float or None
-        What was measured, from medians; None where one of the two was not.
-    hit : bool or None
-    """
-
-    row: str
-    against: str
-    limit: float
-    ratio: float | None
+    row: str  # what of ours, and where
+    against: str  # what it is divided by
+    limit: float  # the largest ratio that was wanted
+    ratio: float | None  # what was measured, from medians; None where one of the two was not
     hit: bool | None
 
 
@@ -94,9 +82,15 @@ def targets(cells: Sequence[Cell], processes: Mapping[str, Sequence[Cell]]) -> l
 
 def _best(cells: Iterable[Cell], names: Sequence[str], threads: Sequence[int] = ()) -> float | None:
     chosen = [c for c in cells if c.peer in names and (not threads or c.threads in threads) and c.samples]
-    return min((median(c.samples) for c in chosen), default=None)
+    return min((c.spread.median for c in chosen), default=None)
 
 
 def _target(row: str, against: str, limit: float, ours: float | None, theirs: float | None) -> Target:
     ratio = None if ours is None or theirs is None else ours / theirs
     return Target(row, against, limit, ratio, None if ratio is None else ratio <= limit)
+
+
+def to_json(record: Record) -> bytes:
+    """The file of a record; a deviation that is infinite becomes null, and the reason says it."""
+    content = {**msgspec.structs.asdict(record), "targets": targets(record.steps, record.processes)}
+    return msgspec.json.format(msgspec.json.encode(content), indent=1) + b"\n"

@@ -1,7 +1,7 @@
 """The folder that keeps a comparison: the record while it goes on, tables and pictures when it ends.
 
 ==============  =============================================================
-compare.json    the record (`graphs.comparison.record`), whole at every moment
+compare.json    the record (`graphs.peers.compare.record`), whole at every moment
 compare.txt     the tables
 gradients.txt   every framework's representation of the gradient
 *.png           where matplotlib is installed
@@ -14,25 +14,19 @@ import io
 import tempfile
 import warnings
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
-from graphs.comparison.plots import draw
-from graphs.comparison.record import read_record
-from graphs.comparison.tables import comparison_tables
 from graphs.errors import InputError
-from graphs.experiment.results import to_json
 from graphs.files import DamagedFile, write_whole
+from graphs.peers.compare.plots import draw
+from graphs.peers.compare.record import Comparison, read_record
+from graphs.peers.compare.tables import comparison_tables
+from graphs.pictures import MissingMatplotlib
 
 __all__ = ["begun", "gradients", "keep", "keep_record", "prepare"]
 
 RECORD = "compare.json"
-
-
-def keep_record(path: Path, record: dict[str, Any]) -> None:
-    """Write the record alone, in place of the one before."""
-    write_whole(path / RECORD, to_json(record))
 
 
 def prepare(name: str, *, resume: bool) -> Path:
@@ -56,7 +50,7 @@ def prepare(name: str, *, resume: bool) -> Path:
     return path
 
 
-def begun(path: Path) -> dict[str, Any] | None:
+def begun(path: Path) -> Comparison | None:
     """The comparison in the folder, or None where none has begun."""
     try:
         return read_record(path / RECORD)
@@ -71,16 +65,21 @@ def begun(path: Path) -> dict[str, Any] | None:
         ) from error
 
 
-def gradients(record: dict[str, Any]) -> str:
+def gradients(record: Comparison) -> str:
     """Every representation of the gradient, one after the other."""
-    texts = []
-    for each in record["runs"]:
-        for kind, text in each.get("gradient", {}).items():
-            texts.append(f"===== {each['title']}, {each['formula']} formula: {kind}\n\n{text.rstrip()}\n")
-    return "\n".join(texts)
+    return "\n".join(
+        f"===== {run.title}, {run.formula} formula: {kind}\n\n{text.rstrip()}\n"
+        for run in record.runs
+        for kind, text in run.gradient.items()
+    )
 
 
-def keep(path: Path, record: dict[str, Any]) -> None:
+def keep_record(path: Path, record: Comparison) -> None:
+    """Write the record alone, in place of the one before."""
+    write_whole(path / RECORD, record.to_json())
+
+
+def keep(path: Path, record: Comparison) -> None:
     """Write record, tables, gradients and pictures; warn where pictures cannot be drawn."""
     keep_record(path, record)
     write_whole(path / "gradients.txt", gradients(record).encode())
@@ -89,8 +88,8 @@ def keep(path: Path, record: dict[str, Any]) -> None:
     write_whole(path / "compare.txt", page.getvalue().encode())
     try:
         pictures = draw(record)
-    except ImportError:
-        warnings.warn("pictures need matplotlib: pip install 'graphs[pictures]'", stacklevel=2)
+    except MissingMatplotlib as error:
+        warnings.warn(str(error), stacklevel=2)
         return
     for name, picture in pictures.items():
         write_whole(path / name, picture)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
 
-from graphs import frameworks
+import msgspec
+
 from graphs.errors import InputError, choose, finite_number, whole_number
+from graphs.peers import COMPARED, FORMULAS, PEERS
 
 __all__ = ["EVERY_FORMULA", "Plan"]
 
-EVERY_FORMULA = ("textbook", "logits", "softplus")
+EVERY_FORMULA = ("textbook", "logits", "softplus")  # the last is PyTorch's alone
 
 _PROBE = """
 import json, platform, sys
@@ -22,56 +21,35 @@ print(json.dumps([platform.python_version(), [name for name in sys.argv[1:] if f
 """
 
 
-@dataclass(frozen=True)
-class Plan:
-    """Which runs, how far and how often.
-
-    Attributes
-    ----------
-    runs : tuple of str
-        Keys of `graphs.frameworks.RUNS`; default: all, the missing ones listed as missing.
-    formulas : tuple of {"textbook", "logits", "softplus"}
-        ``softplus`` is PyTorch's alone.
-    steps : int
-        Steps before w and b are compared with the reference.
-    rounds : int
-        Samples of the steady state; one of each framework per round, in turn.
-    threads : int
-        For every framework alike.
-    warm_starts : int
-        Fresh processes that find the caches filled; the median counts. 0 leaves out all times
-        to first result, the cold one included.
-    sizes : tuple of (samples, features)
-        Other sizes for the steady state; data of the kind `random`, in the dtype of the data.
-    timeout : float
-        Seconds that a framework may take to answer one request.
-    step_limit : float
-        Seconds that the steps of one run may take together; then it is compared with the
-        reference where it got to, and the record says so.
-    interpreters : mapping of str to str
-        Run → another Python that holds its framework, for one that cannot be installed here.
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """Which peers, how far and how often.
 
     Raises
     ------
     InputError
-        If one is not one of the above.
+        If something is not one of what it says below.
     """
 
-    runs: tuple[str, ...] = tuple(frameworks.RUNS)
-    formulas: tuple[str, ...] = frameworks.FORMULAS
-    steps: int = 10_000
-    rounds: int = 9
-    threads: int = 1
+    runs: tuple[str, ...] = COMPARED  # those that are missing are listed as missing
+    formulas: tuple[str, ...] = FORMULAS
+    steps: int = 10_000  # before w and b are compared with the reference
+    rounds: int = 9  # samples of the steady state; one of each peer per round, in turn
+    threads: int = 1  # for every peer alike
+    #: Fresh processes that find the caches filled; the median counts. 0 leaves out all times to
+    #: first result, the cold one included.
     warm_starts: int = 1
+    #: Other samples × features for the steady state; data of the kind `random`, in the dtype of the data.
     sizes: tuple[tuple[int, int], ...] = ()
-    timeout: float = 300.0
+    timeout: float = 300.0  # seconds that a peer may take to answer one request
+    #: Seconds that the steps of one run may take together; then it is compared with the reference
+    #: where it got to, and the record says so.
     step_limit: float = 600.0
-    interpreters: Mapping[str, str] = field(default_factory=dict)
+    interpreters: dict[str, str] = {}  # peer → another Python, where its framework cannot be installed here
 
     def __post_init__(self) -> None:
         """Refuse what cannot be done, and what is named twice."""
         for argument, names, allowed in (
-            ("runs", self.runs, tuple(frameworks.RUNS)),
+            ("runs", self.runs, COMPARED),
             ("formulas", self.formulas, EVERY_FORMULA),
         ):
             if not names:
@@ -84,21 +62,15 @@ class Plan:
             whole_number(name, getattr(self, name), least)
         finite_number("timeout", self.timeout, above=0)
         finite_number("step_limit", self.step_limit, above=0)
-        if not any(
-            formula in frameworks.RUNS[run].formulas for formula in self.formulas for run in self.runs
-        ):
+        if not any(formula in PEERS[run].formulas for formula in self.formulas for run in self.runs):
             raise InputError(
                 "formulas",
                 found=f"{', '.join(self.formulas)} for {', '.join(self.runs)}, none of which offers it",
-                allowed="; ".join(f"{run}: {', '.join(frameworks.RUNS[run].formulas)}" for run in self.runs),
+                allowed="; ".join(f"{run}: {', '.join(PEERS[run].formulas)}" for run in self.runs),
             )
 
-    def settings(self) -> dict[str, Any]:
-        """The plan as plain data."""
-        return json.loads(json.dumps(asdict(self)))  # type: ignore[no-any-return]  # json's Any; on the way tuples become lists
-
     def elsewhere(self) -> dict[str, str]:
-        """Run → version of the other Python that is to run it.
+        """Peer → version of the other Python that is to run it.
 
         Raises
         ------
@@ -109,11 +81,11 @@ class Plan:
 
 
 def _probe(name: str, python: str) -> str:
-    run = frameworks.RUNS[choose("python", name, frameworks.RUNS)]
-    allowed = f"a Python that has {', '.join(run.requires)}"
+    peer = PEERS[choose("python", name, COMPARED)]
+    allowed = f"a Python that has {', '.join(peer.requires)}"
     try:
         done = subprocess.run(
-            [python, "-c", _PROBE, *run.requires], capture_output=True, text=True, timeout=60, check=True
+            [python, "-c", _PROBE, *peer.requires], capture_output=True, text=True, timeout=60, check=True
         )
         version, lacking = json.loads(done.stdout)
     except (OSError, subprocess.SubprocessError, ValueError) as error:
@@ -121,10 +93,6 @@ def _probe(name: str, python: str) -> str:
             "python", found=f"{python}, which does not start ({type(error).__name__})", allowed=allowed
         ) from error
     if lacking:
-        raise InputError(
-            "python",
-            found=f"{python} without {', '.join(lacking)}",
-            allowed=allowed,
-            remedy=run.install,
-        )
+        found = f"{python} without {', '.join(lacking)}"
+        raise InputError("python", found=found, allowed=allowed, remedy=peer.install)
     return str(version)

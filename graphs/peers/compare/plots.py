@@ -1,74 +1,65 @@
-"""A comparison, and the slopes of tanh, as pictures (matplotlib, the extra ``pictures``)."""
+"""A comparison as pictures (matplotlib, the extra ``pictures``)."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphs import frameworks
-from graphs.comparison.tables import seconds
-from graphs.frameworks.slopes import SlopesResult
+from graphs.peers import PEERS, YARDSTICK
+from graphs.peers.compare.record import CACHES, Comparison
+from graphs.pictures import new_figure, png
+from graphs.terminal import duration
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
-__all__ = ["draw", "draw_break_even", "draw_sizes", "draw_slopes", "draw_steady", "slopes_picture"]
+__all__ = ["draw", "draw_break_even", "draw_sizes", "draw_steady"]
 
 
-def _figure(**kwargs: Any) -> Figure:
-    from matplotlib.figure import Figure
-
-    return Figure(layout="constrained", dpi=100, **kwargs)  # no pyplot: no window, no global state
-
-
-def draw(record: dict[str, Any]) -> dict[str, bytes]:
+def draw(record: Comparison) -> dict[str, bytes]:
     """Every picture that the record has figures for, as PNG files by name.
 
     Raises
     ------
-    ImportError
-        If matplotlib is not installed.
+    MissingMatplotlib
     """
     pictures = {}
-    if any("steady" in run for run in record["runs"]):
-        pictures["steady.png"] = _png(draw_steady(record))
-    if any("first_result" in run and "steady" in run for run in record["runs"]):
-        pictures["break-even.png"] = _png(draw_break_even(record))
-    if record["sweep"]:
-        pictures["sizes.png"] = _png(draw_sizes(record))
+    if any(run.steady for run in record.runs):
+        pictures["steady.png"] = png(draw_steady(record))
+    if any(run.first_result and run.steady for run in record.runs):
+        pictures["break-even.png"] = png(draw_break_even(record))
+    if record.sweep:
+        pictures["sizes.png"] = png(draw_sizes(record))
     return pictures
 
 
-def draw_steady(record: dict[str, Any]) -> Figure:
+def draw_steady(record: Comparison) -> Figure:
     """Time of one step in each run, with quartiles; hollow where the numbers are not finite."""
-    timed = [run for run in record["runs"] if "steady" in run]
-    formulas = list(dict.fromkeys(run["formula"] for run in timed))
-    titles = list(dict.fromkeys(run["title"] for run in timed))
-    figure = _figure(figsize=(9, 1.7 + 0.38 * len(titles)))
+    timed = [(run, run.steady.seconds) for run in record.runs if run.steady]
+    formulas = list(dict.fromkeys(run.formula for run, _ in timed))
+    titles = list(dict.fromkeys(run.title for run, _ in timed))
+    figure = new_figure(figsize=(9, 1.7 + 0.38 * len(titles)))
     axes = figure.subplots()
     shift = 0.28
     for number, formula in enumerate(formulas):
-        for run in timed:
-            if run["formula"] != formula:
+        for run, seconds in timed:
+            if run.formula != formula:
                 continue
-            steady = run["steady"]
-            y = titles.index(run["title"]) + shift * (number - (len(formulas) - 1) / 2)
             axes.errorbar(
-                1e6 * steady["median"],
-                y,
-                xerr=[[1e6 * (steady["median"] - steady["q1"])], [1e6 * (steady["q3"] - steady["median"])]],
+                1e6 * seconds.median,
+                titles.index(run.title) + shift * (number - (len(formulas) - 1) / 2),
+                xerr=[[1e6 * (seconds.median - seconds.q1)], [1e6 * (seconds.q3 - seconds.median)]],
                 fmt="os^"[number % 3],
                 color=f"C{number}",
-                markerfacecolor=f"C{number}" if run["finite"] else "white",
+                markerfacecolor=f"C{number}" if run.finite else "white",
             )
         axes.plot([], [], "os^"[number % 3], color=f"C{number}", label=f"{formula} formula")
     axes.plot([], [], "o", color="gray", markerfacecolor="white", label="hollow: inf or NaN on the way")
-    by_hand = [run["steady"]["median"] for run in timed if run["name"] == "numpy"]
+    by_hand = [seconds.median for run, seconds in timed if run.name == YARDSTICK]
     if by_hand:
         axes.axvline(1e6 * by_hand[-1], color="black", lw=0.8, ls=":", zorder=0, label="NumPy by hand")
     for row in range(0, len(titles), 2):
@@ -84,21 +75,20 @@ def draw_steady(record: dict[str, Any]) -> Figure:
     return figure
 
 
-def draw_break_even(record: dict[str, Any]) -> Figure:
+def draw_break_even(record: Comparison) -> Figure:
     """Whole process against number of steps, warm and cold: where lines cross, compiling paid off."""
-    timed = [run for run in record["runs"] if "steady" in run and "first_result" in run]
-    formula = timed[-1]["formula"]
-    timed = [run for run in timed if run["formula"] == formula]
-    figure = _figure(figsize=(13, 6))
+    timed = [(run, run.steady.seconds) for run in record.runs if run.steady and run.first_result]
+    formula = timed[-1][0].formula
+    timed = [(run, seconds) for run, seconds in timed if run.formula == formula]
+    figure = new_figure(figsize=(13, 6))
     steps = np.logspace(0, 6, 121)
-    styles = _styles(run["name"] for run in timed)
-    for axes, cache in zip(figure.subplots(1, 2, sharey=True), ("warm", "cold"), strict=True):
+    styles = _styles(run.name for run, _ in timed)
+    for axes, cache in zip(figure.subplots(1, 2, sharey=True), reversed(CACHES), strict=True):
         ends = {}
-        for run in timed:
-            start, step = run["first_result"][cache]["whole_process"], run["steady"]["median"]
-            seconds = start + (steps - 1) * step
-            axes.plot(steps, seconds, **{**styles[run["name"]], "marker": ""})
-            ends[run["name"]] = (run["title"], seconds[-1])
+        for run, step in timed:
+            whole = run.first_result[cache].whole_process + (steps - 1) * step.median
+            axes.plot(steps, whole, **{**styles[run.name], "marker": ""})
+            ends[run.name] = whole[-1]
         axes.set(xscale="log", yscale="log", xlabel="steps", title=f"{cache} caches")
         axes.grid(alpha=0.3)
         _label_ends(axes, steps[-1], ends, styles)
@@ -108,33 +98,29 @@ def draw_break_even(record: dict[str, Any]) -> Figure:
     return figure
 
 
-def draw_sizes(record: dict[str, Any]) -> Figure:
+def draw_sizes(record: Comparison) -> Figure:
     """Time of one step over the size of x, for every run; the size of the comparison itself is among them."""
-    titles = {run["name"]: run["title"] for run in record["runs"]}
-    formula = record["sweep"][0]["formula"]
-    own = {
-        run["name"]: run["steady"] for run in record["runs"] if "steady" in run and run["formula"] == formula
-    }
-    size = {key: record["data"][key] for key in ("samples", "features")}
-    sweep = {(entry["samples"], entry["features"]): entry["steady"] for entry in record["sweep"]}
-    sweep.setdefault((size["samples"], size["features"]), own)
+    formula = record.sweep[0].formula
+    own = {run.name: run.steady for run in record.runs if run.steady and run.formula == formula}
+    sweep = {(size.samples, size.features): size.steady for size in record.sweep}
+    sweep.setdefault((record.data.samples, record.data.features), own)
     numbers = sorted(sweep, key=lambda shape: shape[0] * shape[1])
-    figure = _figure(figsize=(10, 6))
+    figure = new_figure(figsize=(10, 6))
     axes = figure.subplots()
     names = list(dict.fromkeys(name for steady in sweep.values() for name in steady))
     styles, ends = _styles(names), {}
     for name in names:
         present = [shape for shape in numbers if name in sweep[shape]]
-        medians = [sweep[shape][name]["median"] for shape in present]
-        axes.plot([n * f for n, f in present], medians, label=titles[name], **styles[name])
+        medians = [sweep[shape][name].seconds.median for shape in present]
+        axes.plot([n * f for n, f in present], medians, **styles[name])
         if present[-1] == numbers[-1]:
-            ends[name] = (titles[name], medians[-1])
+            ends[name] = medians[-1]
     axes.set(xscale="log", yscale="log", ylabel="one step", xlabel="size of x")
     axes.set_xticks([n * f for n, f in numbers], [f"{n} × {f}" for n, f in numbers])
     axes.minorticks_off()
     _label_times(axes.yaxis, 1.0)
     axes.grid(alpha=0.3)
-    axes.set_title(f"A step at other sizes, {formula} formula, {record['data']['dtype']}")
+    axes.set_title(f"A step at other sizes, {formula} formula, {record.data.dtype}")
     _label_ends(axes, numbers[-1][0] * numbers[-1][1], ends, styles)
     return figure
 
@@ -160,20 +146,18 @@ def _styles(names: Iterable[str]) -> dict[str, dict[str, Any]]:
     styles: dict[str, dict[str, Any]] = {}
     ways: dict[str, int] = {}
     for name in names:
-        colour = _SHADES.get(name) or _COLOURS[frameworks.RUNS[name].module]
+        colour = _SHADES.get(name) or _COLOURS[PEERS[name].module]
         way = ways[colour] = ways.get(colour, -1) + 1
         styles[name] = {"color": colour, "ls": ("-", "--", ":", "-.")[way % 4], "marker": "os^vDPX"[way % 7]}
-        styles[name]["lw"] = 2.2 if name == "numpy" else 1.4
+        styles[name]["lw"] = 2.2 if name == YARDSTICK else 1.4
     return styles
 
 
-def _label_ends(
-    axes: Axes, x: float, ends: dict[str, tuple[str, float]], styles: dict[str, dict[str, Any]]
-) -> None:
+def _label_ends(axes: Axes, x: float, ends: dict[str, float], styles: dict[str, dict[str, Any]]) -> None:
     """Write each line's name beside its end, as near to it as the other names allow."""
     low, high = np.log(axes.get_ylim())
-    order = sorted(ends, key=lambda name: ends[name][1])
-    wanted = np.array([(np.log(ends[name][1]) - low) / (high - low) for name in order])
+    order = sorted(ends, key=lambda name: ends[name])
+    wanted = np.array([(np.log(ends[name]) - low) / (high - low) for name in order])
     room = 0.042
     placed = wanted.copy()
     for _ in range(200):  # push neighbours apart until each has room
@@ -184,14 +168,14 @@ def _label_ends(
         placed = np.clip(placed, 0, 1)
     for name, place in zip(order, placed, strict=True):
         axes.annotate(
-            ends[name][0],
-            (x, ends[name][1]),
+            PEERS[name].title,
+            (x, ends[name]),
             xytext=(1.06, place),
             textcoords="axes fraction",
             color=styles[name]["color"],
             va="center",
             fontsize=9,
-            fontweight="bold" if name == "numpy" else None,
+            fontweight="bold" if name == YARDSTICK else None,
             arrowprops={
                 "arrowstyle": "-",
                 "relpos": (0, 0.5),
@@ -209,35 +193,11 @@ def _label_times(axis: Axis, unit: float) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if unit < 1 else (1.0,)))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: seconds(value * unit)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: duration(value * unit)))
     axis.set_minor_formatter(NullFormatter())
 
 
-def draw_slopes(result: SlopesResult) -> Figure:
-    """tanh and its slope on [−7, 7]."""
-    figure = _figure(figsize=(8, 4.5))
-    axes = figure.subplots()
-    axes.plot(result.x, result.tanh, label="tanh(x)")
-    axes.plot(result.x, result.tanh_slope, label="its slope")
-    axes.plot(1.0, result.slope_of_tanh, "o", color="C1", label=f"slope at 1: {result.slope_of_tanh:.6f}")
-    axes.set(xlabel="x", title="tanh(x) = (1 − exp(−2x)) / (1 + exp(−2x)) and its slope")
-    axes.grid(alpha=0.3)
-    axes.legend()
-    return figure
-
-
-def slopes_picture(result: SlopesResult) -> bytes:
-    """`draw_slopes` as a PNG file."""
-    return _png(draw_slopes(result))
-
-
-def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    return buffer.getvalue()
-
-
-def _title(record: dict[str, Any]) -> str:
-    data, threads = record["data"], record["settings"]["threads"]
-    size = f"{data['samples']} × {data['features']}"
-    return f"{data['name']} {size} {data['dtype']}, {threads} thread{'s' * (threads > 1)}"
+def _title(record: Comparison) -> str:
+    data, threads = record.data, record.settings.threads
+    size = f"{data.samples} × {data.features}"
+    return f"{data.name} {size} {data.dtype}, {threads} thread{'s' * (threads > 1)}"

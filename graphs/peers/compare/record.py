@@ -1,55 +1,139 @@
-"""The record of a comparison: begun, gone on with after an interruption, concluded.
-
-It is plain data. At its top: ``kind`` and ``version``; ``finished``, false as long as something is
-to be measured; ``stamp``, ``settings``, ``data`` and ``reference``; ``verdicts``, sentences; ``sweep``, the
-steady states at other sizes. Each of ``runs`` has
-
-=================  ==================================================================================
-name, title        key of `graphs.frameworks.RUNS`, and for people
-formula            textbook, logits or softplus
-python             version of the other Python that held it, if one did
-status             unfinished, finished, missing, crashed, hung or failed; ``happened`` says what
-first_result       cold and warm: seconds of the whole process and its import, build, first_call; peak_rss_bytes
-steps, stopped     steps taken, and why they were not all that were asked for
-finite, broke      whether all stayed finite; what did not: quantity, inf and nan of how many, at which steps
-warnings           what it said about that
-agreement          with the reference after as many steps: relative, ulp, worst_entry_ulp; b and w_norm
-steady             seconds of a step: median, q1, q3, samples; cores kept busy
-break_even         against numpy and against uncompiled: steps, cold and warm; null is never
-per_step           dispatches, ops, temporaries, bytes, python_calls, and how they were counted
-gradient           name of the representation → its text
-notes              what could not be described
-=================  ==================================================================================
-"""
+"""The record of a comparison: begun, gone on with after an interruption, written as JSON and read back."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
+from msgspec.structs import replace
 
-from graphs import frameworks
-from graphs.comparison.plan import Plan
-from graphs.comparison.reference import Reference
-from graphs.comparison.verdicts import add_break_even, verdicts
 from graphs.data import Dataset
 from graphs.environment import PACKAGES, stamp
 from graphs.errors import InputError
 from graphs.files import DamagedFile
+from graphs.peers import LEARNING_RATE, PEERS, WEIGHT_DECAY, missing
+from graphs.peers.compare.plan import Plan
+from graphs.peers.compare.reference import Agreement, Reference
+from graphs.peers.protocol import Broken, Counted, Failure
+from graphs.timing import Spread
 
-__all__ = ["begin", "conclude", "read_record", "take_up"]
+__all__ = ["CACHES", "Comparison", "Run", "Start", "Steady", "begin", "read_record", "take_up"]
 
-VERSION = 2
-
-# What a run keeps when a comparison goes on: its times to first result, and its steps.
-_FIRST = ("first_result",)
-_WATCHED = ("steps", "broke", "warnings", "finite", "agreement", "b", "w_norm", "stopped", "versions")
+VERSION = 3
+CACHES = ("cold", "warm")
+DESCRIPTIONS = ("count", "gradient")  # a run without an answer to these is none the worse
 
 
-def begin(plan: Plan, data: Dataset) -> dict[str, Any]:
+class Start(msgspec.Struct, rename={"import_": "import"}):
+    """Seconds of a fresh process from start to end, with one step, and of its parts; its memory at most."""
+
+    whole_process: float
+    import_: float
+    build: float
+    first_call: float
+    peak_rss_bytes: int
+
+
+class Steady(msgspec.Struct):
+    """Seconds of a step, all peers in turn; every sample, in the order taken; cores kept busy."""
+
+    seconds: Spread
+    samples: list[float]
+    cores: float
+
+
+class Run(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """One peer with one formula: a row of every table."""
+
+    name: str  # key of `graphs.peers.PEERS`
+    title: str  # for people
+    formula: str  # textbook, logits or softplus
+    status: str = "unfinished"  # finished, missing, crashed, hung or failed
+    happened: str = ""  # what, where it did not finish
+    python: str = ""  # version of the other Python that held it
+    versions: dict[str, str] = {}
+    first_result: dict[str, Start] = {}  # by the caches it found, cold and warm
+    steps: int = 0  # taken
+    stopped: str = ""  # why they were not all that were asked for
+    finite: bool | None = None  # whether all stayed so; None: the steps are still to be taken
+    broke: list[Broken] = []  # what did not
+    warnings: list[str] = []  # what it said about that
+    agreement: Agreement | None = None  # with the reference after as many steps, where w and b are finite
+    b: float | None = None  # after these steps
+    w_norm: float | None = None  # ‖w‖₂ after these steps
+    steady: Steady | None = None
+    #: Against numpy and against uncompiled, by caches: from which number of steps on; null is never.
+    break_even: dict[str, dict[str, int | None]] = {}
+    per_step: Counted | None = None
+    gradient: dict[str, str] = {}  # name of the representation → its text
+    notes: list[str] = []  # what could not be described
+
+    @property
+    def stands(self) -> bool:
+        """Whether there is still something to ask."""
+        return self.status == "unfinished"
+
+    def fail(self, do: str, failure: Failure) -> None:
+        """Write down that `do` was not answered as it should be."""
+        if do in DESCRIPTIONS and failure.status == "failed":
+            self.notes = [*self.notes, f"{do}: {failure.happened}"]
+        else:
+            self.status, self.happened = failure.status, f"{do}: {failure.happened}"
+
+
+class Size(msgspec.Struct):
+    """The steady states at another size, by name."""
+
+    samples: int
+    features: int
+    formula: str
+    steady: dict[str, Steady]
+
+
+class Origin(msgspec.Struct):
+    """What all start from."""
+
+    name: str
+    source: str
+    samples: int
+    features: int
+    dtype: str
+    sha256: str
+
+
+class Exact(msgspec.Struct):
+    """The reference: its floating point, its steps and its b after them."""
+
+    dtype: str
+    steps: int = 0
+    b: float | None = None
+
+
+class Comparison(msgspec.Struct, kw_only=True, tag_field="kind", tag="comparison"):
+    """One experiment with several peers."""
+
+    version: int = VERSION
+    finished: bool = False  # as long as something is to be measured
+    stamp: dict[str, Any]  # versions and machine, see `graphs.environment.stamp`
+    settings: Plan
+    learning_rate: float = LEARNING_RATE
+    weight_decay: float = WEIGHT_DECAY
+    data: Origin
+    reference: Exact
+    runs: list[Run]
+    sweep: list[Size] = []
+    verdicts: list[str] = []  # what follows, in sentences
+
+    def to_json(self) -> bytes:
+        """The file's content."""
+        return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
+
+
+def begin(plan: Plan, data: Dataset) -> Comparison:
     """A record in which every run is still to be done, or missing.
 
     Raises
@@ -58,31 +142,20 @@ def begin(plan: Plan, data: Dataset) -> dict[str, Any]:
         If another Python that the plan names does not hold its framework.
     """
     elsewhere = plan.elsewhere()
-    packages = dict.fromkeys(package for run in plan.runs for package in frameworks.RUNS[run].requires)
-    return {
-        "kind": "comparison",
-        "version": VERSION,
-        "finished": False,
-        "stamp": stamp(dict.fromkeys([*PACKAGES, *packages])),
-        "settings": {**plan.settings(), "learning_rate": 0.1, "weight_decay": 0.01},
-        "data": {
-            "name": data.name,
-            "source": data.source,
-            "samples": len(data.x),
-            "features": data.x.shape[1],
-            "dtype": str(data.x.dtype),
-            "sha256": _digest(data),
-        },
-        "reference": {"dtype": Reference.dtype},
-        "runs": [
-            _run(name, formula, elsewhere.get(name))
+    samples, features = data.x.shape
+    packages = [package for run in plan.runs for package in PEERS[run].requires]
+    return Comparison(
+        stamp=stamp(dict.fromkeys([*PACKAGES, *packages])),
+        settings=plan,
+        data=Origin(data.name, data.source, samples, features, str(data.x.dtype), _digest(data)),
+        reference=Exact(Reference.dtype),
+        runs=[
+            _run(name, formula, elsewhere.get(name, ""))
             for formula in plan.formulas
             for name in plan.runs
-            if formula in frameworks.RUNS[name].formulas
+            if formula in PEERS[name].formulas
         ],
-        "sweep": [],
-        "verdicts": [],
-    }
+    )
 
 
 def _digest(data: Dataset) -> str:
@@ -93,17 +166,15 @@ def _digest(data: Dataset) -> str:
     return digest.hexdigest()
 
 
-def _run(name: str, formula: str, elsewhere: str | None) -> dict[str, Any]:
-    run = frameworks.RUNS[name]
-    record: dict[str, Any] = {"name": name, "title": run.title, "formula": formula, "status": "unfinished"}
-    if elsewhere:
-        record["python"] = elsewhere
-    elif lacking := frameworks.missing(name):
-        record |= {"status": "missing", "happened": f"no {', '.join(lacking)} here; {run.install}"}
-    return record
+def _run(name: str, formula: str, elsewhere: str) -> Run:
+    run = Run(name=name, title=PEERS[name].title, formula=formula, python=elsewhere)
+    lacking = () if elsewhere else missing(name)
+    if lacking:
+        run.status, run.happened = "missing", f"no {', '.join(lacking)} here; {PEERS[name].install}"
+    return run
 
 
-def take_up(record: dict[str, Any], earlier: dict[str, Any]) -> None:
+def take_up(record: Comparison, earlier: Comparison) -> None:
     """Put into a record just begun what an earlier one of the same comparison holds.
 
     A formula that was done with is taken over whole. Of another, each run keeps its times to
@@ -115,19 +186,24 @@ def take_up(record: dict[str, Any], earlier: dict[str, Any]) -> None:
     InputError
         If the earlier one is of another comparison: other settings, data, versions or machine.
     """
-    try:
-        for part, now, then in (
-            ("settings", record["settings"], earlier["settings"]),
-            ("data", record["data"], earlier["data"]),
-            ("versions", record["stamp"]["versions"], earlier["stamp"]["versions"]),
-            ("machine", record["stamp"]["machine"], earlier["stamp"]["machine"]),
-        ):
-            _refuse_other(part, json.loads(json.dumps(now)), then)
-        _take_over(record, earlier)
-    except (KeyError, TypeError, AttributeError) as error:
+    for part, now, then in (
+        ("settings", record.settings, earlier.settings),
+        ("data", record.data, earlier.data),
+        ("versions", record.stamp["versions"], earlier.stamp["versions"]),
+        ("machine", record.stamp["machine"], earlier.stamp["machine"]),
+    ):
+        _refuse_other(part, msgspec.to_builtins(now), msgspec.to_builtins(then))
+    before = {(run.name, run.formula): run for run in earlier.runs}
+    if missed := [run for run in record.runs if (run.name, run.formula) not in before]:
         raise InputError(
-            "resume", found=f"a damaged record ({error!r})", allowed="a compare.json as it was written"
-        ) from error
+            "resume",
+            found=f"a damaged record, without {missed[0].title} ({missed[0].formula})",
+            allowed="a compare.json as it was written",
+        )
+    begun = {run.formula for run in earlier.runs if run.stands}
+    record.runs = [_taken_up(run, before[run.name, run.formula], begun) for run in record.runs]
+    record.sweep = [] if begun else earlier.sweep
+    record.reference = replace(earlier.reference)
 
 
 def _refuse_other(part: str, now: dict[str, Any], then: dict[str, Any]) -> None:
@@ -141,23 +217,26 @@ def _refuse_other(part: str, now: dict[str, Any], then: dict[str, Any]) -> None:
             )
 
 
-def _take_over(record: dict[str, Any], earlier: dict[str, Any]) -> None:
-    before = {(run["name"], run["formula"]): run for run in earlier["runs"]}
-    begun = {run["formula"] for run in earlier["runs"] if run["status"] == "unfinished"}
-    for run in record["runs"]:
-        old = before[run["name"], run["formula"]]
-        if run["formula"] not in begun:
-            run |= old
-        elif run["status"] != "missing":
-            run |= {key: old[key] for key in _FIRST if key in old}
-            if "finite" in old:
-                run |= {key: old[key] for key in _WATCHED if key in old}
-    if not begun:
-        record["sweep"] = earlier["sweep"]
-    record["reference"] = earlier["reference"]
+def _taken_up(run: Run, old: Run, begun: set[str]) -> Run:
+    if run.formula not in begun:
+        return replace(old)
+    if not run.stands:
+        return run
+    if old.finite is None:
+        return replace(run, first_result=old.first_result)
+    return replace(
+        old,
+        status="unfinished",
+        happened="",
+        steady=None,
+        break_even={},
+        per_step=None,
+        gradient={},
+        notes=[],
+    )
 
 
-def read_record(path: str | os.PathLike[str]) -> dict[str, Any]:
+def read_record(path: str | os.PathLike[str]) -> Comparison:
     """The record in a file.
 
     Raises
@@ -167,19 +246,13 @@ def read_record(path: str | os.PathLike[str]) -> dict[str, Any]:
     OSError
         If it cannot be read.
     """
+    content = Path(path).read_bytes()
     try:
-        with open(path, encoding="utf-8") as stream:
-            record = json.load(stream)
-        whole = record["kind"] == "comparison" and record["version"] == VERSION and "runs" in record
-    except (ValueError, KeyError, TypeError) as error:
-        raise DamagedFile(f"it is no record of a comparison ({type(error).__name__})") from error
-    if not whole:
-        raise DamagedFile(f"it is no record of a comparison of version {VERSION}")
-    return record  # type: ignore[no-any-return]  # a dict, for it has a kind
-
-
-def conclude(record: dict[str, Any], *, finished: bool) -> None:
-    """Say what follows from the record as it stands."""
-    add_break_even(record["runs"])
-    record["verdicts"] = verdicts(record["runs"], record["sweep"])
-    record["finished"] = finished
+        head = msgspec.json.decode(content)
+        if head["kind"] == "comparison" and head["version"] != VERSION:
+            raise DamagedFile(
+                f"it is a record of a comparison of version {head['version']}, and not of version {VERSION}"
+            )
+        return msgspec.json.decode(content, type=Comparison)
+    except (msgspec.MsgspecError, UnicodeDecodeError, LookupError, TypeError) as error:
+        raise DamagedFile(f"it is no record of a comparison ({error})") from error

@@ -1,16 +1,17 @@
-"""What every framework is measured against: the same steps in NumPy's widest floating point."""
+"""What every peer is measured against: the same steps in NumPy's widest floating point."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from graphs.data import Dataset
-from graphs.frameworks import in_numpy
+from graphs.peers import LEARNING_RATE, WEIGHT_DECAY, in_numpy
+from graphs.peers.contract import Data
 
 __all__ = ["MARK", "Agreement", "Reference"]
 
@@ -18,24 +19,14 @@ MARK = 50
 """Steps between two states that the reference remembers."""
 
 
-@dataclass(frozen=True)
-class Agreement:
-    """How far a framework's w and b, taken as one vector, are from the reference.
+class Agreement(msgspec.Struct, frozen=True):
+    """How far a peer's w and b, taken as one vector, are from the reference."""
 
-    Attributes
-    ----------
-    relative : float
-        ‖difference‖₂ / ‖reference‖₂.
-    ulp : float
-        Largest difference of an entry, in units in the last place of the largest entry, in the
-        framework's dtype.
-    worst_entry_ulp : float
-        Largest difference of an entry in units of its own last place. An entry that happens to
-        be near zero makes it large without harm.
-    """
-
-    relative: float
+    relative: float  # ‖difference‖₂ / ‖reference‖₂
+    #: Largest difference of an entry, in units in the last place of the largest entry, in the peer's dtype.
     ulp: float
+    #: Largest difference of an entry in units of its own last place. An entry that happens to be
+    #: near zero makes it large without harm.
     worst_entry_ulp: float
 
 
@@ -44,26 +35,17 @@ class Reference:
 
     On x86 under Linux that is 64 bits of mantissa, eleven more than float64; where `longdouble`
     is float64 (Windows, ARM), the reference is no better than what it judges, and `dtype` says so.
-
-    Attributes
-    ----------
-    dtype : str
-        Its floating point and the bits of its mantissa.
-    steps : int
-        Steps taken so far.
     """
 
     dtype = f"numpy.longdouble ({np.finfo(np.longdouble).nmant + 1}-bit mantissa)"
 
     def __init__(self, data: Dataset) -> None:
         self._judged = data.x.dtype
-        wide = replace(
-            data,
-            x=data.x.astype(np.longdouble),
-            initial_w=data.initial_w.astype(np.longdouble),
+        wide = Data(
+            data.x.astype(np.longdouble), data.y, data.initial_w.astype(np.longdouble), data.initial_b
         )
-        self._training = in_numpy.build(wide, "logits")
-        self.steps = 0
+        self._training = in_numpy.build(wide, "logits", "", LEARNING_RATE, WEIGHT_DECAY)
+        self.steps = 0  # taken so far
         self._passed = {0: self._state()}
 
     def advance(self, steps: int, progress: Callable[[int, int], object] = lambda done, of: None) -> None:

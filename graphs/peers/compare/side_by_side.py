@@ -1,6 +1,6 @@
 """The same few lines in every framework, cut out of the files that really run.
 
-The framework files mark what each stretch does with comments, ``# --- formula`` up to the next
+The peers' files mark what each stretch does with comments, ``# --- formula`` up to the next
 ``# ---``; a mark may name the variant it belongs to, ``# --- formula: logits``. PyTensor's lines come
 from the project's own rooms, whose functions are cut by the names that they assign.
 """
@@ -8,58 +8,73 @@ from the project's own rooms, whose functions are cut by the names that they ass
 from __future__ import annotations
 
 import ast
-import importlib.util
 import inspect
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from graphs import frameworks, updates
+from rich.columns import Columns
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.syntax import Syntax
+from rich.text import Text
+
+from graphs import updates
 from graphs.errors import choose
 from graphs.models import logistic
+from graphs.peers import COMPARED, FORMULAS, PEERS
 
-__all__ = ["PARTS", "lines_of", "side_by_side"]
+__all__ = ["PARTS", "code_panels", "lines_of", "side_by_side"]
 
 #: What a stretch of code does, in the order in which it is done.
 PARTS = ("declare", "formula", "gradient", "update", "loop")
 
 
 def side_by_side(runs: tuple[str, ...] | None = None, formula: str = "textbook") -> dict[str, dict[str, str]]:
-    """Title of the run → part → its lines of code.
+    """Title of the peer → part → its lines of code.
 
     Nothing is imported but the project itself: a framework that is not installed is shown too.
 
     Parameters
     ----------
     runs : tuple of str, optional
-        Keys of `graphs.frameworks.RUNS`; default: one per framework file.
+        Keys of `graphs.peers.PEERS`; default: one per framework file.
     formula : {"textbook", "logits"}
     """
     if runs is None:
         runs = ("numpy", "autograd", "torch", "jax-loop", "pytensor")
-    choose("formula", formula, frameworks.FORMULAS)
+    choose("formula", formula, FORMULAS)
     return {
-        frameworks.RUNS[choose("framework", run, frameworks.RUNS)].title: {
+        PEERS[choose("framework", run, COMPARED)].title: {
             part: lines_of(run, part, formula) for part in PARTS
         }
         for run in runs
     }
 
 
+def code_panels(code: dict[str, dict[str, str]]) -> RenderableType:
+    """What `side_by_side` gives for the terminal, one row of panels per part."""
+    rows: list[RenderableType] = []
+    for part in PARTS:
+        panels = [
+            Panel(Syntax(lines[part], "python", word_wrap=True, theme="ansi_dark"), title=title, width=76)
+            for title, lines in code.items()
+        ]
+        rows += [Text(part, style="bold"), Columns(panels)]
+    return Group(*rows)
+
+
 def lines_of(run: str, part: str, formula: str = "textbook") -> str:
-    """The lines of one run that do `part`, indented as little as they can be."""
-    entry = frameworks.RUNS[run]
-    specification = importlib.util.find_spec(f"graphs.frameworks.{entry.module}")
-    assert specification is not None
-    assert specification.origin is not None
-    source = Path(specification.origin).read_text(encoding="utf-8")
+    """The lines of one peer that do `part`, indented as little as they can be."""
+    peer = PEERS[run]
+    source = (Path(__file__).parents[1] / f"{peer.module}.py").read_text(encoding="utf-8")
     loop_too = run.endswith("-loop")
     variants = {formula, "compiled"} if loop_too else {formula}
     stretches = _marked(source, part, variants)
     if loop_too and part == "loop":  # the compiled loop stands in place of Python's
         stretches = _marked(source, part, variants, unnamed=False)
-    if entry.module == "in_pytensor":
+    if peer.module == "in_pytensor":
         stretches = [*_core(part, formula), *stretches]
     return "\n".join(stretches)
 

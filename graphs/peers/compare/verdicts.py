@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 
-__all__ = ["EAGER", "add_break_even", "ratios", "verdicts"]
+from graphs.peers import PEERS, YARDSTICK
+from graphs.peers.compare.record import CACHES, Comparison, Run, Size
+from graphs.peers.protocol import Broken
 
-#: The same framework without its compiler.
-EAGER = {
-    "torch-compile": "torch",
-    "jax-jit": "jax",
-    "jax-loop": "jax",
-    "pytensor": "pytensor-none",
-    "pytensor-cvm": "pytensor-none",
-    "pytensor-fast-compile": "pytensor-none",
-    "pytensor-jax": "pytensor-none",
-    "pytensor-native": "pytensor-none",
-    "pytensor-native-loop": "pytensor-none",
-}
+__all__ = ["AGREES", "add_break_even", "conclude", "ratios", "verdicts"]
 
 AGREES = 1e-12
 
@@ -29,7 +20,7 @@ _THEANO = (
     "(theano/tensor/nnet/sigm.py)"
 )
 
-#: What these frameworks' functions leave out, by run and formula; found in their sources.
+#: What these frameworks' functions leave out, by name and formula; found in their sources.
 CUTS_CORNERS = {
     ("torch", "softplus"): "PyTorch's softplus returns its argument itself above 20",
     ("theano", "textbook"): _THEANO,
@@ -37,31 +28,39 @@ CUTS_CORNERS = {
 }
 
 
-def add_break_even(records: list[dict[str, Any]]) -> None:
-    """Add ``break_even`` to every timed record: steps after which its whole run is the shorter one.
+def conclude(record: Comparison, *, finished: bool) -> None:
+    """Say what follows from the record as it stands."""
+    add_break_even(record.runs)
+    record.verdicts = verdicts(record.runs, record.sweep)
+    record.finished = finished
+
+
+def _rivals(run: Run, runs: list[Run]) -> Iterator[Run]:
+    """Against whom compiling is to pay off: NumPy by hand, and the same framework uncompiled."""
+    for name in dict.fromkeys((YARDSTICK, PEERS[run.name].eager)):
+        yield from (r for r in runs if (r.name, r.formula) == (name, run.formula) and r.name != run.name)
+
+
+def add_break_even(runs: list[Run]) -> None:
+    """Add to every timed run the number of steps after which its whole process is the shorter one.
 
     Against NumPy by hand and against the same framework uncompiled; from cold and from warm
-    caches. ``None`` is never: each of its steps is the slower one. Time n steps take =
+    caches. None is never: each of its steps is the slower one. Time n steps take =
     time to first result + (n − 1) · steady state.
     """
-    timed = {(r["name"], r["formula"]): r for r in records if "steady" in r and "first_result" in r}
-    for (name, formula), record in timed.items():
-        found: dict[str, Any] = {}
-        for against in dict.fromkeys(("numpy", EAGER.get(name, "numpy"))):
-            other = timed.get((against, formula))
-            if other is None or against == name:
-                continue
-            found[against] = {cache: _break_even(record, other, cache) for cache in ("cold", "warm")}
-        if found:
-            record["break_even"] = found
+    timed = [run for run in runs if run.steady and run.first_result]
+    for run in timed:
+        run.break_even = {
+            other.name: {cache: _break_even(run, other, cache) for cache in CACHES}
+            for other in _rivals(run, timed)
+        }
 
 
-def _break_even(record: dict[str, Any], other: dict[str, Any], cache: str) -> int | None:
-    start: float = record["first_result"][cache]["whole_process"]
-    step: float = record["steady"]["median"]
-    other_start: float
-    other_step: float
-    other_start, other_step = other["first_result"][cache]["whole_process"], other["steady"]["median"]
+def _break_even(run: Run, other: Run, cache: str) -> int | None:
+    assert run.steady
+    assert other.steady
+    start, other_start = (each.first_result[cache].whole_process for each in (run, other))
+    step, other_step = run.steady.seconds.median, other.steady.seconds.median
     if start <= other_start and step <= other_step:
         return 1
     if step >= other_step:
@@ -69,93 +68,84 @@ def _break_even(record: dict[str, Any], other: dict[str, Any], cache: str) -> in
     return 1 + math.ceil((start - other_start) / (other_step - step))
 
 
-def verdicts(records: list[dict[str, Any]], sweep: list[dict[str, Any]]) -> list[str]:
-    """One sentence per finding, true of these records only."""
+def verdicts(runs: list[Run], sweep: list[Size]) -> list[str]:
+    """One sentence per finding, true of these runs only."""
     return [
-        *_correctness(records),
-        *_speed(records),
-        *(_size(entry, records) for entry in sweep if entry["steady"]),
-        *dict.fromkeys(_absence(record) for record in records if "happened" in record),
+        *_broke(runs),
+        *_agree([run for run in runs if run.agreement]),
+        *_lose([run for run in runs if run.steady]),
+        *(_fastest(size) for size in sweep if size.steady),
+        *dict.fromkeys(_absent(run) for run in runs if run.happened),
     ]
 
 
-def _absence(record: dict[str, Any]) -> str:
-    which = record["title"] if record["status"] == "missing" else f"{record['title']} ({record['formula']})"
-    return f"{which} {record['status']}: {record['happened']}."
+def _absent(run: Run) -> str:
+    which = run.title if run.status == "missing" else f"{run.title} ({run.formula})"
+    return f"{which} {run.status}: {run.happened}."
 
 
-def _correctness(records: list[dict[str, Any]]) -> list[str]:
-    said = []
+def _broke(runs: list[Run]) -> list[str]:
     broke: dict[str, list[str]] = {}
-    for record in records:
-        if record.get("broke"):
-            each = "; ".join(_broken(broken, record["steps"]) for broken in record["broke"])
-            warned = "" if record["warnings"] else ", without a warning"
-            broke.setdefault(f" ({record['formula']}){warned}: {each}.", []).append(record["title"])
-    said += ["; ".join(titles) + what for what, titles in broke.items()]  # a title may hold a comma
-    judged = [r for r in records if "agreement" in r]
-    good = [r for r in judged if r["agreement"]["relative"] <= AGREES]
+    for run in runs:
+        if run.broke:
+            each = "; ".join(_broken(broken, run.steps) for broken in run.broke)
+            warned = "" if run.warnings else ", without a warning"
+            broke.setdefault(f" ({run.formula}){warned}: {each}.", []).append(run.title)
+    return ["; ".join(titles) + what for what, titles in broke.items()]  # a title may hold a comma
+
+
+def _broken(broken: Broken, steps_taken: int) -> str:
+    last = "the end" if broken.last_step == steps_taken else str(broken.last_step)
+    steps = f"from step {broken.first_step} to {last}"
+    if broken.of == 1:
+        return f"{broken.quantity} non-finite {steps}"
+    return f"{broken.quantity} {broken.inf} inf and {broken.nan} nan of {broken.of}, {steps}"
+
+
+def _agree(judged: list[Run]) -> Iterator[str]:
+    relative = [run.agreement.relative for run in judged if run.agreement]
     if judged:
-        said.append(
-            f"{len(good)} of the {len(judged)} runs with finite weights agree with the reference "
-            f"to {AGREES:g}."
-        )
-    for record in judged:
-        if record["agreement"]["relative"] > AGREES:
-            said.append(
-                f"{record['title']} ({record['formula']}) does not: relative difference "
-                f"{record['agreement']['relative']:.1e}{_why(record)}."
+        good = sum(each <= AGREES for each in relative)
+        yield f"{good} of the {len(judged)} runs with finite weights agree with the reference to {AGREES:g}."
+    for run, each in zip(judged, relative, strict=True):
+        if each > AGREES:
+            why = CUTS_CORNERS.get((run.name, run.formula))
+            yield (
+                f"{run.title} ({run.formula}) does not: relative difference {each:.1e}"
+                f"{f': {why}' if why else ''}."
             )
-    said += [
-        f"{r['title']} ({r['formula']}) took {r['steps']:,} steps only: {r['stopped']}."
-        for r in judged
-        if "stopped" in r
-    ]
-    return said
+    for run in judged:
+        if run.stopped:
+            yield f"{run.title} ({run.formula}) took {run.steps:,} steps only: {run.stopped}."
 
 
-def _why(record: dict[str, Any]) -> str:
-    why = CUTS_CORNERS.get((record["name"], record["formula"]))
-    return f": {why}" if why else ""
-
-
-def _broken(broken: dict[str, Any], steps_taken: int) -> str:
-    last = "the end" if broken["last_step"] == steps_taken else str(broken["last_step"])
-    steps = f"from step {broken['first_step']} to {last}"
-    if broken["of"] == 1:
-        return f"{broken['quantity']} non-finite {steps}"
-    return f"{broken['quantity']} {broken['inf']} inf and {broken['nan']} nan of {broken['of']}, {steps}"
-
-
-def _speed(records: list[dict[str, Any]]) -> list[str]:
-    timed = {(r["name"], r["formula"]): r for r in records if "steady" in r}
-    said = []
-    for (name, formula), record in timed.items():
+def _lose(timed: list[Run]) -> Iterator[str]:
+    """Compiled steps that are slower in three of four rounds."""
+    for run in timed:
         slower = []
-        for against in dict.fromkeys(("numpy", EAGER.get(name, "numpy"))):
-            other = timed.get((against, formula))
-            if other is None or name not in EAGER:
-                continue
-            q1, ratio, _ = ratios(record, other)
+        for other in _rivals(run, timed) if PEERS[run.name].eager else ():
+            q1, ratio, _ = ratios(run, other)
             if q1 > 1:
-                slower.append(f"{ratio:.3g} times as long as {other['title']}")
+                slower.append(f"{ratio:.3g} times as long as {other.title}")
         if slower:
-            said.append(f"{record['title']} ({formula}) loses: its compiled step takes {', '.join(slower)}.")
-    return said
+            yield f"{run.title} ({run.formula}) loses: its compiled step takes {', '.join(slower)}."
 
 
-def ratios(record: dict[str, Any], other: dict[str, Any]) -> tuple[float, float, float]:
+def ratios(run: Run, other: Run) -> tuple[float, float, float]:
     """Quartiles of a step's time over the other's, each ratio from samples of the same round."""
-    pairs = zip(record["steady"]["samples"], other["steady"]["samples"], strict=True)
+    assert run.steady
+    assert other.steady
+    pairs = zip(run.steady.samples, other.steady.samples, strict=True)
     q1, median, q3 = np.quantile([mine / theirs for mine, theirs in pairs], (0.25, 0.5, 0.75))
     return float(q1), float(median), float(q3)
 
 
-def _size(entry: dict[str, Any], records: list[dict[str, Any]]) -> str:
-    titles = {record["name"]: record["title"] for record in records}
-    order = sorted(entry["steady"], key=lambda name: entry["steady"][name]["median"])
-    text = f"At {entry['samples']} × {entry['features']} {titles[order[0]]} is fastest"
-    if len(order) > 1:
-        ratio = entry["steady"][order[1]]["median"] / entry["steady"][order[0]]["median"]
-        text += f", {titles[order[1]]} next with {ratio:.2f} times its step"
+def _fastest(size: Size) -> str:
+    medians = {name: steady.seconds.median for name, steady in size.steady.items()}
+    first, *others = sorted(medians, key=lambda name: medians[name])
+    text = f"At {size.samples} × {size.features} {PEERS[first].title} is fastest"
+    if others:
+        text += (
+            f", {PEERS[others[0]].title} next with {medians[others[0]] / medians[first]:.2f} times its step"
+        )
     return f"{text}."
