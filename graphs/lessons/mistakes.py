@@ -4,30 +4,21 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from graphs import frameworks
 from graphs.environment import own_warnings_only
+from graphs.lessons import Rows
+from graphs.peers import PEERS, build, missing
+from graphs.peers.contract import Data, Training
 
 __all__ = ["labels", "missing_input", "wrong_shape"]
 
-Rows = dict[str, dict[str, Any]]
 
 _RUNS = ("numpy", "autograd", "torch", "jax-jit", "pytensor")
-
-
-@dataclass(frozen=True)
-class _Small:
-    """Two samples of three features."""
-
-    x: NDArray[np.float64]
-    y: NDArray[Any]
-    initial_w: NDArray[np.float64]
-    initial_b: float = 0.0
 
 
 def _outcome(action: Callable[[], object]) -> dict[str, Any]:
@@ -52,14 +43,14 @@ def wrong_shape() -> Rows:
         Whether it was found while ``building`` or ``calling``, the exception, and its first line.
     """
     rows: Rows = {}
-    data = _Small(np.ones((2, 3)), np.array([0, 1]), np.ones(4))
+    data = Data(np.ones((2, 3)), np.array([0, 1]), np.ones(4))
     for name in _RUNS:
-        if frameworks.missing(name):
+        if missing(name):
             continue
-        held: list[frameworks.Training] = []
-        building = _outcome(lambda name=name, held=held: held.append(frameworks.build(name, data, "logits")))  # type: ignore[misc]  # mypy infers no lambda with defaults
+        held: list[Training] = []
+        building = _outcome(lambda name=name, held=held: held.append(build(name, data, "logits")))  # type: ignore[misc]  # mypy infers no lambda with defaults
         calling = _outcome(held[0].train) if held else building
-        rows[frameworks.RUNS[name].title] = {"when": "calling" if held else "building", **calling}
+        rows[PEERS[name].title] = {"when": "calling" if held else "building", **calling}
     return rows
 
 
@@ -76,16 +67,11 @@ def missing_input() -> Rows:
     """
     x, w, b = np.ones((2, 3)), np.ones(3), np.zeros(())
     rows: Rows = {}
-    for name, module in (
-        ("numpy", "in_numpy"),
-        ("autograd", "in_autograd"),
-        ("torch", "in_pytorch"),
-        ("jax", "in_jax"),
-    ):
-        if frameworks.missing(name):
+    for name in ("numpy", "autograd", "torch", "jax"):
+        if missing(name):
             continue
-        formula = __import__(f"graphs.frameworks.{module}", fromlist=["logits"]).logits
-        rows[frameworks.RUNS[name].title] = {
+        formula = _module(name).logits
+        rows[PEERS[name].title] = {
             "when": "calling",
             **_outcome(lambda formula=formula: formula(x=x, w=w, b=b)),  # type: ignore[misc]  # mypy infers no lambda with defaults
         }
@@ -114,7 +100,7 @@ def labels() -> Rows:
     """
     rows: Rows = {}
     for name in ("numpy", "autograd", "torch", "jax", "pytensor"):
-        if frameworks.missing(name):
+        if missing(name):
             continue
         row: dict[str, Any] = {}
         for dtype in ("int64", "uint8"):
@@ -124,7 +110,7 @@ def labels() -> Rows:
                     row[dtype] = _cross_entropy(name, np.ones(1, dtype))
             except Exception as error:  # which one is the lesson
                 row[dtype] = type(error).__name__
-        rows[frameworks.RUNS[name].title.removesuffix(" by hand").removesuffix(" default")] = row
+        rows[PEERS[name].title.removesuffix(" by hand").removesuffix(" default")] = row
     return rows
 
 
@@ -140,8 +126,6 @@ def _cross_entropy(name: str, y: NDArray[Any]) -> float:
         with own_warnings_only():
             return float(pytensor.function([graph.x, graph.y], graph.xent)(x, y)[0])
     arrays: tuple[Any, ...] = (x, y, w, b)
-    module = {"numpy": "in_numpy", "autograd": "in_autograd", "torch": "in_pytorch", "jax": "in_jax"}[name]
-    textbook = __import__(f"graphs.frameworks.{module}", fromlist=["textbook"]).textbook
     if name == "torch":
         import torch
 
@@ -150,4 +134,8 @@ def _cross_entropy(name: str, y: NDArray[Any]) -> float:
         import jax.numpy as jnp
 
         arrays = tuple(jnp.asarray(array) for array in arrays)
-    return float(textbook(*arrays)[1][0])
+    return float(_module(name).textbook(*arrays)[1][0])
+
+
+def _module(name: str) -> Any:
+    return import_module(f"graphs.peers.{PEERS[name].module}")

@@ -5,29 +5,18 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from graphs import frameworks
 from graphs.data import load
 from graphs.environment import own_warnings_only
+from graphs.lessons import Rows
+from graphs.peers import COMPARED, PEERS, build, missing
+from graphs.peers.contract import Data
 
 __all__ = ["accuracy", "compiled_optimizer", "extreme_logits", "without_rewrites"]
-
-Rows = dict[str, dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class _Logits:
-    """One feature with weight 1: the inputs are the logits."""
-
-    x: NDArray[np.float64]
-    y: NDArray[np.int64]
-    initial_w: NDArray[np.float64]
-    initial_b: float = 0.0
 
 
 def extreme_logits(formula: str = "textbook", runs: Sequence[str] | None = None) -> Rows:
@@ -44,17 +33,17 @@ def extreme_logits(formula: str = "textbook", runs: Sequence[str] | None = None)
         xent at each logit, and ``gradient``: whether one step leaves w finite.
     """
     logits = np.array([40.0, -40.0, 800.0, -800.0])
-    data = _Logits(logits[:, np.newaxis], (logits < 0).astype(np.int64), np.ones(1))
+    data = Data(logits[:, np.newaxis], (logits < 0).astype(np.int64), np.ones(1))  # one feature of weight 1
     rows: Rows = {}
-    for name in frameworks.RUNS if runs is None else runs:
-        if frameworks.missing(name):
+    for name in COMPARED if runs is None else runs:
+        if missing(name):
             continue
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            training = frameworks.build(name, data, formula)
+            training = build(name, data, formula)
             xent = np.asarray(training.train()[1]).tolist()
             finite = np.isfinite(training.parameters()[0]).all()
-        rows[frameworks.RUNS[name].title] = {
+        rows[PEERS[name].title] = {
             **{f"{logit:g}": value for logit, value in zip(logits, xent, strict=True)},
             "gradient": "finite" if finite else "non-finite",
         }
@@ -151,13 +140,13 @@ def accuracy() -> Rows:
 
 def _negative_log_sigmoids(z: NDArray[np.float64]) -> dict[str, Any]:
     found: dict[str, Any] = {"numpy.logaddexp(0, -z)": np.logaddexp(0, -z)}
-    if not frameworks.missing("jax"):
+    if not missing("jax"):
         import jax
 
         jax.config.update("jax_enable_x64", True)  # else z would be rounded to float32
         found["jax.nn.softplus(-z)"] = jax.nn.softplus(jax.numpy.asarray(-z))
         found["-jax.nn.log_sigmoid(z)"] = -jax.nn.log_sigmoid(jax.numpy.asarray(z))
-    if not frameworks.missing("torch"):
+    if not missing("torch"):
         import torch
         from torch.nn import functional
 
@@ -185,14 +174,14 @@ def compiled_optimizer(steps: int = 2) -> Rows:
 
     Two steps of rate 0.1 along a gradient of 1, from 0: each number should be at −0.2. With
     PyTorch 2.13 on a CPU, a parameter without dimensions stays where it was, and nothing is said;
-    that is why `graphs.frameworks.in_pytorch` compiles the cost and leaves the optimizer alone.
+    that is why `graphs.peers.in_pytorch` compiles the cost and leaves the optimizer alone.
 
     Returns
     -------
     dict
         Where each parameter ``should be`` and ``is``; empty without PyTorch.
     """
-    if frameworks.missing("torch-compile"):
+    if missing("torch-compile"):
         return {}
     import torch
 

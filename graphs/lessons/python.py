@@ -10,43 +10,42 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graphs import frameworks
 from graphs.environment import own_warnings_only
+from graphs.lessons import Rows
+from graphs.peers import PEERS, missing
 
 __all__ = ["python_if", "retracing", "when_python_runs"]
 
-Rows = dict[str, dict[str, Any]]
 Sigmoid = Callable[[NDArray[Any]], Any]
 Notice = Callable[[Any], object]
 """Is called from inside the sigmoid with its argument, whatever that is in the framework."""
 
 
-def _numpy(notice: Notice) -> Sigmoid:
+def _sigmoid(notice: Notice, exp: Callable[[Any], Any]) -> Sigmoid:
+    """As anyone writes it; `exp` is the framework's."""
+
     def sigmoid(x: Any) -> Any:
         notice(x)
-        return 1 / (1 + np.exp(-x))
+        return 1 / (1 + exp(-x))
 
     return sigmoid
+
+
+def _numpy(notice: Notice) -> Sigmoid:
+    return _sigmoid(notice, np.exp)
 
 
 def _autograd(notice: Notice) -> Sigmoid:
     import autograd.numpy as anp
     from autograd import elementwise_grad
 
-    def sigmoid(x: Any) -> Any:
-        notice(x)
-        return 1 / (1 + anp.exp(-x))
-
-    return elementwise_grad(sigmoid)  # type: ignore[no-any-return]  # untyped library
+    return elementwise_grad(_sigmoid(notice, anp.exp))  # type: ignore[no-any-return]  # untyped library
 
 
 def _torch(notice: Notice) -> Sigmoid:
     import torch
 
-    def sigmoid(x: Any) -> Any:
-        notice(x)
-        return 1 / (1 + torch.exp(-x))
-
+    sigmoid = _sigmoid(notice, torch.exp)
     return lambda x: sigmoid(torch.tensor(x))
 
 
@@ -60,22 +59,14 @@ def _torch_compile(notice: Notice, built: list[str] | None = None) -> Sigmoid:
         return graph.forward  # what is captured is the lesson; no C++ compiler is needed
 
     torch._dynamo.reset()
-
-    def sigmoid(x: Any) -> Any:
-        notice(x)
-        return 1 / (1 + torch.exp(-x))
-
-    compiled = torch.compile(sigmoid, backend=backend)
+    compiled = torch.compile(_sigmoid(notice, torch.exp), backend=backend)
     return lambda x: compiled(torch.tensor(x))
 
 
 def _jax(notice: Notice) -> Sigmoid:
     import jax.numpy as jnp
 
-    def sigmoid(x: Any) -> Any:
-        notice(x)
-        return 1 / (1 + jnp.exp(-x))
-
+    sigmoid = _sigmoid(notice, jnp.exp)
     return lambda x: sigmoid(jnp.asarray(x))
 
 
@@ -83,11 +74,7 @@ def _jax_jit(notice: Notice) -> Sigmoid:
     import jax
     import jax.numpy as jnp
 
-    def sigmoid(x: Any) -> Any:
-        notice(x)
-        return 1 / (1 + jnp.exp(-x))
-
-    compiled = jax.jit(sigmoid)
+    compiled = jax.jit(_sigmoid(notice, jnp.exp))
     return lambda x: compiled(jnp.asarray(x))
 
 
@@ -95,13 +82,9 @@ def _pytensor(notice: Notice) -> Sigmoid:
     import pytensor
     import pytensor.tensor as pt
 
-    def sigmoid(x: Any) -> Any:
-        notice(x)
-        return 1 / (1 + pt.exp(-x))
-
     x = pt.vector("x", dtype="float64")
     with own_warnings_only():
-        return pytensor.function([x], sigmoid(x))  # type: ignore[no-any-return]  # untyped library
+        return pytensor.function([x], _sigmoid(notice, pt.exp)(x))  # type: ignore[no-any-return]  # untyped library
 
 
 _SIGMOIDS: dict[str, Callable[[Notice], Sigmoid]] = {
@@ -117,8 +100,8 @@ _SIGMOIDS: dict[str, Callable[[Notice], Sigmoid]] = {
 
 def _installed() -> Iterator[tuple[str, str]]:
     for name in _SIGMOIDS:
-        if not frameworks.missing(name):
-            yield name, frameworks.RUNS[name].title
+        if not missing(name):
+            yield name, PEERS[name].title
 
 
 def when_python_runs(calls: int = 3) -> Rows:

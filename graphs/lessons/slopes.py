@@ -5,42 +5,51 @@ The data set of the last is ``load("four-rows")``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from graphs.data import load
+from graphs.lessons import Rows
+from graphs.peers import missing
+from graphs.pictures import new_figure, png
 
-__all__ = ["SlopesResult", "in_autograd", "in_pytensor"]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["SlopesResult", "draw", "in_autograd", "in_pytensor", "picture", "tanh_and_four_rows"]
 
 LEARNING_RATE = 0.01
 STEPS = 100
 
 
-@dataclass(frozen=True)
-class SlopesResult:
-    """Figures and the curves of the plot.
+class SlopesResult(NamedTuple):
+    """Figures and the curves of the plot."""
 
-    Attributes
-    ----------
-    slope_of_half : float
-        d(x/2)/dx at 3.
-    slope_of_tanh : float
-        d tanh(x)/dx at 1.
-    x, tanh, tanh_slope : ndarray, shape (200,)
-        Points of [−7, 7], tanh there and its slope.
-    initial_loss, trained_loss : float
-        −Σ log(probability of the label) over the four rows, before and after training, in nats.
+    slope_of_half: float  # d(x/2)/dx at 3
+    slope_of_tanh: float  # d tanh(x)/dx at 1
+    initial_loss: float  # −Σ log(probability of the label) over the four rows before training, in nats
+    trained_loss: float  # and after it
+    x: NDArray[np.float64]  # 200 points of [−7, 7]
+    tanh: NDArray[np.float64]  # tanh there
+    tanh_slope: NDArray[np.float64]  # and its slope
+
+
+def tanh_and_four_rows(mode: str = "default") -> Rows:
+    """Slopes of x/2 and of tanh in Autograd, and four rows of logistic regression, 100 steps of 0.01.
+
+    With --out, the plot of tanh and its slope is drawn too.
+
+    Returns
+    -------
+    dict
+        Slopes at 3 and at 1, and the loss before and after.
     """
-
-    slope_of_half: float
-    slope_of_tanh: float
-    x: NDArray[np.float64]
-    tanh: NDArray[np.float64]
-    tanh_slope: NDArray[np.float64]
-    initial_loss: float
-    trained_loss: float
+    columns = ("slope of x/2 at 3", "slope of tanh at 1", "initial loss", "trained loss")
+    found = {} if missing("autograd") else {"Autograd": in_autograd()}
+    found["PyTensor"] = in_pytensor(mode)
+    return {who: dict(zip(columns, result[:4], strict=True)) for who, result in found.items()}
 
 
 def in_autograd() -> SlopesResult:
@@ -111,3 +120,21 @@ def in_pytensor(mode: str = "default") -> SlopesResult:
         initial_loss=initial_loss,
         trained_loss=float(functions.evaluate(data.x, targets)[1].sum()),
     )
+
+
+def draw(result: SlopesResult) -> Figure:
+    """tanh and its slope on [−7, 7]."""
+    figure = new_figure(figsize=(8, 4.5))
+    axes = figure.subplots()
+    axes.plot(result.x, result.tanh, label="tanh(x)")
+    axes.plot(result.x, result.tanh_slope, label="its slope")
+    axes.plot(1.0, result.slope_of_tanh, "o", color="C1", label=f"slope at 1: {result.slope_of_tanh:.6f}")
+    axes.set(xlabel="x", title="tanh(x) = (1 − exp(−2x)) / (1 + exp(−2x)) and its slope")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    return figure
+
+
+def picture() -> bytes:
+    """The plot as a PNG file, by Autograd where it is installed, else by PyTensor."""
+    return png(draw(in_pytensor() if missing("autograd") else in_autograd()))

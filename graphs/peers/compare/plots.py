@@ -9,8 +9,8 @@ import numpy as np
 
 from graphs.peers import PEERS, YARDSTICK
 from graphs.peers.compare.record import CACHES, Comparison
+from graphs.peers.compare.tables import seconds
 from graphs.pictures import new_figure, png
-from graphs.terminal import duration
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,20 +46,20 @@ def draw_steady(record: Comparison) -> Figure:
     axes = figure.subplots()
     shift = 0.28
     for number, formula in enumerate(formulas):
-        for run, seconds in timed:
+        for run, step in timed:
             if run.formula != formula:
                 continue
             axes.errorbar(
-                1e6 * seconds.median,
+                1e6 * step.median,
                 titles.index(run.title) + shift * (number - (len(formulas) - 1) / 2),
-                xerr=[[1e6 * (seconds.median - seconds.q1)], [1e6 * (seconds.q3 - seconds.median)]],
+                xerr=[[1e6 * (step.median - step.q1)], [1e6 * (step.q3 - step.median)]],
                 fmt="os^"[number % 3],
                 color=f"C{number}",
                 markerfacecolor=f"C{number}" if run.finite else "white",
             )
         axes.plot([], [], "os^"[number % 3], color=f"C{number}", label=f"{formula} formula")
     axes.plot([], [], "o", color="gray", markerfacecolor="white", label="hollow: inf or NaN on the way")
-    by_hand = [seconds.median for run, seconds in timed if run.name == YARDSTICK]
+    by_hand = [step.median for run, step in timed if run.name == YARDSTICK]
     if by_hand:
         axes.axvline(1e6 * by_hand[-1], color="black", lw=0.8, ls=":", zorder=0, label="NumPy by hand")
     for row in range(0, len(titles), 2):
@@ -79,7 +79,7 @@ def draw_break_even(record: Comparison) -> Figure:
     """Whole process against number of steps, warm and cold: where lines cross, compiling paid off."""
     timed = [(run, run.steady.seconds) for run in record.runs if run.steady and run.first_result]
     formula = timed[-1][0].formula
-    timed = [(run, seconds) for run, seconds in timed if run.formula == formula]
+    timed = [(run, step) for run, step in timed if run.formula == formula]
     figure = new_figure(figsize=(13, 6))
     steps = np.logspace(0, 6, 121)
     styles = _styles(run.name for run, _ in timed)
@@ -193,7 +193,7 @@ def _label_times(axis: Axis, unit: float) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if unit < 1 else (1.0,)))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: duration(value * unit)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: seconds(value * unit)))
     axis.set_minor_formatter(NullFormatter())
 
 

@@ -15,9 +15,9 @@ from graphs.peers import PEERS, YARDSTICK
 from graphs.peers.compare.record import CACHES, Comparison, Run
 from graphs.peers.compare.reference import Reference
 from graphs.peers.compare.verdicts import AGREES, ratios
-from graphs.terminal import duration, table
+from graphs.terminal import table
 
-__all__ = ["comparison_tables"]
+__all__ = ["comparison_tables", "seconds"]
 
 
 def comparison_tables(record: Comparison) -> RenderableType:
@@ -135,18 +135,16 @@ def _first_result(run: Run, _: dict[str, Run]) -> Sequence[str]:
     if not run.first_result:
         return ()
     cold, warm = (run.first_result[cache] for cache in CACHES)
-    seconds = cold.whole_process, warm.whole_process, warm.import_, warm.build, warm.first_call
-    return [duration(each) for each in seconds]
+    times = cold.whole_process, warm.whole_process, warm.import_, warm.build, warm.first_call
+    return [seconds(each) for each in times]
 
 
 def _step(run: Run, runs: dict[str, Run]) -> Sequence[str]:
     if not run.steady:
         return ()
-    seconds = run.steady.seconds
-    unit, size = next(
-        ((unit, size) for unit, size in (("s", 1.0), ("ms", 1e-3)) if seconds.median >= size), ("µs", 1e-6)
-    )
-    median, q1, q3 = (f"{each / size:.3g}" for each in (seconds.median, seconds.q1, seconds.q3))
+    spread = run.steady.seconds
+    unit, size = _unit(spread.median)
+    median, q1, q3 = (f"{each / size:.3g}" for each in (spread.median, spread.q1, spread.q3))
     others = (runs.get(name) for name in (YARDSTICK, PEERS[run.name].eager))
     found = (ratios(run, other)[1] if other and other.steady else None for other in others)
     return (
@@ -154,6 +152,18 @@ def _step(run: Run, runs: dict[str, Run]) -> Sequence[str]:
         f"{q1}–{q3}",
         *("" if ratio is None else _red(f"{ratio:.2f}", unless=ratio <= 1) for ratio in found),
     )
+
+
+def seconds(value: float) -> str:
+    """A time in the unit that suits it, never below microseconds: 2.5 ms."""
+    if value >= 1000:
+        return f"{value:,.0f} s"
+    unit, size = _unit(value)
+    return f"{value / size:.3g} {unit}"
+
+
+def _unit(value: float) -> tuple[str, float]:
+    return next(((unit, size) for unit, size in (("s", 1.0), ("ms", 1e-3)) if value >= size), ("µs", 1e-6))
 
 
 def _break_even(run: Run, _: dict[str, Run]) -> Sequence[str]:
@@ -230,7 +240,7 @@ def _sizes(record: Comparison) -> Table:
         for size in sweep:
             fastest = min(steady.seconds.median for steady in size.steady.values())
             median = size.steady[name].seconds.median if name in size.steady else None
-            text = "" if median is None else duration(median)
+            text = "" if median is None else seconds(median)
             cells.append(f"[green]{text}[/]" if median == fastest else text)
         drawn.add_row(PEERS[name].title, *cells)
     return drawn
