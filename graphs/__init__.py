@@ -11,9 +11,8 @@ from graphs.data import Dataset, load
 from graphs.errors import InputError
 from graphs.functions import Evaluation, Functions, compile_functions, resolve_mode
 from graphs.models.logistic import LogisticGraph, logistic_graph
-from graphs.progress import Diverged, History, Progress
 from graphs.reading import read
-from graphs.training import fit
+from graphs.training import Diverged, History, Progress, fit
 from graphs.updates import gradient_descent, gradients, momentum
 
 __all__ = [

@@ -1,11 +1,19 @@
-"""The one way bad input is refused."""
+"""The one way bad input is refused, and the one way to say how something missing is installed."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
 
-__all__ = ["InputError", "choose", "finite_number", "whole_number"]
+__all__ = ["InputError", "choose", "finite_number", "install_command", "whole_number"]
+
+# What package indexes call it; there, `graphs` is somebody else's.
+DISTRIBUTION = "compiled-graphs"
+
+
+def install_command(extra: str = "") -> str:
+    """The command that installs this package, with one of its extras (``native``, ``pictures``, …) if named."""
+    return f"pip install '{DISTRIBUTION}[{extra}]'" if extra else f"pip install {DISTRIBUTION}"
 
 
 class InputError(ValueError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -13,8 +14,9 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 
-from graphs.native import NativeLinker, NativeMode, cache, compiler, library
+from graphs.native import NativeLinker, NativeMode
 from graphs.native.plan import NativeRewriter
+from graphs.native.run import cache, compiler, library, store
 
 v = pt.dvector("v")
 
@@ -156,7 +158,8 @@ def test_one_command_clears(folder):
 WARM = """
 import sys
 import numpy as np, pytensor, pytensor.tensor as pt
-from graphs.native import library, native_mode
+from graphs.native import native_mode
+from graphs.native.run import library
 if sys.argv[1] == "warm":
     library.Compilation = None
 v = pt.dvector("v")
@@ -185,9 +188,24 @@ def test_other_rewrites_are_other_programs(folder):
     for each in (mode, mode.excluding("log1msigm_to_softplus"), mode.including("fusion")):
         rewriter = each.optimizer
         assert isinstance(rewriter, NativeRewriter)
-        keys.add(rewriter.linker.key(graph, rewriter.query, ""))
+        keys.add(store.key(graph, rewriter.query))
     assert len(keys) == 3
     assert None not in keys
+
+
+@pytest.mark.parametrize(
+    "changed", ["linker.py", "run/store.py", "lower/state.py", "write/new.h", "new/step.c"]
+)
+def test_any_change_of_the_package_s_own_source_is_another_key(tmp_path, changed):
+    copy, digest = tmp_path / "native", store.own_text.__wrapped__  # without its memory of the first time
+    shutil.copytree(Path(store.__file__).parents[1], copy)
+    before = digest(copy)
+    (copy / "README.md").write_text("not source")
+    assert digest(copy) == before == store.own_text()
+    path = copy / changed
+    path.parent.mkdir(exist_ok=True)
+    path.write_text((path.read_text() if path.exists() else "") + "\n")
+    assert digest(copy) != before
 
 
 def test_key_does_not_depend_on_what_pytensor_imports_later():

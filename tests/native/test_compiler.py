@@ -14,7 +14,8 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 
-from graphs.native import NativeLinker, NativeMode, compiler, library
+from graphs.native import NativeLinker, NativeMode
+from graphs.native.run import compiler, library
 from graphs.native.run.library import begin_library, open_library
 
 v = pt.dvector("v")

@@ -7,7 +7,8 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 
-from graphs.native import calling, heads, repeat
+from graphs.native import repeat
+from graphs.native.run import call, heads
 
 
 @pytest.mark.parametrize("direct", [True, False])
@@ -31,7 +32,7 @@ def test_both_ways_to_describe_an_array_agree(monkeypatch, direct):
 def test_a_call_comes_out_the_same_either_way(monkeypatch, uncached, direct):
     if direct and not heads.DIRECT:
         pytest.skip("this Python's arrays are laid out in another way")
-    for module in (heads, calling):
+    for module in (heads, call):
         monkeypatch.setattr(module, "DIRECT", direct)
     x = pt.dmatrix("x")
     s = pytensor.shared(np.zeros(3), name="s")

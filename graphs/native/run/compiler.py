@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from importlib import util
 from pathlib import Path
 
+from graphs.errors import install_command
+
 __all__ = ["Compilation", "Compiler", "CompilerMissing", "compile_text", "find_compiler"]
 
 # Contraction would make x*x - x*x differ from 0; products in dots ask for it themselves. Neither errno
@@ -34,7 +36,7 @@ FLAGS = [
     "-fwrapv",
 ]
 THREADS: tuple[tuple[str, ...], ...] = (("-fopenmp",), ("-fopenmp-simd",), ())
-REMEDY = "install gcc or clang, or `pip install ziglang`, which is a C compiler"
+REMEDY = f"install gcc or clang, or `{install_command('native')}`, which brings ziglang, a C compiler"
 
 
 class CompilerMissing(Exception):
