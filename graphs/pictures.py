@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any
 
+from graphs.errors import install_command
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -15,7 +17,7 @@ class MissingMatplotlib(ImportError):
     """matplotlib is not installed; says how to get it."""
 
     def __init__(self) -> None:
-        super().__init__("pictures need matplotlib: pip install 'graphs[pictures]'")
+        super().__init__(f"pictures need matplotlib: {install_command('pictures')}")
 
 
 def new_figure(**options: Any) -> Figure:

@@ -15,7 +15,7 @@ import importlib
 import importlib.util
 from typing import TYPE_CHECKING, NamedTuple
 
-from graphs.errors import InputError, choose
+from graphs.errors import InputError, choose, install_command
 
 if TYPE_CHECKING:
     from graphs.data import Dataset
@@ -44,8 +44,8 @@ FORMULAS = ("textbook", "logits")
 LEARNING_RATE = 0.1  # η of the update p ← p − η·∂cost/∂p
 WEIGHT_DECAY = 0.01  # λ of the penalty λ·Σw²
 
-_EXTRA = "pip install 'graphs[frameworks]'"
-_TORCH = "pip install 'graphs[torch]' (CPU-only PyTorch: see the README)"
+_EXTRA = install_command("frameworks")
+_TORCH = f"{install_command('torch')} (CPU-only PyTorch: see the README)"
 _AESARA = (
     "in an environment of its own (Python 3.11, NumPy 1): pip install aesara==2.9.4, "
     "then compare --python aesara=PATH"

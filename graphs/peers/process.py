@@ -16,7 +16,6 @@ from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
-import graphs
 from graphs.peers.protocol import Answer, Failure, Once, Request, Whole
 from graphs.timing import ProcessCost, fresh_process
 
@@ -40,7 +39,7 @@ def command(name: str, *requests: Request[Answer], python: str | None = None) ->
     Without `requests`, it reads them from its input.
     """
     lines = [msgspec.json.encode(request).decode() for request in requests]
-    return [python or sys.executable, "-c", _BOOT, str(Path(graphs.__file__).parent), name, *lines]
+    return [python or sys.executable, "-c", _BOOT, str(Path(__file__).parents[1]), name, *lines]
 
 
 def environment(threads: int, caches: str | os.PathLike[str]) -> dict[str, str]:

@@ -12,10 +12,10 @@ import stat
 import sys
 
 import pytest
+from graphs.comparison import Plan, compare
 
 import graphs
 from graphs import frameworks
-from graphs.comparison import Plan, compare
 
 #: What is known of each: inf, nan of the 400 xent at the first call, and the last call with any.
 KNOWN = {"aesara": (15, 16, 314), "theano": (46, 55, 642)}

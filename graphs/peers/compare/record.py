@@ -192,7 +192,7 @@ def take_up(record: Comparison, earlier: Comparison) -> None:
         ("versions", record.stamp["versions"], earlier.stamp["versions"]),
         ("machine", record.stamp["machine"], earlier.stamp["machine"]),
     ):
-        _refuse_other(part, msgspec.to_builtins(now), msgspec.to_builtins(then))
+        _refuse_other(part, _plain(now), _plain(then))
     before = {(run.name, run.formula): run for run in earlier.runs}
     if missed := [run for run in record.runs if (run.name, run.formula) not in before]:
         raise InputError(
@@ -204,6 +204,11 @@ def take_up(record: Comparison, earlier: Comparison) -> None:
     record.runs = [_taken_up(run, before[run.name, run.formula], begun) for run in record.runs]
     record.sweep = [] if begun else earlier.sweep
     record.reference = replace(earlier.reference)
+
+
+def _plain(part: object) -> dict[str, Any]:
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(part))
+    return plain
 
 
 def _refuse_other(part: str, now: dict[str, Any], then: dict[str, Any]) -> None:
