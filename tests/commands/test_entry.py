@@ -8,10 +8,8 @@ import sys
 import pytest
 
 import graphs
-from graphs import frameworks
-from graphs.benchmark.peers import PEERS
+from graphs import lessons, peers
 from graphs.commands import options
-from graphs.comparison.lessons import LESSONS
 from graphs.data import DTYPES
 from graphs.functions import mode_names
 from graphs.models.logistic import FORMULAS
@@ -65,16 +63,23 @@ def test_every_public_name_is_there():
         graphs.nosuch  # noqa: B018  # what asking for it raises
 
 
-def test_the_names_in_the_help_are_those_of_the_registries():
+def test_the_names_in_the_help_are_those_that_may_be_given():
     assert options.DTYPES == DTYPES
-    assert options.FORMULAS == FORMULAS == frameworks.FORMULAS
     assert tuple(options.MODES.split(", ")) == mode_names()
-    assert tuple(options.RUNS.split(", ")) == tuple(frameworks.RUNS)
-    assert list(options.PEERS.items()) == [(name, peer.title) for name, peer in PEERS.items()]
-    firsts = {
-        name: (lesson.__doc__ or "").splitlines()[0].replace("`", "") for name, lesson in LESSONS.items()
-    }
-    assert list(options.LESSONS.items()) == list(firsts.items())
+    assert peers.FORMULAS == FORMULAS
+
+
+def test_the_help_lists_every_peer_and_every_lesson():
+    told = ask("benchmark", "--help").stdout
+    for name in peers.BENCHMARKED:
+        assert f"\n  {name} " in told
+        assert f" {peers.PEERS[name].title}\n" in told
+    told = "".join(ask("compare", "--help").stdout.split())
+    assert ",".join(peers.COMPARED) in told
+    told = ask("lesson", "--help").stdout
+    for name in lessons.LESSONS:
+        summary = lessons.lesson(name).__doc__.splitlines()[0].replace("`", "")
+        assert f"\n  {name:<10} {summary}\n" in told
 
 
 @pytest.mark.parametrize("arguments", [(), ("nosuch",), ("Reproduce", "--steps", "3")])
