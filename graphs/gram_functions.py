@@ -1,4 +1,8 @@
-"""A model whose `train` carries Gram state, behind the signatures of :mod:`graphs.functions`."""
+"""A model whose `train` carries Gram state, behind the signatures of :mod:`graphs.functions`.
+
+Apart from those, because what is compiled here is for one x and refuses any other, and because nobody who
+trains on any x should import :mod:`graphs.rewrites`.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ from pytensor.compile.mode import Mode
 
 from graphs.environment import own_warnings_only
 from graphs.errors import InputError
-from graphs.functions import Functions, compile_functions, resolve_mode
+from graphs.functions import Functions, compile_functions, read_state, resolve_mode, write_state
 from graphs.models.logistic import LogisticGraph
 from graphs.native import repeat
 from graphs.rewrites.gram import GramState, gram_state
@@ -28,14 +32,7 @@ Array = NDArray[Any]
 class GramFunctions:
     """A learner for :func:`graphs.training.fit` that trains on one x; made by :func:`compile_gram`.
 
-    Attributes
-    ----------
-    state : GramState
-    graph : LogisticGraph
-    updates : tuple of update pairs
-        Those given, not those that run.
-    step : callable
-        The compiled ``step(y) → [prediction, xent]``; reads neither x nor w.
+    `updates` are the pairs given, not those that run.
     """
 
     def __init__(
@@ -47,6 +44,7 @@ class GramFunctions:
     ) -> None:
         self.state, self.graph, self.updates, self._mode = state, graph, tuple(updates), mode
         with own_warnings_only():
+            # step(y) → [prediction, xent]; reads neither x nor w
             self.step = pytensor.function(
                 [In(graph.y, allow_downcast=True)],
                 state.outputs,
@@ -90,13 +88,11 @@ class GramFunctions:
 
     def predict(self, x: Array) -> Any:
         """Predictions for any x, by the recovered weights."""
-        self._recover()
-        return self._plain.predict(x)
+        return self._recovered().predict(x)
 
     def evaluate(self, x: Array, y: Array) -> list[Any]:
         """Prediction, xent, cost, gw and gb for any x and y, by the recovered weights; takes no step."""
-        self._recover()
-        return self._plain.evaluate(x, y)
+        return self._recovered().evaluate(x, y)
 
     def read(self) -> dict[str, Array]:
         """Copies of everything that `train` changes, by the names of the original pairs.
@@ -104,9 +100,8 @@ class GramFunctions:
         The state is rebased on what is read, so that a run that goes on from these values with
         :meth:`write`, in another process say, gives the same bits as this one.
         """
-        for shared, value in self.state.rebase().items():
-            shared.set_value(value)
-        return {shared.name: np.array(shared.get_value(borrow=True)) for shared, _ in self.updates}
+        self._put(self.state.rebase())
+        return read_state(self.updates)
 
     def write(self, state: Mapping[str, Array]) -> None:
         """Put back what :meth:`read` gave.
@@ -116,21 +111,20 @@ class GramFunctions:
         InputError
             If a name is missing or a shape differs; then nothing is changed.
         """
-        for shared, _ in self.updates:
-            there = f"shape {np.shape(shared.get_value(borrow=True))}"
-            found = f"shape {np.shape(state[shared.name])}" if shared.name in state else "nothing"
-            if found != there:
-                raise InputError(f"state[{shared.name!r}]", found=found, allowed=there)
-        for shared, _ in self.updates:
-            shared.set_value(np.array(state[shared.name], dtype=shared.dtype))
+        write_state(self.updates, state)
         self.state.load({s: s.get_value(borrow=True) for s in self.state.weights})
 
     @cached_property
     def _plain(self) -> Functions:
         return compile_functions(self.graph, self.updates, self._mode)
 
-    def _recover(self) -> None:
-        for shared, value in self.state.recover().items():
+    def _recovered(self) -> Functions:
+        self._put(self.state.recover())
+        return self._plain
+
+    @staticmethod
+    def _put(values: Mapping[Any, Array]) -> None:
+        for shared, value in values.items():
             shared.set_value(value)
 
     def _check(self, x: Array) -> None:
