@@ -147,7 +147,8 @@ class Shown(Listener):
     def begins(self, what: str) -> None:
         """Show it in the line that changes, or as a line."""
         if self.live:
-            self.bar.reset(self.task, description=what, total=None)
+            self.bar.remove_task(self.task)  # a reset one would keep the total of what ended
+            self.task = self.bar.add_task(what, total=None)
         elif self.lines:
             self._print(what + " …")
 
