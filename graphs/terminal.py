@@ -155,7 +155,9 @@ class Shown(Listener):
     def progress(self, done: int, of: int) -> None:
         """Move the bar, where there is one."""
         if self.live:
-            self.bar.update(self.task, completed=done, total=of)
+            self.bar.update(
+                self.task, completed=done, total=of, refresh=done == of
+            )  # else short work ends unseen
 
     def found(self, what: str) -> None:
         """Show it as a line, to stay."""

@@ -189,9 +189,5 @@ def to_json(value: Mapping[str, Any]) -> bytes:
 
 def _csv(history: History) -> bytes:
     columns = vars(history)
-    lines = [",".join(columns)]
-    lines += [
-        ",".join(repr(value) for value in row)
-        for row in zip(*(c.tolist() for c in columns.values()), strict=True)
-    ]
-    return ("\n".join(lines) + "\n").encode()
+    rows = zip(*(column.tolist() for column in columns.values()), strict=True)
+    return "".join(",".join(map(str, row)) + "\n" for row in (columns, *rows)).encode()
