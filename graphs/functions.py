@@ -21,13 +21,39 @@ from graphs.models.logistic import LogisticGraph
 from graphs.native import NativeLinker, repeat, source_of
 from graphs.updates import UpdatePair, gradients
 
-__all__ = ["Functions", "compile_functions", "mode_names", "read_state", "resolve_mode", "write_state"]
+__all__ = ["Functions", "Stateful", "compile_functions", "mode_names", "resolve_mode"]
 
 Array = NDArray[Any]
 
 
+class Stateful:
+    """What trains by update pairs: its state is what their shared Variables hold."""
+
+    updates: tuple[UpdatePair, ...]
+
+    def read(self) -> dict[str, Array]:
+        """Copies of everything that `train` changes, by name (``w``, ``b``, velocities)."""
+        return {shared.name: np.array(shared.get_value(borrow=True)) for shared, _ in self.updates}
+
+    def write(self, state: Mapping[str, Array]) -> None:
+        """Put back what :meth:`read` gave.
+
+        Raises
+        ------
+        InputError
+            If a name is missing or a shape differs; then nothing is changed.
+        """
+        for shared, _ in self.updates:
+            there = f"shape {np.shape(shared.get_value(borrow=True))}"
+            found = f"shape {np.shape(state[shared.name])}" if shared.name in state else "nothing"
+            if found != there:
+                raise InputError(f"state[{shared.name!r}]", found=found, allowed=there)
+        for shared, _ in self.updates:
+            shared.set_value(np.array(state[shared.name], dtype=shared.dtype))
+
+
 @dataclass(frozen=True)
-class Functions:
+class Functions(Stateful):
     """The compiled callables of one experiment, and the graph behind them.
 
     Shapes are (samples, features) for `x`, (samples,) for `y`, the prediction (bool) and the cross-entropy
@@ -56,20 +82,6 @@ class Functions:
         predictions, xents = repeat(self.train, n, [x, y])
         return predictions, xents
 
-    def read(self) -> dict[str, Array]:
-        """Copies of everything that `train` changes, by name (``w``, ``b``, velocities)."""
-        return read_state(self.updates)
-
-    def write(self, state: Mapping[str, Array]) -> None:
-        """Put back what :meth:`read` gave.
-
-        Raises
-        ------
-        InputError
-            If a name is missing or a shape differs; then nothing is changed.
-        """
-        write_state(self.updates, state)
-
     @property
     def linker(self) -> str:
         """The class of the linker that runs `train`; known for sure after its first call."""
@@ -83,22 +95,6 @@ class Functions:
             return "log_(" in source.text or "log1p_(" in source.text
         fgraph = self.train.maker.fgraph  # type: ignore[attr-defined]  # a PyTensor Function
         return any(isinstance(op, (Log, Log1p)) for op in _scalar_ops(fgraph))
-
-
-def read_state(updates: Sequence[UpdatePair]) -> dict[str, Array]:
-    """Copies of what the pairs change, by the names of their shared Variables."""
-    return {shared.name: np.array(shared.get_value(borrow=True)) for shared, _ in updates}
-
-
-def write_state(updates: Sequence[UpdatePair], state: Mapping[str, Array]) -> None:
-    """Put back what :func:`read_state` gave: all of it, or nothing and an :class:`InputError` that says why."""
-    for shared, _ in updates:
-        there = f"shape {np.shape(shared.get_value(borrow=True))}"
-        found = f"shape {np.shape(state[shared.name])}" if shared.name in state else "nothing"
-        if found != there:
-            raise InputError(f"state[{shared.name!r}]", found=found, allowed=there)
-    for shared, _ in updates:
-        shared.set_value(np.array(state[shared.name], dtype=shared.dtype))
 
 
 def _linker_name(function: Any) -> str:

@@ -6,7 +6,8 @@ trains on any x should import :mod:`graphs.rewrites`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -18,7 +19,7 @@ from pytensor.compile.mode import Mode
 
 from graphs.environment import own_warnings_only
 from graphs.errors import InputError
-from graphs.functions import Functions, compile_functions, read_state, resolve_mode, write_state
+from graphs.functions import Functions, Stateful, compile_functions, resolve_mode
 from graphs.models.logistic import LogisticGraph
 from graphs.native import repeat
 from graphs.rewrites.gram import GramState, gram_state
@@ -29,30 +30,16 @@ __all__ = ["GramFunctions", "compile_gram"]
 Array = NDArray[Any]
 
 
-class GramFunctions:
-    """A learner for :func:`graphs.training.fit` that trains on one x; made by :func:`compile_gram`.
+@dataclass(eq=False)
+class GramFunctions(Stateful):
+    """A learner for :func:`graphs.training.fit` that trains on one x; made by :func:`compile_gram`."""
 
-    `updates` are the pairs given, not those that run.
-    """
-
-    def __init__(
-        self,
-        state: GramState,
-        graph: LogisticGraph,
-        updates: Sequence[UpdatePair],
-        mode: str | Mode | None,
-    ) -> None:
-        self.state, self.graph, self.updates, self._mode = state, graph, tuple(updates), mode
-        with own_warnings_only():
-            # step(y) → [prediction, xent]; reads neither x nor w
-            self.step = pytensor.function(
-                [In(graph.y, allow_downcast=True)],
-                state.outputs,
-                updates=state.updates,
-                mode=resolve_mode(mode),
-                name="train",
-            )
-        self._known: Any = None
+    state: GramState
+    graph: LogisticGraph
+    updates: tuple[UpdatePair, ...]  # those given, not those that run
+    mode: str | Mode | None
+    step: Callable[[Array], list[Any]]  # step(y) → [prediction, xent]; reads neither x nor w
+    _known: Any = None  # an array that cannot change and is equal to x
 
     def train(self, x: Array, y: Array) -> list[Any]:
         """One step; prediction and xent from before it.
@@ -71,8 +58,7 @@ class GramFunctions:
             If `x` is another matrix.
         """
         self._check(x)
-        result: list[Any] = self.step(y)
-        return result
+        return self.step(y)
 
     def train_many(self, x: Array, y: Array, n: int) -> tuple[Array, Array]:
         """`n` calls of `train` with one look at `x`, inside one call where the linker is native.
@@ -101,22 +87,16 @@ class GramFunctions:
         :meth:`write`, in another process say, gives the same bits as this one.
         """
         self._put(self.state.rebase())
-        return read_state(self.updates)
+        return super().read()
 
     def write(self, state: Mapping[str, Array]) -> None:
-        """Put back what :meth:`read` gave.
-
-        Raises
-        ------
-        InputError
-            If a name is missing or a shape differs; then nothing is changed.
-        """
-        write_state(self.updates, state)
+        """As for :class:`graphs.functions.Functions`."""
+        super().write(state)
         self.state.load({s: s.get_value(borrow=True) for s in self.state.weights})
 
     @cached_property
     def _plain(self) -> Functions:
-        return compile_functions(self.graph, self.updates, self._mode)
+        return compile_functions(self.graph, self.updates, self.mode)
 
     def _recovered(self) -> Functions:
         self._put(self.state.recover())
@@ -179,4 +159,12 @@ def compile_gram(
         If `x` or `mode` cannot be used.
     """
     state = gram_state(updates, [graph.prediction, graph.xent], graph.x, x, even_if_it_loses=even_if_it_loses)
-    return GramFunctions(state, graph, updates, mode)
+    with own_warnings_only():
+        step = pytensor.function(
+            [In(graph.y, allow_downcast=True)],
+            state.outputs,
+            updates=state.updates,
+            mode=resolve_mode(mode),
+            name="train",
+        )
+    return GramFunctions(state, graph, tuple(updates), mode, step)

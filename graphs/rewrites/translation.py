@@ -23,20 +23,8 @@ def over_features(fgraph: FunctionGraph, x: Any, updates: Mapping[Any, Any]) -> 
     """Shared Variables that sums and multiples tie to the features of x.
 
     A shared Variable stands over the features if it, or its next value, adds to what x multiplies,
-    to what xᵀ gives, or to another such Variable: w and its velocity do, a bias does not.
-
-    Parameters
-    ----------
-    fgraph : FunctionGraph
-        Canonical.
-    x : Variable
-    updates : dict
-        Shared Variable → its next value in `fgraph`.
-
-    Returns
-    -------
-    list
-        In the order of `updates`.
+    to what xᵀ gives, or to another such Variable: w and its velocity do, a bias does not. `fgraph` is
+    canonical; `updates` maps each shared Variable to its next value in it, and gives the order of the result.
     """
     is_xt = partial(_is_transposed, x)
     ties = [{s, *_summands(new)} for s, new in updates.items()]
@@ -78,23 +66,17 @@ def _is_transposed(x: Any, variable: Any) -> bool:
 def translate(
     fgraph: FunctionGraph, x: Any, shape: tuple[int, int], weights: Mapping[Any, Any], space: SampleSpace
 ) -> list[Any]:
-    """Read a canonical graph from its inputs to its outputs.
+    """Read a graph from its inputs to its outputs: a `LinearForm`, or the Variable that takes its place, for each.
 
     Parameters
     ----------
     fgraph : FunctionGraph
         After PyTensor's phase ``canonicalize``; it is not changed.
-    x : Variable, matrix (samples, features)
-    shape : tuple of int
-        Its samples and features.
+    x, shape
+        The matrix (samples, features), and how many of both.
     weights : dict
         Shared Variables s over the features → their shapes.
     space : SampleSpace
-
-    Returns
-    -------
-    list
-        For every output of `fgraph` a `LinearForm`, or the Variable that takes its place.
 
     Raises
     ------

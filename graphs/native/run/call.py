@@ -162,9 +162,11 @@ class NativeCall:
         PyTensor's storage cells, one array each.
     cached : bool
         Whether compiled libraries go through the cache.
+    storage_map : dict, optional
+        PyTensor's cells by Variable; a Function looks here for them.
     """
 
-    allow_gc = False  # PyTensor asks
+    allow_gc = False  # a Function looks for this too
 
     def __init__(
         self,
@@ -173,8 +175,9 @@ class NativeCall:
         otherwise: Callable[[str], Callable[..., list[Any]]],
         inputs: list[list[Any]],
         cached: bool = True,
+        storage_map: Any = None,
     ) -> None:
-        self.cells = inputs
+        self.cells, self.storage_map = inputs, storage_map
         self.variant = variant
         self.otherwise = otherwise
         self.instead: Callable[..., list[Any]] | None = None

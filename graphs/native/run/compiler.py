@@ -140,13 +140,7 @@ class Compiler(NamedTuple):
 
 @functools.cache
 def find_compiler() -> Compiler:
-    """The compiler named in ``CC``, else gcc, clang, cc, else the package ``ziglang``.
-
-    Raises
-    ------
-    CompilerMissing
-        If there is none.
-    """
+    """The compiler named in ``CC``, else gcc, clang, cc, else the package ``ziglang``."""
     named = os.environ.get("CC", "")
     for candidate in [named] if named else ["gcc", "clang", "cc"]:
         words = shlex.split(candidate)
@@ -190,15 +184,7 @@ def _toolchain() -> list[str]:
 class Compilation:
     """A compiler at work on a C text, while Python goes on with something else.
 
-    Parameters
-    ----------
-    text : str
-        A C file.
-
-    Raises
-    ------
-    CompilerMissing
-        If there is no compiler, or it does not start.
+    Raises :class:`CompilerMissing` where there is no compiler, it does not start, or it refuses the text.
     """
 
     def __init__(self, text: str) -> None:
@@ -251,13 +237,7 @@ class Compilation:
             raise self.missing(f"does not run ({failure})") from None
 
     def library(self) -> bytes:
-        """The library, once; waits for it, and tries without threads where the compiler knows none.
-
-        Raises
-        ------
-        CompilerMissing
-            If the compiler refuses the text.
-        """
+        """The library, once; waits for it, and tries without threads where the compiler knows none."""
         if os.getpid() != self.made_in:  # a forked child cannot wait for its parent's processes
             return Compilation(self.text).library()
         try:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from graphs.errors import InputError
+from graphs.errors import InputError, whole_number
 from graphs.memory import aligned_copy, aligned_empty
 from graphs.native.run.call import Described, NativeCall, pointers
 
@@ -44,8 +44,7 @@ def repeat(fn: Any, steps: int, inputs: Sequence[Any], keep: Sequence[int] | Non
     InputError
         If `steps` or `keep` cannot be used.
     """
-    if not isinstance(steps, int) or steps < 1:
-        raise InputError("steps", found=repr(steps), allowed="a whole number from 1")
+    steps = whole_number("steps", steps, 1)
     count = len(fn.maker.outputs)
     kept = list(range(count)) if keep is None else list(keep)
     for position in kept:
