@@ -144,7 +144,7 @@ def test_one_command_clears(folder):
     cache.store("b" * 40, ".json", b"x")
     (folder / "mine.txt").write_text("stays")
     done = subprocess.run(
-        [sys.executable, "-m", "graphs.native", "clear"],
+        [sys.executable, "-m", "graphs", "cache", "clear"],
         capture_output=True,
         text=True,
         check=False,
