@@ -1,8 +1,9 @@
 """The same few lines in every framework, cut out of the files that really run.
 
 The peers' files mark what each stretch does with comments, ``# --- formula`` up to the next
-``# ---``; a mark may name the variant it belongs to, ``# --- formula: logits``. PyTensor's lines come
-from the project's own rooms, whose functions are cut by the names that they assign.
+``# ---``; a mark may name the variant it belongs to, ``# --- formula: logits``. A loop that is none
+of their own is the contract's. PyTensor's lines come from the project's own rooms, whose functions
+are cut by the names that they assign.
 """
 
 from __future__ import annotations
@@ -68,19 +69,22 @@ def code_panels(code: dict[str, dict[str, str]]) -> RenderableType:
 def lines_of(run: str, part: str, formula: str = "textbook") -> str:
     """The lines of one peer that do `part`, indented as little as they can be."""
     peer = PEERS[run]
-    source = (Path(__file__).parents[1] / f"{peer.module}.py").read_text(encoding="utf-8")
+    own, contract = (
+        (Path(__file__).parents[1] / f"{module}.py").read_text(encoding="utf-8")
+        for module in (peer.module, "contract")
+    )
     loop_too = run.endswith("-loop")
     variants = {formula, "compiled"} if loop_too else {formula}
-    stretches = _marked(source, part, variants)
-    if loop_too and part == "loop":  # the compiled loop stands in place of Python's
-        stretches = _marked(source, part, variants, unnamed=False)
+    stretches = _marked(own, part, variants)
+    if part == "loop" and not stretches:  # it is Python's
+        stretches = _marked(contract, part, variants)
     if peer.module == "in_pytensor":
         stretches = [*_core(part, formula), *stretches]
     return "\n".join(stretches)
 
 
-def _marked(source: str, part: str, variants: set[str], *, unnamed: bool = True) -> list[str]:
-    """Every stretch of `source` marked as `part` for one of `variants`, or (`unnamed`) for all."""
+def _marked(source: str, part: str, variants: set[str]) -> list[str]:
+    """Every stretch of `source` marked as `part` for one of `variants`, or for all."""
     found: list[str] = []
     taken: list[str] | None = None
     for line in [*source.splitlines(), "# --- end"]:
@@ -89,7 +93,7 @@ def _marked(source: str, part: str, variants: set[str], *, unnamed: bool = True)
             if taken:
                 found.append(_tidy("\n".join(taken)))
             name, _, variant = mark.removeprefix("# --- ").partition(": ")
-            taken = [] if name == part and (variant in variants if variant else unnamed) else None
+            taken = [] if name == part and (not variant or variant in variants) else None
         elif taken is not None:
             taken.append(line)
     return found

@@ -107,6 +107,8 @@ class Stages:
                 opened.add(run, Process(argv, self._environment(run)))
                 packages = PEERS[run.name].requires
                 packages += ("jaxlib",) if "jax" in packages else ()
+                opened.ask(run, Build.of(run.name, self._data, run.formula))
+                opened.ask(run, Train(1))  # what is said while compiling is not said about the steps
                 built = opened.ask(run, Build.of(run.name, self._data, run.formula, packages))
                 if built:
                     run.versions = built.versions
