@@ -202,9 +202,10 @@ def misbehaving(monkeypatch):
     return use
 
 
-BUILDS = (
-    "import sys, json, os, time; sys.stdin.readline(); "
-    "print(json.dumps({'import': 0.1, 'build': 0.1}), flush=True); "
+BUILDS = (  # and takes a first step, and builds again
+    "import sys, json, os, time\n"
+    "answer = {'import': 0.1, 'build': 0.1, 'seconds': 0.1, 'steps': 1, 'cores': 1.0, 'peak_rss_bytes': None}\n"
+    "for _ in range(3): sys.stdin.readline(); print(json.dumps(answer), flush=True)\n"
 )
 
 

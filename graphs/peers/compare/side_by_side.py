@@ -129,33 +129,24 @@ def _core(part: str, formula: str) -> list[str]:
     if part == "gradient":
         return [_assignments(updates.gradients, "found")]
     if part == "update":
-        return [_returned(updates.gradient_descent)]
+        return [_statements(updates.gradient_descent)[-1][1]]  # what it returns
     return []
 
 
 def _assignments(function: Callable[..., Any], *names: str) -> str:
     """Statements of `function` that assign one of `names`, as they are written."""
-    lines, statements = _body(function)
     return "\n".join(
-        _written(lines, statement)
-        for statement in statements
+        written
+        for statement, written in _statements(function)
         if isinstance(statement, ast.Assign)
         and any(isinstance(target, ast.Name) and target.id in names for target in statement.targets)
     )
 
 
-def _returned(function: Callable[..., Any]) -> str:
-    """The statement with which `function` ends, as it is written."""
-    lines, statements = _body(function)
-    return _written(lines, statements[-1])
-
-
-def _body(function: Callable[..., Any]) -> tuple[list[str], list[ast.stmt]]:
+def _statements(function: Callable[..., Any]) -> list[tuple[ast.stmt, str]]:
+    """The body of `function`, each statement beside its text."""
     source = textwrap.dedent(inspect.getsource(function))
-    parsed = ast.parse(source).body[0]
+    (parsed,) = ast.parse(source).body
     assert isinstance(parsed, ast.FunctionDef)
-    return source.splitlines(), parsed.body
-
-
-def _written(lines: list[str], statement: ast.stmt) -> str:
-    return textwrap.dedent("\n".join(lines[statement.lineno - 1 : statement.end_lineno]))
+    segments = (ast.get_source_segment(source, statement, padded=True) or "" for statement in parsed.body)
+    return list(zip(parsed.body, map(textwrap.dedent, segments), strict=True))
