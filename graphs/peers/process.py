@@ -190,16 +190,10 @@ E = TypeVar("E", bound=Entry)
 
 
 class Opened(Generic[E]):
-    """Processes that are open at the same time, to be asked in turn; a context that ends them all.
-
-    Parameters
-    ----------
-    timeout : float
-        Seconds that one answer may take.
-    """
+    """Processes that are open at the same time, to be asked in turn; a context that ends them all."""
 
     def __init__(self, timeout: float) -> None:
-        self._timeout = timeout
+        self._timeout = timeout  # seconds that one answer may take
         self._processes: list[tuple[E, Process]] = []
 
     def add(self, entry: E, process: Process) -> None:

@@ -6,6 +6,7 @@ graphs/peers tells how to make them.
 
 from __future__ import annotations
 
+import ast
 import os
 import platform
 import stat
@@ -16,6 +17,7 @@ import pytest
 import graphs
 from graphs.peers import missing
 from graphs.peers.compare import Plan, compare
+from tests.conftest import ROOT
 
 #: What is known of each: inf, nan of the 400 xent at the first call, and the last call with any.
 KNOWN = {"aesara": (15, 16, 314), "theano": (46, 55, 642)}
@@ -59,3 +61,17 @@ def test_the_named_python_is_the_one_that_runs_it(tmp_path):
     assert run.status == "finished"
     assert run.python == platform.python_version()
     assert log.read_text().split() == ["used"] * 4  # asked for the framework, cold, warm, and trained
+
+
+def test_what_runs_in_old_pythons_needs_numpy_and_nothing_else():
+    """The syntax of Python 3.8, the standard library, and files of this package of which the same is true."""
+    files = {f"graphs.{name}" for name in ("memory", "peers.contract", "peers.in_theano", "peers.worker")}
+    for file in files:
+        source = (ROOT / file.replace(".", "/")).with_suffix(".py").read_text()
+        for node in ast.walk(ast.parse(source, feature_version=(3, 8))):
+            if isinstance(node, ast.ImportFrom):
+                imported = {node.module}
+            else:
+                imported = {alias.name for alias in node.names} if isinstance(node, ast.Import) else set()
+            tops = {name if name in files else name.partition(".")[0] for name in imported}
+            assert tops <= {*sys.stdlib_module_names, "numpy", *files}, file

@@ -45,15 +45,7 @@ SAMPLE_SECONDS = 0.05
 class Stages:
     """The folder, the environment and the patience that all processes of one comparison share.
 
-    Parameters
-    ----------
-    folder : path
-        For data and for every compiler's cache.
-    plan : Plan
-    data : Dataset
-    reference : Reference
-        Is advanced as far as a run has come.
-    listener : Listener
+    The folder is for data and for every compiler's cache; the reference is advanced as far as a run has come.
     """
 
     def __init__(
