@@ -41,13 +41,7 @@ class InputError(ValueError):
 
 
 def choose(argument: str, found: object, allowed: Iterable[str]) -> str:
-    """Return `found` if it is one of the names in `allowed`.
-
-    Raises
-    ------
-    InputError
-        If it is not; the message lists every allowed name.
-    """
+    """Return `found` if it is one of the names in `allowed`; else an :class:`InputError` lists them all."""
     names = tuple(allowed)
     if isinstance(found, str) and found in names:
         return found
@@ -55,13 +49,7 @@ def choose(argument: str, found: object, allowed: Iterable[str]) -> str:
 
 
 def whole_number(argument: str, found: object, least: int, most: int | None = None) -> int:
-    """Return `found` if it is a whole number from `least` to `most`.
-
-    Raises
-    ------
-    InputError
-        If it is not; the message says what may be given.
-    """
+    """Return `found` as an int if it is a whole number from `least` to `most`; else raise :class:`InputError`."""
     if hasattr(found, "__index__") and not isinstance(found, bool):
         number = int(found)  # NumPy's integers have an index too
         if number >= least and (most is None or number <= most):
@@ -78,13 +66,7 @@ def finite_number(
     above: float = -math.inf,
     below: float = math.inf,
 ) -> float:
-    """Return `found` if it is finite, ≥ `least`, > `above` and < `below`.
-
-    Raises
-    ------
-    InputError
-        If it is not; the message says what may be given.
-    """
+    """Return `found` as a float if it is finite and within the bounds; else raise :class:`InputError`."""
     if math.isfinite(found) and found >= least and above < found < below:
         return float(found)
     bounds = ((" ≥ ", least), (" > ", above), (" < ", below))

@@ -90,9 +90,8 @@ class NativeLinker(Linker):  # type: ignore[misc]  # PyTensor's classes are unty
         inputs, outputs, storage_map = map_storage(
             self.fgraph, order, input_storage, output_storage, storage_map
         )
-        call = NativeCall(self.plan.program, self.variant, self.instead, inputs, self.cached)
-        call.plan, call.fgraph = self.plan, self.fgraph  # type: ignore[attr-defined]
-        call.storage_map = storage_map  # type: ignore[attr-defined]
+        call = NativeCall(self.plan.program, self.variant, self.instead, inputs, self.cached, storage_map)
+        call.plan = self.plan  # type: ignore[attr-defined]
         entering = [Container(v, cell) for v, cell in zip(self.fgraph.inputs, inputs, strict=True)]
         for container in entering:
             container.type = Remembering(container.type, container.storage)

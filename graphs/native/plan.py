@@ -13,8 +13,7 @@ from pytensor.graph.rewriting.db import RewriteDatabaseQuery
 
 from graphs.native.program import Program, make_program
 from graphs.native.run import store
-from graphs.native.run.compiler import CompilerMissing
-from graphs.native.run.library import begin_library
+from graphs.native.run.compiler import CompilerMissing, begin_library
 from graphs.native.unknown import OpUnknown
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ import pytest
 
 from graphs.native import NativeLinker, NativeMode
 from graphs.native.plan import NativeRewriter
-from graphs.native.run import cache, compiler, library, store
+from graphs.native.run import cache, compiler, store
 
 v = pt.dvector("v")
 
@@ -24,9 +24,9 @@ v = pt.dvector("v")
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "kept"))
-    library._opening.cache_clear()
+    compiler._opening.cache_clear()
     yield tmp_path / "kept"
-    library._opening.cache_clear()
+    compiler._opening.cache_clear()
 
 
 @pytest.fixture
@@ -34,12 +34,12 @@ def compilations(monkeypatch):
     """Counts runs of the C compiler."""
     runs = []
     real = compiler.Compilation
-    monkeypatch.setattr(library, "Compilation", lambda text: runs.append(text) or real(text))
+    monkeypatch.setattr(compiler, "Compilation", lambda text: runs.append(text) or real(text))
     return runs
 
 
 def build(rate=0.3):
-    library._opening.cache_clear()
+    compiler._opening.cache_clear()
     s = pytensor.shared(np.ones(3), name="s")
     fn = pytensor.function([v], (s * v).sum(), updates=[(s, s - rate * v)], mode=NativeMode(NativeLinker()))
     fn([0.0, 0.0, 0.0])  # whose first call waits for the compiler; leaves s as it is
@@ -159,9 +159,9 @@ WARM = """
 import sys
 import numpy as np, pytensor, pytensor.tensor as pt
 from graphs.native import native_mode
-from graphs.native.run import library
+from graphs.native.run import compiler
 if sys.argv[1] == "warm":
-    library.Compilation = None
+    compiler.Compilation = None
 v = pt.dvector("v")
 s = pytensor.shared(np.ones(3), name="s")
 fn = pytensor.function([v], pt.sigmoid(s * v).sum(), updates=[(s, s - 0.3 * v)], mode=native_mode)

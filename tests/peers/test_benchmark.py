@@ -205,7 +205,7 @@ def test_without_a_compiler_the_limit_says_that_numpy_reads(monkeypatch):
     def none(text):
         raise limit.CompilerMissing("there is no C compiler")
 
-    monkeypatch.setattr(limit, "compile_text", none)
+    monkeypatch.setattr(limit, "load_text", none)
     made = reading(dataset().x)
     assert "NumPy's sum" in made.note
     np.testing.assert_allclose(made.train_many(1)[1], dataset().x.sum())

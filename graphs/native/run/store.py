@@ -13,9 +13,8 @@ from typing import Any
 
 from graphs.native.program import Program
 from graphs.native.run import cache
-from graphs.native.run.compiler import CompilerMissing
+from graphs.native.run.compiler import CompilerMissing, begin_library
 from graphs.native.run.fingerprint import Unrecognisable, fingerprint, surroundings
-from graphs.native.run.library import begin_library
 
 __all__ = ["key", "known", "remember"]
 
