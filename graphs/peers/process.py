@@ -206,13 +206,15 @@ class Opened(Generic[E]):
 
     def ask(self, entry: E, request: Request[Answer]) -> Answer | None:
         """The answer; None, with the reason in the entry, where there is none."""
-        for process in [process for of, process in self._processes if of is entry and of.stands]:
-            try:
-                return process.ask(request, self._timeout)
-            except Failure as failure:
-                entry.fail(request.do, failure)
-            if not entry.stands:
-                process.close(at_once=True)
+        process = next((process for of, process in self._processes if of is entry and of.stands), None)
+        if process is None:
+            return None
+        try:
+            return process.ask(request, self._timeout)
+        except Failure as failure:
+            entry.fail(request.do, failure)
+        if not entry.stands:
+            process.close(at_once=True)
         return None
 
     def __enter__(self) -> Opened[E]:
