@@ -15,7 +15,7 @@ from graphs.errors import InputError
 from graphs.models import logistic
 from graphs.peers import COMPARED, PEERS
 from graphs.peers.compare import Comparison, Plan, plots
-from graphs.peers.compare.record import Agreement, Exact, Origin, Run, Size, Start, Steady
+from graphs.peers.compare.record import Agreement, Exact, Origin, OtherSize, Run, Start, Steady
 from graphs.peers.compare.side_by_side import PARTS, code_panels, lines_of, side_by_side
 from graphs.peers.compare.tables import comparison_tables
 from graphs.peers.protocol import Broken, Counted
@@ -53,8 +53,8 @@ def record():
             Run(name="jax", title="JAX op by op", formula="textbook"),
         ],
         sweep=[
-            Size(10, 2, "textbook", {"numpy": steady(1e-5), "jax-jit": steady(2e-5)}),
-            Size(99, 2, "textbook", {"numpy": steady(3e-5), "jax-jit": steady(2e-5)}),
+            OtherSize(10, 2, "textbook", {"numpy": steady(1e-5), "jax-jit": steady(2e-5)}),
+            OtherSize(99, 2, "textbook", {"numpy": steady(3e-5), "jax-jit": steady(2e-5)}),
         ],
         verdicts=["JAX jit wins [at last]."],
     )  # fmt: skip

@@ -15,7 +15,7 @@ from graphs.data import Dataset
 from graphs.listener import Listener
 from graphs.peers import PEERS
 from graphs.peers.compare.plan import Plan
-from graphs.peers.compare.record import CACHES, Run, Size, Start, Steady
+from graphs.peers.compare.record import CACHES, OtherSize, Run, Start, Steady
 from graphs.peers.compare.reference import MARK, Reference
 from graphs.peers.process import Opened, Process, command, environment, whole_process
 from graphs.peers.protocol import (
@@ -161,7 +161,7 @@ class Stages:
         for run in opened.standing():
             run.steady = steady[run.name]
 
-    def other_size(self, opened: Opened[Run], data: Dataset) -> Size:
+    def other_size(self, opened: Opened[Run], data: Dataset) -> OtherSize:
         """The steady state on other data, in the same processes."""
         samples, features = data.x.shape
         folder = self.folder / f"{samples} × {features}"
@@ -170,7 +170,7 @@ class Stages:
             self._begins(run, f"building for {samples} × {features}")
             opened.ask(run, Build.of(run.name, folder, run.formula))
         formula = next((run.formula for run in opened.standing()), "")
-        return Size(samples, features, formula, self.steady_states(opened))
+        return OtherSize(samples, features, formula, self.steady_states(opened))
 
     def describe(self, opened: Opened[Run]) -> None:
         """Ops, temporaries and Python calls of one step, and the gradient's representation."""
