@@ -1,22 +1,57 @@
-"""A recording as one JSON file; `recording.schema.json` beside this module documents it."""
+"""A recording as one JSON file, read back strictly, and the JSON Schema that documents it.
+
+The types of `graphs.inspection.recording` and `graphs.inspection.findings` are the format. Tables are
+arrays of rows, a row is an array of its fields' values; ``columns`` in the file says which. A number that
+JSON cannot hold is written as an object that nothing else looks like: ``{"float": "NaN"}``, ``"Infinity"``
+or ``"-Infinity"``.
+"""
 
 from __future__ import annotations
 
+import inspect
+import io
 import json
+import math
 import os
+import tokenize
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal
+
+import msgspec
 
 from graphs.errors import InputError
 from graphs.files import write_whole
-from graphs.inspection.plain import Malformed, columns, decode, encode, schema_of
+from graphs.inspection.findings import Evaluation, Measurements, Row, Times
 from graphs.inspection.recording import Recording
+from graphs.timing import Spread
 
 __all__ = ["FORMAT", "VERSION", "from_json", "load", "save", "schema", "to_json"]
 
-FORMAT = "graphs recording"
-VERSION = 2  # 1 had an object for every row and no times around the nodes
+FORMAT: Final = "graphs recording"
+VERSION: Final = (
+    3  # 1 had an object for every row and no times around the nodes; 2 cut defaults off a row's end
+)
 ALLOWED = f"a {FORMAT}, version {VERSION}, as saved by graphs.inspection.save"
+SPELLED = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+ROWS: list[type[msgspec.Struct]] = [*Row.__subclasses__(), Spread]
+COLUMNS = {
+    kind.__name__: list(kind.__struct_fields__) for kind in sorted(ROWS, key=lambda kind: kind.__name__)
+}
+
+
+class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What one compilation of a PyTensor function did.
+
+    Everything refers to everything else by its number in a table. Tables are arrays of rows; what a
+    row's entries are stands under columns. A field left out of an object has its default.
+    """
+
+    format: Literal["graphs recording"]  # says what the file is
+    version: Literal[3]  # of the format
+    columns: dict[str, list[str]]  # for every kind of row, the names of its entries
+    recording: Recording  # the tables, the steps, and what was found out
 
 
 def save(recording: Recording, path: str | os.PathLike[str]) -> None:
@@ -56,13 +91,8 @@ def load(path: str | os.PathLike[str]) -> Recording:
 
 def to_json(recording: Recording) -> str:
     """`recording` as JSON text."""
-    document = {
-        "format": FORMAT,
-        "version": VERSION,
-        "columns": columns(Recording),
-        "recording": encode(recording),
-    }
-    return json.dumps(document, allow_nan=False, ensure_ascii=False, separators=(",", ":")) + "\n"
+    document = msgspec.to_builtins(Document(FORMAT, VERSION, COLUMNS, recording))
+    return msgspec.json.encode(_spell(document)).decode() + "\n"
 
 
 def from_json(text: str | bytes, *, name: str = "text") -> Recording:
@@ -78,57 +108,100 @@ def from_json(text: str | bytes, *, name: str = "text") -> Recording:
     Raises
     ------
     InputError
-        If it is not a recording of this version, or damaged.
+        If it is not a recording of this version, or damaged; the error says where.
     """
 
     def refuse(found: str) -> InputError:
         return InputError(name, found=found, allowed=ALLOWED)
 
     try:
-        document = json.loads(text, parse_constant=_no_constant)
+        document = json.loads(text, parse_constant=_no_constant, object_hook=_number)
     except (ValueError, RecursionError) as problem:  # also what is not UTF-8
         raise refuse(f"something that is not JSON ({problem})") from problem
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise refuse("JSON of another kind")
-    if document.get("version") != VERSION or isinstance(document.get("version"), bool):
+    if document.get("version") != VERSION:
         raise refuse(f"version {document.get('version')!r}")
-    if set(document) != {"format", "version", "columns", "recording"}:
-        raise refuse("other fields than format, version, columns and recording")
-    if document["columns"] != columns(Recording):
+    if document.get("columns", COLUMNS) != COLUMNS:
         raise refuse("rows of other columns than this version's")
     try:
-        recording: Recording = decode(Recording, document["recording"], "$.recording")
-        _check(recording)
-    except Malformed as problem:
-        raise refuse(f"damage at {problem}") from problem
-    return recording
+        read = msgspec.convert(document, Document).recording
+        _check(read)
+    except msgspec.ValidationError as problem:
+        told, _, place = str(problem).partition(" - at ")
+        raise refuse(f"damage at {place.strip('`') or '$'}: {told}") from problem
+    return read
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema of the file, made from the dataclasses; stored in the repository."""
-    inner = schema_of(Recording)
+    """The JSON Schema of the file, made from the types; descriptions are their docstrings and comments."""
+    (reference,), definitions = msgspec.json.schema_components([Document])
+    kinds: list[type[msgspec.Struct]] = [*ROWS, Evaluation, Measurements, Times, Recording, Document]
+    for kind in kinds:
+        described = definitions[kind.__name__]
+        described["description"] = inspect.getdoc(kind)
+        entries = described.get("prefixItems") or described["properties"].values()
+        comments = dict(_comments(kind))
+        for field, entry in zip(kind.__struct_fields__, entries, strict=True):
+            entry["title"] = field
+            if field in comments:
+                entry["description"] = comments[field]
+    definitions["Document"]["properties"]["columns"]["const"] = COLUMNS
+    spelled = {"type": "object", "properties": {"float": {"enum": list(SPELLED)}}, "required": ["float"]}
+    definitions["float"] = {"anyOf": [{"type": "number"}, {**spelled, "additionalProperties": False}]}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"{FORMAT}, version {VERSION}",
-        "description": "What one compilation of a PyTensor function did. Everything refers to"
-        " everything else by its number in a table. Tables are arrays of rows; what a row's"
-        " entries are stands under columns. A field left out, or cut off a row's end, has its"
-        " default: false, zero, an empty text or array, or null.",
-        "type": "object",
-        "properties": {
-            "format": {"const": FORMAT},
-            "version": {"const": VERSION},
-            "columns": {"const": columns(Recording)},
-            "recording": {"$ref": inner["$ref"]},
+        **reference,
+        "$defs": {
+            name: part if name == "float" else _with_floats(part) for name, part in definitions.items()
         },
-        "required": ["format", "version", "columns", "recording"],
-        "additionalProperties": False,
-        "$defs": inner["$defs"],
     }
+
+
+def _spell(value: Any) -> Any:
+    """`value` with every float that JSON cannot hold written as an object."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"float": "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"}
+    if isinstance(value, dict):
+        return {key: _spell(item) for key, item in value.items()}
+    return [_spell(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _number(entry: dict[str, Any]) -> Any:
+    """The float that such an object stands for; any other object as it is."""
+    spelled = entry.get("float")
+    return SPELLED[spelled] if len(entry) == 1 and isinstance(spelled, str) and spelled in SPELLED else entry
 
 
 def _no_constant(text: str) -> None:
     raise ValueError(f"{text} is no JSON")
+
+
+def _with_floats(part: Any) -> Any:
+    """A part of the schema with our own floats in place of JSON's numbers."""
+    if isinstance(part, dict):
+        if part.get("type") == "number":
+            rest = {key: value for key, value in part.items() if key != "type"}
+            return {"$ref": "#/$defs/float", **rest}
+        return {key: _with_floats(value) for key, value in part.items()}
+    return [_with_floats(item) for item in part] if isinstance(part, list) else part
+
+
+def _comments(kind: type) -> Iterator[tuple[str, str]]:
+    """The fields of a class with the comment before or beside each, as its source has them."""
+    lines = io.StringIO(inspect.getsource(kind)).readline
+    words: list[str] = []
+    field = ""
+    for token in tokenize.generate_tokens(lines):
+        if token.type == tokenize.NAME and token.start[1] == 4:
+            field = token.string
+        elif token.type == tokenize.COMMENT:
+            words.append(token.string.lstrip("#: "))
+        elif token.type == tokenize.NEWLINE:
+            if field and words:
+                yield field, " ".join(words)
+            field, words = "", []
 
 
 def _check(recording: Recording) -> None:
@@ -137,10 +210,13 @@ def _check(recording: Recording) -> None:
         table: len(getattr(recording, table)) for table in ("ops", "variables", "nodes", "rules", "lines")
     }
 
+    def damaged(place: str, told: str) -> msgspec.ValidationError:
+        return msgspec.ValidationError(f"{told} - at `$.recording.{place}`")
+
     def refer(place: str, table: str, *numbers: int) -> None:
         for number in numbers:
             if not 0 <= number < sizes[table]:
-                raise Malformed(f"$.recording.{place}: there is no {number} in {table}")
+                raise damaged(place, f"there is no {number} in {table}")
 
     refer("inputs", "variables", *recording.inputs)
     refer("first_nodes", "nodes", *recording.first_nodes)
@@ -173,14 +249,14 @@ def _check(recording: Recording) -> None:
         numbers += [value.output for value in found.outputs]
         told = [verdict.step for verdict in found.steps] == list(range(1, last + 1))
         if not told or any(not 0 <= number < outputs for number in numbers):
-            raise Malformed("$.recording.evaluation: of other steps or outputs than these")
+            raise damaged("evaluation", "of other steps or outputs than these")
     for counterfactual in recording.counterfactuals or ():
         refer("counterfactuals", "rules", counterfactual.rule)
     if outputs != len(recording.first_outputs):
-        raise Malformed("$.recording.outputs: not one for each of first_outputs")
+        raise damaged("outputs", "not one for each of first_outputs")
     try:
         standing = {placed.node for placed in recording.snapshots[-1].nodes}
     except (KeyError, IndexError, ValueError) as problem:
-        raise Malformed(f"$.recording.steps: they do not fit together ({problem})") from problem
+        raise damaged("steps", f"they do not fit together ({problem})") from problem
     if standing != set(recording.final_order):
-        raise Malformed("$.recording.final_order: not the nodes of the last snapshot")
+        raise damaged("final_order", "not the nodes of the last snapshot")

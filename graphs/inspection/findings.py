@@ -1,241 +1,248 @@
-"""What the graph's values did from step to step, and what each rule is worth: plain data."""
+"""What was found out about a compilation, as plain data.
+
+The values of every step and the verdicts on them, the same compilation without one rule, known
+stabilizing rewrites tried here, and how long every node takes and which code it runs. What a node
+costs in arithmetic and bytes follows from the recorded shapes and is not stored: see
+`graphs.inspection.costs`.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
+
+from graphs.timing import Spread
 
 __all__ = [
+    "BROKE",
+    "CHANGED",
+    "IDENTICAL",
+    "REPAIRED",
+    "ROUNDING",
+    "UNKNOWN",
+    "Around",
     "Counterfactual",
     "Diagnosis",
     "Evaluation",
+    "Measurements",
+    "NodeCode",
+    "NodeTime",
     "OutputChange",
     "OutputValue",
+    "Rescue",
+    "Row",
     "StepVerdict",
+    "Times",
     "ValueSummary",
 ]
 
-IDENTICAL, ROUNDING, REPAIRED, BROKE, CHANGED, UNKNOWN = (
-    "identical",
-    "rounding",
-    "repaired",
-    "broke",
-    "changed",
-    "unknown",
-)
+IDENTICAL = "identical"  # to the bit
+ROUNDING = "rounding"
+REPAIRED = "repaired"  # non-finite entries became finite
+BROKE = "broke"  # finite entries became non-finite
+CHANGED = "changed"
+UNKNOWN = "unknown"  # there is no value to compare
 
 
-@dataclass(frozen=True)
-class ValueSummary:
-    """One variable's value from one snapshot on, until a later summary of it replaces this.
-
-    Attributes
-    ----------
-    snapshot, variable : int
-        From which snapshot on; which variable.
-    shape : tuple of int or None
-        Real shape; None for values without one.
-    dtype : str
-        NumPy's name, or the value's Python type.
-    min, max, mean : float or None
-        Over the finite entries (for complex values, of their magnitudes); None where there are
-        none.
-    nan, inf : int
-        Number of NaN and of infinite entries.
-    problem : str
-        Why it could not be computed; empty where it was.
-    """
-
-    snapshot: int
-    variable: int
-    shape: tuple[int, ...] | None = None
-    dtype: str = ""
-    min: float | None = None
-    max: float | None = None
-    mean: float | None = None
-    nan: int = 0
-    inf: int = 0
-    problem: str = ""
+class Row(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """What stands as a row in a table of the file: an array of the fields' values in their order."""
 
 
-@dataclass(frozen=True)
-class OutputChange:
-    """How one output moved in one step.
+class ValueSummary(Row, frozen=True):
+    """One variable's value from one snapshot on, until a later summary of it replaces this."""
 
-    Attributes
-    ----------
-    output : int
-        Which output of the graph (updated values count, after the returned ones).
-    verdict : str
-        ``identical`` (to the bit), ``rounding``, ``repaired`` (non-finite entries became
-        finite), ``broke`` (finite became non-finite), ``changed`` or ``unknown``.
-    absolute, relative, ulp : float or None
-        Largest change over entries finite before and after; relative to the larger of the two;
-        in units in the last place. None where no such entry exists.
-    repaired, broke : int
-        How many entries became finite, became non-finite.
-    problem : str
-        For ``unknown``, why there is no value to compare.
-    """
-
-    output: int
-    verdict: str
-    absolute: float | None = None
-    relative: float | None = None
-    ulp: float | None = None
-    repaired: int = 0
-    broke: int = 0
-    problem: str = ""
+    snapshot: int  # from which snapshot on
+    variable: int  # which variable
+    shape: tuple[int, ...] | None = None  # real shape; None for values without one
+    dtype: str = ""  # NumPy's name, or the value's Python type
+    min: float | None = None  # over the finite entries (complex ones by magnitude); None if there are none
+    max: float | None = None  # likewise
+    mean: float | None = None  # likewise
+    nan: int = 0  # number of NaN entries
+    inf: int = 0  # number of infinite entries
+    problem: str = ""  # why it could not be computed; empty where it was
 
 
-@dataclass(frozen=True)
-class StepVerdict:
-    """What one step did to the outputs.
+class OutputChange(Row, frozen=True):
+    """How one output moved, in one step or between two compilations."""
 
-    Attributes
-    ----------
-    step : int
-        Counted from 1.
-    verdict : str
-        The worst among the outputs: broke, repaired, changed, unknown, rounding, identical.
-    outputs : tuple of OutputChange
-        Only those that are not identical.
-    """
-
-    step: int
-    verdict: str
-    outputs: tuple[OutputChange, ...] = ()
+    output: int  # which output of the graph; updated values come after the returned ones
+    verdict: str  # identical (to the bit), rounding, repaired, broke, changed or unknown
+    absolute: float | None = None  # largest change over entries finite before and after; None if none is
+    relative: float | None = None  # the same, relative to the larger of the two
+    ulp: float | None = None  # the same, in units in the last place
+    repaired: int = 0  # how many entries became finite
+    broke: int = 0  # how many entries became non-finite
+    problem: str = ""  # for ``unknown``, why there is no value to compare
 
 
-@dataclass(frozen=True)
-class OutputValue:
-    """How finite one output is at the start and at the end.
+class StepVerdict(Row, frozen=True):
+    """What one step did to the outputs."""
 
-    Attributes
-    ----------
-    output : int
-        Which output.
-    first, last : ValueSummary
-        In snapshot 0 and in the last snapshot.
-    rescued_by : tuple of int
-        Steps that made entries of it finite.
-    broken_by : tuple of int
-        Steps that made entries of it non-finite.
-    """
-
-    output: int
-    first: ValueSummary
-    last: ValueSummary
-    rescued_by: tuple[int, ...] = ()
-    broken_by: tuple[int, ...] = ()
+    step: int  # counted from 1
+    verdict: str  # worst among the outputs: broke, repaired, changed, unknown, rounding, identical
+    outputs: tuple[OutputChange, ...] = ()  # only those that are not identical
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """The values of every snapshot, for one set of inputs.
+class OutputValue(Row, frozen=True):
+    """How finite one output is at the start and at the end."""
 
-    Attributes
-    ----------
-    inputs : tuple of str
-        What each input was fed: ``given``, ``drawn from the seed`` or ``shared variable``.
-    seed : int or None
-        Seed of the drawn inputs; None where all were given.
-    values : tuple of ValueSummary
-        By snapshot, then variable; only where new or different from the snapshot before.
-    steps : tuple of StepVerdict
-        One per step.
-    outputs : tuple of OutputValue
-        One per output.
-    tolerance_ulp : float
-        Up to this many units in the last place of an output's largest entry count as rounding.
-    compiled : tuple of OutputChange
-        The compiled function's own outputs against the last snapshot's, evaluated Op by Op;
-        empty where it was not called.
-    """
+    output: int  # which output
+    first: ValueSummary  # in snapshot 0
+    last: ValueSummary  # in the last snapshot
+    rescued_by: tuple[int, ...] = ()  # steps that made entries of it finite
+    broken_by: tuple[int, ...] = ()  # steps that made entries of it non-finite
 
-    inputs: tuple[str, ...]
-    seed: int | None
+
+class Evaluation(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """The values of every snapshot, for one set of inputs."""
+
+    inputs: tuple[str, ...]  # where each input's value is from: ``given``, ``drawn`` or ``shared``
+    seed: int | None  # of the drawn inputs; None where all were given
+    # by snapshot, then variable; only where new or different from the snapshot before
     values: tuple[ValueSummary, ...]
-    steps: tuple[StepVerdict, ...]
-    outputs: tuple[OutputValue, ...]
+    steps: tuple[StepVerdict, ...]  # one per step
+    outputs: tuple[OutputValue, ...]  # one per output
+    # up to this many units in the last place of an output's largest entry count as rounding
     tolerance_ulp: float
+    # the compiled function's own outputs against the last snapshot's, evaluated Op by Op; empty where it
+    # was not called
     compiled: tuple[OutputChange, ...] = ()
 
 
-@dataclass(frozen=True)
-class Counterfactual:
-    """The same compilation without one rule.
+class Counterfactual(Row, frozen=True):
+    """The same compilation without one rule."""
 
-    Attributes
-    ----------
-    rule : int
-        Index into ``Recording.rules``.
-    excluded : tuple of str
-        Names given to ``mode.excluding``; empty where the rule has none.
-    fired : int
-        Number of steps the rule made in the full compilation.
-    problem : str
-        Why there is nothing to compare: cannot be excluded, still fires, does not compile, does
-        not run. Empty where all went well.
-    nodes : int or None
-        Nodes of the final graph without it.
-    outputs : tuple of OutputChange
-        Outputs without it against outputs with it (``broke``: non-finite without it); only
-        those that are not identical.
-    verdict : str
-        The worst among them; ``unknown`` where there are no values.
-    formula : str
-        The same verdict for the two final graphs evaluated Op by Op in Python. Where it differs,
-        the linker's own compiler (LLVM's fast mathematics, say) changes what the graph says.
-    seconds, seconds_q1, seconds_q3 : float or None
-        One call without it: median and quartiles.
-    ratio : float or None
-        Median of a call without it over the median with it, timed in turn.
-    carries_weight : bool
-        Whether leaving it out breaks or changes values beyond rounding, called or evaluated Op
-        by Op, or the compilation.
-    also : str
-        What else was off, because it hides what the rule is worth: a setting of the linker's own
-        compiler (``numba__fastmath``), or another rule, which does the same where this one does
-        not. Empty where the rule alone was left out.
-    """
-
-    rule: int
-    excluded: tuple[str, ...]
-    fired: int
+    rule: int  # which rule
+    excluded: tuple[str, ...]  # names given to ``mode.excluding``; empty where the rule has none
+    fired: int  # number of steps the rule made in the full compilation
+    # why there is nothing to compare: cannot be excluded, still fires, does not compile, does not run;
+    # empty where all went well
     problem: str = ""
-    nodes: int | None = None
+    nodes: int | None = None  # nodes of the final graph without it
+    # outputs without it against outputs with it (``broke``: non-finite without it); only those that are
+    # not identical
     outputs: tuple[OutputChange, ...] = ()
-    verdict: str = UNKNOWN
+    verdict: str = UNKNOWN  # the worst among them; ``unknown`` where there are no values
+    # the same verdict for the two final graphs evaluated Op by Op in Python; where it differs, the
+    # linker's own compiler (LLVM's fast mathematics, say) changes what the graph says
     formula: str = UNKNOWN
-    seconds: float | None = None
-    seconds_q1: float | None = None
-    seconds_q3: float | None = None
-    ratio: float | None = None
+    seconds: Spread | None = None  # one call without it
+    ratio: float | None = None  # median of a call without it over the median with it, timed in turn
+    # whether leaving it out breaks or changes values beyond rounding, called or evaluated Op by Op, or
+    # the compilation
     carries_weight: bool = False
+    # what else was off, because it hides what the rule is worth: a setting of the linker's own compiler
+    # (``numba__fastmath``), or another rule, which does the same where this one does not; empty where
+    # the rule alone was left out
     also: str = ""
 
 
-@dataclass(frozen=True)
-class Diagnosis:
-    """One known stabilizing rewrite, tried in this environment and mode.
+class Rescue(msgspec.Struct, frozen=True):
+    """One step that made entries of an output finite, and whether leaving its rule out proves it."""
 
-    Attributes
-    ----------
-    name : str
-        What it does, ``log(sigmoid(x)) → -softplus(-x)``.
-    fires : bool
-        Whether the compiled graph has the stable form.
-    finite : bool or None
-        Whether the compiled function is finite where the plain formula is not; None where it
-        could not be run.
-    found : str
-        The compiled graph, in one line.
-    advice : str
-        What to do where it does not fire; empty where it does.
+    output: int  # which output of the graph
+    step: int  # which step; its rule is the rescuer
+    # the compilation without that rule (and what would stand in for it), in which entries of the output
+    # are not finite; None where no such compilation was made, or the output stays finite
+    proof: Counterfactual | None
+
+    @property
+    def broken(self) -> int:
+        """How many entries of the output are not finite in the proof."""
+        changes = self.proof.outputs if self.proof else ()
+        return sum(change.broke for change in changes if change.output == self.output)
+
+
+class Diagnosis(Row, frozen=True):
+    """One known stabilizing rewrite, tried in this environment and mode."""
+
+    name: str  # what it does: ``log(sigmoid(x)) → −softplus(−x)``
+    fires: bool  # whether the compiled graph has the stable form
+    # whether the compiled function is finite where the plain formula is not; None where it did not run
+    finite: bool | None
+    found: str  # the compiled graph, in one line
+    advice: str = ""  # what to do where it does not fire; empty where it does
+
+
+class NodeTime(Row, frozen=True):
+    """One node of the final graph in one call of the function."""
+
+    node: int  # which node
+    seconds: Spread | None = None  # the time spent in it per call; None where it could not be told
+    problem: str = ""  # why not (``not run with these inputs`` …); empty where it was measured
+
+
+class Around(Row, frozen=True):
+    """A part of a call that is no node: PyTensor's and the linker's own work."""
+
+    name: str  # what is done there
+    seconds: Spread  # the time spent in it per call, between two clock reads at its borders
+    after: bool = False  # whether it comes after the nodes
+
+
+class Times(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Measured time of the compiled function, of its nodes and of what lies around them.
+
+    The call, the parts around the nodes and the nodes are measured in calls of their own, taken
+    in turn, and each by its own clocks: no figure here is a difference of two others.
     """
 
-    name: str
-    fires: bool
-    finite: bool | None
-    found: str
-    advice: str = ""
+    method: str  # how the nodes were timed
+    # one whole call, as the user makes it, without any clock inside; None where it could not be made
+    call: Spread | None
+    # the part of a call from before the first node to after the last, with no clock between
+    inside: Spread | None
+    nodes: tuple[NodeTime, ...]  # one per node, in the order they run
+    around: tuple[Around, ...] = ()  # the other parts of a call, in order
+    clock: float = 0.0  # seconds that one clock read between nodes costs; already taken off every node
+    rounds: int = 0  # how many rounds were timed
+    calls: int = 0  # calls per round
+    problem: str = ""  # why nothing, or no node, could be timed; empty where all went well
+
+    @property
+    def total(self) -> float | None:
+        """Sum of the nodes' medians, in seconds; None where no node was timed."""
+        known = [timed.seconds.median for timed in self.nodes if timed.seconds is not None]
+        return sum(known) if known else None
+
+    @property
+    def outside(self) -> float:
+        """Sum of the medians of the parts around the nodes, in seconds."""
+        return sum(part.seconds.median for part in self.around)
+
+    @property
+    def explained(self) -> float | None:
+        """Nodes and what lies around them over the whole call; 1 where they add up to it.
+
+        Where no node could be timed, their stretch as one piece stands for them.
+        """
+        nodes = self.total if self.total is not None else self.inside.median if self.inside else None
+        if self.call is None or nodes is None:
+            return None
+        return (nodes + self.outside) / self.call.median
+
+    @property
+    def agreement(self) -> float | None:
+        """The nodes' sum over the same stretch timed as one piece; 1 where the probes cost nothing."""
+        if self.inside is None or self.total is None:
+            return None
+        return self.total / self.inside.median
+
+
+class NodeCode(Row, frozen=True):
+    """The code that one node of the final graph became."""
+
+    node: int | None  # which node; None for code of the function as a whole
+    # ``python`` (compiled by Numba, or run as it is), ``c``, ``jaxpr``, ``hlo``, ``llvm``, ``assembly`` …
+    language: str
+    text: str  # the code; empty where there is none, or where it is nothing but `lines` of the whole
+    # where it stands in the whole of the same language: first and last line, counted from 1
+    lines: tuple[int, int] | None = None
+    problem: str = ""  # why there is none
+
+
+class Measurements(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Times and code; each may be missing."""
+
+    times: Times | None = None  # None where nothing was to be timed
+    code: tuple[NodeCode, ...] = ()  # one per node in the order they run, then that of the whole function

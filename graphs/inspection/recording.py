@@ -1,117 +1,227 @@
-"""What one compilation did, as plain data.
+"""What one compilation did, as plain data: the story.
 
-A `Recording` holds tables (`graphs.inspection.described`) and a list of steps
-(`graphs.inspection.snapshots`); `Recording.snapshot` replays the steps to get at the graph after
-any of them. Nothing here knows PyTensor, so a recording may come from another compiler, and
-every view is made from it and nothing else.
+A `Recording` holds tables and a list of steps. Everything refers to everything else by number: a
+node's ``op`` is an index into the table of Ops, its ``inputs`` are indices into that of variables, and
+so on. A step is one application of one rewrite: the nodes it took out, the nodes it put in, and the
+inputs it moved. Snapshot 0 is the graph before any rewrite, snapshot k the graph after step k:
+`Recording.snapshot` replays the steps to get at it.
+
+Nothing here knows PyTensor, so a recording may come from another compiler, and every view is made from
+it and nothing else. The comments at the fields are the file's documentation too
+(`graphs.inspection.file.schema`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
-from graphs.inspection.described import REWRITE, Node, Op, Rule, SourceLine, Variable
-from graphs.inspection.findings import Counterfactual, Diagnosis, Evaluation
-from graphs.inspection.measured import Measurements
-from graphs.inspection.snapshots import Snapshot, Step, replay
+import msgspec
 
-__all__ = ["OutputSpec", "Recording"]
+from graphs.inspection.findings import Counterfactual, Diagnosis, Evaluation, Measurements, Rescue, Row
+from graphs.inspection.views import Printable
+
+__all__ = [
+    "FORWARD",
+    "GRADIENT",
+    "REWRITE",
+    "UPDATE",
+    "Change",
+    "Inner",
+    "InnerNode",
+    "Node",
+    "Op",
+    "Origin",
+    "OutputSpec",
+    "Placed",
+    "Recording",
+    "Rule",
+    "Snapshot",
+    "SourceLine",
+    "Step",
+    "Variable",
+]
+
+FORWARD, GRADIENT, UPDATE, REWRITE = "forward", "gradient", "update", "rewrite"
 
 
-@dataclass(frozen=True)
-class OutputSpec:
-    """What one output of the graph is for.
+class SourceLine(Row, frozen=True):
+    """A line of source code."""
 
-    Attributes
-    ----------
-    name : str
-        The user's name for it, ``output 0``-like where there is none; for an update, the shared
-        variable's name.
-    updates : int or None
-        The shared variable that takes the value; None for a returned output.
-    """
-
-    name: str
-    updates: int | None = None
+    file: str  # its path; below the import root for installed packages: ``pytensor/tensor/…``
+    line: int  # counted from 1
+    function: str = ""  # the function it stands in, ``<module>`` at top level; empty where unknown
+    text: str = ""  # the line itself without its indentation; empty where unknown
 
 
-@dataclass(frozen=True, repr=False)
-class Recording:
-    """What one compilation did.
+class InnerNode(Row, frozen=True):
+    """One node inside a fused or otherwise nested Op."""
 
-    Attributes
-    ----------
-    name : str
-        The function's name, or empty.
-    mode, linker : str
-        Name or description of the mode; class of the linker.
-    query : tuple of str
-        The mode's rewrite selection: ``+fast_run``, ``-scan_save_mem`` and so on.
-    matches : bool or None
-        Whether the last snapshot is, node by node, the graph of the function given; None where
-        an expression was given.
-    ops, variables, nodes, rules, lines : tuple
-        The tables (`graphs.inspection.described`).
-    inputs : tuple of int
-        The graph's inputs: the function's own, then shared variables.
-    first_nodes : tuple of int
-        The nodes of snapshot 0.
-    first_outputs : tuple of int
-        The outputs of snapshot 0, in the order of `outputs`.
-    outputs : tuple of OutputSpec
-        What each output is for.
-    steps : tuple of Step
-        In order; `steps[0]` is step 1.
-    final_order : tuple of int
-        The last snapshot's nodes in the order the function runs them.
-    seconds : float
-        The recorded compilation, without the recorder's own work where that can be told apart.
-    recorder_seconds : float
-        The recorder's own work in it.
-    stamp : dict
-        Versions and machine (`graphs.environment.stamp`).
-    evaluation, counterfactuals, diagnoses, measurements
-        Values at every step, compilations without each rule, stabilizing rules that do not fire
-        here, costs and times; None where not asked for.
-    """
+    op: str  # the inner Op, printed
+    # names of what it reads: ``i0`` the Op's first input, ``t3`` an inner result, or a constant, printed
+    inputs: tuple[str, ...]
+    output: str  # name of what it writes; several, comma-separated, where it writes several
+    inner: Inner | None = None  # the graph inside the inner Op, where it has one too
 
-    name: str
-    mode: str
-    linker: str
-    query: tuple[str, ...]
-    matches: bool | None
-    ops: tuple[Op, ...]
-    variables: tuple[Variable, ...]
-    nodes: tuple[Node, ...]
-    rules: tuple[Rule, ...]
-    lines: tuple[SourceLine, ...]
-    inputs: tuple[int, ...]
-    first_nodes: tuple[int, ...]
-    first_outputs: tuple[int, ...]
-    outputs: tuple[OutputSpec, ...]
-    steps: tuple[Step, ...]
-    final_order: tuple[int, ...]
+
+class Inner(Row, frozen=True):
+    """The graph inside an Op: a fused elementwise, a Scan's step, an OpFromGraph."""
+
+    nodes: tuple[InnerNode, ...]  # in an order in which they can be computed
+    outputs: tuple[str, ...]  # names of the results the Op returns
+
+
+class Op(Row, frozen=True):
+    """An operation, without its operands."""
+
+    name: str  # printed as PyTensor prints it, shortened past 200 characters
+    kind: str  # its class, with module: ``pytensor.tensor.elemwise.Elemwise``
+    # for an elementwise Op or reduction, the class of the scalar Op it maps; else empty
+    scalar: str = ""
+    # in-place map: output number, the input numbers whose memory it overwrites
+    destroys: tuple[tuple[int, tuple[int, ...]], ...] = ()
+    views: tuple[tuple[int, tuple[int, ...]], ...] = ()  # view map: output number, the inputs it aliases
+    inner: Inner | None = None  # the graph inside
+
+
+class Variable(Row, frozen=True):
+    """A value's place in the graph."""
+
+    kind: str  # ``input``, ``shared``, ``constant`` or ``computed``
+    type: str  # the Type, printed: ``Vector(float64, shape=(784,))``
+    dtype: str = ""  # NumPy's name for it; empty for Types without one (random generators)
+    # static shape, None per unknown length; None as a whole for Types without one
+    shape: tuple[int | None, ...] | None = None
+    name: str = ""  # the user's name for it, or empty
+    owner: int | None = None  # node that computes it; None for inputs, shared variables and constants
+    position: int = 0  # which of that node's outputs it is
+    value: str = ""  # for a constant, its value printed, shortened; else empty
+
+
+class Origin(Row, frozen=True):
+    """Where a node comes from."""
+
+    # ``forward`` (the user's expression), ``gradient`` (made by differentiation), ``update`` (only an
+    # update needs it) or ``rewrite`` (made by a step of this compilation)
+    kind: str
+    step: int = 0  # for a rewrite, the step that made it; else 0
+    # for a rewrite, the nodes whose results it took the place of, with those that went with them;
+    # `Recording.roots` follows them back to snapshot 0
+    parents: tuple[int, ...] = ()
+    # for a node of snapshot 0, the user's source lines it was written on; a gradient's are those of the
+    # call that asked for it. Nodes made by rewrites inherit theirs: `Recording.lines_of`
+    lines: tuple[int, ...] = ()
+
+
+class Node(Row, frozen=True):
+    """An Op applied to variables (PyTensor's Apply node)."""
+
+    op: int  # which Op
+    inputs: tuple[int, ...]  # variables it reads when it enters the graph; a later `Change` may move them
+    outputs: tuple[int, ...]  # variables it computes
+    origin: Origin  # where it comes from
+
+
+class Rule(Row, frozen=True):
+    """A rewrite rule that changed the graph."""
+
+    name: str  # its normalised name
+    source: SourceLine | None = None  # where it is defined
+    registered: tuple[str, ...] = ()  # its names in PyTensor's database: what ``mode.excluding`` accepts
+    doc: str = ""  # first paragraph of its documentation, shortened, or empty
+
+
+class Change(Row, frozen=True):
+    """One input of a surviving node, or one output of the graph, that now reads another variable."""
+
+    node: int | None  # None where an output of the graph itself moved
+    position: int  # which input of the node, or which output of the graph
+    old: int  # variable read before
+    new: int  # variable read now
+
+
+class Step(Row, frozen=True):
+    """One application of one rewrite."""
+
+    # part of the rewriter it happened in, by PyTensor's own name: ``canonicalize``, ``stabilize`` …
+    phase: str
+    rule: int  # which rule
+    gone: tuple[int, ...]  # nodes that left the graph
+    come: tuple[int, ...]  # nodes that entered it
+    changes: tuple[Change, ...]  # moved inputs of nodes that were there before and stay, and moved outputs
+    replaced: tuple[tuple[int, int], ...]  # variables whose readers were moved, and what they read now
+    # from the end of the step before (or the phase's start) to its own end: the search for a match and
+    # the change itself, without the recorder's own work
     seconds: float
-    recorder_seconds: float
-    stamp: dict[str, object] = field(hash=False)
-    evaluation: Evaluation | None = None
-    counterfactuals: tuple[Counterfactual, ...] | None = None
-    diagnoses: tuple[Diagnosis, ...] | None = None
-    measurements: Measurements | None = None
+
+
+class OutputSpec(Row, frozen=True):
+    """What one output of the graph is for."""
+
+    name: str  # the user's, else ``output 0`` and so on; for an update, the shared variable's
+    updates: int | None = None  # the shared variable that takes the value; None for a returned output
+
+
+class Placed(msgspec.Struct, frozen=True):
+    """A node as it stands in one snapshot."""
+
+    node: int
+    op: int
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """The whole graph at one moment."""
+
+    index: int  # 0 before any rewrite, k after step k
+    nodes: tuple[Placed, ...]  # in an order in which they can be computed
+    outputs: tuple[int, ...]  # variables the graph returns: the function's outputs, then updated values
+
+
+class Recording(
+    Printable, msgspec.Struct, frozen=True, dict=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """What one compilation did, and what was found out about it."""
+
+    name: str  # the function's name, or empty
+    mode: str  # name or description of the mode
+    linker: str  # class of the linker
+    query: tuple[str, ...]  # the mode's selection of rewrites: ``+fast_run``, ``-scan_save_mem`` …
+    # whether the last snapshot is, node by node, the graph of the function given; None where an
+    # expression was given
+    matches: bool | None
+    ops: tuple[Op, ...]  # every Op, once
+    variables: tuple[Variable, ...]  # every variable of every snapshot
+    nodes: tuple[Node, ...]  # every node of every snapshot
+    rules: tuple[Rule, ...]  # every rule that changed the graph
+    lines: tuple[SourceLine, ...]  # the user's source lines
+    inputs: tuple[int, ...]  # the graph's inputs: the function's own, then shared variables
+    first_nodes: tuple[int, ...]  # the nodes of snapshot 0
+    first_outputs: tuple[int, ...]  # the outputs of snapshot 0, in the order of `outputs`
+    outputs: tuple[OutputSpec, ...]  # what each output is for
+    steps: tuple[Step, ...]  # in order; ``steps[0]`` is step 1
+    final_order: tuple[int, ...]  # the last snapshot's nodes in the order the function runs them
+    seconds: float  # the recorded compilation, without the recorder's own work
+    recorder_seconds: float  # the recorder's own work in it
+    stamp: dict[str, Any]  # versions and machine (`graphs.environment.stamp`)
+    # what follows is None where it was not asked for
+    evaluation: Evaluation | None = None  # the values at every step
+    counterfactuals: tuple[Counterfactual, ...] | None = None  # the same compilation without each rule
+    diagnoses: tuple[Diagnosis, ...] | None = None  # known stabilizing rewrites, tried here
+    measurements: Measurements | None = None  # times and code of the final nodes
 
     @cached_property
     def snapshots(self) -> tuple[Snapshot, ...]:
-        """Every snapshot, from 0 to the last."""
-        return tuple(
-            replay(
-                self.nodes,
-                [variable.owner for variable in self.variables],
-                (self.first_nodes, self.first_outputs),
-                self.steps,
-                self.final_order,
-            )
-        )
+        """Every snapshot, from 0 to the last.
+
+        Raises
+        ------
+        ValueError, KeyError, IndexError
+            If the steps do not fit together.
+        """
+        return tuple(self._replay())
 
     def snapshot(self, index: int) -> Snapshot:
         """The graph after step `index`; 0 is before any, -1 the last."""
@@ -127,24 +237,35 @@ class Recording:
 
     def roots(self, node: int) -> tuple[int, ...]:
         """The nodes of snapshot 0 that `node` goes back to through all rewrites, in order."""
-        found: dict[int, None] = {}
         seen = {node}
         waiting = [node]
         while waiting:
-            current = waiting.pop()
-            origin = self.nodes[current].origin
-            if origin.kind != REWRITE:
-                found[current] = None
-            for parent in origin.parents:
+            for parent in self.nodes[waiting.pop()].origin.parents:
                 if parent not in seen:
                     seen.add(parent)
                     waiting.append(parent)
-        return tuple(sorted(found))
+        return tuple(sorted(known for known in seen if self.nodes[known].origin.kind != REWRITE))
 
     def lines_of(self, node: int) -> tuple[SourceLine, ...]:
         """The user's source lines that `node` goes back to, in the order of the file."""
         found = {line for root in self.roots(node) for line in self.nodes[root].origin.lines}
         return tuple(sorted((self.lines[i] for i in found), key=lambda place: (place.file, place.line)))
+
+    def rescues(self) -> tuple[Rescue, ...]:
+        """Every rescue that the recorded values show, each with its proof where there is one."""
+
+        def proof(output: int, rule: int) -> Counterfactual | None:
+            for found in self.counterfactuals or ():
+                if found.rule == rule and any(c.output == output and c.broke for c in found.outputs):
+                    return found
+            return None
+
+        outputs = self.evaluation.outputs if self.evaluation else ()
+        return tuple(
+            Rescue(value.output, step, proof(value.output, self.steps[step - 1].rule))
+            for value in outputs
+            for step in value.rescued_by
+        )
 
     def __repr__(self) -> str:
         counts = self.node_counts()
@@ -152,18 +273,57 @@ class Recording:
         story = f"{counts[0]} → {counts[-1]} nodes in {len(self.steps)} steps"
         return f"<Recording{name}: {story}, mode {self.mode}>"
 
-    # The renderers stand above the data; they are looked up when something is shown.
+    def _replay(self) -> Iterator[Snapshot]:
+        def place(node: int, inputs: tuple[int, ...]) -> Placed:
+            return Placed(node, self.nodes[node].op, inputs, self.nodes[node].outputs)
 
-    def __rich__(self) -> object:
-        """What ``rich.print(recording)`` shows: the whole report."""
-        from graphs.inspection.show.report import overview
+        owners = [variable.owner for variable in self.variables]
+        standing = {node: place(node, self.nodes[node].inputs) for node in self.first_nodes}
+        outputs = list(self.first_outputs)
+        standing = _ordered(0, standing, owners)
+        yield Snapshot(0, tuple(standing.values()), tuple(outputs))
+        for index, step in enumerate(self.steps, start=1):
+            for node in step.gone:
+                del standing[node]
+            for node in step.come:
+                standing[node] = place(node, self.nodes[node].inputs)
+            for change in step.changes:
+                if change.node is None:
+                    outputs[change.position] = change.new
+                else:
+                    inputs = list(standing[change.node].inputs)
+                    inputs[change.position] = change.new
+                    standing[change.node] = place(change.node, tuple(inputs))
+            standing = _ordered(index, standing, owners)
+            if index == len(self.steps) and set(self.final_order) == standing.keys():
+                standing = {node: standing[node] for node in self.final_order}
+            yield Snapshot(index, tuple(standing.values()), tuple(outputs))
 
-        return overview(self)
 
-    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
-        """What a notebook shows."""
-        from graphs.inspection.show.report import overview
-        from graphs.terminal import as_html, as_text
+def _ordered(index: int, standing: Mapping[int, Placed], owners: Sequence[int | None]) -> dict[int, Placed]:
+    """Put nodes in an order in which each comes after those it reads.
 
-        shown = overview(self)
-        return {"text/plain": as_text(shown), "text/html": as_html(shown)}
+    Raises
+    ------
+    ValueError
+        If there is none, or a node reads one that is not there.
+    """
+    order: dict[int, Placed] = {}
+    entered: set[int] = set()
+    for root in standing:
+        stack = [root]
+        while stack:
+            node = stack.pop()
+            if node in order:
+                continue
+            needed = (owners[variable] for variable in standing[node].inputs)
+            waiting = [owner for owner in needed if owner is not None and owner not in order]
+            if not waiting:
+                order[node] = standing[node]
+                continue
+            if node in entered or not standing.keys() >= set(waiting):
+                raise ValueError(f"snapshot {index}: node {node} cannot be computed")
+            entered.add(node)
+            stack.append(node)
+            stack.extend(reversed(waiting))
+    return order

@@ -10,9 +10,9 @@ import pytest
 from pytensor.compile.mode import Mode
 from pytensor.link.basic import JITLinker, PerformLinker
 
-from graphs.inspection import inspect, measure
+from graphs.inspection import inspect
+from graphs.inspection.findings import NodeCode
 from graphs.inspection.linkers.code import generated_code
-from graphs.inspection.measured import NodeCode
 from graphs.inspection.show.report import code_view
 from graphs.terminal import as_text
 from tests.inspection.conftest import PYTHON
@@ -149,7 +149,7 @@ class _Mute(PerformLinker):
 def test_a_linker_of_ones_own_speaks_for_itself():
     x = pt.dvector("x")
     inspection = inspect([x], [x + 1], mode=Mode(linker=_OwnLinker(), optimizer=None))
-    recording = measure(inspection, [np.ones(3)], times=False)
+    recording = inspection.measure(np.ones(3), times=False).recording
     first, *_, last = recording.measurements.code
     assert (first.node, first.text, first.lines) == (recording.final_order[0], "", (2, 2))
     assert last.node is None

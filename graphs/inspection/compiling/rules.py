@@ -26,7 +26,7 @@ from pytensor.graph.rewriting.basic import (
 )
 from pytensor.graph.rewriting.db import RewriteDatabase
 
-from graphs.inspection.described import Rule, SourceLine
+from graphs.inspection.recording import Rule, SourceLine
 
 __all__ = ["describe", "is_revert", "short_path"]
 

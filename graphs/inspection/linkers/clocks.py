@@ -27,10 +27,10 @@ from typing import Any
 import numpy as np
 
 from graphs.environment import own_warnings_only
+from graphs.inspection.findings import Around, NodeTime, Times
 from graphs.inspection.linkers.calls import Call, first_line, seconds_of_calls
 from graphs.inspection.linkers.probes import CannotProbe
 from graphs.inspection.linkers.watches import NODES, Whole, watch_for
-from graphs.inspection.measured import Around, NodeTime, Times
 from graphs.timing import Spread
 
 __all__ = ["time_nodes"]

@@ -31,13 +31,14 @@ An exception it raises is reported in place of the code; nothing else is disturb
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from typing import Any
 
-from graphs.inspection.measured import NodeCode
+import msgspec
+
+from graphs.inspection.findings import NodeCode
 
 __all__ = ["generated_code"]
 
@@ -90,7 +91,7 @@ def generated_code(
         reason = f"could not be read: {type(problem).__name__}: {problem}"
         found = [NodeCode(None, "", "", problem=reason)]
     return tuple(
-        code if code.node is None else dataclasses.replace(code, node=names[code.node])
+        code if code.node is None else msgspec.structs.replace(code, node=names[code.node])
         for code in sorted(found, key=lambda code: (code.node is None, code.node or 0))
     )
 

@@ -13,7 +13,7 @@ import copy
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from graphs.inspection.measured import NodeCode
+from graphs.inspection.findings import NodeCode
 
 __all__ = ["jax_code"]
 

@@ -16,7 +16,7 @@ from typing import Any
 from pytensor.graph.basic import Apply, Constant
 from pytensor.graph.fg import FunctionGraph
 
-from graphs.inspection.measured import NodeCode
+from graphs.inspection.findings import NodeCode
 
 __all__ = ["thunk_code"]
 

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from graphs.inspection.measured import NodeCode
+from graphs.inspection.findings import NodeCode
 from graphs.native import source_of
 
 __all__ = ["native_code"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from graphs.inspection.findings import NodeCode
 from graphs.inspection.linkers.probes import CannotProbe, generated_function
 from graphs.inspection.linkers.statements import statements
-from graphs.inspection.measured import NodeCode
 
 __all__ = ["numba_code"]
 

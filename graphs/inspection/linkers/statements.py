@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from graphs.inspection.measured import NodeCode
+from graphs.inspection.findings import NodeCode
 
 __all__ = ["statements"]
 

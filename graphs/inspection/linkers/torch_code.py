@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from graphs.inspection.findings import NodeCode
 from graphs.inspection.linkers.statements import statements
-from graphs.inspection.measured import NodeCode
 
 __all__ = ["torch_code"]
 

@@ -10,9 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from graphs.inspection.described import Inner, Op
-from graphs.inspection.recording import Recording
-from graphs.inspection.snapshots import Placed, Snapshot
+from graphs.inspection.recording import Inner, Op, Placed, Recording, Snapshot
 
 __all__ = ["Formulas", "short_name"]
 

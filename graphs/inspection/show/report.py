@@ -17,7 +17,6 @@ from rich.text import Text
 
 from graphs.inspection.findings import OutputValue
 from graphs.inspection.recording import Recording
-from graphs.inspection.rescue import rescues
 from graphs.inspection.show.formulas import Formulas
 from graphs.inspection.show.one_step import step_view
 from graphs.inspection.show.rules import doctor_view, pair_view, weight_table
@@ -127,7 +126,7 @@ def _rescue(recording: Recording, values: list[OutputValue], steps: tuple[int, .
     told = f"; {_steps(recording, steps)}"
     told += f" repairs {whole}" if not left else f" repairs some of it, {left} entries remain"
     outputs = {value.output for value in values}
-    found = [r for r in rescues(recording) if r.output in outputs and r.proof is not None]
+    found = [r for r in recording.rescues() if r.output in outputs and r.proof is not None]
     for proof, proved in groupby(found, key=lambda rescue: rescue.proof):
         assert proof is not None
         off = f" and with {proof.also} off" if proof.also else ""

@@ -102,9 +102,10 @@ def _values(recording: Recording, found: Counterfactual) -> Text:
 
 
 def _call(found: Counterfactual) -> str:
-    if found.ratio is None:
-        return duration(found.seconds) if found.seconds is not None else ""
-    return f"{duration(found.seconds)} ({found.ratio:.2f}×)"
+    if found.seconds is None:
+        return ""
+    again = "" if found.ratio is None else f" ({found.ratio:.2f}×)"
+    return f"{duration(found.seconds.median)}{again}"
 
 
 def doctor_view(recording: Recording) -> RenderableType:

@@ -12,10 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from graphs.inspection.costs import NodeCost, node_costs, snapshot_costs
-from graphs.inspection.measured import NodeCode, NodeTime, Times
-from graphs.inspection.recording import Recording
+from graphs.inspection.findings import NodeCode, NodeTime, Times
+from graphs.inspection.recording import Placed, Recording
 from graphs.inspection.show.formulas import Formulas
-from graphs.inspection.snapshots import Placed
 from graphs.terminal import UNKNOWN, count, duration, rate, share, size
 
 __all__ = ["HotNodes", "code_view", "timing_note", "work_table"]

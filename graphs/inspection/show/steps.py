@@ -10,9 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from graphs.inspection.findings import IDENTICAL, OutputChange, ValueSummary
-from graphs.inspection.recording import Recording
+from graphs.inspection.recording import Recording, Step
 from graphs.inspection.show.formulas import Formulas
-from graphs.inspection.snapshots import Step
 
 __all__ = ["STYLES", "StepTable", "effect", "value_text"]
 
