@@ -247,8 +247,7 @@ def test_a_rule_left_out_stands_beside_the_whole(textbook):
 def formula(expression, **kwargs):
     inputs = list(pytensor.graph.traversal.explicit_graph_inputs([expression]))
     recording = inspect(inputs, [expression], mode=AS_WRITTEN).recording
-    snapshot = recording.snapshot(0)
-    return Formulas(recording, snapshot).variable(snapshot.outputs[0], **kwargs)
+    return Formulas(recording, 0).variable(recording.first_outputs[0], **kwargs)
 
 
 x, y, m = pt.dvector("x"), pt.dvector("y"), pt.dmatrix("m")
