@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 
 from rich.console import Console, Group, RenderableType
 from rich.rule import Rule
@@ -16,10 +15,10 @@ from graphs.data import DTYPES
 from graphs.errors import InputError, whole_number
 from graphs.functions import mode_names, resolve_mode
 from graphs.inspection import load, save
-from graphs.inspection.inspection import examine
 from graphs.inspection.recording import Recording
 from graphs.inspection.show.report import HotNodes, StepTable, code_view, pair_view, report, step_view
-from graphs.terminal import as_text
+from graphs.listener import Listener
+from graphs.terminal import Shown, as_text
 
 EPILOG = """\
 what you see:
@@ -93,7 +92,7 @@ def main() -> int:
         sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show → or µ still shows the rest
     width = None if arguments.width is None else whole_number("width", arguments.width, 40, 1000)
     out = Console(width=width)
-    with status() as tell:
+    with Shown() as tell:
         recording = load(arguments.load) if arguments.load else record(arguments, tell)
         sections = list(chosen(recording, arguments))
         if arguments.against:
@@ -111,18 +110,7 @@ def main() -> int:
     return 0
 
 
-@contextmanager
-def status() -> Iterator[Callable[[str], None]]:
-    """Says on a terminal's standard error what is being done, and nothing elsewhere."""
-    errors = Console(stderr=True)
-    if not errors.is_terminal:
-        yield lambda doing: None
-        return
-    with errors.status("compiling") as shown:
-        yield shown.update
-
-
-def record(arguments: argparse.Namespace, tell: Callable[[str], None], against: str = "") -> Recording:
+def record(arguments: argparse.Namespace, tell: Listener, against: str = "") -> Recording:
     """Compile and examine, as far as what is asked for needs it."""
     dtype = against if against in DTYPES else arguments.dtype
     graph = named_graph(arguments.graph, dtype=dtype)
@@ -131,19 +119,19 @@ def record(arguments: argparse.Namespace, tell: Callable[[str], None], against: 
         mode = resolve_mode(arguments.mode).excluding(*against.removeprefix("without:").split(","))
     elif against and against not in DTYPES:
         mode = resolve_mode(against)
-    tell(f"compiling{f' {against}' if against else ''}")
+    tell.begins(f"compiling{f' {against}' if against else ''}")
     given = shapes(arguments.shape)
     seed = whole_number("seed", arguments.seed, 0)
     try:
-        return examine(
-            graph.inspect(mode),
-            dict(graph.inputs) or None,
+        asked = graph.inspect(mode).examine(
+            *((dict(graph.inputs),) if graph.inputs else ()),
             shapes=given,
             seed=seed,
             parts=parts(arguments),
             whole=arguments.code == "whole",
-            progress=tell,
+            listener=tell,
         )
+        return asked.recording
     except InputError as error:
         if not error.argument.startswith("shapes["):
             raise
@@ -223,9 +211,7 @@ def node_number(recording: Recording, given: str) -> int | None:
     return int(text)
 
 
-def compare(
-    recording: Recording, arguments: argparse.Namespace, tell: Callable[[str], None]
-) -> RenderableType:
+def compare(recording: Recording, arguments: argparse.Namespace, tell: Listener) -> RenderableType:
     """The recording beside a second one."""
     if arguments.against.endswith(".json"):
         other = load(arguments.against)

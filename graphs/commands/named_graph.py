@@ -26,7 +26,7 @@ from pytensor.graph.traversal import explicit_graph_inputs
 
 from graphs.data import load
 from graphs.errors import InputError
-from graphs.inspection.compiling.compiled import Inspection, inspect
+from graphs.inspection import Inspection, inspect
 from graphs.models.logistic import logistic_graph
 from graphs.updates import gradient_descent
 

@@ -1,30 +1,26 @@
-"""What the compiler did: every rewrite, what it did to the values, the cost and the code."""
+"""What the compiler did: every rewrite, what it did to the values, the cost and the code.
 
-from graphs.inspection.ablation import counterfactuals
-from graphs.inspection.compiling.compiled import Inspection, inspect, record
-from graphs.inspection.doctor import diagnose
-from graphs.inspection.file import load, save
-from graphs.inspection.inspection import examine
-from graphs.inspection.measurement import measure
-from graphs.inspection.pair import align
-from graphs.inspection.recording import Recording
-from graphs.inspection.show.report import overview
-from graphs.inspection.values.evaluate import evaluate
+``inspect(f)`` compiles a copy of a function, records every rewrite and gives an `Inspection` to ask more:
+
+    inspect(f).evaluate(x, y).measure().leave_out().diagnose()
+
+In order: written → watched → tables (`compiling`), then what is found out (`values`, `linkers`, `ablation`,
+`doctor`, `costs`), then shown (`show`). The data is `recording` and `findings`; `file` keeps it.
+Nothing heavy is imported until a name is used. Use one before compiling what is to be inspected, so
+that its graph can be noted as it was written.
+"""
+
+from typing import Any
+
+import lazy_loader
+
 from graphs.inspection.views import print_with
 
-print_with(overview)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
-__all__ = [
-    "Inspection",
-    "Recording",
-    "align",
-    "counterfactuals",
-    "diagnose",
-    "evaluate",
-    "examine",
-    "inspect",
-    "load",
-    "measure",
-    "record",
-    "save",
-]
+
+@print_with
+def _report(recording: Any) -> Any:
+    from graphs.inspection.show.report import overview
+
+    return overview(recording)

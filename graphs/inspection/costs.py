@@ -1,10 +1,15 @@
 """What every node and every snapshot costs, computed from a recording's real shapes.
 
-Operations come from `graphs.inspection.arithmetic`. Bytes are what an Op must at least move:
-each input and output once, caches and temporaries left aside. A node whose results only view
-its inputs (a transpose, a slice) moves nothing. *Storage alive* is the memory of computed values
-that must exist at the same moment when the nodes run in their order: a view or an in-place
-result shares its input's memory, a value is freed after its last reader, inputs and constants
+Operations are counted as XLA's ``HloCostAnalysis`` counts: one *flop* per arithmetic operation, comparison
+or minimum on one element, of whatever dtype; exp, log, sqrt, sigmoid and other functions apart, as
+*transcendentals*, since how many instructions one takes differs by machine and library. Casts,
+selections, copies and logic on bits count nothing. Dense linear algebra by its textbook leading
+terms (Golub and Van Loan, *Matrix Computations*, 4th ed., §3.2, §4.2).
+
+Bytes are what an Op must at least move: each input and output once, caches and temporaries left aside. A
+node whose results only view its inputs (a transpose, a slice) moves nothing. *Storage alive* is the memory
+of computed values that must exist at the same moment when the nodes run in their order: a view or an
+in-place result shares its input's memory, a value is freed after its last reader, inputs and constants
 are not counted.
 
 Shapes are those of the recorded values (`Recording.evaluation`), and static shapes where there
@@ -13,71 +18,53 @@ is no value. What stays unknown is None, never zero.
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Collection, Iterator
+import re
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from graphs.inspection.arithmetic import Shape, Work, work_of
-from graphs.inspection.recording import Op, Placed, Recording, Snapshot
+from graphs.inspection.recording import Inner, Op, Placed, Recording, Snapshot
 
-__all__ = ["NodeCost", "SnapshotCost", "node_costs", "snapshot_costs"]
+__all__ = ["NodeCost", "Shape", "SnapshotCost", "Work", "node_costs", "snapshot_costs", "work_of"]
+
+Shape = tuple[int, ...]
+Known = TypeVar("Known")
 
 
 @dataclass(frozen=True)
 class NodeCost:
-    """Work of one node in one call.
-
-    Attributes
-    ----------
-    node : int
-    flops, transcendentals : float or None
-        Operations; None where the Op's arithmetic or a shape is not known.
-    read, written : int or None
-        Bytes; None where a shape is not known.
-    """
+    """Work of one node in one call."""
 
     node: int
-    flops: float | None
-    transcendentals: float | None
-    read: int | None
-    written: int | None
+    flops: float | None  # operations; None where the Op's arithmetic or a shape is not known
+    transcendentals: float | None  # likewise
+    read: int | None  # bytes; None where a shape is not known
+    written: int | None  # likewise
 
     @property
     def bytes(self) -> int | None:
         """Read and written together."""
-        return None if self.read is None or self.written is None else self.read + self.written
+        return _sum([self.read, self.written])
 
 
 @dataclass(frozen=True)
 class SnapshotCost:
-    """Work of a whole graph in one call.
-
-    Attributes
-    ----------
-    snapshot : int
-    nodes : int
-        Number of Apply nodes.
-    flops, transcendentals : float
-        Sums over the nodes where they are known.
-    read, written : int
-        Bytes, likewise.
-    unknown_flops, unknown_bytes : int
-        How many nodes the sums leave out.
-    alive : int or None
-        Most storage alive at once, in bytes; None where a shape is not known.
-    """
+    """Work of a whole graph in one call."""
 
     snapshot: int
-    nodes: int
-    flops: float
-    transcendentals: float
-    read: int
-    written: int
-    unknown_flops: int
-    unknown_bytes: int
-    alive: int | None
+    nodes: int  # number of Apply nodes
+    flops: float  # sum over the nodes where it is known
+    transcendentals: float  # likewise
+    read: int  # bytes, likewise
+    written: int  # bytes, likewise
+    unknown_flops: int  # how many nodes the sums of operations leave out
+    unknown_bytes: int  # how many nodes the sums of bytes leave out
+    alive: int | None  # most storage alive at once, in bytes; None where a shape is not known
 
 
 def node_costs(recording: Recording, snapshot: int = -1) -> tuple[NodeCost, ...]:
@@ -134,8 +121,8 @@ class _Sizes:
     def __init__(self, recording: Recording) -> None:
         self._variables = recording.variables
         self._real: dict[int, tuple[Shape, str]] = {}
+        # what nodes on these inputs cost, while no size changes
         self.costs: dict[tuple[int, tuple[int, ...]], NodeCost] = {}
-        """What nodes on these inputs cost, while no size changes."""
 
     def learn(self, variable: int, shape: Shape, dtype: str) -> None:
         if self._real.get(variable, (shape, dtype)) != (shape, dtype):
@@ -149,8 +136,8 @@ class _Sizes:
         if described.shape is None:
             # A scalar Type has no shape attribute but is one number; a generator is neither.
             return () if described.dtype and described.type == described.dtype else None
-        known = tuple(length for length in described.shape if length is not None)
-        return known if len(known) == len(described.shape) else None
+        known = _all_known(described.shape)
+        return None if known is None else tuple(known)
 
     def bytes(self, variable: int) -> int | None:
         shape = self.shape(variable)
@@ -165,38 +152,29 @@ class _Sizes:
 def _shapes(recording: Recording) -> Iterator[tuple[int, _Sizes]]:
     """Snapshot by snapshot, what is known of sizes there. One object, which learns on the way."""
     sizes = _Sizes(recording)
-    values = sorted(recording.evaluation.values, key=lambda v: v.snapshot) if recording.evaluation else []
-    position = 0
+    values = defaultdict(list)
+    for value in recording.evaluation.values if recording.evaluation else ():
+        values[value.snapshot].append(value)
     for index in range(len(recording.steps) + 1):
-        while position < len(values) and values[position].snapshot <= index:
-            value = values[position]
+        for value in values[index]:
             if value.shape is not None and not value.problem:
                 sizes.learn(value.variable, value.shape, value.dtype)
-            position += 1
         yield index, sizes
 
 
 def _node_cost(recording: Recording, node: Placed, sizes: _Sizes) -> NodeCost:
     key = (node.node, node.inputs)
     if key not in sizes.costs:
-        sizes.costs[key] = _compute_cost(recording, node, sizes)
+        op = recording.ops[node.op]
+        inputs = _all_known(map(sizes.shape, node.inputs))
+        outputs = _all_known(map(sizes.shape, node.outputs))
+        work = None
+        if inputs is not None and outputs is not None:
+            with contextlib.suppress(IndexError):  # an Op of that name that takes other operands
+                work = work_of(op, inputs, outputs)
+        flops, functions = (None, None) if work is None else map(float, work)
+        sizes.costs[key] = NodeCost(node.node, flops, functions, *_moved(op, node, sizes))
     return sizes.costs[key]
-
-
-def _compute_cost(recording: Recording, node: Placed, sizes: _Sizes) -> NodeCost:
-    op = recording.ops[node.op]
-    inputs = [sizes.shape(v) for v in node.inputs]
-    outputs = [sizes.shape(v) for v in node.outputs]
-    work: Work | None = None
-    if None not in inputs and None not in outputs:
-        try:
-            work = work_of(op, [s for s in inputs if s is not None], [s for s in outputs if s is not None])
-        except IndexError:  # an Op of that name that takes other operands
-            work = None
-    read, written = _moved(op, node, sizes)
-    if work is None:
-        return NodeCost(node.node, None, None, read, written)
-    return NodeCost(node.node, float(work.flops), float(work.transcendentals), read, written)
 
 
 def _moved(op: Op, node: Placed, sizes: _Sizes) -> tuple[int | None, int | None]:
@@ -204,11 +182,9 @@ def _moved(op: Op, node: Placed, sizes: _Sizes) -> tuple[int | None, int | None]
     kind = op.kind.rpartition(".")[2]
     if len(op.views) >= len(node.outputs) or kind in ("Shape", "Shape_i", "AllocEmpty"):
         return 0, 0
-    inputs = [sizes.bytes(v) for v in dict.fromkeys(node.inputs)]
-    outputs = [sizes.bytes(v) for v in node.outputs]
     if "Subtensor" in kind:
         return _indexed(op, kind, node, sizes)
-    return _sum(inputs), _sum(outputs)
+    return _sum(map(sizes.bytes, dict.fromkeys(node.inputs))), _sum(map(sizes.bytes, node.outputs))
 
 
 def _indexed(op: Op, kind: str, node: Placed, sizes: _Sizes) -> tuple[int | None, int | None]:
@@ -224,9 +200,15 @@ def _indexed(op: Op, kind: str, node: Placed, sizes: _Sizes) -> tuple[int | None
     return _sum([whole, put, *rest]), whole
 
 
-def _sum(parts: list[int | None]) -> int | None:
-    known = [part for part in parts if part is not None]
-    return sum(known) if len(known) == len(parts) else None
+def _sum(parts: Iterable[int | None]) -> int | None:
+    known = _all_known(parts)
+    return None if known is None else sum(known)
+
+
+def _all_known(parts: Iterable[Known | None]) -> list[Known] | None:
+    found = list(parts)
+    known = [part for part in found if part is not None]
+    return known if len(known) == len(found) else None
 
 
 def _alive(recording: Recording, snapshot: Snapshot, sizes: _Sizes) -> int | None:
@@ -259,3 +241,148 @@ def _alive(recording: Recording, snapshot: Snapshot, sizes: _Sizes) -> int | Non
         most = max(most, now)
         now -= sum(dying.pop(moment, ()))
     return most
+
+
+class Work(NamedTuple):
+    """Operations of one node in one call."""
+
+    flops: float
+    transcendentals: float = 0.0
+
+    def times(self, count: float) -> Work:
+        return Work(self.flops * count, self.transcendentals * count)
+
+
+NOTHING = Work(0.0)
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_ARITHMETIC = _words(
+    "abs ceil clip conj eq floor ge gt intdiv isinf isnan le lt max maximum min minimum mod neg neq prod "
+    "reciprocal round roundhalfawayfromzero roundhalftoeven scalarmaximum scalarminimum sgn sign sqr sub "
+    "sum truediv trunc"
+)
+_FREE = _words(
+    "all and any cast complex expanddims identity imag invert makevector matrixtranspose or real "
+    "scalarfromtensor second shapei squeeze subtensor switch tensorfromscalar viewop xor"
+)
+_TRANSCENDENTAL = dict.fromkeys(
+    _words(
+        "angle arccos arccosh arcsin arcsinh arctan arctan2 arctanh cos cosh deg2rad digamma erf erfc"
+        " erfcinv erfcx erfinv exp exp2 expm1 gamma gammainc gammaincc gammal gammaln gammau i0 i1 ive iv"
+        " j0 j1 jv kn kv log log10 log1mexp log1p log2 owenst polygamma pow psi rad2deg sigmoid sin sinh"
+        " sqrt tan tanh trigamma"
+    ),
+    1,
+) | {"softplus": 2}  # log1p(exp(x))
+
+# Memory is set up, moved or looked at; nothing is computed.
+_MOVES = _words(
+    "Alloc AllocEmpty Assert CheckAndRaise DeepCopyOp Eye Join MakeVector Nonzero Reshape Shape Shape_i "
+    "ScalarFromTensor Split SpecifyShape TensorFromScalar ViewOp"
+)
+
+
+def work_of(op: Op, inputs: list[Shape], outputs: list[Shape]) -> Work | None:
+    """Operations of `op` on inputs of these real shapes (``()`` for what has none); None where not known."""
+    kind = op.kind.rpartition(".")[2]
+    if kind in _PRODUCTS:
+        return _PRODUCTS[kind](inputs)
+    if "Subtensor" in kind:
+        adds = "Inc" in kind and not op.name.lower().startswith(("set", "advancedset"))
+        return Work(_size(inputs[1])) if adds else NOTHING
+    if kind in _MOVES or len(op.views) >= len(outputs):
+        return NOTHING
+    if kind == "Blockwise":
+        return _batched(op, inputs)
+    if kind in _FACTORIZATIONS:
+        return _FACTORIZATIONS[kind](inputs)
+    if kind.endswith("Elemwise") or op.kind.startswith("pytensor.scalar."):
+        each = _inner(op.inner) if op.inner else _scalar(op.scalar or op.kind, len(inputs))
+        return each and each.times(max(map(_size, [*inputs, *outputs]), default=0))
+    if op.scalar and op.inner is None and len(inputs) == 1:  # a reduction
+        each = _scalar(op.scalar, 2)
+        return each and each.times(_size(inputs[0]))
+    return None
+
+
+def _inner(inner: Inner) -> Work | None:
+    """Operations per element of a fused Op."""
+    total = NOTHING
+    for node in inner.nodes:
+        each = _inner(node.inner) if node.inner else _scalar(node.op, len(node.inputs))
+        if each is None:
+            return None
+        total = Work(total.flops + each.flops, total.transcendentals + each.transcendentals)
+    return total
+
+
+def _scalar(name: str, operands: int) -> Work | None:
+    """One operation of this name (``…basic.TrueDiv``, ``true_div``, ``Cast{float64}``)."""
+    name = re.sub(r"[{(\[].*", "", name).rpartition(".")[2].replace("_", "").lower()
+    if name in ("add", "mul"):
+        return Work(max(operands - 1, 1))
+    if name in _ARITHMETIC:
+        return Work(1.0)
+    if name in _FREE:
+        return NOTHING
+    if name in _TRANSCENDENTAL:
+        return Work(0.0, _TRANSCENDENTAL[name])
+    return None
+
+
+def _batched(op: Op, inputs: list[Shape]) -> Work | None:
+    """A core Op over leading axes; every input's own core is what its signature leaves."""
+    core = op.scalar.rpartition(".")[2]
+    rule = _PRODUCTS.get(core) or _FACTORIZATIONS.get(core)
+    if rule is None or any(len(shape) < 2 for shape in inputs):
+        return None
+    count = max(_size(shape[:-2]) for shape in inputs)
+    return rule([shape[-2:] for shape in inputs]).times(count)
+
+
+def _size(shape: Shape) -> int:
+    return math.prod(shape)
+
+
+def _dot(a: Shape, b: Shape) -> float:
+    """A product and a sum for every pair: 2·m·k·n."""
+    return 2.0 * _size(a) * (b[-1] if len(b) > 1 else 1)
+
+
+_PRODUCTS: dict[str, Callable[[list[Shape]], Work]] = {
+    "Dot": lambda s: Work(_dot(s[0], s[1])),
+    "Dot22": lambda s: Work(_dot(s[0], s[1])),
+    "Dot22Scalar": lambda s: Work(_dot(s[0], s[1]) + s[0][0] * s[1][1]),
+    "BatchedDot": lambda s: Work(2.0 * _size(s[0]) * (s[1][-1] if len(s[1]) > 2 else 1)),
+    # y ← β·y + α·A·x, Z ← β·Z + α·X·Y, A ← A + α·x·yᵀ, all with the inputs in BLAS order
+    "Gemv": lambda s: Work(2.0 * _size(s[2]) + 3.0 * _size(s[0])),
+    "CGemv": lambda s: Work(2.0 * _size(s[2]) + 3.0 * _size(s[0])),
+    "Gemm": lambda s: Work(_dot(s[2], s[3]) + 3.0 * _size(s[0])),
+    "Ger": lambda s: Work(2.0 * _size(s[0]) + s[2][0]),
+    "CGer": lambda s: Work(2.0 * _size(s[0]) + s[2][0]),
+    "Outer": lambda s: Work(float(_size(s[0]) * _size(s[1]))),
+}
+
+
+def _side(shape: Shape) -> int:
+    return shape[-1]
+
+
+def _right(shapes: list[Shape]) -> int:
+    """Number of right-hand sides."""
+    return shapes[1][1] if len(shapes[1]) > 1 else 1
+
+
+_FACTORIZATIONS: dict[str, Callable[[list[Shape]], Work]] = {
+    "Cholesky": lambda s: Work(_side(s[0]) ** 3 / 3),
+    "Det": lambda s: Work(2 * _side(s[0]) ** 3 / 3),
+    "SLogDet": lambda s: Work(2 * _side(s[0]) ** 3 / 3),
+    "MatrixInverse": lambda s: Work(2.0 * _side(s[0]) ** 3),
+    "SolveTriangular": lambda s: Work(float(_side(s[0]) ** 2 * _right(s))),
+    "CholeskySolve": lambda s: Work(2.0 * _side(s[0]) ** 2 * _right(s)),
+    "Solve": lambda s: Work(2 * _side(s[0]) ** 3 / 3 + 2.0 * _side(s[0]) ** 2 * _right(s)),
+}

@@ -8,7 +8,6 @@ depends on PyTensor's version, on the mode, and on whether an undeclared depende
 from __future__ import annotations
 
 import importlib.util
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,42 +19,27 @@ from numpy.typing import NDArray
 from packaging.version import Version
 from pytensor.compile.mode import Mode
 from pytensor.graph.fg import FunctionGraph
+from scipy.special import erfcx
 
 from graphs.functions import resolve_mode
-from graphs.inspection.compiling.modes import rewriting
+from graphs.inspection.compiling.watch import rewriting
 from graphs.inspection.findings import Diagnosis
-from graphs.inspection.values.performing import run_graph
+from graphs.inspection.values.evaluate import quietly, run_graph
 
 __all__ = ["diagnose"]
+
+Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Case:
-    """One formula to try.
+    """One formula to try."""
 
-    Attributes
-    ----------
-    name : str
-        The plain formula and what it should become.
-    formula : callable
-        From a float64 vector to an expression.
-    at : tuple of float
-        A vector at which the plain formula fails.
-    value : callable
-        The true value there, by NumPy in a form that does not fail.
-    write : str
-        What to write where the rewrite does not fire.
-    """
-
-    name: str
-    formula: Callable[[Any], Any]
-    at: tuple[float, ...]
-    value: Callable[[NDArray[np.float64]], NDArray[np.float64]]
-    write: str
-
-
-def _log_sum_exp(x: NDArray[np.float64]) -> Any:
-    return np.logaddexp.reduce(x)
+    name: str  # the plain formula and what it should become
+    formula: Callable[[Any], Any]  # from a float64 vector to an expression
+    at: tuple[float, ...]  # a vector at which the plain formula fails
+    value: Callable[[Array], Array]  # the true value there, by NumPy in a form that does not fail
+    write: str  # what to write where the rewrite does not fire
 
 
 CASES = (
@@ -133,37 +117,31 @@ CASES = (
         "log(Σ exp(x)) → log-sum-exp with the largest taken out",
         lambda x: pt.log(pt.sum(pt.exp(x))),
         (1000.0, 1000.0),
-        _log_sum_exp,
+        np.logaddexp.reduce,
         "pt.logsumexp(x), or shift x by its largest entry",
     ),
     Case(
         "exp(x) / Σ exp(x) → softmax(x)",
         lambda x: pt.exp(x) / pt.sum(pt.exp(x)),
         (1000.0, 1000.0),
-        lambda x: np.exp(x - _log_sum_exp(x)),
+        lambda x: np.exp(x - np.logaddexp.reduce(x)),
         "pt.special.softmax(x)",
     ),
     Case(
         "log(softmax(x)) → log_softmax(x)",
         lambda x: pt.log(pt.special.softmax(x)),
         (-1000.0, 0.0),
-        lambda x: x - _log_sum_exp(x),
+        lambda x: x - np.logaddexp.reduce(x),
         "pt.special.log_softmax(x)",
     ),
     Case(
         "log(erfc(x)) → its asymptotic form for large x",
         lambda x: pt.log(pt.erfc(x)),
         (30.0,),
-        lambda x: _log_erfc(x),
+        lambda x: np.log(erfcx(x)) - x**2,
         "-x**2 + pt.log(pt.erfcx(x))",
     ),
 )
-
-
-def _log_erfc(x: NDArray[np.float64]) -> Any:
-    from scipy.special import erfcx
-
-    return np.log(erfcx(x)) - x**2
 
 
 def diagnose(mode: str | Mode | None = None, names: Sequence[str] | None = None) -> tuple[Diagnosis, ...]:
@@ -188,8 +166,7 @@ def _try(case: Case, mode: Mode) -> Diagnosis:
     x = pt.vector("x", dtype="float64", shape=(len(case.at),))
     graph = FunctionGraph([x], [case.formula(x)], clone=False)
     at = np.asarray(case.at)
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
+    with quietly():
         mode.excluding("inplace").optimizer.rewrite(graph)
         found = _run(graph, at)
         true = case.value(at)
@@ -199,7 +176,7 @@ def _try(case: Case, mode: Mode) -> Diagnosis:
     return Diagnosis(case.name, fires, finite, printed, "" if fires else _advice(case, mode))
 
 
-def _run(graph: FunctionGraph, at: NDArray[np.float64]) -> Any:
+def _run(graph: FunctionGraph, at: Array) -> Any:
     try:
         return np.asarray(run_graph(graph, [at])[0])
     except Exception:  # an Op that has no Python implementation here

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
+from graphs.inspection.findings import Evaluation
 from graphs.inspection.recording import Recording
 
 __all__ = ["Aligned", "OutputPair", "Parting", "align"]
@@ -15,65 +16,34 @@ Key = tuple[str, tuple[str, ...], tuple[str, ...]]
 
 @dataclass(frozen=True)
 class Aligned:
-    """One row of the two stories: a step of each, or of one only.
+    """One row of the two stories: a step of each, or of one only."""
 
-    Attributes
-    ----------
-    first, second : int or None
-        Step numbers, counted from 1.
-    verdicts : tuple of (str, str), or None
-        What each step did to the values, where both were evaluated.
-    """
-
-    first: int | None
-    second: int | None
-    verdicts: tuple[str, str] | None = None
+    first: int | None  # step number, counted from 1
+    second: int | None  # likewise
+    verdicts: tuple[str, str] | None = None  # what each step did to the values, where both were evaluated
 
 
 @dataclass(frozen=True)
 class OutputPair:
-    """One output at the end of the two stories.
+    """One output at the end of the two stories."""
 
-    Attributes
-    ----------
-    name : str
-        The output.
-    nonfinite : tuple of (int, int)
-        Entries that are NaN or infinite, in each.
-    relative : float or None
-        Difference of the means, relative to the larger one; None where a mean is missing.
-    """
-
-    name: str
-    nonfinite: tuple[int, int]
-    relative: float | None
+    name: str  # the output
+    nonfinite: tuple[int, int]  # entries that are NaN or infinite, in each
+    relative: float | None  # difference of the means, relative to the larger; None where a mean is missing
 
 
 @dataclass(frozen=True)
 class Parting:
-    """Two recordings, aligned.
+    """Two recordings, aligned."""
 
-    Attributes
-    ----------
-    rows : tuple of Aligned
-        Both stories in order; steps are paired where the same rule took out and put in the same
-        Ops.
-    parts_at : int or None
-        Index of the first row that is not a pair; None if the stories are one.
-    values_part_at : int or None
-        Index of the first paired row whose verdicts differ or, before it, of the first unpaired
-        row that moved a value beyond rounding; None if there is none or values are missing.
-    nodes : tuple of (int, int)
-        Nodes of each final graph.
-    outputs : tuple of OutputPair
-        Where both were evaluated and have the same outputs.
-    """
-
+    # both stories in order; steps are paired where the same rule took out and put in the same Ops
     rows: tuple[Aligned, ...]
-    parts_at: int | None
+    parts_at: int | None  # index of the first row that is not a pair; None if the stories are one
+    # index of the first paired row whose verdicts differ or, before it, of the first unpaired row that
+    # moved a value beyond rounding; None if there is none or values are missing
     values_part_at: int | None
-    nodes: tuple[int, int]
-    outputs: tuple[OutputPair, ...]
+    nodes: tuple[int, int]  # nodes of each final graph
+    outputs: tuple[OutputPair, ...]  # where both were evaluated and have the same outputs
 
 
 def align(first: Recording, second: Recording) -> Parting:
@@ -123,14 +93,12 @@ def _op_names(recording: Recording, nodes: tuple[int, ...]) -> tuple[str, ...]:
 
 
 def _row(first: Recording, second: Recording, i: int | None, j: int | None) -> Aligned:
-    verdicts = None
-    if first.evaluation and second.evaluation:
-        steps = (first.evaluation.steps, second.evaluation.steps)
-        verdicts = tuple(
-            "" if k is None else found[k].verdict for k, found in zip((i, j), steps, strict=True)
-        )
-    pair = (verdicts[0], verdicts[1]) if verdicts else None
-    return Aligned(None if i is None else i + 1, None if j is None else j + 1, pair)
+    def verdict(evaluation: Evaluation, index: int | None) -> str:
+        return "" if index is None else evaluation.steps[index].verdict
+
+    both = first.evaluation and second.evaluation and (first.evaluation, second.evaluation)
+    verdicts = (verdict(both[0], i), verdict(both[1], j)) if both else None
+    return Aligned(None if i is None else i + 1, None if j is None else j + 1, verdicts)
 
 
 def _values_differ(verdicts: tuple[str, str]) -> bool:

@@ -11,7 +11,7 @@ from pytensor.compile.mode import Mode
 
 from graphs import gradient_descent, load, logistic_graph
 from graphs.environment import own_warnings_only
-from graphs.inspection import Inspection, Recording, evaluate, inspect
+from graphs.inspection import Inspection, Recording, inspect
 
 # Every rewrite of the default mode, in-place ones too, without a compiler: each Op runs its Python.
 PYTHON = Mode(linker="py", optimizer="fast_run")
@@ -43,5 +43,10 @@ def train(request: pytest.FixtureRequest) -> Train:
 
 
 @pytest.fixture(scope="session")
-def evaluated(train: Train) -> Recording:
-    return evaluate(train.inspection, train.values)
+def asked(train: Train) -> Inspection:
+    return train.inspection.evaluate(*train.values)
+
+
+@pytest.fixture(scope="session")
+def evaluated(asked: Inspection) -> Recording:
+    return asked.recording

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import msgspec
@@ -14,10 +13,11 @@ from pytensor.configdefaults import config
 from pytensor.graph.rewriting.basic import in2out, node_rewriter
 from pytensor.tensor.elemwise import Elemwise
 
-from graphs.inspection import Recording, counterfactuals, inspect
+from graphs.inspection import Inspection, Recording, inspect
 from graphs.inspection.compiling.rules import _names_by_identity
 from graphs.inspection.file import from_json, to_json
 from graphs.inspection.show.report import overview
+from graphs.listener import Listener
 from graphs.terminal import as_text
 from tests.inspection.conftest import PYTHON, Train
 
@@ -31,14 +31,24 @@ RESCUERS = {
 HARMLESS = ("local_useless_fill", "inplace_elemwise")
 
 
+class Told(Listener):
+    """Keeps what it is told begins."""
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+
+    def begins(self, what: str) -> None:
+        self.begun.append(what)
+
+
 @pytest.fixture(scope="module")
 def ablated() -> tuple[Train, Recording]:
     train = Train(PYTHON)
-    told: list[str] = []
+    told = Told()
     rules = [*RESCUERS, *HARMLESS]
-    recording = counterfactuals(train.inspection, train.values, rules=rules, rounds=3, progress=told.append)
-    assert sorted(told) == sorted(rules)
-    return train, recording
+    found = train.inspection.leave_out(*train.values, rules=rules, rounds=3, listener=told)
+    assert sorted(told.begun) == sorted(f"compiling without {rule}" for rule in rules)
+    return train, found.recording
 
 
 def test_leaving_a_rescuer_out_breaks_what_it_rescues(ablated: tuple[Train, Recording]) -> None:
@@ -77,13 +87,12 @@ def test_the_users_shared_variables_stay(ablated: tuple[Train, Recording]) -> No
     np.testing.assert_array_equal(held, load(seed=0).initial_w)
 
 
-def test_every_rescue_is_confirmed_as_it_is_compiled(train: Train, evaluated: Recording) -> None:
+def test_every_rescue_is_confirmed_as_it_is_compiled(asked: Inspection, evaluated: Recording) -> None:
     """Under Numba and C alike: without the rescuer, and what hides it, the same entries are not finite."""
-    within = dataclasses.replace(train.inspection, recording=evaluated)
     rules = sorted({evaluated.rule_of(rescue.step).name for rescue in evaluated.rescues()})
     assert rules == ["local_add_canonizer", "log1p_neg_sigmoid"]
     assert all(rescue.proof is None for rescue in evaluated.rescues())
-    recording = counterfactuals(within, train.values, rules=[*rules, "local_greedy_distributor"])
+    recording = asked.leave_out(rules=[*rules, "local_greedy_distributor"]).recording
     proofs = recording.counterfactuals or ()
     others = tuple(c for c in proofs if recording.rules[c.rule].name not in rules)
     assert any(change.broke for c in others for change in c.outputs)  # w too, yet it repaired nothing itself
@@ -133,7 +142,7 @@ def logcosh_rule(name: str) -> Any:
 def test_a_rule_that_stands_in_for_another_is_switched_off_with_it(two_alike: Any) -> None:
     x = pt.dvector("x")
     inspection = inspect([x], [pt.log(pt.cosh(x))], mode=PYTHON)
-    recording = counterfactuals(inspection, [np.array([1.0, 1000.0])], rules=["ours_first"])
+    recording = inspection.leave_out(np.array([1.0, 1000.0]), rules=["ours_first"]).recording
     alone, pair = recording.counterfactuals or ()
     assert (alone.also, pair.also) == ("", "ours_second")
     assert not any(change.broke for change in alone.outputs)
@@ -153,7 +162,7 @@ def our_rule(name: str) -> Any:
 def test_a_rule_without_a_name_in_the_database_is_said_to_stay() -> None:
     x = pt.dvector("x")
     mode = PYTHON.register((our_rule("ours"), 1.05))
-    recording = counterfactuals(inspect([x], [pt.arctan(x)], mode=mode), [np.ones(2)])
+    recording = inspect([x], [pt.arctan(x)], mode=mode).leave_out(np.ones(2)).recording
     (found,) = (c for c in recording.counterfactuals or () if recording.rules[c.rule].name == "rule")
     assert "cannot be left out" in found.problem
     assert found.nodes is None
@@ -185,7 +194,7 @@ def test_a_rule_whose_absence_breaks_compiling_is_said_to(monkeypatch: pytest.Mo
         optdb.register(name, in2out(replace_placeholder), "fast_run", position=0.01)
     _names_by_identity.cache_clear()
     x = pt.dvector("x")
-    recording = counterfactuals(inspect([x], [Placeholder()(x)], mode=PYTHON), [np.ones(2)])
+    recording = inspect([x], [Placeholder()(x)], mode=PYTHON).leave_out(np.ones(2)).recording
     found = next(c for c in recording.counterfactuals or () if c.carries_weight)
     assert found.excluded == (name,)
     assert "does not compile without it" in found.problem

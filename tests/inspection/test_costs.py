@@ -7,7 +7,7 @@ import pytensor.tensor as pt
 import pytest
 from pytensor.compile.mode import Mode
 
-from graphs.inspection import evaluate, inspect
+from graphs.inspection import inspect
 from graphs.inspection.costs import node_costs, snapshot_costs
 from tests.inspection.conftest import PYTHON
 from tests.inspection.odd_graphs import ODD_GRAPHS
@@ -16,7 +16,7 @@ AS_WRITTEN = Mode(linker="py", optimizer=None)
 
 
 def costed(inputs, outputs, values, mode=AS_WRITTEN):
-    recording = evaluate(inspect(inputs, outputs, mode=mode), values)
+    recording = inspect(inputs, outputs, mode=mode).evaluate(*values).recording
     ops = [recording.ops[node.op] for node in recording.snapshot(-1).nodes]
     return recording, {op.name: cost for op, cost in zip(ops, node_costs(recording), strict=True)}
 
@@ -80,7 +80,7 @@ def test_a_fused_op_costs_what_its_parts_cost():
 
 def test_what_is_not_known_is_none_and_counted():
     inputs, outputs, updates, values = ODD_GRAPHS["random_variables"]()
-    recording = evaluate(inspect(inputs, outputs, updates, mode=AS_WRITTEN), values)
+    recording = inspect(inputs, outputs, updates, mode=AS_WRITTEN).evaluate(*values).recording
     draws = [cost for cost in node_costs(recording) if cost.flops is None]
     assert draws
     assert all(cost.transcendentals is None for cost in draws)
@@ -139,7 +139,7 @@ def test_the_train_graph_reads_x_twice(evaluated):
 @pytest.mark.parametrize("name", sorted(ODD_GRAPHS))
 def test_no_graph_is_too_odd(name):
     inputs, outputs, updates, values = ODD_GRAPHS[name]()
-    recording = evaluate(inspect(inputs, outputs, updates, mode=AS_WRITTEN), values)
+    recording = inspect(inputs, outputs, updates, mode=AS_WRITTEN).evaluate(*values).recording
     for cost in node_costs(recording):
         assert cost.flops is None or cost.flops >= 0
         assert cost.bytes is None or cost.bytes >= 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphs import InputError
-from graphs.inspection import Recording, counterfactuals, diagnose, load, measure, save
+from graphs.inspection import Inspection, Recording, diagnose, load, save
 from graphs.inspection.file import COLUMNS, from_json, schema, to_json
 from tests.inspection.conftest import PYTHON, Train
 
@@ -34,20 +33,14 @@ def test_saved_and_loaded_back_equal(full: Recording, tmp_path: Path) -> None:
     assert load(path).snapshots == full.snapshots
 
 
-def test_the_train_recording_is_small(train: Train, evaluated: Recording) -> None:
+def test_the_train_recording_is_small(train: Train, asked: Inspection) -> None:
     """With everything in it. What is compiled without a rule is one row each: two stand for all."""
-    within = dataclasses.replace(train.inspection, recording=evaluated)
-    rules = [rule.name for rule in evaluated.rules]
-    some = counterfactuals(within, train.values, rules=["local_add_canonizer", "local_log1p"], rounds=1)
-    worst = max(some.counterfactuals or (), key=lambda found: len(found.outputs))
-    full = msgspec.structs.replace(
-        evaluated,
-        diagnoses=diagnose(PYTHON),
-        measurements=measure(train.inspection, train.values, seconds=0.1).measurements,
-        counterfactuals=tuple(
-            msgspec.structs.replace(worst, rule=i % len(rules)) for i in range(len(rules) + 3)
-        ),
-    )
+    some = asked.leave_out(rules=["local_add_canonizer", "local_log1p"], rounds=1)
+    known = some.diagnose().measure(seconds=0.1).recording
+    worst = max(known.counterfactuals or (), key=lambda found: len(found.outputs))
+    number = len(known.rules)
+    rows = tuple(msgspec.structs.replace(worst, rule=i % number) for i in range(number + 3))
+    full = msgspec.structs.replace(known, counterfactuals=rows)
     size = len(to_json(full).encode())
     assert size <= 250_000
     assert from_json(to_json(full)) == full

@@ -9,7 +9,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 
-from graphs.inspection import counterfactuals, diagnose, evaluate, inspect, measure, record
+from graphs.inspection import diagnose, inspect
 from graphs.inspection.file import from_json, to_json
 from graphs.inspection.show.report import overview
 from graphs.native import NativeLinker, NativeMode, source_of
@@ -45,7 +45,7 @@ def test_a_program_known_from_the_cache_is_rewritten_to_be_seen() -> None:
     for _ in range(2):
         function = pytensor.function([x], [pt.log(1 - pt.sigmoid(x))], mode="NATIVE")
     assert not function.maker.fgraph.native_plan.rewritten
-    recording = record(function)
+    recording = inspect(function).recording
     assert recording.matches is None  # there is no rewritten graph to compare with
     assert "log1p_neg_sigmoid" in {rule.name for rule in recording.rules}
     assert len(function.maker.fgraph.apply_nodes) == recording.node_counts()[0]  # as it was
@@ -55,12 +55,13 @@ def test_a_program_known_from_the_cache_is_rewritten_to_be_seen() -> None:
 
 def test_values_times_and_rules_left_out(uncached: Train) -> None:
     inspection = uncached.inspection
-    evaluated = evaluate(inspection, uncached.values)
+    asked = inspection.evaluate(*uncached.values)
+    evaluated = asked.recording
     assert evaluated.evaluation is not None
     assert {change.verdict for change in evaluated.evaluation.compiled} <= {"identical", "rounding"}
     names = sorted({evaluated.rule_of(rescue.step).name for rescue in evaluated.rescues()})
     assert names == ["local_add_canonizer", "log1p_neg_sigmoid"]
-    measured = measure(inspection, uncached.values, seconds=0.1)
+    measured = asked.measure(seconds=0.1).recording
     assert measured.measurements is not None
     times: Any = measured.measurements.times
     assert "one piece" in times.problem
@@ -72,11 +73,9 @@ def test_values_times_and_rules_left_out(uncached: Train) -> None:
 
 
 def test_every_rescue_is_confirmed(uncached: Train) -> None:
-    from dataclasses import replace
-
-    within = replace(uncached.inspection, recording=evaluate(uncached.inspection, uncached.values))
+    asked = uncached.inspection.evaluate(*uncached.values)
     rules = ["local_add_canonizer", "log1p_neg_sigmoid"]
-    found = counterfactuals(within, uncached.values, rules=rules).rescues()
+    found = asked.leave_out(rules=rules).recording.rescues()
     assert len(found) == 3
     for rescue in found:
         assert rescue.proof is not None
@@ -87,6 +86,6 @@ def test_a_graph_that_is_not_native_is_recorded_as_what_it_becomes() -> None:
     x = pt.dmatrix("x")
     with pytest.warns(match="default mode"):
         inspection = inspect([x], [pt.linalg.det(x)], mode="NATIVE")
-    evaluated = evaluate(inspection, [np.eye(2) * 3])
+    evaluated = inspection.evaluate(np.eye(2) * 3).recording
     assert evaluated.evaluation is not None
     assert evaluated.evaluation.outputs[0].last.min == pytest.approx(9.0)

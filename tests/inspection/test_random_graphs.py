@@ -10,7 +10,7 @@ import pytensor.tensor as pt
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from graphs.inspection import evaluate, inspect
+from graphs.inspection import inspect
 from graphs.inspection.file import from_json, to_json
 from tests.inspection.conftest import PYTHON
 from tests.inspection.dump import dump_expression, dump_function
@@ -63,7 +63,7 @@ def test_every_promise_holds(drawn: tuple[list[Any], list[Any], list[Any], list[
     inspection = inspect(function)
     check_replay(inspection, function)
     check_origins(inspection.recording)
-    recording = evaluate(inspection, values)
+    recording = inspection.evaluate(*values).recording
     assert (dump_function(function), dump_expression(roots)) == before
     evaluation = recording.evaluation
     assert evaluation is not None

@@ -21,9 +21,9 @@ from pytensor.graph.rewriting.basic import GraphRewriter
 from pytensor.graph.utils import InconsistencyError
 
 from graphs import InputError
-from graphs.inspection import Recording, inspect, record
-from graphs.inspection.compiling.same import same_graph
+from graphs.inspection import Recording, inspect
 from graphs.inspection.compiling.watch import Watcher
+from graphs.inspection.compiling.written import same_graph
 from tests.inspection.conftest import PYTHON, Train
 from tests.inspection.dump import dump_expression, dump_function
 
@@ -161,7 +161,7 @@ def test_the_function_is_untouched_to_the_bit() -> None:
     inspection.function(*train.values)
     inspection.reset()
     assert [dump_function(train.function), dump_expression(expression)] == before
-    record([train.graph.x, train.graph.y], [train.graph.xent], train.updates, mode=PYTHON)
+    inspect([train.graph.x, train.graph.y], [train.graph.xent], train.updates, mode=PYTHON)
     assert [dump_function(train.function), dump_expression(expression)] == before
 
 
@@ -257,9 +257,9 @@ if sys.argv[1] == "gone":
     del kept
     gc.collect()
 from graphs import InputError
-from graphs.inspection.compiling import compiled as record
+from graphs.inspection import inspect
 try:
-    recording = record(function)
+    recording = inspect(function).recording
     names = [recording.ops[p.op].name for p in recording.snapshot(0).nodes]
     print(recording.matches, *sorted(names))
 except InputError as refusal:
@@ -269,7 +269,10 @@ except InputError as refusal:
 
 @pytest.mark.parametrize(
     ("fate", "expected"),
-    [("kept", "True Add Add Exp ExpandDims"), ("gone", "import graphs.inspection before compiling")],
+    [
+        ("kept", "True Add Add Exp ExpandDims"),
+        ("gone", "from graphs.inspection import inspect` before compiling"),
+    ],
 )
 def test_a_function_compiled_before_the_import(fate: str, expected: str) -> None:
     done = subprocess.run(
@@ -287,12 +290,12 @@ def test_wrong_arguments_are_refused_by_name() -> None:
     x = pt.dvector("x")
     function = pytensor.function([x], x + 1, mode=PYTHON)
     for call, argument in (
-        (lambda: record(3), "what"),
-        (lambda: record(x, x + 1), "what"),
-        (lambda: record(function, mode="NUMBA"), "mode"),
-        (lambda: record(function, [x]), "outputs"),
-        (lambda: record([x], x + 1, mode="NUMBER"), "mode"),
-        (lambda: record([x], "x + 1"), "expression"),
+        (lambda: inspect(3), "what"),
+        (lambda: inspect(x, x + 1), "what"),
+        (lambda: inspect(function, mode="NUMBA"), "mode"),
+        (lambda: inspect(function, [x]), "outputs"),
+        (lambda: inspect([x], x + 1, mode="NUMBER"), "mode"),
+        (lambda: inspect([x], "x + 1"), "expression"),
     ):
         with pytest.raises(InputError) as refusal:
             call()
@@ -302,7 +305,7 @@ def test_wrong_arguments_are_refused_by_name() -> None:
 def test_debug_mode_is_refused_by_name() -> None:
     x = pt.dvector("x")
     with pytest.raises(InputError) as refusal:
-        record([x], pt.log(1 + pt.exp(x)), mode=get_mode("DebugMode"))
+        inspect([x], pt.log(1 + pt.exp(x)), mode=get_mode("DebugMode"))
     assert refusal.value.argument == "mode"
     assert "DebugMode" in refusal.value.found
 
@@ -312,13 +315,13 @@ def test_an_unpickled_function_without_its_expression_is_refused() -> None:
     function = pickle.loads(pickle.dumps(pytensor.function([x], pt.log(1 + pt.exp(x)), mode=PYTHON)))
     gc.collect()
     with pytest.raises(InputError, match="unpickled"):
-        record(function)
+        inspect(function)
 
 
 def test_without_rewrites_only_the_protecting_copies_are_recorded() -> None:
     x = pt.dvector("x")
     mode = Mode(linker="py", optimizer=None)
-    recording = record([x], [x, x], mode=mode)
+    recording = inspect([x], [x, x], mode=mode).recording
     assert [recording.ops[p.op].name for p in recording.snapshot(-1).nodes] == ["DeepCopyOp"] * 2
     assert recording.node_counts() == (0, 2)
 

@@ -11,7 +11,7 @@ import pytensor.tensor as pt
 import pytest
 from pytensor.compile.mode import Mode
 
-from graphs.inspection import counterfactuals, evaluate, examine, inspect, measure
+from graphs.inspection import inspect
 from graphs.inspection.file import from_json, to_json
 from graphs.inspection.recording import Recording
 from graphs.inspection.show.formulas import Formulas
@@ -37,9 +37,8 @@ def textbook() -> Recording:
     """A small graph with everything: rescue, updates, times, code, weight."""
     inputs, outputs, updates, values = ODD_GRAPHS["textbook_cross_entropy"]()
     inspection = inspect(inputs, outputs, updates, mode=PYTHON, name="train")
-    whole = examine(inspection, values, parts=("values", "doctor", "times", "code"))
-    some = counterfactuals(inspection, values, rules=["log1p_neg_sigmoid", "local_log1p"], rounds=2)
-    return msgspec.structs.replace(whole, counterfactuals=some.counterfactuals)
+    whole = inspection.examine(*values, parts=("values", "doctor", "times", "code"))
+    return whole.leave_out(rules=["log1p_neg_sigmoid", "local_log1p"], rounds=2).recording
 
 
 def flat(text: str) -> str:
@@ -166,7 +165,7 @@ def test_what_lies_around_the_nodes_stands_beside_them(textbook):
 def test_nodes_in_one_piece_show_their_work_and_the_pieces_time():
     x = pt.dvector("x")
     inspection = inspect([x], [pt.exp(x) * 2], mode=Mode(linker="c", optimizer="fast_compile"))
-    recording = examine(inspection, [np.ones(3)], parts=("values", "times"))
+    recording = inspection.examine(np.ones(3), parts=("values", "times")).recording
     text = as_text(HotNodes(recording), 100)
     assert "not timed" not in text
     (line,) = [line for line in text.splitlines() if line.startswith("all nodes, as one piece")]
@@ -176,7 +175,8 @@ def test_nodes_in_one_piece_show_their_work_and_the_pieces_time():
 
 def test_what_was_not_timed_is_not_shown_as_zero():
     inputs, outputs, updates, values = ODD_GRAPHS["if_else"]()
-    recording = measure(inspect(inputs, outputs, updates, mode="FAST_COMPILE"), values, seconds=0.05)
+    asked = inspect(inputs, outputs, updates, mode="FAST_COMPILE")
+    recording = asked.measure(*values, seconds=0.05).recording
     text = as_text(HotNodes(recording), 120)
     (line,) = [line for line in text.splitlines() if re.search(r" log\(", line) and "if" not in line]
     assert "not run" in line
@@ -197,7 +197,7 @@ def test_a_loaded_recording_reads_the_same(textbook):
 
 def test_plain_text_has_no_escapes_and_html_is_escaped():
     x = pt.dvector("a<b>[red]")
-    recording = evaluate(inspect([x], [pt.log(1 + x)], mode=PYTHON), [np.ones(3)])
+    recording = inspect([x], [pt.log(1 + x)], mode=PYTHON).evaluate(np.ones(3)).recording
     text = as_text(overview(recording))
     assert "\x1b" not in text
     assert "a<b>[red]" in text
@@ -217,7 +217,7 @@ def test_a_notebook_and_rich_show_the_report(textbook):
 
 def test_a_graph_that_nothing_changed():
     x = pt.dvector("x")
-    recording = evaluate(inspect([x], [pt.exp(x)], mode=AS_WRITTEN), [np.ones(3)])
+    recording = inspect([x], [pt.exp(x)], mode=AS_WRITTEN).evaluate(np.ones(3)).recording
     told = flat(as_text(overview(recording)))
     assert "no rewrite changed it" in told
     assert telling_steps(recording) == ()
@@ -227,7 +227,7 @@ def test_a_graph_that_nothing_changed():
 def test_odd_graphs_can_be_read(name):
     inputs, outputs, updates, values = ODD_GRAPHS[name]()
     bare = inspect(inputs, outputs, updates, mode=PYTHON)
-    for recording in (bare.recording, evaluate(bare, values)):
+    for recording in (bare.recording, bare.evaluate(*values).recording):
         assert as_text(overview(recording))
         for step in range(1, len(recording.steps) + 1):
             assert as_text(step_view(recording, step))
@@ -235,7 +235,8 @@ def test_odd_graphs_can_be_read(name):
 
 def test_a_rule_left_out_stands_beside_the_whole(textbook):
     inputs, outputs, updates, values = ODD_GRAPHS["textbook_cross_entropy"]()
-    without = evaluate(inspect(inputs, outputs, updates, mode=PYTHON.excluding("local_log1p")), values)
+    other = inspect(inputs, outputs, updates, mode=PYTHON.excluding("local_log1p"))
+    without = other.evaluate(*values).recording
     text = as_text(pair_view(textbook, without, labels=("all", "less")), 120)
     assert "They part after" in text
     assert "stabilize · local_log1p" in text

@@ -1,120 +1,146 @@
-"""From PyTensor's live objects to the plain tables of a recording."""
+"""From PyTensor's live objects to the plain tables of a recording: everything numbered, described once."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
+import msgspec
 import numpy as np
 import pytensor
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Apply, Constant, Variable
 
-from graphs.inspection import recording as plain
-from graphs.inspection.compiling.rules import short_path
+import graphs.inspection.recording as plain
+from graphs.inspection.compiling.rules import describe, short_path
+from graphs.inspection.compiling.watch import Application, Watched
 
-__all__ = ["Tables"]
+__all__ = ["Tables", "find_origins"]
 
 NAME_LIMIT = 200
 VALUE_LIMIT = 60
 PYTENSOR_HOME = str(Path(pytensor.__file__).parent)
+GRADIENT_MODULE = "pytensor/gradient.py"
+
+Entry = TypeVar("Entry")
+
+
+class _Table(Generic[Entry]):
+    """Entries in the order in which they came, each under a key that finds its number again."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self.numbers: dict[Hashable, int] = {}
+
+    def add(self, key: Hashable, entry: Entry) -> int:
+        """The number of `key`; `entry` stands there if it is new."""
+        if key not in self.numbers:
+            self.numbers[key] = len(self.entries)
+            self.entries.append(entry)
+        return self.numbers[key]
 
 
 class Tables:
-    """Numbers PyTensor's objects and describes each once.
-
-    Attributes
-    ----------
-    live_variables, live_nodes : list
-        The objects themselves, by number; for whoever must compute with them.
-    """
+    """Numbers PyTensor's objects in the order in which it is shown them, and describes each once."""
 
     def __init__(self) -> None:
-        self.live_variables: list[Variable] = []
-        self.live_nodes: list[Apply] = []
-        self.ops: list[plain.Op] = []
-        self.lines: list[plain.SourceLine] = []
-        self._variables: dict[Variable, int] = {}
-        self._nodes: dict[Apply, int] = {}
-        self._ops: dict[Any, int] = {}
-        self._lines: dict[plain.SourceLine, int] = {}
-        self._inputs: dict[int, tuple[int, ...]] = {}
+        self.live_variables: _Table[Variable] = _Table()
+        self.live_nodes: _Table[Apply] = _Table()
+        self.ops: _Table[plain.Op] = _Table()
+        self.lines: _Table[plain.SourceLine] = _Table()
+        self.rules: _Table[plain.Rule] = _Table()
+        self._inputs: list[tuple[int, ...]] = []  # by node, what it read when it was added
 
     def add_node(self, node: Apply, inputs: Iterable[Variable]) -> int:
         """Number `node`, which enters the graph reading `inputs`."""
-        if node in self._nodes:
-            return self._nodes[node]
-        number = self._nodes[node] = len(self.live_nodes)
-        self.live_nodes.append(node)
-        self._inputs[number] = tuple(self.variable(v) for v in inputs)
-        for variable in node.outputs:
-            self.variable(variable)
-        self.op(node.op)
-        return number
+        if not self.has(node):
+            self._inputs.append(self.all_variables(inputs))
+            self.all_variables(node.outputs)
+            self.op(node.op)
+        return self.live_nodes.add(node, node)
 
     def node(self, node: Apply) -> int:
         """The number of a node added before."""
-        return self._nodes[node]
+        return self.live_nodes.numbers[node]
 
     def has(self, node: Apply) -> bool:
         """Whether `node` was added."""
-        return node in self._nodes
-
-    def birth_inputs(self, number: int) -> tuple[int, ...]:
-        """What node `number` read when it was added."""
-        return self._inputs[number]
+        return node in self.live_nodes.numbers
 
     def variable(self, variable: Variable) -> int:
         """The number of a variable."""
-        number = self._variables.get(variable)
-        if number is None:
-            number = self._variables[variable] = len(self.live_variables)
-            self.live_variables.append(variable)
-        return number
+        return self.live_variables.add(variable, variable)
+
+    def all_variables(self, variables: Iterable[Variable]) -> tuple[int, ...]:
+        """The numbers of several variables."""
+        return tuple(self.variable(variable) for variable in variables)
 
     def op(self, op: Any) -> int:
         """The number of an Op; equal Ops share one."""
         try:
             key: Any = (type(op), op, str(op))
-            number = self._ops.get(key)
+            known = key in self.ops.numbers
         except TypeError:  # an Op of somebody's that cannot be hashed
             key = id(op)
-            number = self._ops.get(key)
-        if number is None:
-            number = self._ops[key] = len(self.ops)
-            self.ops.append(describe_op(op))
+            known = key in self.ops.numbers
+        return self.ops.numbers[key] if known else self.ops.add(key, describe_op(op))
+
+    def rule(self, rule: plain.Rule) -> int:
+        """The number of a rule; one that runs in several phases is registered under several names."""
+        number = self.rules.add((rule.name, rule.source.file if rule.source else ""), rule)
+        known = self.rules.entries[number]
+        names = tuple(dict.fromkeys((*known.registered, *rule.registered)))
+        self.rules.entries[number] = msgspec.structs.replace(known, registered=names)
         return number
 
-    def line(self, place: plain.SourceLine) -> int:
-        """The number of a source line."""
-        number = self._lines.get(place)
-        if number is None:
-            number = self._lines[place] = len(self.lines)
-            self.lines.append(place)
-        return number
+    def steps(self, applications: Sequence[Application]) -> Iterator[plain.Step]:
+        """The table of steps; numbers what they bring in."""
+        known: dict[Any, int] = {}
+        for application in applications:
+            key = _key(application.rule, application.phase)
+            if key not in known:
+                known[key] = self.rule(describe(application.rule, application.phase))
+            gone = tuple(self.node(node) for node in application.gone)
+            come, changes = [], []
+            for node, reads in application.come:
+                number = self.add_node(node, reads)
+                come.append(number)
+                # A node that comes back may read other variables than when it first came.
+                pairs = zip(self._inputs[number], self.all_variables(reads), strict=True)
+                changes += [
+                    plain.Change(number, i, *pair) for i, pair in enumerate(pairs) if len({*pair}) > 1
+                ]
+            for moved, i, old, new in application.moved:
+                which = None if moved is None else self.node(moved)
+                changes.append(plain.Change(which, i, self.variable(old), self.variable(new)))
+            replaced = tuple((self.variable(old), self.variable(new)) for old, new in application.replaced)
+            yield plain.Step(
+                application.phase_name,
+                known[key],
+                gone,
+                tuple(come),
+                tuple(changes),
+                replaced,
+                application.seconds,
+            )
 
     def variables(self) -> tuple[plain.Variable, ...]:
         """The table of variables. Nodes must have been added before."""
-        return tuple(self._describe(variable) for variable in self.live_variables)
+        return tuple(self._describe(variable) for variable in self.live_variables.entries)
 
     def nodes(self, origins: dict[int, plain.Origin]) -> tuple[plain.Node, ...]:
         """The table of nodes."""
         return tuple(
-            plain.Node(
-                self.op(node.op),
-                self._inputs[number],
-                tuple(self.variable(out) for out in node.outputs),
-                origins[number],
-            )
-            for number, node in enumerate(self.live_nodes)
+            plain.Node(self.op(node.op), self._inputs[i], self.all_variables(node.outputs), origins[i])
+            for i, node in enumerate(self.live_nodes.entries)
         )
 
     def _describe(self, variable: Variable) -> plain.Variable:
         kind, owner, position, value = "input", None, 0, ""
-        if variable.owner is not None and variable.owner in self._nodes:
-            kind, owner, position = "computed", self._nodes[variable.owner], variable.index
+        if variable.owner is not None and self.has(variable.owner):
+            kind, owner, position = "computed", self.node(variable.owner), variable.index
         elif variable.owner is not None:  # its node came and went within one step
             kind = "computed"
         elif isinstance(variable, Constant):
@@ -132,6 +158,13 @@ class Tables:
             position,
             value,
         )
+
+
+def _key(rule: Any, phase: Any) -> Any:
+    """Equal for changes that one description fits; the objects live as long as the watch."""
+    if isinstance(rule, list | tuple):
+        return tuple(_key(member, phase) for member in rule)
+    return (rule, id(phase)) if isinstance(rule, str) else (id(rule), id(phase))
 
 
 def describe_op(op: Any) -> plain.Op:
@@ -223,3 +256,89 @@ def _is_machinery(file: str) -> bool:
         or short_path(file).split("/")[0] in ("IPython", "ipykernel", "runpy.py")
         or file == getattr(sys.modules.get("runpy"), "__file__", None)
     )
+
+
+def find_origins(watched: Watched, tables: Tables) -> dict[int, plain.Origin]:
+    """An origin for every node in `tables`, by number.
+
+    Nodes of the first snapshot are told apart by the trace PyTensor keeps with every variable
+    (what ``pytensor.grad`` makes passes through its module) and by what they feed. A node made
+    by a rewrite comes from the nodes whose results the rewrite replaced, and from those that
+    left the graph with them.
+    """
+    origins = _first(watched, tables)
+    for step, application in enumerate(watched.applications, start=1):
+        parents = _parents(application)
+        for node, _ in application.come:
+            number = tables.node(node)
+            if number not in origins:
+                found = {tables.node(p): None for p in parents[node] if tables.has(p)}
+                origins[number] = plain.Origin(plain.REWRITE, step, tuple(found))
+    return origins
+
+
+def _first(watched: Watched, tables: Tables) -> dict[int, plain.Origin]:
+    nodes = [node for node, _ in watched.first]
+    inputs = dict(watched.first)
+    readers: dict[Apply, list[Apply]] = {node: [] for node in nodes}
+    for node in nodes:
+        for variable in inputs[node]:
+            if variable.owner in readers:
+                readers[variable.owner].append(node)
+    gradient = {node for node in nodes if any(map(_passes_gradient, _traces(node)))}
+    returned = watched.first_outputs[: watched.returned]
+    ends = [v.owner for v in returned if v.owner in readers] + list(gradient)
+    forward = _upstream(ends, inputs) - gradient
+    lines = {node: [found for t in _traces(node) if (found := user_line(t))] for node in nodes}
+    for node in reversed(nodes):
+        # The trace of a deep gradient node holds only PyTensor's recursion; the call that asked
+        # for it stands with the node that ends it.
+        if node in gradient and not lines[node]:
+            asked = (lines[reader] for reader in readers[node] if reader in gradient)
+            lines[node] = next((found for found in asked if found), [])
+    return {
+        tables.node(node): plain.Origin(
+            plain.GRADIENT if node in gradient else plain.FORWARD if node in forward else plain.UPDATE,
+            lines=tuple({tables.lines.add(place, place): None for place in lines[node]}),
+        )
+        for node in nodes
+    }
+
+
+def _traces(node: Apply) -> list[Any]:
+    return [
+        frames for variable in node.outputs for frames in getattr(variable.tag, "trace", None) or () if frames
+    ]
+
+
+def _passes_gradient(frames: Iterable[Any]) -> bool:
+    return any(str(frame[0]).replace("\\", "/").endswith(GRADIENT_MODULE) for frame in frames)
+
+
+def _upstream(ends: Iterable[Apply], inputs: dict[Apply, tuple[Variable, ...]]) -> set[Apply]:
+    """`ends` and every node they read from, directly or not, among those in `inputs`."""
+    found: set[Apply] = set()
+    waiting = list(ends)
+    while waiting:
+        node = waiting.pop()
+        if node not in found:
+            found.add(node)
+            waiting.extend(v.owner for v in inputs[node] if v.owner in inputs)
+    return found
+
+
+def _parents(application: Application) -> dict[Apply, list[Apply]]:
+    """For each node an application made, the nodes it was made out of."""
+    come = dict(application.come)
+    gone = {node: tuple(node.inputs) for node in application.gone}
+    parents: dict[Apply, dict[Apply, None]] = {node: {} for node in come}
+    for old, new in application.replaced:
+        if new.owner not in come:
+            continue
+        sources = [old.owner] if old.owner is not None else []
+        if old.owner in gone:
+            before = _upstream([old.owner], gone)
+            sources += [node for node in gone if node in before]
+        for made in _upstream([new.owner], come):
+            parents[made].update(dict.fromkeys(sources))
+    return {node: list(found) for node, found in parents.items()}

@@ -1,21 +1,32 @@
-"""What happens to one graph while it is rewritten, application by application."""
+"""Watching a compilation: a copy is compiled in the same mode, and every change to it noted.
+
+While PyTensor compiles, only references are kept, so that watching costs little; the plain tables are
+made afterwards (`graphs.inspection.compiling.tables`).
+"""
 
 from __future__ import annotations
 
+import copy
 import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytensor.compile.mode import Mode, predefined_modes
+from pytensor.configdefaults import config
 from pytensor.graph.basic import Apply, Variable
 from pytensor.graph.features import Feature
 from pytensor.graph.fg import FunctionGraph, Output
-from pytensor.graph.rewriting.basic import SequentialNodeRewriter
+from pytensor.graph.rewriting.basic import GraphRewriter, SequentialGraphRewriter, SequentialNodeRewriter
 
+from graphs.environment import own_warnings_only
+from graphs.errors import InputError
 from graphs.inspection.compiling.rules import is_revert
+from graphs.inspection.compiling.written import Written
 
-__all__ = ["Application", "Watcher"]
+__all__ = ["Application", "Watched", "Watcher", "compile_watched", "mode_name", "query_of", "rewriting"]
 
 BEFORE_PHASES = "setting up"
+AFTER_REWRITING = "output copies"
 
 
 @dataclass
@@ -27,9 +38,68 @@ class Application:
     rule: Any
     gone: list[Apply]
     come: list[tuple[Apply, tuple[Variable, ...]]]
-    moved: list[tuple[Apply | int, int, Variable, Variable]]
+    moved: list[tuple[Apply | None, int, Variable, Variable]]
     replaced: list[tuple[Variable, Variable]]
     seconds: float
+
+
+@dataclass
+class Watched:
+    """A compiled copy and everything that happened while it was compiled."""
+
+    function: Any  # the copy, with storage of its own
+    returned: int  # how many of the outputs are the function's; updated values come after them
+    inputs: tuple[Variable, ...]  # the graph's inputs: the function's own, then shared variables
+    first: tuple[tuple[Apply, tuple[Variable, ...]], ...]  # nodes and their inputs before any rewrite
+    first_outputs: tuple[Variable, ...]  # the graph's outputs before any rewrite
+    applications: list[Application]  # in order
+    seconds: float  # the compilation without the watcher's work
+    own_seconds: float  # that work
+
+
+def compile_watched(written: Written) -> Watched:
+    """Compile a graph as written in its mode and note every change.
+
+    Raises
+    ------
+    InputError
+        If the mode compiles another graph than the one it rewrote first (DebugMode).
+    """
+    watcher = Watcher()
+    started = time.perf_counter()
+    with own_warnings_only():
+        maker = written.mode.function_maker(
+            written.inputs,
+            written.outputs,
+            _watching(written.mode, watcher),
+            accept_inplace=written.accept_inplace,
+            profile=None,
+            on_unused_input="ignore",
+            name=written.name or None,
+        )
+        watcher.close()
+        graph = watcher.fgraph
+        if graph is None or maker.fgraph is not graph:
+            raise InputError(
+                "mode",
+                found=f"{type(written.mode).__name__}, which rewrites several copies of a graph",
+                allowed="a mode that rewrites the graph it compiles",
+                remedy="record the mode that it checks instead",
+            )
+        maker.mode = written.mode
+        graph.remove_feature(watcher)
+        function = maker.create()
+    seconds = time.perf_counter() - started
+    return Watched(
+        function,
+        len(written.outputs),
+        watcher.inputs,
+        watcher.first,
+        watcher.first_outputs,
+        watcher.applications,
+        round(seconds - watcher.own, 7),
+        round(watcher.own, 7),
+    )
 
 
 @dataclass
@@ -43,7 +113,6 @@ class _Group:
     pairs: dict[tuple[Variable, Variable], None] = field(default_factory=dict)
     complete: bool = False
     ended: float = 0.0
-    own_at_end: float = 0.0
 
 
 class Watcher(Feature):  # type: ignore[misc]  # PyTensor's classes are untyped
@@ -78,17 +147,19 @@ class Watcher(Feature):  # type: ignore[misc]  # PyTensor's classes are untyped
         return Feature()  # a graph made from this one is not watched
 
     def on_import(self, fgraph: FunctionGraph, node: Apply, reason: Any) -> None:
-        started = time.perf_counter()
-        group = self._group_for(reason)
-        group.present.setdefault(node, node in self.wiring)
-        self.wiring[node] = list(node.inputs)
-        self._touch(group, started)
+        self._enters_or_leaves(node, reason, list(node.inputs))
 
     def on_prune(self, fgraph: FunctionGraph, node: Apply, reason: Any) -> None:
+        self._enters_or_leaves(node, reason, None)
+
+    def _enters_or_leaves(self, node: Apply, reason: Any, reads: list[Variable] | None) -> None:
         started = time.perf_counter()
         group = self._group_for(reason)
         group.present.setdefault(node, node in self.wiring)
-        self.wiring.pop(node, None)
+        if reads is None:
+            self.wiring.pop(node, None)
+        else:
+            self.wiring[node] = reads
         self._touch(group, started)
 
     def on_change_input(
@@ -182,3 +253,112 @@ class Watcher(Feature):  # type: ignore[misc]  # PyTensor's classes are untyped
 
 def _same(first: Any, second: Any) -> bool:
     return first is second or (isinstance(first, str) and first == second)
+
+
+class _Phase(GraphRewriter):  # type: ignore[misc]
+    """One part of the rewriter, announced to the watcher."""
+
+    def __init__(self, rewriter: GraphRewriter, watcher: Watcher) -> None:
+        self.inner, self.watcher = rewriter, watcher
+        self.name = getattr(rewriter, "name", None)
+
+    def add_requirements(self, fgraph: FunctionGraph) -> None:
+        self.inner.add_requirements(fgraph)
+
+    def apply(self, fgraph: FunctionGraph, *args: Any, **kwargs: Any) -> Any:
+        if fgraph is not self.watcher.fgraph:
+            return self.inner.apply(fgraph, *args, **kwargs)
+        self.watcher.begin(self.inner, _phase_name(self.inner))
+        try:
+            return self.inner.apply(fgraph, *args, **kwargs)
+        finally:
+            self.watcher.begin(None, AFTER_REWRITING)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "inner":
+            raise AttributeError(name)
+        return getattr(self.inner, name)
+
+
+class _Announcing(GraphRewriter):  # type: ignore[misc]
+    """The mode's whole rewriter, on a watched graph."""
+
+    def __init__(self, mode: Mode, watcher: Watcher) -> None:
+        self.mode, self.watcher = mode, watcher
+
+    def rewrite(self, fgraph: FunctionGraph, *args: Any, **kwargs: Any) -> Any:
+        if self.watcher.fgraph is not None:
+            return self.mode.optimizer.rewrite(fgraph, *args, **kwargs)
+        fgraph.attach_feature(self.watcher)
+        # Rewrites of inner graphs read the mode from the configuration: let them see the real one.
+        with config.change_flags(mode=self.mode):
+            rewriter = _in_phases(self.mode.optimizer, self.watcher)
+            return rewriter.rewrite(fgraph, *args, **kwargs)
+
+    def apply(self, fgraph: FunctionGraph, *args: Any, **kwargs: Any) -> Any:
+        return self.mode.optimizer.apply(fgraph, *args, **kwargs)
+
+
+def _in_phases(rewriter: Any, watcher: Watcher) -> Any:
+    """The same rewriter with each of its parts announced."""
+    rewriter = getattr(rewriter, "resolved", rewriter)  # the native linker's, put together when wanted
+    # PyTensor 3.3 wraps the sequence to make the mode known, a linker of one's own to add to it.
+    for name in ("_rewriter", "rewriter"):
+        wrapped = vars(rewriter).get(name)
+        if isinstance(wrapped, GraphRewriter):
+            twin: Any = copy.copy(rewriter)
+            setattr(twin, name, _in_phases(wrapped, watcher))
+            return twin
+    if isinstance(rewriter, SequentialGraphRewriter):
+        twin = copy.copy(rewriter)
+        twin.data = [_Phase(part, watcher) for part in rewriter.data]
+        return twin
+    return _Phase(rewriter, watcher)
+
+
+def _watching(mode: Mode, watcher: Watcher) -> Mode:
+    """`mode` itself, linker and all, but with an announcing rewriter."""
+    mode = rewriting(mode)
+    kind = type(mode)
+    announcing = property(lambda self: _Announcing(mode, watcher))
+    twin: Any = object.__new__(type(kind.__name__, (kind,), {"optimizer": announcing}))
+    vars(twin).update(vars(mode))
+    return twin
+
+
+def _phase_name(rewriter: Any) -> str:
+    """PyTensor's own name for a part of its rewriter."""
+    return str(
+        getattr(rewriter, "name", None) or getattr(rewriter, "__name__", None) or type(rewriter).__name__
+    )
+
+
+def mode_name(mode: Any) -> str:
+    """PyTensor's own name for a mode where it has one, else its class and linker."""
+    for name, known in predefined_modes.items():
+        if known is mode:
+            return str(name)
+    return f"{type(mode).__name__}({type(mode.linker).__name__})"
+
+
+def query_of(mode: Any) -> tuple[str, ...]:
+    """The mode's selection of rewrites: ``+`` included, ``&`` required, ``-`` excluded."""
+    query = getattr(mode, "_optimizer", None)
+    parts = (("+", "include"), ("&", "require"), ("-", "exclude"))
+    return tuple(
+        f"{sign}{tag}" for sign, which in parts for tag in sorted(map(str, getattr(query, which, ())))
+    )
+
+
+def rewriting(mode: Any) -> Any:
+    """`mode`, or the same one without a cache of whole programs.
+
+    A linker with a true attribute ``cached`` (`graphs.native`'s) knows a graph again and skips its
+    rewriting; then there is nothing to see.
+    """
+    if not getattr(mode.linker, "cached", False):
+        return mode
+    twin = copy.copy(mode)
+    twin.linker = copy.copy(mode.linker)
+    twin.linker.cached = False
+    return twin

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,17 +25,11 @@ __all__ = ["Missing", "compare", "one_line", "same_value", "summarize", "worst"]
 SEVERITY = (IDENTICAL, ROUNDING, UNKNOWN, CHANGED, REPAIRED, BROKE)
 
 
+@dataclass(frozen=True, eq=False)
 class Missing:
-    """Stands for a value that could not be computed.
+    """Stands for a value that could not be computed."""
 
-    Parameters
-    ----------
-    problem : str
-        Why.
-    """
-
-    def __init__(self, problem: str) -> None:
-        self.problem = problem
+    problem: str  # why
 
 
 def one_line(problem: Exception) -> str:

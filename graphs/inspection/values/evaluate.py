@@ -1,19 +1,27 @@
-"""Every snapshot evaluated: what each rewrite did to the numbers."""
+"""Every snapshot evaluated: what each rewrite did to the numbers.
+
+Each Op runs its own Python implementation on copies of what it would overwrite, so that only the formula
+counts and not the memory.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import copy
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
 import numpy as np
-from pytensor.graph.basic import Constant
+from pytensor.compile.builders import OpFromGraph
+from pytensor.graph.basic import Apply, Constant
+from pytensor.scalar.basic import Composite
+from pytensor.scan.op import Scan
 from pytensor.tensor.basic import AllocEmpty
+from pytensor.tensor.elemwise import CAReduce, Elemwise
 
-from graphs.inspection.compiling.compiled import Inspection
+from graphs.inspection.compiling.pipeline import LiveCopy
 from graphs.inspection.findings import (
     IDENTICAL,
     Evaluation,
@@ -22,142 +30,91 @@ from graphs.inspection.findings import (
     StepVerdict,
     ValueSummary,
 )
-from graphs.inspection.recording import Placed, Recording, Snapshot
+from graphs.inspection.recording import Placed, Snapshot
 from graphs.inspection.values.difference import Missing, compare, one_line, same_value, summarize, worst
-from graphs.inspection.values.inputs import sample_inputs
-from graphs.inspection.values.performing import perform
+from graphs.inspection.values.inputs import Inputs
 
-__all__ = ["TOLERANCE_ULP", "call", "evaluate", "feed"]
+__all__ = ["TOLERANCE_ULP", "call", "compare_all", "evaluate", "perform", "quietly", "run_graph"]
 
 # Reordered sums of a few hundred terms and other forms of one formula move a result by tens of
 # units in the last place; a wrong one moves it by billions.
 TOLERANCE_ULP = 4096.0
+NUMPY_OPERANDS = 32
 
 
-@np.errstate(all="ignore")  # what is not finite is counted, not warned of
-def evaluate(
-    inspection: Inspection,
-    inputs: Mapping[str, Any] | Sequence[Any] | None = None,
-    *,
-    shapes: Mapping[str, Sequence[int]] | Sequence[Sequence[int] | None] | None = None,
-    seed: int = 0,
-    run: bool = True,
-) -> Recording:
+def evaluate(live: LiveCopy, inputs: Inputs, *, run: bool = True) -> Evaluation:
     """Compute every snapshot Op by Op and judge every step.
 
-    Each Op runs its own Python implementation on copies of what it would overwrite, so that
-    only the formula counts and not the memory. Shared variables have the values they had when
-    the recording was made.
+    Shared variables have the values they had when the recording was made.
 
     Parameters
     ----------
-    inspection : Inspection
-        What `graphs.inspection.inspect` gave.
-    inputs : mapping by name, or sequence by position, optional
-        Sample inputs. Those not given are drawn.
-    shapes : mapping by name, or sequence by position, optional
-        Shapes to draw the others in, where their Types leave lengths open.
-    seed : int
-        Seed of what is drawn.
+    live : LiveCopy
+    inputs : Inputs
     run : bool
         Whether to call the compiled copy too and compare it with the last snapshot.
-
-    Returns
-    -------
-    Recording
-        The same recording with its ``evaluation``.
-
-    Raises
-    ------
-    InputError
-        If an input is missing, unknown or does not fit.
     """
-    recording = inspection.recording
-    fed, sources = feed(inspection, inputs, shapes=shapes, seed=seed)
-    with _quietly():
-        replay = _Replay(inspection, fed)
+    recording = live.recording
+    with quietly():
+        replay = _Replay(live, inputs)
         verdicts = []
-        first = [replay.values[v] for v in recording.first_outputs]
-        before = first
+        first = before = [replay.values[v] for v in recording.first_outputs]
         for step, snapshot in enumerate(recording.snapshots[1:], start=1):
             replay.advance(snapshot)
             after = [replay.values[v] for v in snapshot.outputs]
-            verdicts.append(_judge(step, before, after))
+            changes = compare_all(before, after)
+            kept = tuple(change for change in changes if change.verdict != IDENTICAL)
+            verdicts.append(StepVerdict(step, worst([change.verdict for change in changes]), kept))
             before = after
-        compiled: tuple[OutputChange, ...] = ()
-        if run:
-            compiled = tuple(
-                compare(expected, found, i, TOLERANCE_ULP)
-                for i, (expected, found) in enumerate(zip(before, call(inspection, fed), strict=True))
-            )
+        compiled = compare_all(before, call(live, inputs)) if run else ()
     last = len(recording.steps)
     outputs = []
     for i, (start, end) in enumerate(zip(first, before, strict=True)):
+        moved = [(v.step, change) for v in verdicts for change in v.outputs if change.output == i]
         outputs.append(
             OutputValue(
                 i,
                 summarize(start, 0, recording.first_outputs[i]),
                 summarize(end, last, recording.snapshots[-1].outputs[i]),
-                _steps_that(verdicts, i, "repaired"),
-                _steps_that(verdicts, i, "broke"),
+                tuple(step for step, change in moved if change.repaired),
+                tuple(step for step, change in moved if change.broke),
             )
         )
-    evaluation = Evaluation(
-        tuple(sources),
-        seed if "drawn" in sources else None,
+    return Evaluation(
+        inputs.sources,
+        inputs.seed,
         tuple(replay.summaries),
         tuple(verdicts),
         tuple(outputs),
         TOLERANCE_ULP,
         compiled,
     )
-    return msgspec.structs.replace(recording, evaluation=evaluation)
 
 
-def feed(
-    inspection: Inspection,
-    inputs: Mapping[str, Any] | Sequence[Any] | None = None,
-    *,
-    shapes: Mapping[str, Sequence[int]] | Sequence[Sequence[int] | None] | None = None,
-    seed: int = 0,
-) -> tuple[list[Any], list[str]]:
-    """A value for every input of the graph that the caller provides, and where it is from.
-
-    Returns
-    -------
-    values : list
-        By graph input; None for shared variables.
-    sources : list of str
-        ``given``, ``drawn`` or ``shared``.
-    """
-    own = [i for i, value in enumerate(inspection.initial) if value is None]
-    variables = [inspection.parts.inputs[i].variable for i in own]
-    found, origins = sample_inputs(variables, inputs, shapes, seed)
-    values: list[Any] = [None] * len(inspection.initial)
-    sources = ["shared"] * len(inspection.initial)
-    for i, value, origin in zip(own, found, origins, strict=True):
-        values[i], sources[i] = value, origin
-    return values, sources
+def compare_all(before: Sequence[Any], after: Sequence[Any]) -> tuple[OutputChange, ...]:
+    """How every output moved."""
+    pairs = zip(before, after, strict=True)
+    return tuple(compare(old, new, i, TOLERANCE_ULP) for i, (old, new) in enumerate(pairs))
 
 
-def call(inspection: Inspection, fed: Sequence[Any]) -> list[Any]:
+def call(live: LiveCopy, inputs: Inputs) -> list[Any]:
     """One call of the compiled copy: its outputs, then the updated values.
 
     The shared variables are put back afterwards. Where the call fails, every output is
     `Missing`.
     """
-    function = inspection.function
+    function = live.function
     maker = function.maker
     updated = [i for i, spec in enumerate(maker.inputs) if spec.update is not None]
-    inspection.reset()
+    live.reset()
     try:
-        results = function(*(copy.deepcopy(value) for value in fed if value is not None))
+        results = function(*(copy.deepcopy(value) for value in inputs.arguments))
         found = [results] if maker.unpack_single else list(results or ())
         found += [function.input_storage[i].storage[0] for i in updated]
         found = [_as_numpy(value) for value in found]
     except Exception as problem:  # whatever an Op may raise
         found = [Missing(one_line(problem))] * (len(maker.outputs) + len(updated))
-    inspection.reset()
+    live.reset()
     return found
 
 
@@ -170,31 +127,18 @@ def _as_numpy(value: Any) -> Any:
     return copy.deepcopy(value)
 
 
-def _steps_that(verdicts: Sequence[StepVerdict], output: int, what: str) -> tuple[int, ...]:
-    return tuple(v.step for v in verdicts for c in v.outputs if c.output == output and getattr(c, what))
-
-
-def _judge(step: int, before: Sequence[Any], after: Sequence[Any]) -> StepVerdict:
-    changes = [
-        compare(old, new, i, TOLERANCE_ULP) for i, (old, new) in enumerate(zip(before, after, strict=True))
-    ]
-    kept = tuple(change for change in changes if change.verdict != IDENTICAL)
-    return StepVerdict(step, worst([change.verdict for change in changes]), kept)
-
-
 class _Replay:
     """The values of one snapshot after another; only what a step touches is computed again."""
 
-    def __init__(self, inspection: Inspection, fed: Sequence[Any]) -> None:
-        self.inspection = inspection
+    def __init__(self, live: LiveCopy, inputs: Inputs) -> None:
+        self.live = live
         self.values: dict[int, Any] = {}
         self.summaries: list[ValueSummary] = []
         self._placed: dict[int, Placed] = {}
-        recording = inspection.recording
-        pairs = zip(recording.inputs, fed, inspection.initial, strict=True)
+        pairs = zip(live.recording.inputs, inputs.values, live.initial, strict=True)
         for number, value, initial in pairs:
             self._set(number, value if value is not None else initial, 0)
-        self.advance(recording.snapshots[0])
+        self.advance(live.recording.snapshots[0])
 
     def advance(self, snapshot: Snapshot) -> None:
         """Move to `snapshot`, the one after the present one."""
@@ -222,7 +166,7 @@ class _Replay:
         """Constants turn up as rewrites make them."""
         if number in self.values:
             return
-        variable = self.inspection.variables[number]
+        variable = self.live.variables[number]
         if isinstance(variable, Constant):
             self._set(number, variable.data, snapshot)
         elif variable.owner is None:
@@ -231,27 +175,131 @@ class _Replay:
     def _set(self, number: int, value: Any, snapshot: int) -> None:
         self.values[number] = value
         summary = summarize(value, snapshot, number)
-        owner = self.inspection.variables[number].owner
+        owner = self.live.variables[number].owner
         if owner is not None and isinstance(owner.op, AllocEmpty):  # memory nobody has written to
             summary = msgspec.structs.replace(summary, min=None, max=None, mean=None, nan=0, inf=0)
         self.summaries.append(summary)
 
     def _compute(self, node: int, reads: Sequence[int]) -> list[Any]:
-        live = self.inspection.nodes[node]
+        apply = self.live.nodes[node]
         arguments = [self.values[number] for number in reads]
         for argument in arguments:
             if isinstance(argument, Missing):
-                return [Missing("an input could not be computed")] * len(live.outputs)
-        variables = [self.inspection.variables[number] for number in reads]
+                return [Missing("an input could not be computed")] * len(apply.outputs)
+        variables = [self.live.variables[number] for number in reads]
         try:
-            return perform(live, variables, arguments)
+            return perform(apply, variables, arguments)
         except Exception as problem:  # any Op may fail in its own way: that is a finding
-            return [Missing(one_line(problem))] * len(live.outputs)
+            return [Missing(one_line(problem))] * len(apply.outputs)
 
 
 @contextlib.contextmanager
-def _quietly() -> Iterator[None]:
+def quietly() -> Iterator[None]:
     """Overflow and division by zero are what is being looked at, not a surprise."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         yield
+
+
+def perform(node: Apply, variables: Sequence[Any], values: Sequence[Any]) -> list[Any]:
+    """Run the Python implementation of a node's Op once.
+
+    Parameters
+    ----------
+    node : Apply
+        Gives the Op and the Types of the outputs.
+    variables : sequence of Variable
+        What the node reads in the snapshot at hand (its own inputs may be others by now).
+    values : sequence
+        Their values; copied where the Op overwrites them.
+    """
+    op = node.op
+    if isinstance(op, Elemwise) and len(values) + len(node.outputs) > NUMPY_OPERANDS:
+        return _wide_elemwise(node, values)
+    if isinstance(op, CAReduce) and isinstance(op.scalar_op, Composite):
+        return [_fused_reduction(node, values[0])]
+    if isinstance(op, OpFromGraph):
+        return run_graph(op.fgraph, values)
+    if isinstance(op, AllocEmpty):  # anything may stand there: the same each time, then
+        return [np.zeros(tuple(int(n) for n in values), dtype=op.dtype)]
+    if isinstance(op, Scan):
+        op = _scan_in_python(op)
+    overwritten = {i for ins in (op.destroy_map or {}).values() for i in ins}
+    # One variable per position: a node may read the same one twice and overwrite it once.
+    inputs = [variable.clone() for variable in variables]
+    apply = Apply(op, inputs, [output.clone() for output in node.outputs])
+    storage: dict[Any, list[Any]] = {}
+    computed: dict[Any, list[bool]] = {}
+    for i, (variable, value) in enumerate(zip(inputs, values, strict=True)):
+        storage[variable] = [copy.deepcopy(value) if i in overwritten else value]
+        computed[variable] = [True]
+    for output in apply.outputs:
+        storage[output] = [None]
+        computed[output] = [False]
+    thunk = op.make_thunk(apply, storage, computed, no_recycling=[], impl="py")
+    thunk()
+    return [storage[output][0] for output in apply.outputs]
+
+
+def run_graph(fgraph: Any, values: Sequence[Any]) -> list[Any]:
+    """Evaluate a whole graph Op by Op.
+
+    Parameters
+    ----------
+    fgraph : FunctionGraph
+    values : sequence
+        Of its inputs.
+    """
+    known = dict(zip(fgraph.inputs, values, strict=True))
+
+    def read(variable: Any) -> Any:
+        return variable.data if isinstance(variable, Constant) else known[variable]
+
+    for node in fgraph.toposort():
+        results = perform(node, node.inputs, [read(variable) for variable in node.inputs])
+        known.update(zip(node.outputs, results, strict=True))
+    return [read(variable) for variable in fgraph.outputs]
+
+
+def _scan_in_python(op: Scan) -> Scan:
+    """The same loop, run by Python.
+
+    Compiling a Scan's inner function may edit its inner graph in place, so an Op that has not
+    been linked yet is left alone, and one that has been keeps its function.
+    """
+    if getattr(op, "_fn", None) is not None:
+        return op
+    twin = op.clone()
+    twin = copy.copy(op) if twin is op else twin
+    twin.mode = "FAST_COMPILE"
+    return twin
+
+
+def _fused_reduction(node: Apply, value: Any) -> Any:
+    """The sum of ``f(x)``, made one Op by fusion for C, as the C code computes it.
+
+    Its Python begins with the first entry itself and not with ``f`` of it, and leaves something
+    on the Op that cannot be pickled, which PyTensor's cache of C code tries to.
+    """
+    op, result = node.op, node.outputs[0].type
+    axes = tuple(range(value.ndim)) if op.axis is None else tuple(op.axis)
+    entries = np.moveaxis(np.asarray(value, dtype=op.acc_dtype or result.dtype), axes, range(len(axes)))
+    rows = entries.reshape(-1, *entries.shape[len(axes) :])
+    total = np.full(rows.shape[1:], op.scalar_op.identity, dtype=rows.dtype)
+    joined = np.frompyfunc(op.scalar_op.impl, 2, 1)
+    for row in rows:
+        total = np.asarray(joined(total, row), dtype=rows.dtype)
+    return np.asarray(total, dtype=result.dtype)
+
+
+def _wide_elemwise(node: Apply, values: Sequence[Any]) -> list[Any]:
+    """An elementwise Op of more operands than a NumPy ufunc takes, entry by entry."""
+    scalar = node.op.scalar_op
+    arrays = np.broadcast_arrays(*values)
+    rows = zip(*(array.flat for array in arrays), strict=True)
+    entries = [scalar.impl(*row) for row in rows]
+    columns = zip(*entries, strict=True) if len(node.outputs) > 1 else [entries]
+    return [
+        np.asarray(list(column), dtype=output.type.dtype).reshape(arrays[0].shape)
+        for column, output in zip(columns, node.outputs, strict=True)
+    ]

@@ -2,20 +2,62 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from graphs.errors import InputError
+from graphs.inspection.compiling.pipeline import LiveCopy
+from graphs.inspection.values.difference import same_value
 
-__all__ = ["sample_inputs"]
+__all__ = ["Given", "Inputs", "Shapes", "bind", "sample_inputs"]
+
+Given = Mapping[str, Any] | Sequence[Any]
+Shapes = Mapping[str, Sequence[int]] | Sequence[Sequence[int] | None]
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """A value for every input of a graph, bound once for all that is asked of it."""
+
+    values: tuple[Any, ...]  # by graph input; None for shared variables
+    sources: tuple[str, ...]  # ``given``, ``drawn`` or ``shared``
+    seed: int | None  # of those drawn; None where none was
+
+    @property
+    def arguments(self) -> tuple[Any, ...]:
+        """Those that the caller of the function provides."""
+        return tuple(value for value in self.values if value is not None)
+
+    def same(self, other: Inputs) -> bool:
+        """Whether the two are the same to the bit, and from the same places."""
+        origins = (self.sources, self.seed) == (other.sources, other.seed)
+        return origins and all(map(same_value, self.values, other.values))
+
+
+@np.errstate(all="ignore")  # what is not finite is counted, not warned of
+def bind(live: LiveCopy, given: Given | None = None, shapes: Shapes | None = None, seed: int = 0) -> Inputs:
+    """A value for every input of the graph that its caller provides; arguments as for `sample_inputs`.
+
+    Given values are copied: what the caller does to them later changes no answer.
+    """
+    own = [i for i, value in enumerate(live.initial) if value is None]
+    variables = [live.written.inputs[i].variable for i in own]
+    found, origins = sample_inputs(variables, given, shapes, seed)
+    values: list[Any] = [None] * len(live.initial)
+    sources = ["shared"] * len(live.initial)
+    for i, value, origin in zip(own, found, origins, strict=True):
+        values[i], sources[i] = copy.deepcopy(value), origin
+    return Inputs(tuple(values), tuple(sources), seed if "drawn" in sources else None)
 
 
 def sample_inputs(
     variables: Sequence[Any],
-    given: Mapping[str, Any] | Sequence[Any] | None,
-    shapes: Mapping[str, Sequence[int]] | Sequence[Sequence[int] | None] | None,
+    given: Given | None,
+    shapes: Shapes | None,
     seed: int,
 ) -> tuple[list[Any], list[str]]:
     """A value for each input, given or drawn, and which of the two.

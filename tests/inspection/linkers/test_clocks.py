@@ -12,7 +12,7 @@ import pytensor.tensor as pt
 import pytest
 from pytensor.compile.mode import Mode
 
-from graphs.inspection import inspect, measure
+from graphs.inspection import inspect
 from graphs.inspection.findings import Around, NodeTime, Spread, Times
 from graphs.inspection.linkers.clocks import time_nodes
 from tests.inspection.odd_graphs import ODD_GRAPHS
@@ -55,7 +55,7 @@ def test_timing_leaves_no_trace(mode):
     function = pytensor.function([x], [x * s + draw], updates=[(s, s + x), (rng, new)], mode=mode)
     given = np.arange(5.0)
     before = [copy.deepcopy(s.get_value()), copy.deepcopy(rng.get_value().bit_generator.state)]
-    recording = measure(inspect(function), [given], **QUICK)
+    recording = inspect(function).measure(given, **QUICK).recording
     assert recording.measurements.times.call is not None
     assert s.get_value().tobytes() == before[0].tobytes()
     assert rng.get_value().bit_generator.state == before[1]
@@ -195,7 +195,8 @@ def test_numba_unboxes_more_arguments_in_more_time():
 
 def test_the_train_graph_adds_up(train):
     """Nodes and what lies around them, timed by themselves, are the call; loosely, on a shared machine."""
-    times = measure(train.inspection, train.values, code=False, seconds=1.0).measurements.times
+    asked = train.inspection.measure(*train.values, code=False, seconds=1.0)
+    times = asked.recording.measurements.times
     assert all(timed.seconds is not None for timed in times.nodes)
     slow = sorted(times.nodes, key=lambda timed: -timed.seconds.median)[:3]
     assert sum(timed.seconds.median for timed in slow) > 0.8 * times.total

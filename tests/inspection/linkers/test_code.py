@@ -11,7 +11,7 @@ import pytest
 from pytensor.compile.mode import Mode
 from pytensor.link.basic import JITLinker, PerformLinker
 
-from graphs.inspection import inspect, measure
+from graphs.inspection import inspect
 from graphs.inspection.findings import NodeCode
 from graphs.inspection.linkers import BY_LINKER
 from graphs.inspection.linkers.code import generated_code
@@ -153,7 +153,7 @@ def own(monkeypatch):
 def test_a_linker_of_ones_own_is_one_more_line_in_the_table(own):
     x = pt.dvector("x")
     inspection = inspect([x], [x + 1], mode=own)
-    recording = measure(inspection, [np.ones(3)], times=False)
+    recording = inspection.measure(np.ones(3), times=False).recording
     first, *_, last = recording.measurements.code
     assert (first.node, first.text, first.lines) == (recording.final_order[0], "", (2, 2))
     assert last.node is None

@@ -12,11 +12,11 @@ import pytensor.tensor as pt
 import pytest
 
 from graphs import InputError
-from graphs.inspection import Recording, counterfactuals, evaluate, inspect
+from graphs.inspection import Recording, inspect
 from graphs.inspection.file import from_json, to_json
 from graphs.inspection.values.difference import compare
-from graphs.inspection.values.evaluate import call, feed
-from graphs.inspection.values.performing import perform
+from graphs.inspection.values.evaluate import call, perform
+from graphs.inspection.values.inputs import bind
 from tests.inspection.conftest import PYTHON, Train
 from tests.inspection.dump import dump_expression, dump_function
 from tests.inspection.odd_graphs import ODD_GRAPHS
@@ -53,7 +53,7 @@ def test_the_last_values_are_the_true_ones(evaluated: Recording, train: Train) -
     """Against NumPy in the stable form, written out here."""
     x, y = train.values
     inspection = train.inspection
-    w, b = inspection.initial[2], inspection.initial[3]
+    w, b = inspection.live.initial[2:]
     z = x @ w + b
     xent = np.logaddexp(0, -z) * y + np.logaddexp(0, z) * (1 - y)
     summary = next(
@@ -67,23 +67,23 @@ def test_the_last_values_are_the_true_ones(evaluated: Recording, train: Train) -
 def test_evaluating_leaves_function_and_copy_as_they_were() -> None:
     train = Train(PYTHON)
     before = dump_function(train.function)
-    first = evaluate(train.inspection, train.values)
+    first = train.inspection.evaluate(*train.values)
     train.function  # noqa: B018  # it must live until it is dumped again
     assert dump_function(train.function) == before
-    second = evaluate(train.inspection, train.values)
-    assert first.evaluation == second.evaluation
+    second = train.inspection.evaluate(*train.values)
+    assert first.recording.evaluation == second.recording.evaluation
 
 
 def test_drawn_inputs_are_the_same_for_a_seed() -> None:
     x = pt.dmatrix("x")
     inspection = inspect([x], [pt.log(x)], mode=PYTHON)
-    one = evaluate(inspection, shapes={"x": (3, 4)}, seed=7).evaluation
+    one = inspection.evaluate(shapes={"x": (3, 4)}, seed=7).recording.evaluation
     assert one is not None
     assert one.seed == 7
-    assert one == evaluate(inspection, shapes=[(3, 4)], seed=7).evaluation
-    assert one != evaluate(inspection, shapes=[(3, 4)], seed=8).evaluation
+    assert one == inspection.evaluate(shapes=[(3, 4)], seed=7).recording.evaluation
+    assert one != inspection.evaluate(shapes=[(3, 4)], seed=8).recording.evaluation
     with pytest.raises(InputError):
-        evaluate(inspection)
+        inspection.evaluate()
 
 
 def test_a_rewrite_that_breaks_is_caught() -> None:
@@ -97,7 +97,7 @@ def test_a_rewrite_that_breaks_is_caught() -> None:
 
     x = pt.dvector("x")
     mode = PYTHON.register((in2out(wrong_rule, name="wrong_rule"), 1.05))
-    recording = evaluate(inspect([x], [pt.tanh(x)], mode=mode), [np.ones(3)])
+    recording = inspect([x], [pt.tanh(x)], mode=mode).evaluate(np.ones(3)).recording
     (broken,) = (o.broken_by for o in recording.evaluation.outputs)  # type: ignore[union-attr]
     assert [recording.rule_of(step).name for step in broken] == ["wrong_rule"]
 
@@ -106,7 +106,7 @@ def test_what_cannot_be_computed_is_marked_and_the_rest_goes_on() -> None:
     x = pt.dvector("x")
     checked = pt.specify_shape(x, (2,))
     inspection = inspect([x], [checked * 2, x + 1], mode=PYTHON)
-    recording = evaluate(inspection, [np.ones(3)])
+    recording = inspection.evaluate(np.ones(3)).recording
     evaluation = recording.evaluation
     assert evaluation is not None
     assert evaluation.outputs[0].last.problem
@@ -128,18 +128,10 @@ def test_an_op_that_overwrites_its_input_gets_a_copy() -> None:
     np.testing.assert_array_equal(values, [1.0, 2.0])
 
 
-def test_feed_names_where_values_are_from() -> None:
-    x = pt.dvector("x")
-    s = pytensor.shared(1.0)
-    values, sources = feed(inspect([x], [x * s], mode=PYTHON), shapes=[(2,)])
-    assert sources == ["drawn", "shared"]
-    assert values[1] is None
-
-
 def test_a_jax_function_is_recorded_and_called() -> None:
     pytest.importorskip("jax")
     inputs, outputs, updates, values = ODD_GRAPHS["textbook_cross_entropy"]()
-    recording = evaluate(inspect(inputs, outputs, updates, mode="JAX"), values)
+    recording = inspect(inputs, outputs, updates, mode="JAX").evaluate(*values).recording
     assert recording.linker == "JAXLinker"
     evaluation = recording.evaluation
     assert evaluation is not None
@@ -161,7 +153,7 @@ def test_graphs_nobody_here_wrote(name: str, mode: str) -> None:
     inspection = inspect(function)
     check_replay(inspection, function)
     check_origins(inspection.recording)
-    recording = evaluate(inspection, values)
+    recording = inspection.evaluate(*values).recording
     assert before is None or before == (dump_function(function), dump_expression(roots))
     evaluation = recording.evaluation
     assert evaluation is not None
@@ -181,12 +173,12 @@ def test_a_generator_under_jax_is_the_same_generator() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PyTensor's, that it seeds a generator of JAX's anew
         inspection = inspect([x], [x * draw + 0 * x], [(rng, new)], mode="JAX")
-        first = call(inspection, [np.ones(5), None])
-        again = call(inspection, [np.ones(5), None])
+        fed = bind(inspection.live, [np.ones(5)])
+        first, again = call(inspection.live, fed), call(inspection.live, fed)
         assert [compare(a, b, 0, 0.0).verdict for a, b in zip(first, again, strict=True)] == ["identical"] * 2
         moved = inspection.function(np.ones(5))
         assert inspection.function(np.ones(5))[0].tobytes() != moved[0].tobytes()
-        recording = counterfactuals(inspection, [np.ones(5)], rules=["constant_folding"])
+        recording = inspection.leave_out(np.ones(5), rules=["constant_folding"]).recording
     (found,) = recording.counterfactuals
     assert (found.verdict, found.carries_weight) == ("identical", False)
 
@@ -199,7 +191,7 @@ def test_a_reduction_fused_with_what_it_reduces(axis: Any) -> None:
     (placed,) = inspection.recording.snapshot(-1).nodes
     assert inspection.recording.ops[placed.op].scalar.endswith("Composite")
     given = np.random.default_rng(0).normal(size=(3, 4, 2))
-    evaluation = evaluate(inspection, [given]).evaluation
+    evaluation = inspection.evaluate(given).recording.evaluation
     assert evaluation is not None
     verdicts = [step.verdict for step in evaluation.steps] + [c.verdict for c in evaluation.compiled]
     assert set(verdicts) <= {"identical", "rounding"}

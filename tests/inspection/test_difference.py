@@ -5,17 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pytensor.tensor as pt
 import pytest
 import scipy.sparse
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from graphs import InputError
 from graphs.inspection.findings import ValueSummary
 from graphs.inspection.values.difference import Missing, compare, same_value, summarize, worst
-from graphs.inspection.values.inputs import sample_inputs
 
 NAN, INF = np.nan, np.inf
 
@@ -84,31 +81,3 @@ def test_a_verdict_says_what_became_of_the_entries(before: Any, after: Any) -> N
         largest = np.maximum(np.abs(before), np.abs(after))[finite_after].max()
         assert change.absolute is not None
         assert change.absolute <= 64.01 * np.spacing(largest / 2) * 2
-
-
-def test_inputs_are_drawn_where_not_given() -> None:
-    x, k, z = pt.dmatrix("x"), pt.lvector("k"), pt.zscalar("z")
-    values, sources = sample_inputs([x, k, z], {"k": [1, 0]}, {"x": (2, 3)}, 5)
-    again, _ = sample_inputs([x, k, z], {"k": [1, 0]}, {"x": (2, 3)}, 5)
-    assert sources == ["drawn", "given", "drawn"]
-    assert [v.dtype for v in values] == ["float64", "int64", "complex128"]
-    assert values[0].shape == (2, 3)
-    assert all(same_value(a, b) for a, b in zip(values, again, strict=True))
-
-
-@pytest.mark.parametrize(
-    ("given_values", "shapes", "argument"),
-    [
-        (None, None, "shapes['x']"),
-        ({"w": 1}, None, "inputs['w']"),
-        ([np.ones((2, 2)), 1], None, "inputs"),
-        (None, {"x": (2,)}, "shapes['x']"),
-        (None, {"x": (2, -1)}, "shapes['x']"),
-        ({"x": "text"}, None, "inputs['x']"),
-        ([np.ones(3)], None, "inputs['x']"),
-    ],
-)
-def test_inputs_that_do_not_fit_are_refused(given_values: Any, shapes: Any, argument: str) -> None:
-    with pytest.raises(InputError) as refusal:
-        sample_inputs([pt.dmatrix("x")], given_values, shapes, 0)
-    assert refusal.value.argument == argument

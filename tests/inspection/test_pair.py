@@ -6,7 +6,7 @@ import numpy as np
 import pytensor.tensor as pt
 import pytest
 
-from graphs.inspection import Recording, align, evaluate, inspect
+from graphs.inspection import Recording, align, inspect
 from tests.inspection.conftest import PYTHON
 from tests.inspection.odd_graphs import textbook_cross_entropy
 
@@ -15,7 +15,8 @@ def recorded(mode: object, dtype: str = "float64") -> Recording:
     x = pt.vector("x", dtype=dtype)
     out = pt.log(1 - pt.sigmoid(x)) * 1 + 0 * x
     out.name = "out"
-    return evaluate(inspect([x], [out], mode=mode), [np.array([-1.0, 800.0], dtype)], run=False)
+    inspection = inspect([x], [out], mode=mode)
+    return inspection.evaluate(np.array([-1.0, 800.0], dtype), run=False).recording
 
 
 def test_one_story_is_one() -> None:
@@ -52,7 +53,7 @@ def test_two_precisions_tell_the_same_story() -> None:
 def test_two_modes_of_the_train_graph() -> None:
     inputs, outputs, updates, values = textbook_cross_entropy()
     one, other = (
-        evaluate(inspect(inputs, outputs, updates, mode=mode), values, run=False)
+        inspect(inputs, outputs, updates, mode=mode).evaluate(*values, run=False).recording
         for mode in (PYTHON, "FAST_COMPILE")
     )
     found = align(one, other)
