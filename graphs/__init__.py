@@ -9,11 +9,10 @@ prepare_compile_folder()  # before anything here imports pytensor
 
 from graphs.data import Dataset, load
 from graphs.errors import InputError
-from graphs.functions import Evaluation, Functions, compile_functions, resolve_mode
+from graphs.functions import Functions, compile_functions, resolve_mode
 from graphs.models.logistic import LogisticGraph, logistic_graph
-from graphs.progress import Diverged, History, Progress
 from graphs.reading import read
-from graphs.training import fit
+from graphs.training import Diverged, History, Progress, fit
 from graphs.updates import gradient_descent, gradients, momentum
 
 __all__ = [
@@ -27,7 +26,6 @@ __all__ = [
     "gradient_descent",
     "momentum",
     "Functions",
-    "Evaluation",
     "resolve_mode",
     "compile_functions",
     "fit",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from graphs.errors import InputError, choose, whole_number
 from graphs.memory import aligned_copy
 
-__all__ = ["DTYPES", "Dataset", "load", "names"]
+__all__ = ["DTYPES", "Dataset", "load"]
 
 DTYPES = ("float64", "float32")
 UNSEEN_SAMPLES = 30
@@ -21,41 +20,17 @@ UNSEEN_SAMPLES = 30
 
 @dataclass(frozen=True)
 class Dataset:
-    """Samples, targets and where both came from.
+    """Samples, targets and where both came from."""
 
-    Attributes
-    ----------
-    name : str
-        Name of the data set, or the file's name.
-    x : ndarray, shape (samples, features), float32 or float64
-        Inputs, one sample per row.
-    y : ndarray, shape (samples,), int64
-        Targets, 0 or 1.
-    initial_w : ndarray, shape (features,), dtype of `x`
-        Weights to begin from.
-    initial_b : float
-        Bias to begin from.
-    unseen_x : ndarray, shape (unseen samples, features), or None
-        Inputs kept out of training, where the data set has some.
-    source : str
-        Where the numbers come from, in one line.
-    draw_order : tuple of str
-        What was drawn from the random stream, in order.
-    """
-
-    name: str
-    x: NDArray[Any]
-    y: NDArray[np.int64]
-    initial_w: NDArray[Any]
-    initial_b: float
-    unseen_x: NDArray[Any] | None
-    source: str
-    draw_order: tuple[str, ...]
-
-
-def names() -> tuple[str, ...]:
-    """The data sets that :func:`load` knows."""
-    return tuple(_LOADERS)
+    name: str  # of the data set, or the file's
+    x: NDArray[Any]  # shape (samples, features), float32 or float64: one sample per row
+    y: NDArray[np.int64]  # shape (samples,): targets, 0 or 1
+    initial_w: NDArray[Any]  # shape (features,), dtype of x: weights to begin from
+    initial_b: float = 0.0  # bias to begin from
+    #: Inputs kept out of training, shape (unseen samples, features), where the data set has some.
+    unseen_x: NDArray[Any] | None = None
+    source: str = ""  # where the numbers come from, in one line
+    draw_order: tuple[str, ...] = ()  # what was drawn from the random stream, in order
 
 
 def load(
@@ -77,8 +52,7 @@ def load(
 
     Parameters
     ----------
-    name : str
-        One of :func:`names`.
+    name : {"random", "plane", "hours", "four-rows"}
     seed : int
         Seed of the stream, from 0 to 2³² − 1.
     samples, features : int
@@ -91,13 +65,22 @@ def load(
     InputError
         If an argument is not one of the above.
     """
-    loader = _LOADERS[choose("dataset", name, _LOADERS)]
+    choose("dataset", name, ("random", *_FIXED))
     choose("dtype", dtype, DTYPES)
     whole_number("seed", seed, 0, 2**32 - 1)
     whole_number("samples", samples, 1)
     whole_number("features", features, 1)
     _fits_in_memory(samples, features)
-    return loader(seed, samples, features, np.dtype(dtype))
+    if name == "random":
+        return _random(seed, samples, features, np.dtype(dtype))
+    asked = (seed, samples, features)
+    if asked != (0, 400, 784):
+        raise InputError(
+            "seed, samples, features",
+            found=", ".join(map(str, asked)),
+            allowed=f"none of them: the data set {name} is fixed",
+        )
+    return _FIXED[name](np.dtype(dtype))
 
 
 def _random(seed: int, samples: int, features: int, dtype: np.dtype[Any]) -> Dataset:
@@ -111,7 +94,6 @@ def _random(seed: int, samples: int, features: int, dtype: np.dtype[Any]) -> Dat
         x=aligned_copy(x, dtype),
         y=y.astype(np.int64, copy=False),
         initial_w=aligned_copy(initial_w, dtype),
-        initial_b=0.0,
         unseen_x=unseen_x.astype(dtype, copy=False),
         source=f"numpy.random.RandomState({seed})",
         draw_order=(
@@ -123,9 +105,8 @@ def _random(seed: int, samples: int, features: int, dtype: np.dtype[Any]) -> Dat
     )
 
 
-def _plane(seed: int, samples: int, features: int, dtype: np.dtype[Any]) -> Dataset:
+def _plane(dtype: np.dtype[Any]) -> Dataset:
     """θ = (1, 2, 3) and noise of 0.2 decide the label; the first number of θ is the bias."""
-    _fixed("plane", seed, samples, features)
     stream = np.random.RandomState(42)
     x = stream.randn(100, 2)
     y = 1 + x @ (2, 3) + 0.2 * stream.randn(100) > 0
@@ -134,60 +115,36 @@ def _plane(seed: int, samples: int, features: int, dtype: np.dtype[Any]) -> Data
         x=x.astype(dtype, copy=False),
         y=y.astype(np.int64),
         initial_w=np.zeros(2, dtype),
-        initial_b=0.0,
-        unseen_x=None,
         source="numpy.random.RandomState(42)",
         draw_order=("x = randn(100, 2)", "noise = randn(100)"),
     )
 
 
-def _hours(seed: int, samples: int, features: int, dtype: np.dtype[Any]) -> Dataset:
+def _hours(dtype: np.dtype[Any]) -> Dataset:
     """Hours studied before an exam, and whether it was passed; 4 hours are to be judged."""
-    _fixed("hours", seed, samples, features)
     return Dataset(
         name="hours",
         x=np.array([[1], [2], [3]], dtype),
         y=np.array([0, 0, 1]),
         initial_w=np.zeros(1, dtype),
-        initial_b=0.0,
         unseen_x=np.array([[4]], dtype),
         source="three students, written down",
-        draw_order=(),
     )
 
 
-def _four_rows(seed: int, samples: int, features: int, dtype: np.dtype[Any]) -> Dataset:
+def _four_rows(dtype: np.dtype[Any]) -> Dataset:
     """The four samples of the logistic regression in Autograd's own introduction."""
-    _fixed("four-rows", seed, samples, features)
     rows = [[0.52, 1.12, 0.77], [0.88, -1.08, 0.15], [0.52, 0.06, -1.30], [0.74, -2.49, 1.39]]
     return Dataset(
         name="four-rows",
         x=np.array(rows, dtype),
         y=np.array([1, 1, 0, 1]),
         initial_w=np.zeros(3, dtype),
-        initial_b=0.0,
-        unseen_x=None,
         source="Autograd's introduction",
-        draw_order=(),
     )
 
 
-def _fixed(name: str, *asked: int) -> None:
-    """Refuse a seed or a size for a data set that has only one."""
-    if asked != (0, 400, 784):
-        raise InputError(
-            "seed, samples, features",
-            found=", ".join(map(str, asked)),
-            allowed=f"none of them: the data set {name} is fixed",
-        )
-
-
-_LOADERS: dict[str, Callable[[int, int, int, np.dtype[Any]], Dataset]] = {
-    "random": _random,
-    "plane": _plane,
-    "hours": _hours,
-    "four-rows": _four_rows,
-}
+_FIXED = {"plane": _plane, "hours": _hours, "four-rows": _four_rows}
 
 
 def _fits_in_memory(samples: int, features: int) -> None:

@@ -1,21 +1,26 @@
 """The machine around PyTensor: a compile folder it can write, rewrites that fire, a stamp for results.
 
-PyTensor is imported inside the functions, not here: the compile folder must be settled before.
+``import graphs`` imports this file and settles the compile folder before anything imports PyTensor, and is to take
+no time: what takes some to import is imported in the functions that need it.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import platform
 import stat
-import tempfile
 import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-__all__ = ["c_blas", "own_warnings_only", "prepare_compile_folder", "stabilizing_rewrites_fire", "stamp"]
+__all__ = [
+    "own_warnings_only",
+    "prepare_compile_folder",
+    "stabilizing_rewrites_fire",
+    "stamp",
+    "usable_cores",
+]
 
 PACKAGES = ("pytensor", "numpy", "scipy", "numba", "packaging", "rich")
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -49,16 +54,20 @@ def prepare_compile_folder() -> Path | None:
 
 def _can_write(folder: Path) -> bool:
     """Whether a file can really be made there; permissions alone do not tell (root, mounts)."""
+    probe = folder / f".writable-{os.getpid()}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder):
-            return True
+        probe.touch()
+        probe.unlink(missing_ok=True)  # a container that shares this home may have a process of this number
     except OSError:
         return False
+    return True
 
 
 def _private_folder() -> Path:
     """A folder below the temporary one that nobody else can have put code into."""
+    import tempfile
+
     folder = Path(tempfile.gettempdir()) / f"pytensor-{os.getuid()}"
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700)
@@ -69,7 +78,7 @@ def _private_folder() -> Path:
 
 # What each says is right, and nothing that a user of these tools can act on.
 _NOT_TO_ACT_ON = (
-    "PyTensor could not link to a BLAS",  # pip's PyTensor has none for its C code; c_blas() says it instead
+    "PyTensor could not link to a BLAS",  # pip's PyTensor has none for its C code
     r"np\.dot\(\) is faster on contiguous",  # PyTensor 3.0's Numba code hands it a transposed array
     "Skipping Assert",  # JAX cannot trace an assertion about shapes
     "The given NumPy array is not writable",  # PyTorch, of constants that nobody writes to
@@ -118,11 +127,13 @@ def stamp(packages: Iterable[str] = PACKAGES) -> dict[str, Any]:
         ``versions`` (python and packages), ``machine`` (system, cpu, cores usable by this
         process, blas of NumPy, thread settings).
     """
+    import platform
+
     return {
         "versions": {"python": platform.python_version(), **_package_versions(packages)},
         "machine": {
             "system": f"{platform.system()} {platform.machine()}",
-            "cpu": _cpu_model(),
+            "cpu": _cpu_model() or platform.processor() or platform.machine(),
             "cores": usable_cores(),
             "blas": _numpy_blas(),
             "threads": {name: os.environ[name] for name in THREAD_VARIABLES if name in os.environ},
@@ -130,16 +141,8 @@ def stamp(packages: Iterable[str] = PACKAGES) -> dict[str, Any]:
     }
 
 
-def c_blas() -> str:
-    """What PyTensor's C code links for linear algebra (slow at its first call: it probes compilers)."""
-    from pytensor.configdefaults import config
-
-    with own_warnings_only():
-        return str(config.blas__ldflags) or "none (its own loops)"
-
-
 def _package_versions(packages: Iterable[str]) -> dict[str, str]:
-    from importlib import metadata  # takes as long to import as all of this package
+    from importlib import metadata
 
     versions = {}
     for package in packages:
@@ -154,7 +157,7 @@ def _cpu_model() -> str:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    return ""
 
 
 def usable_cores() -> int:

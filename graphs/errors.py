@@ -1,11 +1,19 @@
-"""The one way bad input is refused."""
+"""The one way bad input is refused, and the one way to say how something missing is installed."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
 
-__all__ = ["InputError", "choose", "finite_number", "whole_number"]
+__all__ = ["InputError", "choose", "finite_number", "install_command", "whole_number"]
+
+# What package indexes call it; there, `graphs` is somebody else's.
+DISTRIBUTION = "compiled-graphs"
+
+
+def install_command(extra: str = "") -> str:
+    """The command that installs this package, with one of its extras (``native``, ``pictures``, …) if named."""
+    return f"pip install '{DISTRIBUTION}[{extra}]'" if extra else f"pip install {DISTRIBUTION}"
 
 
 class InputError(ValueError):
@@ -33,13 +41,7 @@ class InputError(ValueError):
 
 
 def choose(argument: str, found: object, allowed: Iterable[str]) -> str:
-    """Return `found` if it is one of the names in `allowed`.
-
-    Raises
-    ------
-    InputError
-        If it is not; the message lists every allowed name.
-    """
+    """Return `found` if it is one of the names in `allowed`; else an :class:`InputError` lists them all."""
     names = tuple(allowed)
     if isinstance(found, str) and found in names:
         return found
@@ -47,13 +49,7 @@ def choose(argument: str, found: object, allowed: Iterable[str]) -> str:
 
 
 def whole_number(argument: str, found: object, least: int, most: int | None = None) -> int:
-    """Return `found` if it is a whole number from `least` to `most`.
-
-    Raises
-    ------
-    InputError
-        If it is not; the message says what may be given.
-    """
+    """Return `found` as an int if it is a whole number from `least` to `most`; else raise :class:`InputError`."""
     if hasattr(found, "__index__") and not isinstance(found, bool):
         number = int(found)  # NumPy's integers have an index too
         if number >= least and (most is None or number <= most):
@@ -70,13 +66,7 @@ def finite_number(
     above: float = -math.inf,
     below: float = math.inf,
 ) -> float:
-    """Return `found` if it is finite, ≥ `least`, > `above` and < `below`.
-
-    Raises
-    ------
-    InputError
-        If it is not; the message says what may be given.
-    """
+    """Return `found` as a float if it is finite and within the bounds; else raise :class:`InputError`."""
     if math.isfinite(found) and found >= least and above < found < below:
         return float(found)
     bounds = ((" ≥ ", least), (" > ", above), (" < ", below))

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 import time
-import zipfile
-import zlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["DamagedFile", "read_npz", "remove_unfinished", "write_whole"]
 
@@ -35,6 +32,8 @@ def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
     OSError
         If the folder cannot be written or the disk is full; nothing is left behind.
     """
+    import tempfile  # takes longer than all else here, and who only reads need not wait for it
+
     path = Path(path)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:
@@ -98,6 +97,11 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
     OSError
         If it cannot be read.
     """
+    import zipfile
+    import zlib
+
+    import numpy as np
+
     try:
         # Opened here, because numpy leaves a file open that turns out to be no archive.
         with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as stored:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytensor
@@ -20,65 +21,57 @@ from graphs.models.logistic import LogisticGraph
 from graphs.native import NativeLinker, repeat, source_of
 from graphs.updates import UpdatePair, gradients
 
-__all__ = ["Evaluation", "Functions", "compile_functions", "mode_names", "resolve_mode"]
+__all__ = ["Functions", "Stateful", "compile_functions", "mode_names", "resolve_mode"]
+
+Array = NDArray[Any]
 
 
-class Evaluation(NamedTuple):
-    """The model at its present parameters.
+class Stateful:
+    """What trains by update pairs: its state is what their shared Variables hold."""
 
-    Attributes
-    ----------
-    prediction : ndarray of bool, shape (samples,)
-    xent : ndarray, shape (samples,)
-        Cross-entropy of each sample, in nats.
-    cost : ndarray, shape ()
-    gw : ndarray, shape (features,)
-        ∂cost/∂w.
-    gb : ndarray, shape ()
-        ∂cost/∂b.
-    """
-
-    prediction: NDArray[np.bool_]
-    xent: NDArray[Any]
-    cost: NDArray[Any]
-    gw: NDArray[Any]
-    gb: NDArray[Any]
-
-
-@dataclass(frozen=True)
-class Functions:
-    """The compiled callables of one experiment, and the graph behind them.
-
-    Attributes
-    ----------
-    train : callable
-        ``train(x, y) → [prediction, xent]``, both from before the step it then takes.
-    predict : callable
-        ``predict(x) → prediction``.
-    evaluate : callable
-        ``evaluate(x, y) → [prediction, xent, cost, gw, gb]``; takes no step.
-    graph : LogisticGraph
-    updates : tuple of update pairs
-        What `train` applies.
-    mode : str
-        As named by the caller.
-    build_seconds : float
-        Time from graph to callables, without what a linker leaves to the first call.
-    """
-
-    train: Callable[..., list[Any]]
-    predict: Callable[..., Any]
-    evaluate: Callable[..., list[Any]]
-    graph: LogisticGraph
     updates: tuple[UpdatePair, ...]
-    mode: str
-    build_seconds: float
 
-    def read(self) -> dict[str, NDArray[Any]]:
+    def read(self) -> dict[str, Array]:
         """Copies of everything that `train` changes, by name (``w``, ``b``, velocities)."""
         return {shared.name: np.array(shared.get_value(borrow=True)) for shared, _ in self.updates}
 
-    def train_many(self, x: NDArray[Any], y: NDArray[Any], n: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    def write(self, state: Mapping[str, Array]) -> None:
+        """Put back what :meth:`read` gave.
+
+        Raises
+        ------
+        InputError
+            If a name is missing or a shape differs; then nothing is changed.
+        """
+        for shared, _ in self.updates:
+            there = f"shape {np.shape(shared.get_value(borrow=True))}"
+            found = f"shape {np.shape(state[shared.name])}" if shared.name in state else "nothing"
+            if found != there:
+                raise InputError(f"state[{shared.name!r}]", found=found, allowed=there)
+        for shared, _ in self.updates:
+            shared.set_value(np.array(state[shared.name], dtype=shared.dtype))
+
+
+@dataclass(frozen=True)
+class Functions(Stateful):
+    """The compiled callables of one experiment, and the graph behind them.
+
+    Shapes are (samples, features) for `x`, (samples,) for `y`, the prediction (bool) and the cross-entropy
+    (in nats, of the dtype of `x`); ∂cost/∂w has shape (features,), cost and ∂cost/∂b none.
+    """
+
+    #: ``train(x, y) → [prediction, xent]``, both from before the step it then takes.
+    train: Callable[..., list[Any]]
+    #: ``predict(x) → prediction``.
+    predict: Callable[..., Any]
+    #: ``evaluate(x, y) → [prediction, xent, cost, gw, gb]``; takes no step.
+    evaluate: Callable[..., list[Any]]
+    graph: LogisticGraph
+    updates: tuple[UpdatePair, ...]  # what `train` applies
+    mode: str  # as named by the caller
+    build_seconds: float  # from graph to callables, without what a linker leaves to the first call
+
+    def train_many(self, x: Array, y: Array, n: int) -> tuple[Array, Array]:
         """`n` steps of `train`, to the bit the same; inside one call where the linker is native.
 
         Returns
@@ -102,22 +95,6 @@ class Functions:
             return "log_(" in source.text or "log1p_(" in source.text
         fgraph = self.train.maker.fgraph  # type: ignore[attr-defined]  # a PyTensor Function
         return any(isinstance(op, (Log, Log1p)) for op in _scalar_ops(fgraph))
-
-    def write(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Put back what :meth:`read` gave.
-
-        Raises
-        ------
-        InputError
-            If a name is missing or a shape differs; then nothing is changed.
-        """
-        for shared, _ in self.updates:
-            there = np.shape(shared.get_value(borrow=True))
-            found = np.shape(state[shared.name]) if shared.name in state else "nothing"
-            if found != there:
-                raise InputError(f"state[{shared.name!r}]", found=f"shape {found}", allowed=f"shape {there}")
-        for shared, _ in self.updates:
-            shared.set_value(np.array(state[shared.name], dtype=shared.dtype))
 
 
 def _linker_name(function: Any) -> str:
@@ -194,23 +171,15 @@ def compile_functions(
     label = mode if isinstance(mode, str) else "default" if mode is None else repr(mode)
     pairs = tuple(updates)
     y = In(graph.y, allow_downcast=True)  # 0 and 1 lose nothing, whatever dtype they come in
+    compiled = functools.partial(pytensor.function, mode=resolved)
     start = time.perf_counter()
     try:
         with own_warnings_only():
-            train = pytensor.function(
-                [graph.x, y],
-                [graph.prediction, graph.xent],
-                updates=list(pairs),
-                mode=resolved,
-                name="train",
-            )
-            evaluate = pytensor.function(
-                [graph.x, y],
-                [graph.prediction, graph.xent, graph.cost, *gradients(graph.cost, [graph.w, graph.b])],
-                mode=resolved,
-                name="evaluate",
-            )
-            predict = pytensor.function([graph.x], graph.prediction, mode=resolved, name="predict")
+            outputs = [graph.prediction, graph.xent]
+            train = compiled([graph.x, y], outputs, updates=list(pairs), name="train")
+            whole = [*outputs, graph.cost, *gradients(graph.cost, [graph.w, graph.b])]
+            evaluate = compiled([graph.x, y], whole, name="evaluate")
+            predict = compiled([graph.x], graph.prediction, name="predict")
     except ImportError as error:
         raise InputError(
             "mode",
@@ -224,12 +193,4 @@ def compile_functions(
             found=f"{label}, which cannot compile this graph ({error})",
             allowed="NUMBA, CVM, FAST_COMPILE, none",
         ) from error
-    return Functions(
-        train=train,
-        predict=predict,
-        evaluate=evaluate,
-        graph=graph,
-        updates=pairs,
-        mode=label,
-        build_seconds=time.perf_counter() - start,
-    )
+    return Functions(train, predict, evaluate, graph, pairs, label, time.perf_counter() - start)

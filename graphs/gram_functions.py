@@ -1,8 +1,13 @@
-"""A model whose `train` carries Gram state, behind the signatures of :mod:`graphs.functions`."""
+"""A model whose `train` carries Gram state, behind the signatures of :mod:`graphs.functions`.
+
+Apart from those, because what is compiled here is for one x and refuses any other, and because nobody who
+trains on any x should import :mod:`graphs.rewrites`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -14,7 +19,7 @@ from pytensor.compile.mode import Mode
 
 from graphs.environment import own_warnings_only
 from graphs.errors import InputError
-from graphs.functions import Functions, compile_functions, resolve_mode
+from graphs.functions import Functions, Stateful, compile_functions, resolve_mode
 from graphs.models.logistic import LogisticGraph
 from graphs.native import repeat
 from graphs.rewrites.gram import GramState, gram_state
@@ -25,36 +30,16 @@ __all__ = ["GramFunctions", "compile_gram"]
 Array = NDArray[Any]
 
 
-class GramFunctions:
-    """A learner for :func:`graphs.training.fit` that trains on one x; made by :func:`compile_gram`.
+@dataclass(eq=False)
+class GramFunctions(Stateful):
+    """A learner for :func:`graphs.training.fit` that trains on one x; made by :func:`compile_gram`."""
 
-    Attributes
-    ----------
-    state : GramState
-    graph : LogisticGraph
-    updates : tuple of update pairs
-        Those given, not those that run.
-    step : callable
-        The compiled ``step(y) → [prediction, xent]``; reads neither x nor w.
-    """
-
-    def __init__(
-        self,
-        state: GramState,
-        graph: LogisticGraph,
-        updates: Sequence[UpdatePair],
-        mode: str | Mode | None,
-    ) -> None:
-        self.state, self.graph, self.updates, self._mode = state, graph, tuple(updates), mode
-        with own_warnings_only():
-            self.step = pytensor.function(
-                [In(graph.y, allow_downcast=True)],
-                state.outputs,
-                updates=state.updates,
-                mode=resolve_mode(mode),
-                name="train",
-            )
-        self._known: Any = None
+    state: GramState
+    graph: LogisticGraph
+    updates: tuple[UpdatePair, ...]  # those given, not those that run
+    mode: str | Mode | None
+    step: Callable[[Array], list[Any]]  # step(y) → [prediction, xent]; reads neither x nor w
+    _known: Any = None  # an array that cannot change and is equal to x
 
     def train(self, x: Array, y: Array) -> list[Any]:
         """One step; prediction and xent from before it.
@@ -73,8 +58,7 @@ class GramFunctions:
             If `x` is another matrix.
         """
         self._check(x)
-        result: list[Any] = self.step(y)
-        return result
+        return self.step(y)
 
     def train_many(self, x: Array, y: Array, n: int) -> tuple[Array, Array]:
         """`n` calls of `train` with one look at `x`, inside one call where the linker is native.
@@ -90,13 +74,11 @@ class GramFunctions:
 
     def predict(self, x: Array) -> Any:
         """Predictions for any x, by the recovered weights."""
-        self._recover()
-        return self._plain.predict(x)
+        return self._recovered().predict(x)
 
     def evaluate(self, x: Array, y: Array) -> list[Any]:
         """Prediction, xent, cost, gw and gb for any x and y, by the recovered weights; takes no step."""
-        self._recover()
-        return self._plain.evaluate(x, y)
+        return self._recovered().evaluate(x, y)
 
     def read(self) -> dict[str, Array]:
         """Copies of everything that `train` changes, by the names of the original pairs.
@@ -104,33 +86,25 @@ class GramFunctions:
         The state is rebased on what is read, so that a run that goes on from these values with
         :meth:`write`, in another process say, gives the same bits as this one.
         """
-        for shared, value in self.state.rebase().items():
-            shared.set_value(value)
-        return {shared.name: np.array(shared.get_value(borrow=True)) for shared, _ in self.updates}
+        self._put(self.state.rebase())
+        return super().read()
 
     def write(self, state: Mapping[str, Array]) -> None:
-        """Put back what :meth:`read` gave.
-
-        Raises
-        ------
-        InputError
-            If a name is missing or a shape differs; then nothing is changed.
-        """
-        for shared, _ in self.updates:
-            there = f"shape {np.shape(shared.get_value(borrow=True))}"
-            found = f"shape {np.shape(state[shared.name])}" if shared.name in state else "nothing"
-            if found != there:
-                raise InputError(f"state[{shared.name!r}]", found=found, allowed=there)
-        for shared, _ in self.updates:
-            shared.set_value(np.array(state[shared.name], dtype=shared.dtype))
+        """As for :class:`graphs.functions.Functions`."""
+        super().write(state)
         self.state.load({s: s.get_value(borrow=True) for s in self.state.weights})
 
     @cached_property
     def _plain(self) -> Functions:
-        return compile_functions(self.graph, self.updates, self._mode)
+        return compile_functions(self.graph, self.updates, self.mode)
 
-    def _recover(self) -> None:
-        for shared, value in self.state.recover().items():
+    def _recovered(self) -> Functions:
+        self._put(self.state.recover())
+        return self._plain
+
+    @staticmethod
+    def _put(values: Mapping[Any, Array]) -> None:
+        for shared, value in values.items():
             shared.set_value(value)
 
     def _check(self, x: Array) -> None:
@@ -185,4 +159,12 @@ def compile_gram(
         If `x` or `mode` cannot be used.
     """
     state = gram_state(updates, [graph.prediction, graph.xent], graph.x, x, even_if_it_loses=even_if_it_loses)
-    return GramFunctions(state, graph, updates, mode)
+    with own_warnings_only():
+        step = pytensor.function(
+            [In(graph.y, allow_downcast=True)],
+            state.outputs,
+            updates=state.updates,
+            mode=resolve_mode(mode),
+            name="train",
+        )
+    return GramFunctions(state, graph, tuple(updates), mode, step)

@@ -1,80 +1,69 @@
-"""SIGINT and SIGTERM as a request that a loop can honour between two steps."""
+"""SIGINT and SIGTERM as a request that a loop can honour between two steps, or as an exception of their own."""
 
 from __future__ import annotations
 
-import contextlib
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 __all__ = ["Interrupted", "SignalRequests", "raised_signals"]
 
 
-class SignalRequests:
-    """A context in which the first SIGINT or SIGTERM is only noted; a second one acts as usual.
-
-    Attributes
-    ----------
-    received : int
-        The signal's number, 0 while none came.
-    """
-
-    def __init__(self) -> None:
-        self.received = 0
-        self._previous: dict[signal.Signals, Any] = {}
-
-    def __enter__(self) -> SignalRequests:
-        for which in (signal.SIGINT, signal.SIGTERM):
-            self._previous[which] = signal.signal(which, self._note)
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        self._restore()
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        self.received = number
-        self._restore()
-
-    def _restore(self) -> None:
-        while self._previous:
-            signal.signal(*self._previous.popitem())
-
-
 class Interrupted(BaseException):
-    """A signal came that asks this process to end; raised where it happened to be.
-
-    Attributes
-    ----------
-    signal : int
-        The signal's number.
-    """
+    """A signal came that asks this process to end; raised where it happened to be."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.signal = number
 
 
-@contextlib.contextmanager
-def raised_signals() -> Iterator[None]:
+class _FirstSignal:
+    """A context in which the first SIGINT or SIGTERM is answered by `answer`; a second one acts as usual."""
+
+    def __init__(self, answer: Callable[[int], None]) -> None:
+        self._answer = answer
+        self._previous: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> None:
+        for which in (signal.SIGINT, signal.SIGTERM):
+            self._previous[which] = signal.signal(which, self._handle)
+
+    def __exit__(self, *raised: object) -> None:
+        while self._previous:
+            signal.signal(*self._previous.popitem())
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        self.__exit__()
+        self._answer(number)
+
+
+class SignalRequests:
+    """A context in which the first SIGINT or SIGTERM is only noted; a second one acts as usual."""
+
+    def __init__(self) -> None:
+        self.received = 0  # the signal's number, 0 while none came
+        self._context = _FirstSignal(self._note)
+
+    def __enter__(self) -> SignalRequests:
+        self._context.__enter__()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._context.__exit__()
+
+    def _note(self, number: int) -> None:
+        self.received = number
+
+
+def raised_signals() -> _FirstSignal:
     """A context in which the first SIGINT or SIGTERM raises `Interrupted`; a second one acts as usual.
 
     For work that waits on other processes and has nowhere to look for a request. What raises is
     never a write of ours in the middle: files are written whole or not at all.
     """
-    previous: dict[signal.Signals, Any] = {}
+    return _FirstSignal(_raise)
 
-    def restore() -> None:
-        while previous:
-            signal.signal(*previous.popitem())
 
-    def raise_it(number: int, frame: FrameType | None) -> None:
-        restore()
-        raise Interrupted(number)
-
-    for which in (signal.SIGINT, signal.SIGTERM):
-        previous[which] = signal.signal(which, raise_it)
-    try:
-        yield
-    finally:
-        restore()
+def _raise(number: int) -> NoReturn:
+    raise Interrupted(number)

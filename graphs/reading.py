@@ -41,12 +41,8 @@ def read(path: str | os.PathLike[str], *, seed: int = 0, dtype: str = "float64")
     whole_number("seed", seed, 0, 2**32 - 1)
     readers = {".csv": _read_csv, ".npz": _read_npz}
     if path.suffix.lower() not in readers:
-        raise InputError(
-            "data",
-            found=f"the file {path}",
-            allowed="a name ending in .csv or .npz",
-            remedy="convert or rename it",
-        )
+        allowed = "a name ending in .csv or .npz"
+        raise InputError("data", found=f"the file {path}", allowed=allowed, remedy="convert or rename it")
     try:
         if path.stat().st_size == 0:
             raise InputError("data", found=f"an empty file, {path}", allowed="a file with samples")
@@ -68,8 +64,6 @@ def read(path: str | os.PathLike[str], *, seed: int = 0, dtype: str = "float64")
         x=checked_x,
         y=checked_y,
         initial_w=np.random.RandomState(seed).randn(features).astype(dtype, copy=False),
-        initial_b=0.0,
-        unseen_x=None,
         source=f"the file {path.name}",
         draw_order=(f"initial w = randn({features})",),
     )
@@ -103,25 +97,20 @@ def _read_csv(path: Path) -> tuple[ArrayLike, ArrayLike]:
             if not named:
                 lines.seek(0)
             rows = [line for line in lines if line.strip()]
-        if not rows:
-            raise InputError("data", found=f"{path} without a sample", allowed="at least one line of numbers")
-        table = np.loadtxt(rows, delimiter=",", comments=None, ndmin=2, encoding="utf-8")
+        table = np.loadtxt(rows, delimiter=",", comments=None, ndmin=2, encoding="utf-8") if rows else None
     except ValueError as error:  # UnicodeDecodeError is one too
-        if isinstance(error, InputError):
-            raise
         raise InputError(
             "data",
             found=f"{path}, which does not parse ({error})",
             allowed="comma-separated numbers, as many on every line, and at most one line of names",
             remedy="mend that row (counted from 0 below the names)",
         ) from error
+    if table is None:
+        raise InputError("data", found=f"{path} without a sample", allowed="at least one line of numbers")
     target = header.index("y") if named and "y" in header else table.shape[1] - 1
     if named and len(header) != table.shape[1]:
-        raise InputError(
-            "data",
-            found=f"{path} with {len(header)} names over {table.shape[1]} columns",
-            allowed="a name per column",
-        )
+        found = f"{path} with {len(header)} names over {table.shape[1]} columns"
+        raise InputError("data", found=found, allowed="a name per column")
     return np.delete(table, target, axis=1), table[:, target]
 
 
@@ -138,23 +127,16 @@ def _checked(x: ArrayLike, y: ArrayLike, where: str) -> tuple[NDArray[Any], NDAr
     if x.ndim != 2 or not all(x.shape):
         raise InputError(where, found=f"x of shape {x.shape}", allowed="(samples, features), each at least 1")
     if y.shape != (len(x),):
-        raise InputError(
-            where,
-            found=f"x of shape {x.shape} and y of shape {y.shape}",
-            allowed=f"one target per sample, ({len(x)},)",
-        )
+        found = f"x of shape {x.shape} and y of shape {y.shape}"
+        raise InputError(where, found=found, allowed=f"one target per sample, ({len(x)},)")
     for name, array in (("x", x), ("y", y)):
         if array.dtype.kind not in "fiub":
             raise InputError(where, found=f"{name} of dtype {array.dtype}", allowed="real numbers")
         _finite(array, f"{where}, {name}")
     wrong = np.flatnonzero((y != 0) & (y != 1))
     if wrong.size:
-        raise InputError(
-            where,
-            found=f"target {y[wrong[0]]} in sample {wrong[0]} ({wrong.size} such in all)",
-            allowed="0 and 1",
-            remedy="recode the classes",
-        )
+        found = f"target {y[wrong[0]]} in sample {wrong[0]} ({wrong.size} such in all)"
+        raise InputError(where, found=found, allowed="0 and 1", remedy="recode the classes")
     return np.ascontiguousarray(x), y.astype(np.int64)
 
 
@@ -162,9 +144,5 @@ def _finite(array: NDArray[Any], where: str) -> None:
     bad = np.argwhere(~np.isfinite(array))
     if bad.size:
         place = tuple(int(i) for i in bad[0])
-        raise InputError(
-            where,
-            found=f"{array[tuple(bad[0])]} at {place} ({len(bad)} such in all)",
-            allowed="finite numbers",
-            remedy="remove or fill those samples",
-        )
+        found = f"{array[place]} at {place} ({len(bad)} such in all)"
+        raise InputError(where, found=found, allowed="finite numbers", remedy="remove or fill those samples")

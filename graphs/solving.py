@@ -1,4 +1,4 @@
-"""The true optimum of the cost, and how far a run is from it."""
+"""The true optimum of the cost by a quasi-Newton solve in SciPy, and how far a run is from it."""
 
 from __future__ import annotations
 
@@ -18,25 +18,13 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Optimum:
-    """Where the gradient vanishes.
+    """Where the gradient vanishes."""
 
-    Attributes
-    ----------
-    w : ndarray, shape (features,)
-    b : float
-    cost : float
-        In nats.
-    gradient_norm : float
-        ‖(∂cost/∂w, ∂cost/∂b)‖₂ there; how nearly it vanishes.
-    evaluations : int
-        Evaluations of cost and gradient that it took.
-    """
-
-    w: Array
+    w: Array  # shape (features,)
     b: float
-    cost: float
-    gradient_norm: float
-    evaluations: int
+    cost: float  # in nats
+    gradient_norm: float  # ‖(∂cost/∂w, ∂cost/∂b)‖₂ there; how nearly it vanishes
+    evaluations: int  # of cost and gradient, that it took
 
 
 @dataclass(frozen=True)
@@ -46,23 +34,12 @@ class Certificate:
     The penalty λ·Σw² makes the cost 2λ-strongly convex in w, so that
     ``cost − cost* ≥ λ·‖w − w*‖²`` for every w, b. A gradient or an optimum that were wrong would
     break it.
-
-    Attributes
-    ----------
-    cost_gap : float
-        cost − cost*, in nats.
-    w_distance : float
-        ‖w − w*‖₂.
-    bound : float
-        λ·‖w − w*‖².
-    holds : bool
-        Whether the inequality does, up to the rounding of the two costs.
     """
 
-    cost_gap: float
-    w_distance: float
-    bound: float
-    holds: bool
+    cost_gap: float  # cost − cost*, in nats
+    w_distance: float  # ‖w − w*‖₂
+    bound: float  # λ·‖w − w*‖²
+    holds: bool  # whether the inequality does, up to the rounding of the two costs
 
 
 def find_optimum(learner: Learner, x: Array, y: Array) -> Optimum:

@@ -9,7 +9,6 @@ import math
 from collections.abc import Collection
 from io import StringIO
 from time import monotonic
-from types import TracebackType
 from typing import Any
 
 from rich.console import Console, RenderableType
@@ -130,15 +129,10 @@ class Shown(Listener):
 
     def __init__(self, *, quiet: bool = False, lines: bool = False) -> None:
         self.console = Console(stderr=True, highlight=False)
-        self.quiet = quiet
         self.live = self.console.is_terminal and not quiet
         self.lines = lines and not quiet
-        columns = (
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            _DoneOf(),
-            TimeRemainingColumn(),
-        )
+        what = TextColumn("{task.description}", markup=False)
+        columns = (what, BarColumn(), _DoneOf(), TimeRemainingColumn())
         self.bar = Progress(*columns, console=self.console, transient=True, disable=not self.live)
         self.task = self.bar.add_task("starting", total=None)
         self.start = monotonic()
@@ -147,12 +141,7 @@ class Shown(Listener):
         self.bar.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        where: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.bar.stop()
 
     def begins(self, what: str) -> None:

@@ -88,25 +88,13 @@ def _sample(call: Callable[[], object], repeats: int) -> float:
 
 @dataclass(frozen=True)
 class ProcessCost:
-    """What one process took, from the operating system's own accounting.
+    """What one process took, from the operating system's own accounting, and what it printed."""
 
-    Attributes
-    ----------
-    wall, user, system : float
-        Seconds.
-    peak_rss_bytes : int
-        Largest resident set of the process itself, in bytes.
-    returncode : int
-        Its exit status; negative for the signal that ended it.
-    stdout, stderr : str
-        What it printed.
-    """
-
-    wall: float
+    wall: float  # seconds, as the next two
     user: float
     system: float
-    peak_rss_bytes: int
-    returncode: int
+    peak_rss_bytes: int  # largest resident set of the process itself
+    returncode: int  # its exit status; negative for the signal that ended it
     stdout: str
     stderr: str
 

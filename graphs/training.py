@@ -1,20 +1,23 @@
 """The one training loop: callables + data + schedule → history.
 
-It sees callables only, so any framework's plug in (:class:`Learner`).
+It sees callables only, so any framework's plug in (:class:`Learner`). A run so far is a
+:class:`Progress`, from which it can go on; it may end before its time as :class:`Diverged` or
+:class:`Stopped`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from graphs.errors import InputError, whole_number
-from graphs.progress import Diverged, History, Progress, Stopped
+from graphs.listener import Listener
 
-__all__ = ["Learner", "fit"]
+__all__ = ["Diverged", "History", "Learner", "Progress", "Stopped", "fit"]
 
 Array = NDArray[Any]
 
@@ -41,6 +44,81 @@ class Learner(Protocol):
         """Put back what :meth:`read` gave."""
 
 
+@dataclass(frozen=True)
+class History:
+    """The run at every k-th step; entry i is the model after ``steps[i]`` updates.
+
+    Each is an array of shape (entries,), NaN where the run has not come yet.
+    """
+
+    steps: NDArray[np.int64]
+    cost: NDArray[np.float64]  # in nats, like the next
+    mean_xent: NDArray[np.float64]
+    accuracy: NDArray[np.float64]  # share of right predictions
+    gw_norm: NDArray[np.float64]  # ‖∂cost/∂w‖₂
+    w_norm: NDArray[np.float64]  # ‖w‖₂
+
+    @classmethod
+    def empty(cls, steps: int, every: int) -> History:
+        """Room for a whole run from the beginning, so that a checkpoint has its final size at once."""
+        recorded = np.unique(np.append(np.arange(0, steps + 1, every), steps)).astype(np.int64)
+        return cls(recorded, *(np.full(len(recorded), np.nan) for _ in range(5)))
+
+
+@dataclass
+class Progress:
+    """A run so far: all that is needed to go on to the bit. Calls of `train` are counted from 1."""
+
+    step: int  # updates made
+    initial: dict[str, Array]  # parameters before the first update
+    state: dict[str, Array]  # parameters now
+    history: History
+    first_perfect_call: int = 0  # the first whose predictions were all right; 0 if none was
+    mistakes_since: int = 0  # calls after that one with a wrong prediction
+    nonfinite_calls: int = 0  # calls whose cross-entropy held NaN or infinity
+    first_nonfinite_call: int = 0
+    last_nonfinite_call: int = 0
+    first_mean_xent: float = float("nan")  # mean cross-entropy that the first call returned, in nats
+
+    @classmethod
+    def fresh(cls, state: dict[str, Array], steps: int, every: int) -> Progress:
+        """A run of `steps` that has not begun, standing at `state`."""
+        return cls(0, initial=state, state=state, history=History.empty(steps, every))
+
+    def note(self, predictions: Array, xents: Array, y: Array) -> None:
+        """Count what the calls from ``step + 1`` on returned: arrays of shape (calls, samples)."""
+        perfect = (predictions == y.astype(bool)).all(axis=1)
+        finite = np.isfinite(xents).all(axis=1)
+        if self.step == 0:
+            self.first_mean_xent = float(xents[0].mean())
+        if not self.first_perfect_call and perfect.any():
+            self.first_perfect_call = self.step + 1 + int(perfect.argmax())
+        if self.first_perfect_call:
+            self.mistakes_since += int((~perfect[max(self.first_perfect_call - self.step, 0) :]).sum())
+        bad = self.step + 1 + np.flatnonzero(~finite)
+        if bad.size:
+            self.nonfinite_calls += len(bad)
+            self.first_nonfinite_call = self.first_nonfinite_call or int(bad[0])
+            self.last_nonfinite_call = int(bad[-1])
+
+
+class Diverged(ArithmeticError):
+    """The run left the numbers that mean anything."""
+
+    def __init__(self, step: int, quantity: str, cause: str) -> None:
+        self.step = step  # the update that did it, counted from 1
+        self.quantity, self.cause = quantity, cause  # what broke, and why most likely
+        super().__init__(f"diverged at step {step}: {quantity}. Likely cause: {cause}.")
+
+
+class Stopped(Exception):
+    """The run was asked to stop, and did, between two steps; `progress` can be resumed."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+        super().__init__(f"stopped after step {progress.step}")
+
+
 # Gradient descent that converges never raises the cost; a million times the first is no wobble.
 GROWTH_LIMIT = 1e6
 # Steps between two looks at the parameters and at `stop`, and numbers held at once meanwhile.
@@ -58,7 +136,7 @@ def fit(
     progress: Progress | None = None,
     checkpoint: Callable[[Progress], None] | None = None,
     checkpoint_every: int = 1000,
-    on_step: Callable[[int], None] | None = None,
+    listener: Listener | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Progress:
     """Take `steps` full-batch steps and record the model before the first, at every k-th and after the last.
@@ -78,8 +156,8 @@ def fit(
     checkpoint : callable, optional
         Called with the progress before the first step (of a run begun here), every
         `checkpoint_every` steps, at the end and when stopped.
-    on_step : callable, optional
-        Called with the number of updates made, now and then.
+    listener : Listener, optional
+        Told now and then how many updates of how many are made.
     stop : callable
         Asked between steps; once it answers True the run ends with :class:`Stopped`.
 
@@ -122,8 +200,8 @@ def fit(
                 raise Stopped(progress)
             calls = _calls_until_next_look(progress.step, len(y), steps, every, checkpoint_every)
             _advance(learner, progress, x, y, calls)
-            if on_step:
-                on_step(progress.step)
+            if listener:
+                listener.progress(progress.step, steps)
             if progress.step == steps:
                 _record(learner, progress, x, y)
             if checkpoint and (progress.step % checkpoint_every == 0 or progress.step == steps):

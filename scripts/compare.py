@@ -1,7 +1,8 @@
 """Run the experiment in every framework that is installed, and show what differs."""
 
-from graphs.commands.compare import main
-from graphs.commands.ending import run
+import sys
+
+from graphs.commands.entry import enter
 
 if __name__ == "__main__":
-    run("compare", main)
+    enter(["compare", *sys.argv[1:]])

@@ -1,7 +1,8 @@
 """Show what the compiler did to a graph: every rewrite, the values, the cost, the code."""
 
-from graphs.commands.ending import run
-from graphs.commands.inspect import main
+import sys
+
+from graphs.commands.entry import enter
 
 if __name__ == "__main__":
-    run("inspect", main)
+    enter(["inspect", *sys.argv[1:]])

@@ -1,7 +1,8 @@
 """Teach one thing at a time by running it: when Python runs, what far logits do, what a rewrite buys."""
 
-from graphs.commands.ending import run
-from graphs.commands.lesson import main
+import sys
+
+from graphs.commands.entry import enter
 
 if __name__ == "__main__":
-    run("lesson", main)
+    enter(["lesson", *sys.argv[1:]])

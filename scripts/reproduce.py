@@ -1,7 +1,8 @@
 """Run the original's experiment and show what it prints, then the facts about the run."""
 
-from graphs.commands.ending import run
-from graphs.commands.reproduce import main
+import sys
+
+from graphs.commands.entry import enter
 
 if __name__ == "__main__":
-    run("reproduce", main)
+    enter(["reproduce", *sys.argv[1:]])

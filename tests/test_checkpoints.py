@@ -10,7 +10,7 @@ import pytest
 
 from graphs.errors import InputError
 from graphs.experiment.checkpoints import load_checkpoint, save_checkpoint
-from graphs.progress import Progress
+from graphs.training import Progress
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import warnings
 
 import pytest
 
+import graphs
 from graphs.environment import own_warnings_only, prepare_compile_folder, stabilizing_rewrites_fire, stamp
 
 
@@ -82,3 +83,21 @@ def test_only_the_named_warnings_are_hidden():
             warnings.warn("PyTensor could not link to a BLAS installation. …", stacklevel=1)
             warnings.warn("something else", stacklevel=1)
     assert [str(w.message) for w in seen] == ["something else"]
+
+
+LIGHT = """
+import sys, types
+graphs = sys.modules["graphs"] = types.ModuleType("graphs")  # without what the package itself imports
+graphs.__path__ = [sys.argv[1]]
+before = {*sys.modules}
+import graphs.environment, graphs.errors, graphs.files, graphs.interruption, graphs.listener
+graphs.environment.prepare_compile_folder()
+new = {name.split(".")[0] for name in {*sys.modules} - before}
+print(*sorted(new - sys.stdlib_module_names), *sorted(new & {"tempfile", "platform", "subprocess"}))
+"""
+
+
+def test_what_a_command_imports_before_it_knows_what_to_do_is_light():
+    command = [sys.executable, "-c", LIGHT, os.path.dirname(graphs.__file__)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split() == ["graphs"]

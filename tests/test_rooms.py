@@ -7,39 +7,58 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Iterator
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from types import ModuleType
+
+import pytest
 
 import graphs
 from tests.conftest import ROOT
 
-# What anyone may import, then the rooms in the order in which data flows through them.
-GROUND = ("errors", "files", "environment", "timing", "interruption", "memory")
+# What anyone may import, then the rooms in the order in which data flows through them. The linker and the
+# rewrites stand before functions.py, which picks them.
+GROUND = ("errors", "files", "environment", "listener", "timing", "interruption", "memory", "terminal")
 FLOW = (
     "data",
     "reading",
-    "logistic",
+    "models",
     "updates",
     "rewrites",
     "native",
     "functions",
     "gram_functions",
-    "progress",
     "training",
-    "checkpoints",
-    "optimum",
-    "settings",
-    "reproduction",
-    "results",
-    "pictures",
-    "report",
+    "solving",
+    "experiment",
     "inspection",
-    "frameworks",
-    "comparison",
-    "benchmark",
-    "command",
+    "peers",
+    "lessons",
+    "commands",
+    "__main__",
 )
+ORDER = (*GROUND, *FLOW)
+# The rooms that are pipelines themselves: what a stage may import are those before it.
+STAGES = {
+    "native": ("statements", "lower", "schedule", "write", "pipeline", "run", "linker"),
+    "inspection": (
+        "recording",
+        "findings",
+        "file",
+        "compiling",
+        "values",
+        "linkers",
+        "ablation",
+        "doctor",
+        "pair",
+        "costs",
+        "show",
+        "inspection",
+    ),
+}
 PEERS = {"autograd", "jax", "torch"}  # need not be installed
 MODULES = [module.name for module in pkgutil.walk_packages(graphs.__path__, "graphs.")]
+EVERY = {"graphs", *MODULES}
 
 
 def loaded(modules: list[str]) -> Iterator[tuple[str, ModuleType]]:
@@ -52,36 +71,75 @@ def loaded(modules: list[str]) -> Iterator[tuple[str, ModuleType]]:
                 raise
 
 
-def imported_rooms(module: str) -> set[str]:
-    """The rooms of this package that a module names in an import, wherever in it that stands."""
+def source(module: str) -> ast.Module:
+    """A module as parsed; a package's stub, where it has one, says what its lazy names are."""
     path = ROOT / module.replace(".", "/")
-    source = (path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text()
+    if path.is_dir():
+        path /= "__init__.pyi" if (path / "__init__.pyi").exists() else "__init__"
+    return ast.parse(path.with_suffix(path.suffix or ".py").read_text())
+
+
+@cache
+def imports(module: str) -> frozenset[str]:
+    """The modules of this package that a module names in an import, wherever in it that stands:
+    at the top, in a function, or only for typing.
+
+    ``from graphs.a import b`` names ``graphs.a.b`` where that is a module, and else ``graphs.a``.
+    """
     names: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(source(module)):
         if isinstance(node, ast.ImportFrom):
-            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+            assert not node.level or source_is_stub(module), f"{module}: a relative import"
+            base = ".".join(filter(None, (module if node.level else "", node.module)))
+            names |= {f"{base}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-    return {name.split(".")[1] for name in names if name.startswith("graphs.")}
+    known = {name if name in EVERY else name.rpartition(".")[0] for name in names}
+    return frozenset((known & EVERY) - {module})
+
+
+def source_is_stub(module: str) -> bool:
+    """Whether what `source` reads is a stub; lazy_loader wants relative imports there."""
+    return (ROOT / module.replace(".", "/") / "__init__.pyi").exists()
+
+
+def place(module: str) -> int:
+    return ORDER.index(module.split(".")[1])
 
 
 def test_every_room_has_its_place():
-    rooms = {module.split(".")[1] for module in MODULES}
-    assert rooms <= {*GROUND, *FLOW}
+    assert {module.split(".")[1] for module in MODULES} == set(ORDER)
 
 
 def test_imports_go_one_way():
-    order = {room: place for place, room in enumerate((*GROUND, *FLOW))}
     for module in MODULES:
-        room = module.split(".")[1]
-        for imported in imported_rooms(module) - {room}:
-            assert order[imported] < order[room], f"{module} imports graphs.{imported}"
+        for imported in imports(module):
+            assert imported != "graphs", f"{module} imports the package that gathers all rooms"
+            assert place(imported) <= place(module), f"{module} imports {imported}"
 
 
-def test_inspection_and_frameworks_do_not_know_each_other():
+@pytest.mark.parametrize("room", STAGES)
+def test_stages_of_a_room_follow_each_other(room):
+    stages = STAGES[room]
+    inside = {m: m.split(".")[2] for m in MODULES if m.startswith(f"graphs.{room}.")}
+    assert set(inside.values()) == set(stages)
+    for module, stage in inside.items():
+        for imported in imports(module) & inside.keys():
+            assert stages.index(inside[imported]) <= stages.index(stage), f"{module} imports {imported}"
+
+
+def test_no_import_goes_in_a_circle():
+    try:
+        TopologicalSorter({module: imports(module) for module in EVERY}).prepare()
+    except CycleError as circle:
+        pytest.fail(" → ".join(circle.args[1]))
+
+
+def test_inspection_and_peers_do_not_know_each_other():
     for module in MODULES:
-        if module.startswith("graphs.frameworks"):
-            assert "inspection" not in imported_rooms(module)
+        for one, other in (("inspection", "peers"), ("peers", "inspection")):
+            if module.split(".")[1] == one:
+                assert not [name for name in imports(module) if name.split(".")[1] == other], module
 
 
 def test_no_script_imports_another():

@@ -10,9 +10,9 @@ import pytest
 import graphs
 from graphs.errors import InputError
 from graphs.experiment.checkpoints import COUNTERS, load_checkpoint, save_checkpoint
-from graphs.progress import Stopped
+from graphs.listener import Listener
 from graphs.solving import certify, find_optimum
-from graphs.training import fit
+from graphs.training import Stopped, fit
 from tests.conftest import dataset
 from tests.figures import (
     AFTER_200_STEPS_SEED_0,
@@ -123,9 +123,11 @@ def test_a_stopped_run_goes_on_to_the_bit(compiled, original, tmp_path, mode, st
     functions = compiled(mode)
     seen = 0
 
-    def look(step):
-        nonlocal seen
-        seen = step
+    class Look(Listener):
+        def progress(self, done, of):
+            nonlocal seen
+            seen = done
+            assert of == 100
 
     with pytest.raises(Stopped):
         fit(
@@ -136,7 +138,7 @@ def test_a_stopped_run_goes_on_to_the_bit(compiled, original, tmp_path, mode, st
             every=7,
             checkpoint=lambda progress: save_checkpoint(path, progress, {}),
             checkpoint_every=10,
-            on_step=look,
+            listener=Look(),
             stop=lambda: seen >= stop_after,
         )
     progress, _ = load_checkpoint(path)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import os
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from graphs.native.run.compiler import CompilerMissing, compile_text
+from graphs.native.run.compiler import CompilerMissing, load_text
 
 __all__ = ["build"]
 
@@ -66,10 +64,7 @@ class Limit:
 
 def _compiled(dtype: np.dtype[Any]) -> Callable[[NDArray[Any], int], float]:
     text = SOURCE.replace("REAL", "double" if dtype == np.float64 else "float")
-    with tempfile.TemporaryDirectory(prefix="graphs-limit-") as folder:
-        path = Path(folder, "limit.so")
-        path.write_bytes(compile_text(text))
-        function = ctypes.CDLL(os.fspath(path)).stream  # stays mapped when the file is gone
+    function = load_text(text).stream
     function.restype, function.argtypes = ctypes.c_double, [ctypes.c_void_p, ctypes.c_ssize_t, ctypes.c_int]
 
     def read(x: NDArray[Any], threads: int) -> float:

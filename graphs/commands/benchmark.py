@@ -7,7 +7,6 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import NoReturn
 
 from rich.console import Console
@@ -19,108 +18,16 @@ from graphs.benchmark.record import new_record
 from graphs.benchmark.steps import measure_steps
 from graphs.benchmark.table import show
 from graphs.benchmark.whole import measure_processes
-from graphs.commands.ending import run
+from graphs.commands.options import QUICK_SIZES, SIZES
 from graphs.data import DTYPES
 from graphs.errors import InputError, choose, finite_number, whole_number
 from graphs.experiment.pictures import MissingMatplotlib
 from graphs.files import write_whole
 from graphs.models.logistic import FORMULAS
 
-SIZES = "400x784,2000x784,20000x784,200000x784,4000x7840,40000x7840"
-QUICK_SIZES = "400x784,4000x784"
-EPILOG = f"""\
-peers (--only and --skip take their names):
-{chr(10).join(f"  {name:14} {peer.title}" for name, peer in PEERS.items())}
 
-examples:
-  scripts/run benchmark --quick                     minutes: two sizes, one thread, few rounds
-  scripts/run benchmark                             everything; an hour or more
-  scripts/run benchmark --sizes 400x784 --threads 1 --only limit,numpy,native,native-many
-  scripts/run benchmark --skip torch-compile --json runs/b.json --plot runs/b.png
-  scripts/run benchmark --measure processes         from the interpreter's start to its end only
-
-how to read it: every peer runs in its own process and gives one sample in turn, round after round, so
-that a machine that slows down slows all of them. Times are medians; compare them as ratios within one
-table, never between two runs. "limit" reads x once and computes nothing: a step that knows nothing
-beforehand cannot be faster. Gram state is: it reads the samples × samples matrix x·xᵀ instead.
-
-A peer that is not installed, crashes, hangs, does not fit into memory or reaches other weights than
-NumPy is named with the reason, and the others go on. A speed is never a failure: the exit code is 0.
-
-exit codes: 0 done, 2 bad input, 130 and 143 stopped by a signal
-"""
-
-
-def parser() -> argparse.ArgumentParser:
-    """The options."""
-    options = argparse.ArgumentParser(
-        prog="scripts/run benchmark",
-        description=__doc__,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    what = options.add_argument_group("what is timed")
-    what.add_argument(
-        "--quick",
-        action="store_true",
-        help=f"sizes {QUICK_SIZES}, float64, 1 thread, few rounds, 1,000 steps per process",
-    )
-    what.add_argument("--sizes", metavar="NxF,…", help=f"samples x features (default {SIZES})")
-    what.add_argument("--dtype", metavar="NAME,…", help=f"{' and '.join(DTYPES)} (default both)")
-    what.add_argument("--threads", metavar="K,…", help="numbers of threads (default 1,2; 1 with --quick)")
-    what.add_argument("--only", metavar="PEER,…", help="these peers only")
-    what.add_argument("--skip", metavar="PEER,…", default="", help="all peers but these")
-    what.add_argument(
-        "--measure",
-        metavar="WHAT,…",
-        default="steps,processes",
-        help="steps, processes or both (default both)",
-    )
-    what.add_argument(
-        "--formula",
-        default="logits",
-        help=f"{' or '.join(FORMULAS)} (default logits, with which every peer trains)",
-    )
-    how = options.add_argument_group("how")
-    how.add_argument("--rounds", type=int, help="samples of each step (default 15; 5 with --quick)")
-    how.add_argument(
-        "--budget",
-        type=float,
-        default=120,
-        metavar="S",
-        help="seconds of sampling per size; 3 rounds at least (default 120)",
-    )
-    how.add_argument(
-        "--timeout",
-        type=float,
-        default=300,
-        metavar="S",
-        help="seconds after which a silent peer is ended (default 300)",
-    )
-    how.add_argument(
-        "--process-steps",
-        type=int,
-        metavar="K",
-        help="steps of a whole process (default 10000; 1000 with --quick)",
-    )
-    how.add_argument(
-        "--process-rounds",
-        type=int,
-        metavar="K",
-        help="warm runs of each process, and half as many cold ones (default 5; 2 with --quick)",
-    )
-    shown = options.add_argument_group("what is kept and shown")
-    shown.add_argument("--json", metavar="FILE", type=Path, help="every sample, with versions and machine")
-    shown.add_argument(
-        "--plot", metavar="FILE", type=Path, help="seconds per step over size, log-log, as PNG"
-    )
-    shown.add_argument("--quiet", action="store_true", help="no table and no progress")
-    return options
-
-
-def main() -> int:
+def main(given: argparse.Namespace) -> int:
     """Parse, measure, show."""
-    given = parser().parse_args()
     quick = given.quick
     sizes = [_size(text) for text in _list(given.sizes or (QUICK_SIZES if quick else SIZES))]
     dtypes = [
@@ -234,7 +141,3 @@ def _peers(only: str | None, skip: str) -> Sequence[str]:
     if not names:
         raise InputError("only", found="no peer at all", allowed=", ".join(PEERS))
     return names
-
-
-if __name__ == "__main__":
-    run("benchmark", main)

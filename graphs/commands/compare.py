@@ -12,107 +12,16 @@ from typing import Any
 from rich.console import Console
 
 from graphs import frameworks
-from graphs.commands.ending import run
 from graphs.comparison import Listener, Plan, compare
 from graphs.comparison.code_view import code_panels
 from graphs.comparison.keeping import begun, gradients, keep, keep_record, prepare
 from graphs.comparison.side_by_side import side_by_side
 from graphs.comparison.tables import comparison_tables
-from graphs.data import DTYPES, load
+from graphs.data import load
 from graphs.errors import InputError
 from graphs.experiment.results import to_json
 from graphs.interruption import Interrupted, raised_signals
 from graphs.reading import read
-
-EPILOG = """\
-examples:
-  scripts/run compare                                   everything, 10,000 steps: a quarter of an hour
-  scripts/run compare --steps 1000 --starts 0           without times to first result: two minutes
-  scripts/run compare --runs numpy jax-loop pytensor --sizes 100x20 400x784 4000x784
-  scripts/run compare --formulas softplus --runs torch  PyTorch's softplus, wrong above 20
-  scripts/run compare --code                            the same few lines side by side; runs nothing
-  scripts/run compare --out runs/compared               keep the record, the tables, the pictures
-  scripts/run compare --out runs/compared --resume      go on with it after an interruption
-  scripts/run compare --python aesara=venv/bin/python   a framework that another Python holds
-
-exit codes: 0 compared (a framework that is missing, crashed or hung is part of the record), 2 bad input,
-130 or 143 interrupted: what was finished is shown, and kept in DIR
-"""
-
-
-def parser() -> argparse.ArgumentParser:
-    """The options."""
-    options = argparse.ArgumentParser(
-        prog="scripts/run compare",
-        description=__doc__,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    what = options.add_argument_group("what is compared")
-    names = ", ".join(frameworks.RUNS)
-    what.add_argument("--runs", nargs="+", metavar="RUN", help=f"default all: {names}")
-    what.add_argument(
-        "--formulas",
-        nargs="+",
-        default=list(frameworks.FORMULAS),
-        metavar="FORMULA",
-        help="textbook, logits; softplus (PyTorch eager only); default the first two",
-    )
-    what.add_argument("--seed", type=int, default=0, help="of the random data (default 0)")
-    what.add_argument("--samples", type=int, default=400, help="rows of x (default 400)")
-    what.add_argument("--features", type=int, default=784, help="columns of x (default 784)")
-    what.add_argument("--dtype", default="float64", help=f"{' or '.join(DTYPES)} (default float64)")
-    what.add_argument("--data", metavar="FILE", help="your own x and y: .csv or .npz")
-    how = options.add_argument_group("how")
-    how.add_argument("--steps", type=int, default=10_000, help="before w and b are compared (default 10000)")
-    how.add_argument("--rounds", type=int, default=9, help="samples of the steady state (default 9)")
-    how.add_argument("--threads", type=int, default=1, help="for every framework alike (default 1)")
-    how.add_argument(
-        "--starts",
-        type=int,
-        default=1,
-        help="fresh processes with warm caches, after a cold one; 0: no times to first result (default 1)",
-    )
-    how.add_argument(
-        "--sizes", nargs="+", default=[], metavar="NxF", help="also time a step at these, such as 400x784"
-    )
-    how.add_argument(
-        "--timeout",
-        type=float,
-        default=300.0,
-        metavar="S",
-        help="seconds that a framework may take for one thing asked of it, such as building (default 300)",
-    )
-    how.add_argument(
-        "--step-limit",
-        type=float,
-        default=600.0,
-        metavar="S",
-        help="seconds that the steps of one run may take; then it is compared where it got to (default 600)",
-    )
-    how.add_argument(
-        "--python",
-        nargs="+",
-        default=[],
-        metavar="RUN=PATH",
-        help="the Python that holds a run's framework, where this one cannot",
-    )
-    shown = options.add_argument_group("what is shown and kept")
-    shown.add_argument("--code", action="store_true", help="show the lines side by side and end")
-    shown.add_argument(
-        "--gradients", action="store_true", help="show the gradient as each framework holds it"
-    )
-    shown.add_argument("--json", action="store_true", help="the record as one JSON object on standard output")
-    shown.add_argument(
-        "--out", metavar="DIR", help="keep compare.json, compare.txt, gradients.txt and pictures there"
-    )
-    shown.add_argument(
-        "--resume",
-        action="store_true",
-        help="go on with the comparison in DIR; the rest of the command as it was",
-    )
-    shown.add_argument("--quiet", action="store_true", help="do not tell what is being done")
-    return options
 
 
 def size(text: str) -> tuple[int, int]:
@@ -174,9 +83,8 @@ class Shown(Listener):
             keep_record(self.out, record)
 
 
-def main() -> int:
+def main(given: argparse.Namespace) -> int:
     """Parse, compare, show."""
-    given = parser().parse_args()
     if given.code:
         runs = tuple(given.runs) if given.runs else None
         Console().print(code_panels(side_by_side(runs, given.formulas[0])))
@@ -238,7 +146,3 @@ def show(record: dict[str, Any], given: argparse.Namespace, out: Path | None) ->
     if given.gradients:
         console.print(gradients(record), markup=False, highlight=False)
     console.print(f"kept in {out}" if out else "nothing kept; --out DIR keeps it")
-
-
-if __name__ == "__main__":
-    run("compare", main)

@@ -9,85 +9,18 @@ from collections.abc import Iterator
 from rich.console import Console, Group, RenderableType
 from rich.rule import Rule
 
-from graphs.commands.ending import run
 from graphs.commands.named_graph import named_graph
 from graphs.data import DTYPES
 from graphs.errors import InputError, whole_number
-from graphs.functions import mode_names, resolve_mode
+from graphs.functions import resolve_mode
 from graphs.inspection import load, save
 from graphs.inspection.recording import Recording
 from graphs.inspection.show.report import HotNodes, StepTable, code_view, pair_view, report, step_view
 from graphs.listener import Listener
 from graphs.terminal import Shown, as_text
 
-EPILOG = """\
-what you see:
-  A graph as you write it is not what runs. PyTensor rewrites it, rule by rule, in phases: canonicalize
-  brings it to one form, stabilize replaces formulas that overflow, specialize picks cheaper ones, fusion
-  makes one loop of many, inplace reuses memory. Shown are the story in a few sentences, every rewrite
-  with the formula before and after, which of them changed the values, which known stabilizing rewrites
-  fire here, what each rule is worth (the same compilation without it), and where the time goes.
 
-examples:
-  scripts/run inspect                            the original's training step, in PyTensor's default mode
-  scripts/run inspect --mode CVM --quick         PyTensor's C linker; nothing timed, no rule left out
-  scripts/run inspect --step 70                  one rewrite: nodes out and in, formula and values
-  scripts/run inspect --rule log1p               the steps of rules with log1p in their names
-  scripts/run inspect --nodes                    every node that runs, its number, cost and time
-  scripts/run inspect --code 65                  the code that node #65 became; --code whole for all of it
-  scripts/run inspect --against CVM              two modes side by side: where do they part?
-  scripts/run inspect --against without:local_log1p
-  scripts/run inspect --against float32
-  scripts/run inspect --graph mine.py:f          your own: a compiled function, an expression, (inputs,
-                                                 outputs, updates), or something to call that returns one
-  scripts/run inspect --graph mine.py:f --shape x=100,20
-  scripts/run inspect --json train.json          keep it; look again without computing anything:
-  scripts/run inspect --load train.json --step 86
-
-A graph of your own is imported, so its file runs. Its function and shared variables stay as they are: a
-copy is compiled and called, on inputs drawn from --seed.
-
-exit codes: 0 done, 1 could not go on, 2 bad input
-"""
-
-
-def parser() -> argparse.ArgumentParser:
-    options = argparse.ArgumentParser(
-        prog="scripts/run inspect",
-        description=__doc__,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    what = options.add_argument_group("what to look at")
-    what.add_argument(
-        "--graph", default="logistic", metavar="NAME", help="logistic, module:object or file.py:name"
-    )
-    what.add_argument(
-        "--mode", help=f"{', '.join(mode_names())} (default: PyTensor's own; a compiled function has one)"
-    )
-    what.add_argument("--dtype", choices=DTYPES, default="float64", help="of the logistic graph")
-    what.add_argument(
-        "--shape", action="append", default=[], metavar="NAME=N,M", help="shape to draw an input in"
-    )
-    what.add_argument("--seed", type=int, default=0, help="of the drawn inputs (default: 0)")
-    what.add_argument("--load", metavar="FILE", help="a recording kept with --json, instead of compiling")
-    what.add_argument("--against", metavar="OTHER", help="a second mode, without:RULE, or float32 or float64")
-    show = options.add_argument_group("what to show (default: all of it)")
-    show.add_argument("--step", type=int, metavar="N", help="one step, before and after")
-    show.add_argument("--rule", metavar="TEXT", help="the steps of rules with this in their names")
-    show.add_argument("--phase", metavar="NAME", help="the steps of this phase")
-    show.add_argument("--nodes", action="store_true", help="every node that runs in the end")
-    show.add_argument("--code", metavar="NODE", help="the code of a final node, by number, or: whole")
-    show.add_argument("--quick", action="store_true", help="time nothing and leave no rule out")
-    show.add_argument("--json", metavar="FILE", help="keep the recording")
-    show.add_argument(
-        "--width", type=int, metavar="N", help="columns to use (default: the terminal's; 120 in a pipe)"
-    )
-    return options
-
-
-def main() -> int:
-    arguments = parser().parse_args()
+def main(arguments: argparse.Namespace) -> int:
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show → or µ still shows the rest
     width = None if arguments.width is None else whole_number("width", arguments.width, 40, 1000)
@@ -219,7 +152,3 @@ def compare(recording: Recording, arguments: argparse.Namespace, tell: Listener)
         other = record(arguments, tell, arguments.against)
     first = arguments.load or arguments.mode or "default"
     return pair_view(recording, other, labels=(first, arguments.against))
-
-
-if __name__ == "__main__":
-    run("inspect", main)

@@ -10,7 +10,6 @@ from pathlib import Path
 from rich.console import Console
 
 from graphs import frameworks
-from graphs.commands.ending import run
 from graphs.comparison.lessons import LESSONS
 from graphs.comparison.lessons.table import lesson_table
 from graphs.comparison.plots import slopes_picture
@@ -20,30 +19,8 @@ from graphs.files import write_whole
 from graphs.frameworks import slopes
 
 
-def parser() -> argparse.ArgumentParser:
-    """The options."""
-    width = max(map(len, LESSONS))
-    listed = "\n".join(
-        f"  {name:<{width}}  {(inspect.getdoc(lesson) or '').splitlines()[0].replace('`', '')}"
-        for name, lesson in LESSONS.items()
-    )
-    options = argparse.ArgumentParser(
-        prog="scripts/run lesson",
-        description=__doc__,
-        epilog=f"lessons:\n{listed}\n\nexit codes: 0 done, 2 bad input",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    options.add_argument("lesson", nargs="*", metavar="LESSON", help="which (default: all, in order)")
-    options.add_argument("--json", action="store_true", help="one JSON object on standard output")
-    options.add_argument(
-        "--out", metavar="DIR", help="keep lessons.json, and the plot of the lesson 'slopes', there"
-    )
-    return options
-
-
-def main() -> int:
+def main(given: argparse.Namespace) -> int:
     """Parse, run, show."""
-    given = parser().parse_args()
     chosen = [choose("lesson", name, LESSONS) for name in given.lesson] or list(LESSONS)
     if given.out:
         try:
@@ -75,7 +52,3 @@ def draw_slopes(path: Path) -> None:
         write_whole(path, slopes_picture(found))
     except ImportError:
         print("lesson: pictures need matplotlib: pip install 'graphs[pictures]'", file=sys.stderr)
-
-
-if __name__ == "__main__":
-    run("lesson", main)

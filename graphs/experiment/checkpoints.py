@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from graphs.errors import InputError
 from graphs.files import DamagedFile, read_npz, write_whole
-from graphs.progress import History, Progress
+from graphs.training import History, Progress
 
 __all__ = ["load_checkpoint", "save_checkpoint"]
 

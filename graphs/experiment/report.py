@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Group, RenderableType
 from rich.rule import Rule
-from rich.table import Table
+from rich.table import Column
 from rich.text import Text
 
 from graphs.experiment.reproduction import Reproduction
+from graphs.terminal import table
 
 __all__ = ["report"]
 
@@ -49,21 +50,18 @@ def report(result: Reproduction, import_seconds: float | None = None) -> Rendera
 
 
 def _models(result: Reproduction) -> RenderableType:
-    table = Table(box=None, pad_edge=False)
-    for heading in ("", "b", "‖w‖", "min w", "max w", "w"):
-        table.add_column(heading, justify="left" if heading in ("", "w") else "right")
+    numbers = ("b", "‖w‖", "min w", "max w")
+    shown = table("", *numbers, "w", numbers=numbers)
     for name, model in (("initial", result.progress.initial), ("final", result.progress.state)):
         w = model["w"]
-        shown = ", ".join(f"{value:.4f}" for value in w[:4]) + (
-            f", … ({len(w)} weights)" if len(w) > 4 else ""
-        )
-        table.add_row(
+        first = ", ".join(f"{value:.4f}" for value in w[:4])
+        shown.add_row(
             name,
             f"{float(model['b']):.6f}",
             *(f"{v:.4f}" for v in (np.linalg.norm(w), w.min(), w.max())),
-            shown,
+            f"{first}, … ({len(w)} weights)" if len(w) > 4 else first,
         )
-    return table
+    return shown
 
 
 def _bits(values: NDArray[Any], expected: NDArray[Any] | None = None) -> Text:
@@ -164,10 +162,8 @@ def _times(result: Reproduction, import_seconds: float | None) -> Iterable[tuple
         yield labels[name], f"{seconds:.3f} s"
 
 
-def _table(rows: Iterable[tuple[str, str]]) -> Table:
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(style="bold")
-    table.add_column(overflow="fold")
+def _table(rows: Iterable[tuple[str, str]]) -> RenderableType:
+    shown = table(Column(style="bold"), Column(overflow="fold"), show_header=False)
     for row in rows:
-        table.add_row(*row)
-    return table
+        shown.add_row(*row)
+    return shown

@@ -16,10 +16,10 @@ from graphs.environment import stamp
 from graphs.errors import InputError
 from graphs.experiment.settings import Settings
 from graphs.functions import Functions, compile_functions
+from graphs.listener import Listener
 from graphs.models.logistic import logistic_graph
-from graphs.progress import Progress
 from graphs.solving import Certificate, Optimum, certify, find_optimum
-from graphs.training import fit
+from graphs.training import Progress, fit
 from graphs.updates import gradient_descent
 
 __all__ = ["Reproduction", "build", "reproduce"]
@@ -27,41 +27,20 @@ __all__ = ["Reproduction", "build", "reproduce"]
 
 @dataclass(frozen=True)
 class Reproduction:
-    """What came of a run.
-
-    Attributes
-    ----------
-    settings : Settings
-    dataset : Dataset
-    progress : Progress
-        With history, initial and final parameters.
-    train_predictions, unseen_predictions : ndarray of bool
-        Of the final model; the second is None where the data set has no unseen inputs.
-    optimum, certificate : Optimum, Certificate, or both None
-        None where the cost has no minimum; `no_optimum` says why.
-    no_optimum : str
-    linker : str
-        The PyTensor linker that ran.
-    takes_logarithms : bool
-        Whether the compiled `train` evaluates a log, as the textbook formula is written.
-    stamp : dict
-        Versions and machine.
-    times : dict of str to float
-        Seconds: ``build``, ``first_call``, ``steps`` (those made in this process) and ``optimum``.
-    """
+    """What came of a run."""
 
     settings: Settings
     dataset: Dataset
-    progress: Progress
-    train_predictions: NDArray[np.bool_]
-    unseen_predictions: NDArray[np.bool_] | None
-    optimum: Optimum | None
+    progress: Progress  # with history, initial and final parameters
+    train_predictions: NDArray[np.bool_]  # of the final model
+    unseen_predictions: NDArray[np.bool_] | None  # None where the data set has no unseen inputs
+    optimum: Optimum | None  # None where the cost has no minimum, like its certificate
     certificate: Certificate | None
-    no_optimum: str
-    linker: str
-    takes_logarithms: bool
-    stamp: dict[str, Any]
-    times: dict[str, float]
+    no_optimum: str  # why there is none
+    linker: str  # the PyTensor linker that ran
+    takes_logarithms: bool  # whether the compiled train evaluates a log, as the textbook formula is written
+    stamp: dict[str, Any]  # versions and machine
+    times: dict[str, float]  # seconds: build, first_call, steps (those made in this process), optimum
 
     def summary(self) -> dict[str, Any]:
         """Everything but the arrays of the history, as plain data; times apart, the same at every run."""
@@ -139,7 +118,7 @@ def reproduce(
     checkpoint: Callable[[Progress], None] | None = None,
     checkpoint_every: int = 1000,
     on_build: Callable[[], object] | None = None,
-    on_step: Callable[[int], None] | None = None,
+    listener: Listener | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Reproduction:
     """Run the experiment.
@@ -151,7 +130,7 @@ def reproduce(
         What ``settings.load()`` returned, where that was called already.
     on_build : callable, optional
         Called when all is compiled, before the first step.
-    progress, checkpoint, checkpoint_every, on_step, stop
+    progress, checkpoint, checkpoint_every, listener, stop
         See :func:`graphs.training.fit`.
 
     Raises
@@ -160,6 +139,8 @@ def reproduce(
         See :meth:`graphs.experiment.settings.Settings.load` and :func:`graphs.training.fit`.
     """
     dataset = dataset or settings.load()
+    listener = listener or Listener()
+    listener.begins(f"compiling ({settings.mode})")
     functions = build(settings, dataset)
     x, y = dataset.x, dataset.y.astype(dataset.x.dtype)  # once, not at every call
     start = time.perf_counter()
@@ -171,6 +152,7 @@ def reproduce(
     first_call = time.perf_counter() - start
     if on_build:
         on_build()
+    listener.begins("steps")
     start = time.perf_counter()
     progress = fit(
         functions,
@@ -181,10 +163,11 @@ def reproduce(
         progress=progress,
         checkpoint=checkpoint,
         checkpoint_every=checkpoint_every,
-        on_step=on_step,
+        listener=listener,
         stop=stop,
     )
     stepping = time.perf_counter() - start
+    listener.begins("the optimum")
     start = time.perf_counter()
     optimum, why_not = _optimum(settings, functions, dataset, progress)
     final_cost = float(progress.history.cost[-1])

@@ -32,7 +32,7 @@ from graphs.experiment.checkpoints import load_checkpoint, save_checkpoint
 from graphs.experiment.reproduction import Reproduction
 from graphs.experiment.settings import Settings
 from graphs.files import remove_unfinished, write_whole
-from graphs.progress import History, Progress
+from graphs.training import History, Progress
 
 __all__ = ["RunFolder", "to_json"]
 

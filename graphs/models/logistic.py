@@ -19,33 +19,16 @@ __all__ = ["FORMULAS", "LogisticGraph", "logistic_graph", "logits", "textbook"]
 
 @dataclass(frozen=True)
 class LogisticGraph:
-    """The Variables of the model, under the original's names.
+    """The Variables of the model, under the original's names."""
 
-    Attributes
-    ----------
-    x : Variable, matrix (samples, features)
-    y : Variable, vector (samples,)
-        Targets, 0 or 1, of the dtype of `x`; integers and bools may be passed for it.
-    w : shared Variable, vector (features,)
-    b : shared Variable, scalar
-    p_1 : Variable, vector (samples,)
-        Probability that the target is 1.
-    prediction : Variable, bool vector (samples,)
-        ``p_1 > 0.5``.
-    xent : Variable, vector (samples,)
-        Binary cross-entropy, one per sample, in nats.
-    cost : Variable, scalar
-        Mean of `xent` plus the penalty ``weight_decay · Σ w²``.
-    """
-
-    x: Any
-    y: Any
-    w: Any
-    b: Any
-    p_1: Any
-    prediction: Any
-    xent: Any
-    cost: Any
+    x: Any  # matrix (samples, features)
+    y: Any  # vector (samples,): targets, 0 or 1, of the dtype of x; integers and bools may be passed for it
+    w: Any  # shared vector (features,)
+    b: Any  # shared scalar
+    p_1: Any  # vector (samples,): probability that the target is 1
+    prediction: Any  # bool vector (samples,): p_1 > 0.5
+    xent: Any  # vector (samples,): binary cross-entropy, one per sample, in nats
+    cost: Any  # scalar: mean of xent plus the penalty weight_decay · Σ w²
 
 
 def textbook(x: Any, y: Any, w: Any, b: Any) -> tuple[Any, Any]:
@@ -67,10 +50,7 @@ def logits(x: Any, y: Any, w: Any, b: Any) -> tuple[Any, Any]:
     return pt.sigmoid(z), y * pt.softplus(-z) + (1 - y) * pt.softplus(z)
 
 
-_FORMULAS: dict[str, Callable[[Any, Any, Any, Any], tuple[Any, Any]]] = {
-    "textbook": textbook,
-    "logits": logits,
-}
+_FORMULAS: dict[str, Callable[..., tuple[Any, Any]]] = {"textbook": textbook, "logits": logits}
 FORMULAS = tuple(_FORMULAS)
 
 

@@ -16,11 +16,8 @@ from pytensor.link.utils import map_storage
 from graphs.native.plan import Deferred, NativeRewriter, Plan, default_mode, title
 from graphs.native.program import Program, make_program
 from graphs.native.remembering import Remembering
-from graphs.native.run import cache
+from graphs.native.run import store
 from graphs.native.run.call import NativeCall
-from graphs.native.run.compiler import CompilerMissing
-from graphs.native.run.fingerprint import Unrecognisable, fingerprint, surroundings
-from graphs.native.run.library import begin_library
 
 __all__ = ["NativeLinker", "NativeMode", "NotNative", "native_mode"]
 
@@ -29,7 +26,6 @@ QUERY = RewriteDatabaseQuery(
     include=["fast_run"],
     exclude=["fusion", "add_mul_fusion", "inplace", "BlasOpt", "blas_opt", "cxx_only", "scan_make_inplace"],
 )
-VERSION = 1
 
 
 class NotNative(UserWarning):
@@ -94,9 +90,8 @@ class NativeLinker(Linker):  # type: ignore[misc]  # PyTensor's classes are unty
         inputs, outputs, storage_map = map_storage(
             self.fgraph, order, input_storage, output_storage, storage_map
         )
-        call = NativeCall(self.plan.program, self.variant, self.instead, inputs, self.cached)
-        call.plan, call.fgraph = self.plan, self.fgraph  # type: ignore[attr-defined]
-        call.storage_map = storage_map  # type: ignore[attr-defined]
+        call = NativeCall(self.plan.program, self.variant, self.instead, inputs, self.cached, storage_map)
+        call.plan = self.plan  # type: ignore[attr-defined]
         entering = [Container(v, cell) for v, cell in zip(self.fgraph.inputs, inputs, strict=True)]
         for container in entering:
             container.type = Remembering(container.type, container.storage)
@@ -109,15 +104,16 @@ class NativeLinker(Linker):  # type: ignore[misc]  # PyTensor's classes are unty
     def variant(self, layouts: str) -> Program:
         """The program for inputs in other memory orders."""
         assert self.plan is not None
-        key = None if self.plan.rewritten else self.key(self.fgraph, self.query, layouts)
-        program = self.known(key)
+        keep = self.cached and not self.plan.rewritten
+        key = store.key(self.fgraph, self.query, layouts) if keep else None
+        program = store.known(key)
         if program is None:
             graph = self.fgraph
             if not self.plan.rewritten:
                 graph = graph.clone()
                 pytensor.compile.mode.optdb.query(self.query).rewrite(graph)
             program = make_program(graph, title(graph), layouts)
-            self.remember(key, program)
+            store.remember(key, program)
         return program
 
     def instead(self, reason: str) -> Callable[..., list[Any]]:
@@ -131,52 +127,6 @@ class NativeLinker(Linker):  # type: ignore[misc]  # PyTensor's classes are unty
             list(inputs.values()), outputs, mode=default_mode(), on_unused_input="ignore"
         )
         return function
-
-    def key(self, fgraph: Any, query: Any, layouts: str) -> str | None:
-        """Under which name the cache holds a graph's program, None if it cannot."""
-        if not self.cached:
-            return None
-        try:
-            return cache.digest(
-                "program", VERSION, _own_text(), surroundings(query), fingerprint(fgraph), layouts
-            )
-        except Unrecognisable:
-            return None
-
-    def known(self, key: str | None) -> Program | None:
-        """The program the cache holds, if its library is at hand too or can be made."""
-        found = cache.load(key, ".json") if key else None
-        if found is None:
-            return None
-        try:
-            program = Program.from_json(found[1].decode())
-            begin_library(program.text, self.cached)
-        except (ValueError, KeyError, TypeError, CompilerMissing):
-            return None
-        return program
-
-    def remember(self, key: str | None, program: Program) -> None:
-        """Put a program into the cache."""
-        if key:
-            cache.store(key, ".json", program.to_json().encode())
-
-
-def _own_text() -> str:
-    """A digest of this package's own source: another version of it makes other programs."""
-    import hashlib
-    from pathlib import Path
-
-    global _own
-    if not _own:
-        here = Path(__file__).parent
-        digest = hashlib.sha256()
-        for path in sorted(here.glob("*.py")):
-            digest.update(path.read_bytes())
-        _own = digest.hexdigest()
-    return _own
-
-
-_own = ""
 
 
 class NativeMode(Mode):  # type: ignore[misc]  # PyTensor's classes are untyped

@@ -12,8 +12,8 @@ from pytensor.graph.rewriting.basic import GraphRewriter
 from pytensor.graph.rewriting.db import RewriteDatabaseQuery
 
 from graphs.native.program import Program, make_program
-from graphs.native.run.compiler import CompilerMissing
-from graphs.native.run.library import begin_library
+from graphs.native.run import store
+from graphs.native.run.compiler import CompilerMissing, begin_library
 from graphs.native.unknown import OpUnknown
 
 if TYPE_CHECKING:
@@ -100,8 +100,8 @@ class NativeRewriter(GraphRewriter):  # type: ignore[misc]  # PyTensor's classes
 
     def apply(self, fgraph: Any) -> Any:
         """Rewrite, or recognise, `fgraph`; its plan is kept on it."""
-        key = self.linker.key(fgraph, self.query, "")
-        program = self.linker.known(key)
+        key = store.key(fgraph, self.query) if self.linker.cached else None
+        program = store.known(key)
         if program is not None:
             fgraph.native_plan = Plan(program, "", False, [])
             return None
@@ -113,7 +113,7 @@ class NativeRewriter(GraphRewriter):  # type: ignore[misc]  # PyTensor's classes
             self.fallback.optimizer.rewrite(fgraph)
             fgraph.native_plan = Plan(None, str(why), True, [])
             return profile
-        self.linker.remember(key, program)
+        store.remember(key, program)
         fgraph.native_plan = Plan(program, "", True, fgraph.toposort())
         return profile
 

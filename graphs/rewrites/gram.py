@@ -87,29 +87,23 @@ def pays(samples: int, features: int) -> bool:
 
 
 class GramState:
-    """The same training with other state; made by :func:`gram_state`.
-
-    Attributes
-    ----------
-    updates : list of update pairs
-        Over u, a and c, and over every shared Variable that is no weight (a bias, say), itself.
-    outputs : list of Variables
-        The outputs asked for; x and the weights do not occur in them.
-    weights : tuple of shared Variables
-        What u, a and c stand for. Their own values stay what they were; see :meth:`recover`.
-    x : ndarray, shape (samples, features)
-        Read-only.
-    gram : shared Variable, matrix (samples, samples)
-        K = X·Xᵀ. ``gram.tag.symmetric`` is True, for a compiler that can use it.
-    """
+    """The same training with other state; made by :func:`gram_state`."""
 
     def __init__(self, data: Array, weights: Sequence[Any]) -> None:
-        self.x, self.weights = data, tuple(weights)
+        #: The inputs, shape (samples, features), read-only.
+        self.x = data
+        #: Shared Variables that u, a and c stand for. Their own values stay what they were; see :meth:`recover`.
+        self.weights = tuple(weights)
+        #: Pairs over u, a and c, and over every shared Variable that is no weight (a bias, say), itself.
         self.updates: list[UpdatePair] = []
+        #: The outputs asked for; x and the weights do not occur in them.
         self.outputs: list[Any] = []
+        #: K = X·Xᵀ, a shared matrix (samples, samples).
         self.gram = pytensor.shared(
             aligned_copy(data @ data.T), name="K", borrow=True, shape=(len(data),) * 2
         )
+        # A Variable's tag is where PyTensor keeps what its maker knows about it beyond its Type: it is copied
+        # along with the Variable, no rewrite reads it, and a linker that does not look only misses a gain.
         self.gram.tag.symmetric = True
         self._initial: dict[Any, Array] = {}
         self._u = {s: self._shared(f"u_{s.name}", s) for s in weights}

@@ -33,33 +33,16 @@ class NotLinear(Exception):
 
 @dataclass(frozen=True)
 class LinearForm:
-    """Σ_j c_j·s_j + Xᵀ·q.
+    """Σ_j c_j·s_j + Xᵀ·q."""
 
-    Attributes
-    ----------
-    terms : dict
-        Weights s_j → their factor c_j, a known scalar Variable.
-    q : Variable or None
-        Known, over the samples (and, for weights of two dimensions, over the second one).
-    axes : tuple
-        How its dimensions lie; ``(0,)`` for a vector over the features.
-    """
-
-    terms: Mapping[Any, Any]
-    q: Any
-    axes: Axes
+    terms: Mapping[Any, Any]  # weights s_j → their factor c_j, a known scalar Variable
+    q: Any  # None, or known, over the samples (and, for weights of two dimensions, over the second one)
+    axes: Axes  # how its dimensions lie; (0,) for a vector over the features
 
 
 @dataclass(frozen=True)
 class Product:
-    """A sum of products of two forms, element by element.
-
-    Attributes
-    ----------
-    pairs : tuple of (LinearForm, LinearForm)
-    axes : tuple
-        How its dimensions lie, as those of a `LinearForm`.
-    """
+    """A sum of products of two forms, element by element."""
 
     pairs: tuple[tuple[LinearForm, LinearForm], ...]
     axes: Axes
@@ -67,21 +50,11 @@ class Product:
 
 @dataclass(frozen=True)
 class SampleSpace:
-    """What a form becomes once nothing but numbers over the samples is at hand.
+    """What a form becomes once nothing but numbers over the samples is at hand."""
 
-    Attributes
-    ----------
-    gram : Variable, matrix (samples, samples)
-        K = X·Xᵀ.
-    images : dict
-        Weights s → u = X·s.
-    inner : callable
-        ``inner(s, t)`` → the known scalar Σ s·t.
-    """
-
-    gram: Any
-    images: Mapping[Any, Any]
-    inner: Callable[[Any, Any], Any]
+    gram: Any  # K = X·Xᵀ, a matrix (samples, samples)
+    images: Mapping[Any, Any]  # weights s → u = X·s
+    inner: Callable[[Any, Any], Any]  # inner(s, t) → the known scalar Σ s·t
 
     def image(self, form: LinearForm) -> Any:
         """X·form = Σ_j c_j·u_j + K·q."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,22 +23,10 @@ def over_features(fgraph: FunctionGraph, x: Any, updates: Mapping[Any, Any]) -> 
     """Shared Variables that sums and multiples tie to the features of x.
 
     A shared Variable stands over the features if it, or its next value, adds to what x multiplies,
-    to what xᵀ gives, or to another such Variable: w and its velocity do, a bias does not.
-
-    Parameters
-    ----------
-    fgraph : FunctionGraph
-        Canonical.
-    x : Variable
-    updates : dict
-        Shared Variable → its next value in `fgraph`.
-
-    Returns
-    -------
-    list
-        In the order of `updates`.
+    to what xᵀ gives, or to another such Variable: w and its velocity do, a bias does not. `fgraph` is
+    canonical; `updates` maps each shared Variable to its next value in it, and gives the order of the result.
     """
-    is_xt = _Transposed(x)
+    is_xt = partial(_is_transposed, x)
     ties = [{s, *_summands(new)} for s, new in updates.items()]
     tied: set[Any] = set()
     for node in fgraph.toposort():
@@ -67,42 +56,27 @@ def _summands(variable: Any) -> set[Any]:
     return {part for v in node.inputs for part in _summands(v)}
 
 
-class _Transposed:
-    """Tells whether a Variable is xᵀ."""
-
-    def __init__(self, x: Any) -> None:
-        self.x = x
-
-    def __call__(self, variable: Any) -> bool:
-        node = variable.owner
-        return (
-            node is not None
-            and isinstance(node.op, DimShuffle)
-            and tuple(node.op.new_order) == (1, 0)
-            and node.inputs[0] is self.x
-        )
+def _is_transposed(x: Any, variable: Any) -> bool:
+    """Whether a Variable is xᵀ."""
+    node = variable.owner
+    moved = node is not None and isinstance(node.op, DimShuffle) and tuple(node.op.new_order) == (1, 0)
+    return moved and node.inputs[0] is x
 
 
 def translate(
     fgraph: FunctionGraph, x: Any, shape: tuple[int, int], weights: Mapping[Any, Any], space: SampleSpace
 ) -> list[Any]:
-    """Read a canonical graph from its inputs to its outputs.
+    """Read a graph from its inputs to its outputs: a `LinearForm`, or the Variable that takes its place, for each.
 
     Parameters
     ----------
     fgraph : FunctionGraph
         After PyTensor's phase ``canonicalize``; it is not changed.
-    x : Variable, matrix (samples, features)
-    shape : tuple of int
-        Its samples and features.
+    x, shape
+        The matrix (samples, features), and how many of both.
     weights : dict
         Shared Variables s over the features → their shapes.
     space : SampleSpace
-
-    Returns
-    -------
-    list
-        For every output of `fgraph` a `LinearForm`, or the Variable that takes its place.
 
     Raises
     ------
@@ -117,7 +91,7 @@ def translate(
 
 class _Reader:
     def __init__(self, x: Any, shape: tuple[int, int], weights: Mapping[Any, Any], space: SampleSpace):
-        self.x, self.space, self.is_xt = x, space, _Transposed(x)
+        self.x, self.space, self.is_xt = x, space, partial(_is_transposed, x)
         self.shapes = {x: shape, **weights}
         one = {s: pt.constant(np.ones((), s.dtype)) for s in weights}
         self.found: dict[Any, Any] = {s: LinearForm({s: one[s]}, None, tuple(range(s.ndim))) for s in weights}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -13,8 +14,9 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 
-from graphs.native import NativeLinker, NativeMode, cache, compiler, library
+from graphs.native import NativeLinker, NativeMode
 from graphs.native.plan import NativeRewriter
+from graphs.native.run import cache, compiler, store
 
 v = pt.dvector("v")
 
@@ -22,9 +24,9 @@ v = pt.dvector("v")
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "kept"))
-    library._opening.cache_clear()
+    compiler._opening.cache_clear()
     yield tmp_path / "kept"
-    library._opening.cache_clear()
+    compiler._opening.cache_clear()
 
 
 @pytest.fixture
@@ -32,12 +34,12 @@ def compilations(monkeypatch):
     """Counts runs of the C compiler."""
     runs = []
     real = compiler.Compilation
-    monkeypatch.setattr(library, "Compilation", lambda text: runs.append(text) or real(text))
+    monkeypatch.setattr(compiler, "Compilation", lambda text: runs.append(text) or real(text))
     return runs
 
 
 def build(rate=0.3):
-    library._opening.cache_clear()
+    compiler._opening.cache_clear()
     s = pytensor.shared(np.ones(3), name="s")
     fn = pytensor.function([v], (s * v).sum(), updates=[(s, s - rate * v)], mode=NativeMode(NativeLinker()))
     fn([0.0, 0.0, 0.0])  # whose first call waits for the compiler; leaves s as it is
@@ -156,9 +158,10 @@ def test_one_command_clears(folder):
 WARM = """
 import sys
 import numpy as np, pytensor, pytensor.tensor as pt
-from graphs.native import library, native_mode
+from graphs.native import native_mode
+from graphs.native.run import compiler
 if sys.argv[1] == "warm":
-    library.Compilation = None
+    compiler.Compilation = None
 v = pt.dvector("v")
 s = pytensor.shared(np.ones(3), name="s")
 fn = pytensor.function([v], pt.sigmoid(s * v).sum(), updates=[(s, s - 0.3 * v)], mode=native_mode)
@@ -185,9 +188,24 @@ def test_other_rewrites_are_other_programs(folder):
     for each in (mode, mode.excluding("log1msigm_to_softplus"), mode.including("fusion")):
         rewriter = each.optimizer
         assert isinstance(rewriter, NativeRewriter)
-        keys.add(rewriter.linker.key(graph, rewriter.query, ""))
+        keys.add(store.key(graph, rewriter.query))
     assert len(keys) == 3
     assert None not in keys
+
+
+@pytest.mark.parametrize(
+    "changed", ["linker.py", "run/store.py", "lower/state.py", "write/new.h", "new/step.c"]
+)
+def test_any_change_of_the_package_s_own_source_is_another_key(tmp_path, changed):
+    copy, digest = tmp_path / "native", store.own_text.__wrapped__  # without its memory of the first time
+    shutil.copytree(Path(store.__file__).parents[1], copy)
+    before = digest(copy)
+    (copy / "README.md").write_text("not source")
+    assert digest(copy) == before == store.own_text()
+    path = copy / changed
+    path.parent.mkdir(exist_ok=True)
+    path.write_text((path.read_text() if path.exists() else "") + "\n")
+    assert digest(copy) != before
 
 
 def test_key_does_not_depend_on_what_pytensor_imports_later():

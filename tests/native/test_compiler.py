@@ -14,8 +14,9 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 
-from graphs.native import NativeLinker, NativeMode, compiler, library
-from graphs.native.run.library import begin_library, open_library
+from graphs.native import NativeLinker, NativeMode
+from graphs.native.run import compiler
+from graphs.native.run.compiler import begin_library, open_library
 
 v = pt.dvector("v")
 # Says that it has begun and who it is, then waits until it may go on.
@@ -54,7 +55,7 @@ def waiting(tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
     compiler.find_compiler.cache_clear()
-    library._opening.cache_clear()
+    compiler._opening.cache_clear()
     yield tmp_path
     (tmp_path / "go").touch()
     compiler.find_compiler.cache_clear()
@@ -88,8 +89,8 @@ def test_a_function_is_there_before_its_library(waiting):
 
 
 def test_no_more_compilers_than_cores(waiting, monkeypatch):
-    monkeypatch.setattr(library, "_under_way", [])
-    monkeypatch.setattr(library, "usable_cores", lambda: 2)
+    monkeypatch.setattr(compiler, "_under_way", [])
+    monkeypatch.setattr(compiler, "usable_cores", lambda: 2)
     texts = [f"int one_step(void) {{ return {k}; }} int many_steps(void) {{ return 0; }}" for k in range(3)]
     for text in texts[:2]:
         begin_library(text, False)

@@ -9,7 +9,8 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 
-from graphs.native import NativeLinker, NativeMode, NotNative, compiler, repeat, source_of
+from graphs.native import NativeLinker, NativeMode, NotNative, repeat, source_of
+from graphs.native.run import compiler
 from graphs.native.source import why_not_native
 
 v = pt.dvector("v")

@@ -8,8 +8,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from graphs.native.run.compiler import compile_text
-from graphs.native.run.library import loaded_copy
+from graphs.native.run.compiler import load_text
 from graphs.native.write.helpers import helper_text
 
 mpmath.mp.dps = 50
@@ -54,7 +53,7 @@ def library():
     for name in [*FUNCTIONS, *LIBRARY_FUNCTIONS]:
         text += f"void all_{name}(const double *x, double *y, int64_t n)\n"
         text += f"{{\n#pragma omp simd\nfor (int64_t i = 0; i < n; ++i) y[i] = {name}(x[i]); }}\n"
-    return loaded_copy(compile_text(text))
+    return load_text(text)
 
 
 def evaluate(library, name, points):

@@ -13,9 +13,8 @@ from pytensor.compile.mode import Mode
 import graphs
 from graphs.errors import InputError
 from graphs.gram_functions import compile_gram
-from graphs.progress import Stopped
 from graphs.rewrites.gram import GramState, NotApplicable, gram_state, pays
-from graphs.training import fit
+from graphs.training import Stopped, fit
 from tests.conftest import dataset
 from tests.figures import EXACT
 

@@ -65,7 +65,7 @@ def test_quiet_says_nothing(run_script):
 
 def test_a_progress_bar_on_a_terminal():
     main, terminal = pty.openpty()
-    command = [sys.executable, str(ROOT / "graphs/commands/reproduce.py"), *SMALL, "--steps", "400", "--json"]
+    command = [sys.executable, str(ROOT / "scripts/reproduce.py"), *SMALL, "--steps", "400", "--json"]
     env = {**os.environ, "TERM": "xterm", "COLUMNS": "80"}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=terminal, env=env, text=True)
     os.close(terminal)
@@ -117,7 +117,7 @@ def test_the_same_run_gives_the_same_bytes(run_script, tmp_path):
 
 
 def start(out: Path, *arguments: str) -> subprocess.Popen[str]:
-    command = [sys.executable, str(ROOT / "graphs/commands/reproduce.py"), *arguments, "--out", str(out)]
+    command = [sys.executable, str(ROOT / "scripts/reproduce.py"), *arguments, "--out", str(out)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 

@@ -48,26 +48,19 @@ def _usable(path: Path, *, make: bool) -> bool:
 
 
 def load(key: str, suffix: str) -> tuple[Path, bytes] | None:
-    """The file kept under `key` and its contents, or None if there is none that is whole.
-
-    Each file ends with the digest of what stands before it.
-    """
+    """The file kept under `key` and its contents, or None if there is none that is whole."""
     path = folder() / f"{key}{suffix}"
     if not _usable(path.parent, make=False):
         return None
     try:
         data = path.read_bytes()
         if suffix == ".so":
-            digest = path.with_suffix(".sha256").read_text()
-            if hashlib.sha256(data).hexdigest() != digest.strip():
-                return None
-            return path, data
-        body, _, digest_line = data.rpartition(b"\n")
-        if hashlib.sha256(key.encode() + body).hexdigest().encode() != digest_line:
-            return None
-        return path, body
-    except (OSError, ValueError):
+            found = path.with_suffix(".sha256").read_bytes()
+        else:
+            data, _, found = data.rpartition(b"\n")
+    except OSError:
         return None
+    return (path, data) if found == _mark(key, data) else None
 
 
 def store(key: str, suffix: str, data: bytes) -> Path | None:
@@ -79,13 +72,18 @@ def store(key: str, suffix: str, data: bytes) -> Path | None:
         if suffix == ".so":
             # a reader that comes between the two finds a digest that does not fit, and makes its own
             write_whole(path, data)
-            write_whole(path.with_suffix(".sha256"), hashlib.sha256(data).hexdigest().encode())
+            write_whole(path.with_suffix(".sha256"), _mark(key, data))
         else:
-            write_whole(path, data + b"\n" + hashlib.sha256(key.encode() + data).hexdigest().encode())
+            write_whole(path, data + b"\n" + _mark(key, data))
     except OSError:
         return None
     _prune(path)
     return path
+
+
+def _mark(key: str, data: bytes) -> bytes:
+    """What stands at the end of a file, or beside a library: data that are whole, and kept under this key."""
+    return hashlib.sha256(key.encode() + data).hexdigest().encode()
 
 
 def _prune(kept: Path) -> None:

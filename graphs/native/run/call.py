@@ -1,4 +1,4 @@
-"""Calling a compiled program: NumPy arrays in and out, one step or many."""
+"""Calling a compiled program: NumPy arrays in and out, and the head under which C sees each of them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import ctypes
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -15,11 +15,11 @@ import numpy as np
 from graphs.environment import usable_cores
 from graphs.memory import aligned_empty
 from graphs.native.program import Program
-from graphs.native.run.compiler import CompilerMissing
-from graphs.native.run.heads import DIRECT, Described
-from graphs.native.run.library import open_library
+from graphs.native.run.compiler import CompilerMissing, open_library
 
-__all__ = ["NativeCall", "thread_limit"]
+__all__ = ["Described", "NativeCall", "pointers"]
+
+Array = np.ndarray[Any, Any]
 
 OTHER_SHAPE, UNALIGNED, OTHER_RANK, NO_MEMORY, OTHER_LAYOUT = -1, -2, -3, -4, -5
 MAX_THREADS = 64
@@ -37,7 +37,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-def thread_limit() -> tuple[int, int]:
+def _thread_limit() -> tuple[int, int]:
     """Most threads a call may use, and from how many numbers in its largest input on.
 
     ``OMP_NUM_THREADS`` where set, for every size; else the cores of this process, for large inputs
@@ -51,15 +51,75 @@ def thread_limit() -> tuple[int, int]:
     return min(usable_cores(), MAX_THREADS), LARGE
 
 
+class Header(ctypes.Structure):
+    """The head of a NumPy array, as the C file reads it: the one that CPython gives it, or one written by hand."""
+
+    _fields_ = [
+        ("references", ctypes.c_ssize_t),
+        ("type", ctypes.c_void_p),
+        ("data", ctypes.c_void_p),
+        ("axes", ctypes.c_int),
+        ("shape", ctypes.c_void_p),
+        ("strides", ctypes.c_void_p),
+        ("base", ctypes.c_void_p),
+        ("dtype", ctypes.c_void_p),
+        ("flags", ctypes.c_int),
+    ]
+
+
+def _layout_is_as_expected() -> bool:
+    """Whether this Python and NumPy lay an array out as :class:`Header` says."""
+    array = np.zeros((3, 5))[:, ::2]
+    seen = Header.from_address(id(array))
+    if seen.axes != 2 or seen.data != array.ctypes.data or not seen.flags & 0x100:
+        return False
+    if not (seen.shape and seen.strides):
+        return False
+    pair = ctypes.c_int64 * 2
+    shape, strides = pair.from_address(seen.shape), pair.from_address(seen.strides)
+    return tuple(shape) == array.shape and tuple(strides) == array.strides
+
+
+DIRECT = sys.implementation.name == "cpython" and _layout_is_as_expected()
+
+
+class Described:
+    """A head of an array's own: for arrays that move on step by step, and for other Pythons."""
+
+    def __init__(self, array: Array) -> None:
+        self.array = array
+        if DIRECT:
+            self.header = Header()
+            ctypes.memmove(ctypes.addressof(self.header), id(array), ctypes.sizeof(Header))
+        else:
+            several = ctypes.c_int64 * max(array.ndim, 1)
+            self.shape, self.strides = several(*array.shape), several(*array.strides)
+            self.header = Header(
+                data=array.ctypes.data,
+                axes=array.ndim,
+                shape=ctypes.addressof(self.shape),
+                strides=ctypes.addressof(self.strides),
+                flags=0x100 if array.flags.aligned else 0,
+            )
+        self.start = self.header.data  # where the array's first number is; C may move the head on
+        self.address = ctypes.addressof(self.header)  # what the C function takes
+
+
+def pointers(addresses: Iterable[int]) -> ctypes.Array[ctypes.c_void_p]:
+    """Addresses as C takes them, with one to spare: C has no empty arrays."""
+    listed = list(addresses)
+    return (ctypes.c_void_p * (len(listed) + 1))(*listed)
+
+
 class Pool:
     """Arrays of one output that are given out, and taken back once nobody else refers to them."""
 
     def __init__(self, dtype: str, rank: int) -> None:
         self.dtype = np.dtype(dtype)
         self.shape: tuple[int, ...] = (0,) * rank
-        self.arrays: list[np.ndarray[Any, Any]] = []
+        self.arrays: list[Array] = []
 
-    def take(self) -> np.ndarray[Any, Any]:
+    def take(self) -> Array:
         """An array of the present shape that nobody else holds."""
         for array in self.arrays:
             if sys.getrefcount(array) == FREE:
@@ -102,15 +162,11 @@ class NativeCall:
         PyTensor's storage cells, one array each.
     cached : bool
         Whether compiled libraries go through the cache.
-
-    Attributes
-    ----------
-    threads, large : int
-        Most threads of one call, and for inputs of how many numbers, as :func:`thread_limit` found
-        when it was made.
+    storage_map : dict, optional
+        PyTensor's cells by Variable; a Function looks here for them.
     """
 
-    allow_gc = False
+    allow_gc = False  # a Function looks for this too
 
     def __init__(
         self,
@@ -119,8 +175,9 @@ class NativeCall:
         otherwise: Callable[[str], Callable[..., list[Any]]],
         inputs: list[list[Any]],
         cached: bool = True,
+        storage_map: Any = None,
     ) -> None:
-        self.cells = inputs
+        self.cells, self.storage_map = inputs, storage_map
         self.variant = variant
         self.otherwise = otherwise
         self.instead: Callable[..., list[Any]] | None = None
@@ -136,18 +193,20 @@ class NativeCall:
         """Make `program` the one that is called; its library is waited for when it is."""
         self.program = program
         self.library: ctypes.CDLL | None = None
-        self.threads, self.large = thread_limit()
-        self.tables = program.table_arrays()
-        self.table_heads = [Described(table) for table in self.tables]
-        count = len(program.inputs)
-        self.arguments = (ctypes.c_void_p * (count + len(self.tables) + 1))()
-        for k, head in enumerate(self.table_heads):
-            self.arguments[count + k] = head.address
-        self.results = (ctypes.c_void_p * (len(program.outputs) + 1))()
+        self.threads, self.large = _thread_limit()
+        self.table_heads = [Described(table) for table in program.table_arrays()]
+        self.arguments = pointers(
+            [*(0 for _ in program.inputs), *(head.address for head in self.table_heads)]
+        )
+        self.results = pointers(0 for _ in program.outputs)
         self.constants = (ctypes.c_double * (len(program.constants) + 1))(*program.constants)
-        self.fixed = tuple(map(ctypes.addressof, (self.arguments, self.results, self.constants, self.want)))
+        self.fixed = self.block(self.arguments, self.results)
 
-    def __call__(self) -> list[np.ndarray[Any, Any]]:
+    def block(self, arguments: Any, results: Any) -> tuple[int, ...]:
+        """The first four arguments of each function of the C file."""
+        return tuple(map(ctypes.addressof, (arguments, results, self.constants, self.want)))
+
+    def __call__(self) -> list[Array]:
         with self.lock:
             return self.run(self.read_inputs())
 
@@ -160,7 +219,7 @@ class NativeCall:
             except CompilerMissing as failure:
                 self.instead = self.otherwise(str(failure))
 
-    def thread_count(self, arrays: list[np.ndarray[Any, Any]]) -> int:
+    def thread_count(self, arrays: list[Array]) -> int:
         """Most threads of a call on these arrays."""
         if _forked or self.threads == 1:
             return 1
@@ -168,26 +227,17 @@ class NativeCall:
             return 1
         return self.threads
 
-    def read_inputs(self) -> list[np.ndarray[Any, Any]]:
+    def read_inputs(self) -> list[Array]:
         """The arrays in the cells; what is no array of the right type becomes one, or is refused."""
         arrays = []
         for cell, dtype in zip(self.cells, self.dtypes, strict=True):
             array = cell[0]
             if type(array) is not np.ndarray or array.dtype is not dtype:
-                array = self._as_array(array, dtype)
+                array = _as_array(array, dtype)
             arrays.append(array)
         return arrays
 
-    @staticmethod
-    def _as_array(value: Any, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
-        array = np.asarray(value)
-        if array.dtype != dtype and not (
-            isinstance(value, bool | int | float) and np.can_cast(value.__class__, dtype)
-        ):
-            raise TypeError(f"expected an array of {dtype}, got {type(value).__name__} of {array.dtype}")
-        return np.require(array, dtype, "A")
-
-    def run(self, arrays: list[np.ndarray[Any, Any]]) -> list[np.ndarray[Any, Any]]:
+    def run(self, arrays: list[Array]) -> list[Array]:
         """One step on these arrays."""
         for _ in range(8):  # a shape, a copy and a layout may each need another turn
             if self.library is None:
@@ -208,15 +258,17 @@ class NativeCall:
             arrays = self.answer(code, arrays)
         raise RuntimeError("the compiled function keeps asking for other arrays")
 
-    def answer(self, code: int, arrays: list[np.ndarray[Any, Any]]) -> list[np.ndarray[Any, Any]]:
+    def answer(self, code: int, arrays: list[Array]) -> list[Array]:
         """Do what a return code other than 0 asks for, or raise what it says."""
-        if code == OTHER_SHAPE:
-            self.new_shapes()
+        if code == OTHER_SHAPE:  # the outputs get the shapes that the C function has written down
+            wanted = iter(self.want)
+            for pool, (_, rank) in zip(self.pools, self.program.outputs, strict=True):
+                pool.reshape(tuple(next(wanted) for _ in range(rank)))
             return arrays
         if code == UNALIGNED:
             return [np.require(array, requirements="A") for array in arrays]
         if code == OTHER_LAYOUT:
-            layouts = "".join(map(layout_of, arrays))
+            layouts = "".join(map(_layout, arrays))
             if layouts == self.program.layouts:
                 raise RuntimeError("the memory order of the inputs changed during the call")
             if layouts not in self.programs:
@@ -237,15 +289,16 @@ class NativeCall:
             return RuntimeError(f"{kind}: {message}")
         return exception(message)
 
-    def new_shapes(self) -> None:
-        """Give the outputs the shapes that the C function has asked for."""
-        offset = 0
-        for pool, (_, rank) in zip(self.pools, self.program.outputs, strict=True):
-            pool.reshape(tuple(self.want[offset : offset + rank]))
-            offset += rank
+
+def _as_array(value: Any, dtype: np.dtype[Any]) -> Array:
+    array = np.asarray(value)
+    plain = isinstance(value, bool | int | float) and np.can_cast(value.__class__, dtype)
+    if array.dtype != dtype and not plain:
+        raise TypeError(f"expected an array of {dtype}, got {type(value).__name__} of {array.dtype}")
+    return np.require(array, dtype, "A")
 
 
-def layout_of(array: np.ndarray[Any, Any]) -> str:
+def _layout(array: Array) -> str:
     """``C`` if an array's last axis is contiguous, ``F`` if its first is, else ``A``."""
     if array.ndim == 0 or array.shape[-1] <= 1 or array.strides[-1] == array.itemsize:
         return "C"

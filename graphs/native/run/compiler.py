@@ -1,23 +1,30 @@
-"""Finding a C compiler and running it."""
+"""C text becomes a loaded library: from the cache, or through a C compiler that works while Python goes on."""
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import hashlib
 import os
 import platform
+import re
 import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib import util
 from pathlib import Path
+from typing import NamedTuple
 
-__all__ = ["Compilation", "Compiler", "CompilerMissing", "compile_text", "find_compiler"]
+from graphs.environment import usable_cores
+from graphs.errors import install_command
+from graphs.native.run import cache
+
+__all__ = ["CompilerMissing", "begin_library", "load_text", "open_library"]
 
 # Contraction would make x*x - x*x differ from 0; products in dots ask for it themselves. Neither errno
 # nor floating-point traps are looked at, and giving them up costs no NaN or infinity.
@@ -34,38 +41,106 @@ FLAGS = [
     "-fwrapv",
 ]
 THREADS: tuple[tuple[str, ...], ...] = (("-fopenmp",), ("-fopenmp-simd",), ())
-REMEDY = "install gcc or clang, or `pip install ziglang`, which is a C compiler"
+REMEDY = f"install gcc or clang, or `{install_command('native')}`, which brings ziglang, a C compiler"
 
 
 class CompilerMissing(Exception):
     """No C compiler, or one that does not work; the message says what to install."""
 
 
-@dataclass(frozen=True)
-class Compiler:
-    """A C compiler.
-
-    Attributes
-    ----------
-    command : tuple of str
-        How it is started.
-    identity : str
-        Changes when another version is installed; found without starting it.
-    """
-
-    command: tuple[str, ...]
-    identity: str
-
-
-@functools.cache
-def find_compiler() -> Compiler:
-    """The compiler named in ``CC``, else gcc, clang, cc, else the package ``ziglang``.
+def begin_library(text: str, cached: bool = True) -> None:
+    """Start to make the library of a C text, unless it is at hand; Python need not wait for it.
 
     Raises
     ------
     CompilerMissing
-        If there is none.
+        If there is no compiler to start.
     """
+    _opening(text, cached)
+
+
+def open_library(text: str, cached: bool = True) -> ctypes.CDLL:
+    """The library of a C text, with ``one_step`` and ``many_steps``; waits until it is made.
+
+    Raises
+    ------
+    CompilerMissing
+        If it must be compiled and cannot be.
+    """
+    return _opening(text, cached).library()
+
+
+def load_text(text: str) -> ctypes.CDLL:
+    """The library of any C text, compiled now and not kept.
+
+    Raises
+    ------
+    CompilerMissing
+        If there is no compiler, or it refuses the text even without threads.
+    """
+    return _loaded(Compilation(text).library())
+
+
+class _Opening:
+    """A library that is loaded, or being made."""
+
+    def __init__(self, text: str, cached: bool) -> None:
+        self.text, self.cached = text, cached
+        without_comments = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
+        self.key = cache.digest("library", without_comments, _toolchain())
+        self.lock = threading.Lock()
+        self.compilation: Compilation | None = None
+        self.loaded = self._kept() if cached else None
+        if self.loaded is None:
+            self.compilation = _begun(text)
+
+    def _kept(self) -> ctypes.CDLL | None:
+        found = cache.load(self.key, ".so")
+        try:
+            return _declared(ctypes.CDLL(os.fspath(found[0]))) if found else None
+        except OSError:  # made for another machine after all
+            return None
+
+    def library(self) -> ctypes.CDLL:
+        """The library, as soon as it is made."""
+        with self.lock:
+            if self.loaded is None:
+                compilation, self.compilation = self.compilation or _begun(self.text), None
+                data = compilation.library()
+                path = cache.store(self.key, ".so", data) if self.cached else None
+                self.loaded = _declared(ctypes.CDLL(os.fspath(path)) if path else _loaded(data))
+            return self.loaded
+
+
+_opening = functools.lru_cache(maxsize=256)(_Opening)
+
+
+def _loaded(data: bytes) -> ctypes.CDLL:
+    """Load a library from a file that is gone again afterwards; the system keeps what is mapped."""
+    with tempfile.TemporaryDirectory(prefix="graphs-native-") as folder:
+        path = Path(folder, "step.so")
+        path.write_bytes(data)
+        return ctypes.CDLL(os.fspath(path))
+
+
+def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
+    """A library with the types of what its functions take."""
+    pointer, whole = ctypes.c_void_p, ctypes.c_int64
+    library.one_step.argtypes = [pointer] * 4 + [ctypes.c_int]
+    library.many_steps.argtypes = [*library.one_step.argtypes, whole, whole, pointer, whole, pointer]
+    return library
+
+
+class Compiler(NamedTuple):
+    """A C compiler: how it is started, and what changes when another version of it is installed."""
+
+    command: tuple[str, ...]
+    identity: str  # found without starting it
+
+
+@functools.cache
+def find_compiler() -> Compiler:
+    """The compiler named in ``CC``, else gcc, clang, cc, else the package ``ziglang``."""
     named = os.environ.get("CC", "")
     for candidate in [named] if named else ["gcc", "clang", "cc"]:
         words = shlex.split(candidate)
@@ -79,61 +154,37 @@ def find_compiler() -> Compiler:
 
         command = (sys.executable, "-m", "ziglang", "cc", "-fno-sanitize=undefined")
         return Compiler(command, f"ziglang {metadata.version('ziglang')}")
-    raise CompilerMissing(
-        f"{'CC names ' + named + ', which is not there' if named else 'there is no C compiler'}: {REMEDY}"
-    )
+    what = f"CC names {named}, which is not there" if named else "there is no C compiler"
+    raise CompilerMissing(f"{what}: {REMEDY}")
 
 
 @functools.cache
-def processor() -> str:
+def _processor() -> str:
     """What -march=native depends on, as a short digest."""
     text = platform.machine() + platform.processor()
     try:
         with open("/proc/cpuinfo") as stream:
-            kept = [
-                line for line in stream if line.startswith(("model name", "flags", "Features", "CPU part"))
-            ]
-        text += "".join(sorted(set(kept)))
+            kept = ("model name", "flags", "Features", "CPU part")
+            text += "".join(sorted({line for line in stream if line.startswith(kept)}))
     except OSError:
         pass
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def toolchain() -> str:
-    """Everything beside the text that the compiled bytes depend on."""
-    return "\n".join(
-        (find_compiler().identity, " ".join(FLAGS), extra_flags(), processor(), platform.platform())
-    )
-
-
-def extra_flags() -> str:
+def _more_flags() -> str:
     """More compiler flags from the environment (sanitizers, debugging)."""
     return os.environ.get("GRAPHS_NATIVE_CFLAGS", "")
 
 
-def compile_text(text: str) -> bytes:
-    """A shared library made from C text.
-
-    Raises
-    ------
-    CompilerMissing
-        If there is no compiler, or it refuses the text even without threads.
-    """
-    return Compilation(text).library()
+def _toolchain() -> list[str]:
+    """Everything beside the text that the compiled bytes depend on."""
+    return [find_compiler().identity, *FLAGS, _more_flags(), _processor(), platform.platform()]
 
 
 class Compilation:
     """A compiler at work on a C text, while Python goes on with something else.
 
-    Parameters
-    ----------
-    text : str
-        A C file.
-
-    Raises
-    ------
-    CompilerMissing
-        If there is no compiler, or it does not start.
+    Raises :class:`CompilerMissing` where there is no compiler, it does not start, or it refuses the text.
     """
 
     def __init__(self, text: str) -> None:
@@ -152,7 +203,7 @@ class Compilation:
             *self.compiler.command,
             *FLAGS,
             *threads,
-            *shlex.split(extra_flags()),
+            *shlex.split(_more_flags()),
             *(str(self.folder / "step.c"), "-o", str(self.folder / "step.so"), "-lm"),
         ]
         try:
@@ -186,13 +237,7 @@ class Compilation:
             raise self.missing(f"does not run ({failure})") from None
 
     def library(self) -> bytes:
-        """The library, once; waits for it, and tries without threads where the compiler knows none.
-
-        Raises
-        ------
-        CompilerMissing
-            If the compiler refuses the text.
-        """
+        """The library, once; waits for it, and tries without threads where the compiler knows none."""
         if os.getpid() != self.made_in:  # a forked child cannot wait for its parent's processes
             return Compilation(self.text).library()
         try:
@@ -217,3 +262,18 @@ def _end(folder: Path, running: list[subprocess.Popen[bytes]], made_in: int) -> 
             process.kill()
         process.wait()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+_under_way: list[Compilation] = []
+_turn = threading.Lock()
+
+
+def _begun(text: str) -> Compilation:
+    """Start a compiler, as soon as there is a core for it."""
+    with _turn:
+        _under_way[:] = [compilation for compilation in _under_way if not compilation.is_done()]
+        if len(_under_way) >= usable_cores():
+            _under_way.pop(0).wait()
+        compilation = Compilation(text)
+        _under_way.append(compilation)
+    return compilation

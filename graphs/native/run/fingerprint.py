@@ -1,4 +1,7 @@
-"""A graph as plain data, before any rewriting, so that it can be recognised."""
+"""A graph as plain data, before any rewriting, so that it can be recognised: what PyTensor's Ops are made of.
+
+Apart from the store, which is its one user, because only this file looks into Ops.
+"""
 
 from __future__ import annotations
 

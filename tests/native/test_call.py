@@ -7,32 +7,32 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 
-from graphs.native import calling, heads, repeat
+from graphs.native import repeat
+from graphs.native.run import call
 
 
 @pytest.mark.parametrize("direct", [True, False])
 def test_both_ways_to_describe_an_array_agree(monkeypatch, direct):
-    if direct and not heads.DIRECT:
+    if direct and not call.DIRECT:
         pytest.skip("this Python's arrays are laid out in another way")
-    monkeypatch.setattr(heads, "DIRECT", direct)
+    monkeypatch.setattr(call, "DIRECT", direct)
     for array in (np.arange(24.0).reshape(4, 6)[:, ::2], np.array(3.0), np.zeros((0, 2), "float32")):
-        described = heads.Described(array)  # owns what its head points to
+        described = call.Described(array)  # owns what its head points to
         head = described.header
-        shape = (heads.ctypes.c_int64 * array.ndim).from_address(head.shape) if array.ndim else ()
-        strides = (heads.ctypes.c_int64 * array.ndim).from_address(head.strides) if array.ndim else ()
+        shape = (call.ctypes.c_int64 * array.ndim).from_address(head.shape) if array.ndim else ()
+        strides = (call.ctypes.c_int64 * array.ndim).from_address(head.strides) if array.ndim else ()
         assert (head.axes, tuple(shape), tuple(strides)) == (array.ndim, array.shape, array.strides)
         assert head.data == array.ctypes.data
         assert head.flags & 0x100
     unaligned = np.frombuffer(bytearray(17), "uint8")[1:].view("float64")
-    assert not heads.Described(unaligned).header.flags & 0x100
+    assert not call.Described(unaligned).header.flags & 0x100
 
 
 @pytest.mark.parametrize("direct", [True, False])
 def test_a_call_comes_out_the_same_either_way(monkeypatch, uncached, direct):
-    if direct and not heads.DIRECT:
+    if direct and not call.DIRECT:
         pytest.skip("this Python's arrays are laid out in another way")
-    for module in (heads, calling):
-        monkeypatch.setattr(module, "DIRECT", direct)
+    monkeypatch.setattr(call, "DIRECT", direct)
     x = pt.dmatrix("x")
     s = pytensor.shared(np.zeros(3), name="s")
     fn = pytensor.function([x], x.sum(axis=0), updates=[(s, s + x[0])], mode=uncached)

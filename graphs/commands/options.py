@@ -1,0 +1,317 @@
+"""What every command can be told: one parser each, and the one of them all.
+
+Nothing but the standard library and modules as light is imported here, so that ``--help`` and a shell's
+completion answer at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+from graphs.experiment.settings import Settings
+
+__all__ = [
+    "COMMANDS",
+    "DTYPES",
+    "FORMULAS",
+    "LESSONS",
+    "MODES",
+    "PEERS",
+    "QUICK_SIZES",
+    "RUNS",
+    "SIZES",
+    "parser",
+]
+
+# What can be named, for the help: where it is defined, NumPy or PyTensor comes along. What is given is checked
+# there, when it is used; a test compares the two.
+DTYPES = ("float64", "float32")
+FORMULAS = ("textbook", "logits")
+MODES = "default, FAST_RUN, none, C, CVM, FAST_COMPILE, JAX, MLX, NATIVE, NUMBA, PYTORCH"
+RUNS = (
+    "numpy, autograd, torch, torch-compile, jax, jax-jit, jax-loop, pytensor-none, pytensor-fast-compile,"
+    " pytensor, pytensor-cvm, pytensor-jax, pytensor-native, pytensor-native-loop, aesara, theano"
+)
+PEERS = {
+    "limit": "limit: stream x once",
+    "numpy": "NumPy by hand",
+    "native": "native, single calls",
+    "native-many": "native, train_many",
+    "gram": "native + Gram, single calls",
+    "gram-many": "native + Gram, train_many",
+    "numpy-gram": "NumPy, Gram by hand",
+    "jax-loop": "JAX, loop compiled",
+    "jax-jit": "JAX jit",
+    "torch-compile": "torch.compile",
+    "autograd": "Autograd",
+    "pytensor": "PyTensor default",
+    "pytensor-cvm": "PyTensor CVM",
+    "reproduce": "reproduce: history, optimum",
+    "numpy-reproduce": "the same in NumPy",
+}
+LESSONS = {
+    "python": "A print stands inside the sigmoid, which is called three times: how often does it print?",
+    "retracing": "The sigmoid is called with 3, 3, 4, 5 numbers, and 5 of float32: how often is it built anew?",
+    "if": "if x.sum() > 0: stands inside the sigmoid: which way does it go?",
+    "extremes": "The cross-entropy of four confident mistakes, at logits 40, −40, 800 and −800.",
+    "rewrites": "PyTensor's first step on the classic data, with rewrites switched off, alone or together.",
+    "accuracy": "−log σ(z) by each framework's own function, at z where corners are cut.",
+    "labels": "The label 1 as int64 and as uint8, at a logit of 2: is the cross-entropy log(1 + e⁻²) = 0.126928…?",
+    "shape": "x has three columns and w four numbers: who says so, when, and how clearly?",
+    "missing": "The cost is asked for without y: who notices, and when?",
+    "optimizer": "torch.compile of an optimizer's step: does every parameter move?",
+    "plane": "A noisy plane in NumPy by hand: the gradient Xᵀ(h − y)/m is written out, and it is the graph's too.",
+    "exam": "Hours studied, exam passed, in PyTorch: with the loss averaged and with it summed.",
+    "slopes": "Slopes of x/2 and of tanh in Autograd, and four rows of logistic regression, 100 steps of 0.01.",
+}
+SIZES = "400x784,2000x784,20000x784,200000x784,4000x7840,40000x7840"
+QUICK_SIZES = "400x784,4000x784"
+
+
+def _listed(names: dict[str, str], width: int = 0) -> str:
+    width = width or max(map(len, names))
+    return "\n".join(f"  {name:<{width}} {text}" for name, text in names.items())
+
+
+def reproduce(parser: ArgumentParser) -> None:
+    """Run the original's experiment and show what it prints, then the facts about the run."""
+    parser.argument_default = (
+        argparse.SUPPRESS
+    )  # defaults stand in Settings: --resume tells what was asked for
+    parser.epilog = """\
+examples:
+  graphs reproduce                          the original: seed 0, 10,000 steps
+  graphs reproduce --seed 1 --mode CVM      another draw, PyTensor's C linker
+  graphs reproduce --mode none --steps 5    no rewrites: the textbook formula ends in NaN at step 1
+  graphs reproduce --formula logits --mode none --steps 5
+                                            the formula that needs no rewriting
+  graphs reproduce --out runs/a             keep everything; stop it at any moment, then
+  graphs reproduce --out runs/a --resume    go on, to the bit what a run without a stop gives
+  graphs reproduce --data mine.csv          your own samples: targets 0 or 1 in the last column
+
+exit codes: 0 done, 1 diverged or could not go on, 2 bad input, 130 and 143 stopped by a signal
+"""
+    default = asdict(Settings())
+
+    def add(
+        group: argparse._ArgumentGroup, name: str, kind: type, text: str, metavar: str | None = None
+    ) -> None:
+        shown = default[name.strip("-").replace("-", "_")]
+        text = text if shown is None else f"{text} (default {shown})"
+        group.add_argument(name, type=kind, help=text, metavar=metavar)
+
+    what = parser.add_argument_group("the experiment")
+    add(what, "--seed", int, "seed of the random data and initial weights")
+    add(what, "--samples", int, "rows of x")
+    add(what, "--features", int, "columns of x; 784 are a picture of 28 × 28")
+    source = "your own x and y: .csv (target in the column y or the last), .npz (x, y)"
+    add(what, "--data", str, source, "FILE")
+    add(what, "--steps", int, "full-batch steps of gradient descent")
+    add(what, "--learning-rate", float, "a step is η times the gradient", "η")
+    add(what, "--weight-decay", float, "the cost holds λ·Σw², its gradient therefore 2·λ·w", "λ")
+    add(what, "--formula", str, f"how the cross-entropy is written down: {' or '.join(FORMULAS)}")
+    how = parser.add_argument_group("how it runs")
+    add(how, "--mode", str, f"PyTensor mode: {MODES}")
+    add(how, "--dtype", str, " or ".join(DTYPES))
+    add(how, "--every", int, "record cost, accuracy and norms every K steps", "K")
+    kept = parser.add_argument_group("what is kept and shown")
+    kept.add_argument(
+        "--out", metavar="DIR", default=None, help="keep results, pictures and checkpoints there"
+    )
+    kept.add_argument(
+        "--checkpoint-every", type=int, metavar="K", default=1000, help="steps between two (default 1000)"
+    )
+    kept.add_argument("--resume", action="store_true", default=False, help="go on with the run in DIR")
+    kept.add_argument("--json", action="store_true", default=False, help="one JSON object on standard output")
+    kept.add_argument("--quiet", action="store_true", default=False, help="nothing but errors (and --json)")
+
+
+def inspect(parser: ArgumentParser) -> None:
+    """Show what the compiler did to a graph: every rewrite, the values, the cost, the code."""
+    parser.epilog = """\
+what you see:
+  A graph as you write it is not what runs. PyTensor rewrites it, rule by rule, in phases: canonicalize
+  brings it to one form, stabilize replaces formulas that overflow, specialize picks cheaper ones, fusion
+  makes one loop of many, inplace reuses memory. Shown are the story in a few sentences, every rewrite
+  with the formula before and after, which of them changed the values, which known stabilizing rewrites
+  fire here, what each rule is worth (the same compilation without it), and where the time goes.
+
+examples:
+  graphs inspect                            the original's training step, in PyTensor's default mode
+  graphs inspect --mode CVM --quick         PyTensor's C linker; nothing timed, no rule left out
+  graphs inspect --step 70                  one rewrite: nodes out and in, formula and values
+  graphs inspect --rule log1p               the steps of rules with log1p in their names
+  graphs inspect --nodes                    every node that runs, its number, cost and time
+  graphs inspect --code 65                  the code that node #65 became; --code whole for all of it
+  graphs inspect --against CVM              two modes side by side: where do they part?
+  graphs inspect --against without:local_log1p
+  graphs inspect --against float32
+  graphs inspect --graph mine.py:f          your own: a compiled function, an expression, (inputs,
+                                            outputs, updates), or something to call that returns one
+  graphs inspect --graph mine.py:f --shape x=100,20
+  graphs inspect --json train.json          keep it; look again without computing anything:
+  graphs inspect --load train.json --step 86
+
+A graph of your own is imported, so its file runs. Its function and shared variables stay as they are: a
+copy is compiled and called, on inputs drawn from --seed.
+
+exit codes: 0 done, 1 could not go on, 2 bad input
+"""
+    add = parser.add_argument_group("what to look at").add_argument
+    add("--graph", default="logistic", metavar="NAME", help="logistic, module:object or file.py:name")
+    add("--mode", help=f"{MODES} (default: PyTensor's own; a compiled function has one)")
+    add("--dtype", choices=DTYPES, default="float64", help="of the logistic graph")
+    add("--shape", action="append", default=[], metavar="NAME=N,M", help="shape to draw an input in")
+    add("--seed", type=int, default=0, help="of the drawn inputs (default: 0)")
+    add("--load", metavar="FILE", help="a recording kept with --json, instead of compiling")
+    add("--against", metavar="OTHER", help="a second mode, without:RULE, or float32 or float64")
+    add = parser.add_argument_group("what to show (default: all of it)").add_argument
+    add("--step", type=int, metavar="N", help="one step, before and after")
+    add("--rule", metavar="TEXT", help="the steps of rules with this in their names")
+    add("--phase", metavar="NAME", help="the steps of this phase")
+    add("--nodes", action="store_true", help="every node that runs in the end")
+    add("--code", metavar="NODE", help="the code of a final node, by number, or: whole")
+    add("--quick", action="store_true", help="time nothing and leave no rule out")
+    add("--json", metavar="FILE", help="keep the recording")
+    add("--width", type=int, metavar="N", help="columns to use (default: the terminal's; 120 in a pipe)")
+
+
+def compare(parser: ArgumentParser) -> None:
+    """Run the experiment in every framework that is installed, and show what differs."""
+    parser.epilog = """\
+examples:
+  graphs compare                                   everything, 10,000 steps: a quarter of an hour
+  graphs compare --steps 1000 --starts 0           without times to first result: two minutes
+  graphs compare --runs numpy jax-loop pytensor --sizes 100x20 400x784 4000x784
+  graphs compare --formulas softplus --runs torch  PyTorch's softplus, wrong above 20
+  graphs compare --code                            the same few lines side by side; runs nothing
+  graphs compare --out runs/compared               keep the record, the tables, the pictures
+  graphs compare --out runs/compared --resume      go on with it after an interruption
+  graphs compare --python aesara=venv/bin/python   a framework that another Python holds
+
+exit codes: 0 compared (a framework that is missing, crashed or hung is part of the record), 2 bad input,
+130 or 143 interrupted: what was finished is shown, and kept in DIR
+"""
+    add = parser.add_argument_group("what is compared").add_argument
+    add("--runs", nargs="+", metavar="RUN", help=f"default all: {RUNS}")
+    formulas = "textbook, logits; softplus (PyTorch eager only); default the first two"
+    add("--formulas", nargs="+", default=list(FORMULAS), metavar="FORMULA", help=formulas)
+    add("--seed", type=int, default=0, help="of the random data (default 0)")
+    add("--samples", type=int, default=400, help="rows of x (default 400)")
+    add("--features", type=int, default=784, help="columns of x (default 784)")
+    add("--dtype", default="float64", help=f"{' or '.join(DTYPES)} (default float64)")
+    add("--data", metavar="FILE", help="your own x and y: .csv or .npz")
+    add = parser.add_argument_group("how").add_argument
+    add("--steps", type=int, default=10_000, help="before w and b are compared (default 10000)")
+    add("--rounds", type=int, default=9, help="samples of the steady state (default 9)")
+    add("--threads", type=int, default=1, help="for every framework alike (default 1)")
+    starts = "fresh processes with warm caches, after a cold one; 0: no times to first result (default 1)"
+    add("--starts", type=int, default=1, help=starts)
+    add("--sizes", nargs="+", default=[], metavar="NxF", help="also time a step at these, such as 400x784")
+    timeout = "seconds that a framework may take for one thing asked of it, such as building (default 300)"
+    add("--timeout", type=float, default=300.0, metavar="S", help=timeout)
+    limit = "seconds that the steps of one run may take; then it is compared where it got to (default 600)"
+    add("--step-limit", type=float, default=600.0, metavar="S", help=limit)
+    python = "the Python that holds a run's framework, where this one cannot"
+    add("--python", nargs="+", default=[], metavar="RUN=PATH", help=python)
+    add = parser.add_argument_group("what is shown and kept").add_argument
+    add("--code", action="store_true", help="show the lines side by side and end")
+    add("--gradients", action="store_true", help="show the gradient as each framework holds it")
+    add("--json", action="store_true", help="the record as one JSON object on standard output")
+    add("--out", metavar="DIR", help="keep compare.json, compare.txt, gradients.txt and pictures there")
+    resume = "go on with the comparison in DIR; the rest of the command as it was"
+    add("--resume", action="store_true", help=resume)
+    add("--quiet", action="store_true", help="do not tell what is being done")
+
+
+def benchmark(parser: ArgumentParser) -> None:
+    """Time a training step, and whole processes, of this project and of its peers, in turn and in one run."""
+    parser.epilog = f"""\
+peers (--only and --skip take their names):
+{_listed(PEERS, 14)}
+
+examples:
+  graphs benchmark --quick                     minutes: two sizes, one thread, few rounds
+  graphs benchmark                             everything; an hour or more
+  graphs benchmark --sizes 400x784 --threads 1 --only limit,numpy,native,native-many
+  graphs benchmark --skip torch-compile --json runs/b.json --plot runs/b.png
+  graphs benchmark --measure processes         from the interpreter's start to its end only
+
+how to read it: every peer runs in its own process and gives one sample in turn, round after round, so
+that a machine that slows down slows all of them. Times are medians; compare them as ratios within one
+table, never between two runs. "limit" reads x once and computes nothing: a step that knows nothing
+beforehand cannot be faster. Gram state is: it reads the samples × samples matrix x·xᵀ instead.
+
+A peer that is not installed, crashes, hangs, does not fit into memory or reaches other weights than
+NumPy is named with the reason, and the others go on. A speed is never a failure: the exit code is 0.
+
+exit codes: 0 done, 2 bad input, 130 and 143 stopped by a signal
+"""
+    add = parser.add_argument_group("what is timed").add_argument
+    quick = f"sizes {QUICK_SIZES}, float64, 1 thread, few rounds, 1,000 steps per process"
+    add("--quick", action="store_true", help=quick)
+    add("--sizes", metavar="NxF,…", help=f"samples x features (default {SIZES})")
+    add("--dtype", metavar="NAME,…", help=f"{' and '.join(DTYPES)} (default both)")
+    add("--threads", metavar="K,…", help="numbers of threads (default 1,2; 1 with --quick)")
+    add("--only", metavar="PEER,…", help="these peers only")
+    add("--skip", metavar="PEER,…", default="", help="all peers but these")
+    both = "steps, processes or both (default both)"
+    add("--measure", metavar="WHAT,…", default="steps,processes", help=both)
+    formula = f"{' or '.join(FORMULAS)} (default logits, with which every peer trains)"
+    add("--formula", default="logits", help=formula)
+    add = parser.add_argument_group("how").add_argument
+    add("--rounds", type=int, help="samples of each step (default 15; 5 with --quick)")
+    budget = "seconds of sampling per size; 3 rounds at least (default 120)"
+    add("--budget", type=float, default=120, metavar="S", help=budget)
+    timeout = "seconds after which a silent peer is ended (default 300)"
+    add("--timeout", type=float, default=300, metavar="S", help=timeout)
+    steps = "steps of a whole process (default 10000; 1000 with --quick)"
+    add("--process-steps", type=int, metavar="K", help=steps)
+    rounds = "warm runs of each process, and half as many cold ones (default 5; 2 with --quick)"
+    add("--process-rounds", type=int, metavar="K", help=rounds)
+    add = parser.add_argument_group("what is kept and shown").add_argument
+    add("--json", metavar="FILE", type=Path, help="every sample, with versions and machine")
+    add("--plot", metavar="FILE", type=Path, help="seconds per step over size, log-log, as PNG")
+    add("--quiet", action="store_true", help="no table and no progress")
+
+
+def lesson(parser: ArgumentParser) -> None:
+    """Teach one thing at a time by running it: when Python runs, what far logits do, what a rewrite buys."""
+    width = max(map(len, LESSONS)) + 1
+    parser.epilog = f"lessons:\n{_listed(LESSONS, width)}\n\nexit codes: 0 done, 2 bad input"
+    parser.add_argument("lesson", nargs="*", metavar="LESSON", help="which (default: all, in order)")
+    parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    out = "keep lessons.json, and the plot of the lesson 'slopes', there"
+    parser.add_argument("--out", metavar="DIR", help=out)
+
+
+#: Every command by name: a module of graphs.commands, whose ``main`` takes what its parser made.
+COMMANDS: dict[str, Callable[[ArgumentParser], None]] = {
+    "reproduce": reproduce,
+    "inspect": inspect,
+    "compare": compare,
+    "benchmark": benchmark,
+    "lesson": lesson,
+}
+
+
+def parser() -> ArgumentParser:
+    """The parser of all commands; what it returns names one as ``command``."""
+    whole = ArgumentParser(
+        prog="graphs",
+        description="Theano's logistic-regression example on PyTensor, and a look at what the compiler did to it.",
+        epilog="graphs COMMAND --help tells the options of a command.",
+    )
+    commands = whole.add_subparsers(dest="command", metavar="COMMAND", required=True, title="commands")
+    for name, fill in COMMANDS.items():
+        text = fill.__doc__ or ""
+        fill(
+            commands.add_parser(
+                name, help=text, description=text, formatter_class=RawDescriptionHelpFormatter
+            )
+        )
+    return whole

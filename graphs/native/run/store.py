@@ -1,0 +1,66 @@
+"""Programs kept between processes: each is found by the graph it was made from, before any rewriting.
+
+A program whose library can neither be loaded nor made counts as absent, and so does every program that
+another version of this package's source made.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from graphs.native.program import Program
+from graphs.native.run import cache
+from graphs.native.run.compiler import CompilerMissing, begin_library
+from graphs.native.run.fingerprint import Unrecognisable, fingerprint, surroundings
+
+__all__ = ["key", "known", "remember"]
+
+
+def key(fgraph: Any, query: Any, layouts: str = "") -> str | None:
+    """Under which name the program of a graph is kept; None if the graph cannot be told from its like.
+
+    Parameters
+    ----------
+    fgraph : FunctionGraph
+        Before its rewriting.
+    query : RewriteDatabaseQuery
+        Which rewrites it is to get.
+    layouts : str
+        For which memory orders of the inputs; empty where none is known.
+    """
+    try:
+        described = surroundings(query), fingerprint(fgraph)
+    except Unrecognisable:
+        return None
+    return cache.digest("program", own_text(), *described, layouts)
+
+
+def known(key: str | None) -> Program | None:
+    """The program kept under `key`, its library at hand or being made; None if there is none."""
+    found = cache.load(key, ".json") if key else None
+    if found is None:
+        return None
+    try:
+        program = Program.from_json(found[1].decode())
+        begin_library(program.text)
+    except (ValueError, KeyError, TypeError, CompilerMissing):
+        return None
+    return program
+
+
+def remember(key: str | None, program: Program) -> None:
+    """Keep a program, unless `key` is None."""
+    if key:
+        cache.store(key, ".json", program.to_json().encode())
+
+
+@functools.cache
+def own_text(package: Path = Path(__file__).parents[1]) -> str:
+    """A digest of the whole of :mod:`graphs.native`, its C files too: other source makes other programs."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in package.rglob("*") if path.suffix in (".py", ".c", ".h")):
+        digest.update(f"{path.relative_to(package)}\n".encode() + path.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,44 @@
+"""What is refused is named with what may be given, and what is missing with how to get it."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from graphs.errors import InputError, choose, finite_number, install_command, whole_number
+
+
+def test_an_install_command_names_our_distribution():
+    assert install_command() == "pip install compiled-graphs"
+    assert install_command("native") == "pip install 'compiled-graphs[native]'"
+
+
+def test_a_refusal_says_what_was_found_what_is_allowed_and_what_to_do():
+    error = InputError("mode", found="'FAST'", allowed="NUMBA, CVM", remedy="name one of them")
+    assert str(error) == "mode: found 'FAST'; allowed: NUMBA, CVM; name one of them."
+    assert str(InputError("mode", found="1", allowed="2")) == "mode: found 1; allowed: 2."
+
+
+def test_a_choice_is_one_of_the_names():
+    assert choose("dtype", "float32", ["float64", "float32"]) == "float32"
+    for wrong in ("float16", None, ["float64"]):
+        with pytest.raises(InputError, match="allowed: float64, float32"):
+            choose("dtype", wrong, iter(["float64", "float32"]))
+
+
+@pytest.mark.parametrize("wrong", [0, 11, 1.0, True, "1", None, np.float64(2)])
+def test_a_whole_number_is_within_its_bounds(wrong):
+    assert whole_number("steps", np.int32(1), 1, 10) == 1
+    with pytest.raises(InputError, match=r"steps: found .*; allowed: a whole number from 1 to 10"):
+        whole_number("steps", wrong, 1, 10)
+    with pytest.raises(InputError, match="a whole number ≥ 1"):
+        whole_number("steps", 0, 1)
+
+
+@pytest.mark.parametrize("wrong", [-1.0, 0.0, 1.0, math.nan, math.inf])
+def test_a_finite_number_is_within_its_bounds(wrong):
+    assert finite_number("decay", np.float32(0.5), above=0, below=1) == 0.5
+    with pytest.raises(InputError, match="allowed: a finite number > 0 and < 1"):
+        finite_number("decay", wrong, above=0, below=1)

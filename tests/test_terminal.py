@@ -1,0 +1,160 @@
+"""Numbers as people read them, one look for tables, and progress where somebody looks."""
+
+from __future__ import annotations
+
+import math
+import os
+import pty
+import re
+import subprocess
+import sys
+
+import pytest
+from rich.table import Column
+from rich.text import Text
+
+from graphs.listener import Listener
+from graphs.terminal import Shown, as_html, as_text, count, duration, rate, share, size, table
+from tests.conftest import ROOT
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        (duration(1.31e-4), "131 µs"),
+        (duration(9.996e-4), "1 ms"),
+        (duration(0.0123), "12.3 ms"),
+        (duration(1.5), "1.5 s"),
+        (duration(12345), "12345 s"),
+        (duration(2e-10), "0.2 ns"),
+        (duration(0), "0 ns"),
+        (duration(-0.002), "-2 ms"),
+        (duration(math.inf), "inf"),
+        (duration(None), "?"),
+        (size(2_515_072), "2.52 MB"),
+        (size(12), "12 B"),
+        (size(None), "?"),
+        (count(1_254_400), "1.25 M"),
+        (count(7), "7"),
+        (count(999_600), "1 M"),
+        (count(None), "?"),
+        (rate(2_508_800, 1e-3, "B/s"), "2.51 GB/s"),
+        (rate(3, 1.0, "B/s"), "0 kB/s"),
+        (rate(None, 1.0, "B/s"), ""),
+        (rate(5, None, "B/s"), ""),
+        (share(0.753), "75 %"),
+        (share(0.0123), "1.2 %"),
+        (share(0.0996), "10 %"),
+        (share(0), "0 %"),
+    ],
+)
+def test_three_figures_and_a_unit(written, words):
+    assert written == words
+
+
+def test_a_table_aligns_numbers_and_folds_the_rest():
+    shown = table("name", "steps", Column("own", justify="center"), numbers={"steps"}, title="a title")
+    shown.add_row("a long name " * 6, "10,000", "x")
+    lines = as_text(shown, width=40).splitlines()
+    assert "a title" in lines[0]
+    assert re.fullmatch(r"name +steps +own", lines[1])
+    assert re.fullmatch(r"a long name [a-z ]+ 10,000 +x", lines[2])
+    assert lines[3].startswith("long name"), "the long cell goes on below"
+    assert all(len(line) <= 40 for line in lines)
+
+
+def test_text_is_plain_and_html_keeps_colours_and_escapes():
+    content = Text("a < b", style="red")
+    assert as_text(content) == "a < b\n"
+    html = as_html(content)
+    assert html.startswith("<pre ")
+    assert "a &lt; b" in html
+    assert "color: #" in html
+
+
+def test_a_listener_need_not_listen():
+    listener = Listener()
+    listener.begins("a")
+    listener.progress(1, 2)
+    listener.found("b")
+
+
+WORK = """
+import sys, time
+from graphs.terminal import Shown
+options = {name: True for name in sys.argv[1:]}
+with Shown(**options) as shown:
+    shown.begins("training [bold]")
+    for done in range(3):
+        shown.progress(done, 1500)
+        shown.bar.refresh()
+    shown.found("a line of [80] to stay, " * 5)
+    shown.begins("nothing to count")
+    shown.bar.refresh()
+print("result")
+"""
+
+
+def shown(terminal: bool, *options: str) -> str:
+    """What the error stream gets; the output must be the result and nothing else."""
+    command = [sys.executable, "-c", WORK, *options]
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("FORCE_", "TTY_", "NO_COLOR"))}
+    if not terminal:
+        done = subprocess.run(
+            command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60, check=True
+        )
+        assert done.stdout == "result\n"
+        return done.stderr
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=env | {"TERM": "xterm", "COLUMNS": "80"},
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        text=True,
+    ) as process:
+        os.close(theirs)
+        data = b""
+        try:
+            while part := os.read(ours, 4096):
+                data += part
+        except OSError:  # what Linux says when the other side is closed
+            pass
+        os.close(ours)
+        assert process.stdout.read() == "result\n"
+    assert process.returncode == 0
+    return data.decode()
+
+
+def test_on_a_terminal_a_line_changes_and_what_was_found_stays():
+    said = shown(True)
+    plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", said)
+    assert "training [bold]" in plain
+    assert "2/1,500" in plain
+    assert "nothing to count" in plain
+    assert re.search(r"\d s  (a line of \[80\] to stay, ){5}", plain), "one line, however long"
+    assert "\x1b[2K" in said, "the line that changed is gone in the end"
+
+
+@pytest.mark.parametrize("options", [["quiet"], ["quiet", "lines"]])
+def test_quiet_shows_nothing(options):
+    assert shown(False, *options) == ""
+    assert "training" not in shown(True, *options)
+
+
+def test_in_a_pipe_there_are_lines_if_asked_for():
+    assert shown(False) == ""
+    lines = shown(False, "lines").splitlines()
+    assert [re.sub(r"^ +\d s  ", "", line) for line in lines] == [
+        "training [bold] …",
+        "a line of [80] to stay, " * 5,
+        "nothing to count …",
+    ]
+
+
+def test_what_is_no_context_yet_may_be_told_already():
+    shown = Shown()
+    shown.begins("a")
+    shown.progress(1, 2)
+    shown.found("b")
