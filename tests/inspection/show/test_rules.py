@@ -5,10 +5,7 @@ from __future__ import annotations
 import re
 
 from graphs.inspection import inspect
-from graphs.inspection.show.report import (
-    pair_view,
-    weight_table,
-)
+from graphs.inspection.show.report import pair_view, weight_table
 from graphs.terminal import as_text
 from tests.inspection.conftest import PYTHON
 from tests.inspection.odd_graphs import ODD_GRAPHS

@@ -10,10 +10,7 @@ import pytensor.tensor as pt
 from pytensor.compile.mode import Mode
 
 from graphs.inspection import inspect
-from graphs.inspection.show.report import (
-    HotNodes,
-    code_view,
-)
+from graphs.inspection.show.report import HotNodes, code_view
 from graphs.terminal import as_text, duration, share
 from tests.inspection.odd_graphs import ODD_GRAPHS
 from tests.inspection.show.test_report import flat
