@@ -1,4 +1,4 @@
-"""Nodes of a function of the native linker → the lines of its C file that compute them."""
+"""The native linker, which compiles the whole graph as one C file: the lines of it that compute a node."""
 
 from __future__ import annotations
 
@@ -8,25 +8,17 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from graphs.inspection.findings import NodeCode
+from graphs.inspection.linkers.calls import one_piece as watch
 from graphs.native import source_of
 
-__all__ = ["native_code"]
+__all__ = ["code", "watch"]
 
 # "/* gb = sum over i of t6[i]   [23] */", with its Apply nodes, or a line of such a comment
 FORMULA = re.compile(r"(/\* )?(?P<text>.*?) *\[[\d, ]+\]( \*/)?")
 
 
-def native_code(function: Any, arguments: Sequence[Any], *, whole: bool) -> Iterator[NodeCode]:
-    """Each node's own statements, by position, and where the loop around them stands in the file.
-
-    Parameters
-    ----------
-    function : pytensor.compile.executor.Function
-    arguments : sequence
-        Not looked at.
-    whole : bool
-        The whole file too.
-    """
+def code(function: Any, arguments: Sequence[Any], *, whole: bool) -> Iterator[NodeCode]:
+    """Each node's own statements, by position, and where the loop around them stands; with `whole`, the file."""
     source = source_of(function)
     assert source is not None  # where a graph falls back, its function has the other linker
     lines = source.text.splitlines()
