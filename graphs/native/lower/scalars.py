@@ -24,6 +24,7 @@ class ScalarOpUnknown(OpUnknown):
 
 
 def is_float(dtype: str) -> bool:
+    """Whether a type has fractions, NaN and infinities."""
     return dtype.startswith("float")
 
 
