@@ -21,6 +21,8 @@ from graphs.peers.benchmark.targets import to_json
 from graphs.pictures import MissingMatplotlib
 from graphs.terminal import Shown
 
+__all__ = ["main"]
+
 
 def main(given: argparse.Namespace) -> int:
     """Parse, measure, show."""

@@ -20,6 +20,8 @@ from graphs.peers.size import Size
 from graphs.reading import read
 from graphs.terminal import Shown
 
+__all__ = ["main"]
+
 
 def interpreter(text: str) -> tuple[str, str]:
     """Peer and path from a text such as aesara=venv/bin/python."""

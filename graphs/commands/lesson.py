@@ -17,6 +17,8 @@ from graphs.lessons.slopes import picture
 from graphs.lessons.table import lesson_table
 from graphs.pictures import MissingMatplotlib
 
+__all__ = ["main"]
+
 
 def main(given: argparse.Namespace) -> int:
     """Parse, run, show."""

@@ -53,10 +53,7 @@ def exam(mode: str = "default") -> Rows:
 def in_pytorch(reduction: str = "mean") -> HoursResult:
     """An `nn.Linear`, `nn.BCELoss` and `optim.SGD`, as PyTorch's beginners write it.
 
-    Parameters
-    ----------
-    reduction : {"mean", "sum"}
-        Of the loss over the mini-batch, which here is all three samples.
+    `reduction` is that of the loss over the mini-batch, which here is all three samples: ``mean`` or ``sum``.
     """
     import torch
     from torch import nn

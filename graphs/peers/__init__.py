@@ -76,8 +76,8 @@ class Peer(NamedTuple):
 LIMIT, YARDSTICK, REPRODUCE = "limit", "numpy", "reproduce"
 _PT, _NONE = ("pytensor",), "pytensor-none"
 
-#: Every peer by name. PyTensor's native linker goes by another name in each question, with fewer steps a call in one.
-PEERS: dict[str, Peer] = {
+# Whom `compare` asks, in the order of its tables: from written by hand to wholly compiled.
+_COMPARED = {
     YARDSTICK: Peer("NumPy by hand", "in_numpy", "", ("numpy", "scipy"), "pip install numpy scipy"),
     "autograd": Peer("Autograd", "in_autograd", "", ("autograd",)),
     "torch": Peer("PyTorch eager", "in_pytorch", "eager", ("torch",), _TORCH, (*FORMULAS, "softplus")),
@@ -98,6 +98,10 @@ PEERS: dict[str, Peer] = {
     ),
     "aesara": Peer("Aesara", "in_theano", "aesara", ("aesara",), _AESARA),
     "theano": Peer("Theano", "in_theano", "theano", ("theano",), _THEANO),
+}
+
+# Whom only `benchmark` asks; it knows PyTensor's native linker by other names, and with fewer steps a call.
+_TIMED = {
     LIMIT: Peer("limit: stream x once", "limit", whole=False),
     "native": Peer("native, single calls", "in_pytensor", "NATIVE", _PT, ours=True),
     "native-many": Peer("native, train_many", "in_pytensor", "NATIVE × 100", _PT, ours=True),
@@ -110,8 +114,10 @@ PEERS: dict[str, Peer] = {
     "numpy-reproduce": Peer("the same in NumPy", "reproducing", "numpy", ("scipy",), stepwise=False),
 }
 
-#: Whom `compare` asks, in the order of its tables: from written by hand to wholly compiled.
-COMPARED = tuple(PEERS)[:16]
+#: Every peer by name.
+PEERS: dict[str, Peer] = {**_COMPARED, **_TIMED}
+
+COMPARED = tuple(_COMPARED)
 
 #: Whom `benchmark` asks, in the order in which they are listed, built and sampled.
 BENCHMARKED = (

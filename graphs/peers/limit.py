@@ -45,7 +45,7 @@ double stream(const REAL *x, ptrdiff_t n, int threads)
 class Limit(Training):
     """Sums X once per "step". It has no parameters; `note` says how it reads. Nothing but ``data.x`` is used."""
 
-    def __init__(self, data: Data, *_: object) -> None:
+    def __init__(self, data: Data, formula: str, how: str, learning_rate: float, weight_decay: float) -> None:
         self.x = data.x
         self.threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
         try:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import selectors
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -109,15 +109,7 @@ def _ended(returncode: int, said: str) -> Failure:
 
 
 class Process:
-    """A worker process, to be asked and, in the end, closed.
-
-    Parameters
-    ----------
-    argv : sequence of str
-        From `command`.
-    env : mapping
-        From `environment`.
-    """
+    """A worker process, to be asked and, in the end, closed: `argv` is from `command`, `env` from `environment`."""
 
     def __init__(self, argv: Sequence[str], env: Mapping[str, str]) -> None:
         self._said = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 - lives as long as the process
@@ -129,7 +121,10 @@ class Process:
             env=dict(env),
             start_new_session=True,
         )
-        self._waiting = b""
+        assert self._process.stdin
+        assert self._process.stdout
+        self._requests, self._answers = self._process.stdin, self._process.stdout
+        self._killed = False
 
     def ask(self, request: Request[Answer], timeout: float) -> Answer:
         """Send one request and wait for its answer.
@@ -140,52 +135,43 @@ class Process:
             If the process ends, does not answer within `timeout` seconds (it is then ended), or
             answers with an error.
         """
-        assert self._process.stdin is not None
+        patience = threading.Timer(timeout, self._kill)
+        patience.start()
         try:
-            self._process.stdin.write(msgspec.json.encode(request) + b"\n")
-            self._process.stdin.flush()
-        except OSError:
-            pass  # it has ended; reading says how
-        return request.read(self._line(request.do, timeout))
+            with contextlib.suppress(OSError):  # it has ended; reading says how
+                self._requests.write(msgspec.json.encode(request) + b"\n")
+                self._requests.flush()
+            line = self._answers.readline()
+        finally:
+            patience.cancel()
+        if line:
+            return request.read(line)
+        returncode = self._process.wait()
+        self._said.seek(0)
+        said = self._said.read()
+        self.close()
+        if self._killed:
+            raise Failure("hung", f"no answer to '{request.do}' after {timeout:g} s; ended")
+        raise _ended(returncode, said)
 
-    def _line(self, do: str, timeout: float) -> bytes:
-        stream = self._process.stdout
-        assert stream is not None
-        with selectors.DefaultSelector() as selector:
-            selector.register(stream, selectors.EVENT_READ)
-            while b"\n" not in self._waiting:
-                # A worker that sends half a line and then hangs is rarer than this is worth: each
-                # piece may take the whole time.
-                if not selector.select(timeout):
-                    self.close(at_once=True)
-                    raise Failure("hung", f"no answer to '{do}' after {timeout:g} s; ended")
-                piece = os.read(stream.fileno(), 1 << 20)
-                if not piece:
-                    returncode = self._process.wait()
-                    self._said.seek(0)
-                    said = self._said.read()
-                    self.close()
-                    raise _ended(returncode, said)
-                self._waiting += piece
-        line, _, self._waiting = self._waiting.partition(b"\n")
-        return line
+    def _kill(self) -> None:
+        self._killed = True
+        os.killpg(self._process.pid, signal.SIGKILL)  # the group holds only what we started
 
     def let_end(self) -> None:
         """Tell the process that no request follows; it ends when it has answered the last."""
-        assert self._process.stdin is not None
         with contextlib.suppress(OSError):
-            self._process.stdin.close()
+            self._requests.close()
 
     def close(self, *, at_once: bool = False) -> None:
         """End the process, and what it started, if it does not end by itself."""
-        assert self._process.stdout is not None
         self.let_end()
         try:
             self._process.wait(0 if at_once else 10)
         except subprocess.TimeoutExpired:
-            os.killpg(self._process.pid, signal.SIGKILL)  # the group holds only what we started
+            self._kill()
             self._process.wait()
-        self._process.stdout.close()
+        self._answers.close()
         self._said.close()
 
 
@@ -204,16 +190,10 @@ E = TypeVar("E", bound=Entry)
 
 
 class Opened(Generic[E]):
-    """Processes that are open at the same time, to be asked in turn; a context that ends them all.
-
-    Parameters
-    ----------
-    timeout : float
-        Seconds that one answer may take.
-    """
+    """Processes that are open at the same time, to be asked in turn; a context that ends them all."""
 
     def __init__(self, timeout: float) -> None:
-        self._timeout = timeout
+        self._timeout = timeout  # seconds that one answer may take
         self._processes: list[tuple[E, Process]] = []
 
     def add(self, entry: E, process: Process) -> None:
@@ -226,13 +206,15 @@ class Opened(Generic[E]):
 
     def ask(self, entry: E, request: Request[Answer]) -> Answer | None:
         """The answer; None, with the reason in the entry, where there is none."""
-        for process in [process for of, process in self._processes if of is entry and of.stands]:
-            try:
-                return process.ask(request, self._timeout)
-            except Failure as failure:
-                entry.fail(request.do, failure)
-            if not entry.stands:
-                process.close(at_once=True)
+        process = next((process for of, process in self._processes if of is entry and of.stands), None)
+        if process is None:
+            return None
+        try:
+            return process.ask(request, self._timeout)
+        except Failure as failure:
+            entry.fail(request.do, failure)
+        if not entry.stands:
+            process.close(at_once=True)
         return None
 
     def __enter__(self) -> Opened[E]:

@@ -27,7 +27,16 @@ import numpy as np
 from graphs.memory import aligned_copy
 from graphs.peers.contract import Data, Training
 
-__all__ = ["MAPPED_BYTES", "Worker", "count_python_calls", "main", "peak_rss", "read_data", "write_data"]
+__all__ = [
+    "MAPPED_BYTES",
+    "Worker",
+    "count_python_calls",
+    "main",
+    "peak_rss",
+    "read_data",
+    "system_bytes",
+    "write_data",
+]
 
 # Above this, workers read one mapped file instead of holding an x each.
 MAPPED_BYTES = 2**26
@@ -186,13 +195,18 @@ def count_python_calls(call: Callable[[], object]) -> tuple[int, int]:
     return entered["call"], entered["c_call"]
 
 
-def peak_rss() -> int | None:
-    """Largest resident set of this process alone, in bytes; ``getrusage`` would begin at its parent's."""
+def system_bytes(file: str, name: str) -> int | None:
+    """What Linux says under that name in that file of /proc, in bytes; None elsewhere."""
     try:
-        lines = Path("/proc/self/status").read_text().splitlines()
+        lines = Path("/proc", file).read_text().splitlines()
     except OSError:
         return None
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM")), None)
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(name)), None)
+
+
+def peak_rss() -> int | None:
+    """Largest resident set of this process alone, in bytes; ``getrusage`` would begin at its parent's."""
+    return system_bytes("self/status", "VmHWM")
 
 
 def main(arguments: list[str]) -> int:

@@ -1,1 +1,1 @@
-"""The comparison: its processes, its record, its views, its lessons."""
+"""Every lesson shows what it says."""

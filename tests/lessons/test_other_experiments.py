@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from graphs.frameworks import hours, plane, slopes
 
 import graphs
+from graphs.lessons import hours, plane, slopes
 
 
 @pytest.mark.parametrize("run", [plane.in_numpy, lambda: plane.in_pytensor("FAST_COMPILE")])
@@ -48,6 +48,14 @@ def test_the_slopes(framework):
     assert found.x.shape == (200,)
     assert found.tanh == pytest.approx(np.tanh(found.x), abs=1e-14)
     assert found.tanh_slope == pytest.approx(1 - np.tanh(found.x) ** 2, abs=1e-14)
+
+
+def test_the_plot_of_tanh_has_200_points_of_each_curve():
+    axes = slopes.draw(slopes.in_pytensor("FAST_COMPILE")).axes[0]
+    curve, slope, point = axes.get_lines()
+    assert (len(curve.get_xdata()), curve.get_xdata()[0], curve.get_xdata()[-1]) == (200, -7, 7)
+    assert len(slope.get_ydata()) == 200
+    assert (point.get_xdata()[0], point.get_ydata()[0]) == pytest.approx((1, 0.419974341614026))
 
 
 def test_a_reduction_that_is_none_is_refused():

@@ -4,26 +4,46 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
 import sys
 import time
 
 import jsonschema
 import numpy as np
 import pytest
-from graphs.benchmark import by_hand, cells, limit, peers, steps, whole, worker
-from graphs.benchmark.cells import Cell, Size
-from graphs.benchmark.plot import draw
-from graphs.benchmark.record import Record
-from graphs.benchmark.table import show
-from graphs.benchmark.targets import targets
-from graphs.comparison.processes import Failure, Process, environment
 from rich.console import Console
 
 from graphs.environment import stamp
+from graphs.listener import Listener
+from graphs.peers import BENCHMARKED, PEERS, Peer, in_numpy, in_numpy_gram, limit, worker
+from graphs.peers.benchmark import Cell, Plan, Record, measure_processes, measure_steps, steps
+from graphs.peers.benchmark.plot import draw
+from graphs.peers.benchmark.record import deviation
+from graphs.peers.benchmark.table import show
+from graphs.peers.benchmark.targets import targets, to_json
+from graphs.peers.contract import Data
+from graphs.peers.process import Process, command, environment
+from graphs.peers.protocol import Build, Failure, Once
+from graphs.peers.size import Size
 from tests.conftest import dataset
 
 SMALL = Size(12, 20)
-SETTINGS = {"formula": "logits", "timeout": 120.0}
+
+
+def plan(*names, **settings):
+    """What is asked for in these tests: next to no time."""
+    quick = {"sizes": (str(SMALL),), "dtypes": ("float64",), "threads": (1,), "budget": 0, "timeout": 120.0}
+    return Plan(peers=names, **{**quick, "sample_seconds": 0.001, **settings})
+
+
+class Heard(Listener):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+
+    def begins(self, what):
+        self.begun.append(what)
 
 
 def timed(peer, *samples, size="400x784", dtype="float64", threads=1, per=1):
@@ -31,7 +51,7 @@ def timed(peer, *samples, size="400x784", dtype="float64", threads=1, per=1):
 
 
 def record(found, processes=None):
-    return Record({"process_steps": 10_000}, stamp(), found, processes or {})
+    return Record(1, stamp(), Plan(sizes=("400x784",)), found, processes or {})
 
 
 def printed(what):
@@ -43,19 +63,17 @@ def printed(what):
 @pytest.fixture(scope="module")
 def measured():
     """Real workers, in turn: ours in four ways, NumPy with and without Gram, and the limit."""
-    said = []
+    heard = Heard()
     names = ["limit", "numpy", "native", "native-many", "gram", "gram-many", "numpy-gram"]
-    found = steps.measure_steps(
-        SMALL, "float64", [1], names, rounds=3, sample_seconds=0.001, budget=0, say=said.append, **SETTINGS
-    )
-    return {cell.peer: cell for cell in found}, said
+    found = measure_steps(SMALL, "float64", plan(*names, rounds=3), heard)
+    return {cell.peer: cell for cell in found}, heard.begun
 
 
 def test_every_peer_gives_a_sample_in_turn_and_agrees_with_numpy(measured):
     found, said = measured
     assert {peer: cell.status for peer, cell in found.items()} == dict.fromkeys(found, "ok")
     rounds = [text.split("round ")[1] for text in said if "round" in text]
-    titles = [peers.PEERS[name].title for name in found]
+    titles = [PEERS[name].title for name in found]
     assert rounds == [f"{number} of 3, {title}" for number in (1, 2, 3) for title in titles]
     for name, cell in found.items():
         assert len(cell.samples) == len(cell.steps_per_sample) == 3
@@ -66,16 +84,7 @@ def test_every_peer_gives_a_sample_in_turn_and_agrees_with_numpy(measured):
 
 
 def test_gram_is_not_applied_where_it_would_lose():
-    found = steps.measure_steps(
-        Size(20, 12),
-        "float32",
-        [1],
-        ["gram", "numpy-gram"],
-        rounds=1,
-        sample_seconds=0.001,
-        budget=0,
-        **SETTINGS,
-    )
+    found = measure_steps(Size(20, 12), "float32", plan("gram", "numpy-gram", rounds=1), Listener())
     for cell in found:
         assert cell.status == "not applicable"
         assert cell.reason.startswith("20 samples against 12 features")
@@ -91,29 +100,26 @@ def test_one_bad_peer_does_not_stop_the_others(kind, monkeypatch, tmp_path):
         "wrong": "return Wrong()",
     }[kind]
     (tmp_path / "bad_peer.py").write_text(
-        "import os, time\nimport numpy as np\nclass Wrong:\n"
+        "import os, time\nimport numpy as np\n"
+        "from graphs.peers.contract import Training\nclass Wrong(Training):\n"
         "    def train_many(self, steps): return None, 0\n"
         "    def parameters(self): return np.full(20, np.nan), 0.0\n"
-        f"def build(data, formula, how):\n    {body}\n"
+        f"def build(data, formula, how, learning_rate, weight_decay):\n    {body}\n"
     )
-    real = cells.command
 
-    def command(*arguments):
-        argv = real(*arguments)
-        patch = (
-            f"sys.path.insert(0, {str(tmp_path)!r})\nfrom graphs.benchmark import peers\n"
-            "peers.PEERS['bad'] = peers.Peer('Bad', 'bad_peer')\n"
-        )
-        argv[2] = argv[2].replace("from graphs.benchmark.worker", patch + "from graphs.benchmark.worker")
+    def patched(name):
+        argv = command(name)
+        place = f"sys.modules['graphs.peers'].__path__.append({str(tmp_path)!r})\n"
+        argv[2] = argv[2].replace("from graphs.peers.worker", place + "from graphs.peers.worker")
         return argv
 
-    monkeypatch.setitem(peers.PEERS, "bad", peers.Peer("Bad", "bad_peer"))
-    monkeypatch.setattr(steps, "command", command)
+    monkeypatch.setitem(PEERS, "bad", Peer("Bad", "bad_peer"))
+    monkeypatch.setattr("graphs.peers.benchmark.plan.BENCHMARKED", ("bad", *BENCHMARKED))
+    monkeypatch.setattr(steps, "command", patched)
     began = time.monotonic()
-    found = steps.measure_steps(
-        SMALL, "float64", [1], ["bad", "numpy", "numpy-gram"], rounds=2, sample_seconds=0.001, budget=0,
-        formula="logits", timeout=10.0,
-    )  # fmt: skip
+    found = measure_steps(
+        SMALL, "float64", plan("bad", "numpy", "numpy-gram", rounds=2, timeout=10.0), Listener()
+    )
     by_name = {cell.peer: cell for cell in found}
     expected = {"crash": "crashed", "hang": "hung", "raise": "failed", "wrong": "disagrees"}[kind]
     assert by_name["bad"].status == expected
@@ -124,10 +130,8 @@ def test_one_bad_peer_does_not_stop_the_others(kind, monkeypatch, tmp_path):
 
 
 def test_a_missing_package_is_named_with_its_command(monkeypatch):
-    monkeypatch.setitem(peers.PEERS, "numpy", peers.Peer("NumPy by hand", "x", requires=("no_such_package",)))
-    found = steps.measure_steps(
-        SMALL, "float64", [1], ["numpy"], rounds=1, sample_seconds=0.001, budget=0, **SETTINGS
-    )
+    monkeypatch.setitem(PEERS, "numpy", Peer("NumPy by hand", "x", requires=("no_such_package",)))
+    found = measure_steps(SMALL, "float64", plan("numpy", rounds=1), Listener())
     assert found[0].status == "missing"
     assert "no_such_package" in found[0].reason
     assert "pip install" in found[0].reason
@@ -147,9 +151,7 @@ def test_what_does_not_fit_into_memory_is_skipped_and_said(monkeypatch):
 
 def test_real_processes_cold_and_warm():
     names = ["limit", "numpy", "native-many", "gram-many", "reproduce", "numpy-reproduce"]
-    found = whole.measure_processes(
-        SMALL, "float64", 1, names, steps=30, cold_rounds=1, warm_rounds=2, **SETTINGS
-    )
+    found = measure_processes(plan(*names, process_steps=30, process_rounds=2), Listener())
     for kind, rounds in (("cold", 1), ("warm", 2)):
         assert [cell.peer for cell in found[kind]] == names[1:]
         for cell in found[kind]:
@@ -161,28 +163,30 @@ def test_real_processes_cold_and_warm():
 
 def test_a_reproduction_is_timed_whole_and_in_float64():
     names = ["reproduce", "numpy-reproduce"]
-    assert not steps.measure_steps(
-        SMALL, "float64", [1], names, rounds=1, sample_seconds=0.001, budget=0, **SETTINGS
-    )
-    found = whole.measure_processes(
-        SMALL, "float32", 1, names, steps=2, cold_rounds=1, warm_rounds=1, **SETTINGS
-    )
+    assert not measure_steps(SMALL, "float64", plan(*names, rounds=1), Listener())
+    float32 = plan(*names, dtypes=("float32",), process_steps=2, process_rounds=1)
+    found = measure_processes(float32, Listener())
     assert {cell.status for cell in found["cold"] + found["warm"]} == {"not applicable"}
     processes = {"cold": [timed("numpy", 2.0, per=10_000), timed("reproduce", 3.0, per=10_000)]}
     rows = {t.row: (t.ratio, t.hit) for t in targets([], processes)}
     assert rows["400x784: reproduce, cold"] == (1.5, False)
 
 
-def test_numpys_process_pays_for_no_other_framework(tmp_path):
-    worker.write_data(tmp_path, 12, 20, "float64")
-    argv = cells.command("numpy", str(tmp_path), "logits", "1")
+def test_numpys_process_pays_for_no_other_framework_nor_for_what_is_ours(tmp_path):
+    worker.write_data(tmp_path, dataset())
+    argv = command("numpy", Once(Build.of("numpy", tmp_path, "textbook"), 1))
     argv[2] = argv[2].replace(
-        "sys.exit(code)", "print(sorted({'pytensor', 'jax', 'torch', 'numba'} & set(sys.modules)))"
+        "sys.exit(main(sys.argv[2:]))",
+        "main(sys.argv[2:])\n"
+        "heavy = {'pytensor', 'jax', 'torch', 'numba', 'scipy', 'msgspec', 'rich', 'importlib.metadata'}\n"
+        "print(sorted(heavy & set(sys.modules)))",
     )
-    import subprocess
-
     done = subprocess.run(argv, capture_output=True, text=True, env=environment(1, tmp_path), check=True)
     assert done.stderr.splitlines()[-1:] == ["[]"]  # the worker's output is its answers' alone
+
+
+def reading(x):
+    return limit.build(Data(x, x[:, 0], x[0]), "logits", "", 0.1, 0.01)
 
 
 def test_the_limit_reads_every_number(monkeypatch):
@@ -191,7 +195,7 @@ def test_the_limit_reads_every_number(monkeypatch):
             x = np.random.default_rng(0).normal(size=shape).astype(dtype)
             for threads in ("1", "2", "3"):
                 monkeypatch.setenv("OMP_NUM_THREADS", threads)
-                _, total = limit.Limit(x).train_many(2)
+                _, total = reading(x).train_many(2)
                 np.testing.assert_allclose(
                     total, x.sum(), rtol=1e-4 if dtype == "float32" else 1e-10, atol=1e-4
                 )
@@ -201,17 +205,15 @@ def test_without_a_compiler_the_limit_says_that_numpy_reads(monkeypatch):
     def none(text):
         raise limit.CompilerMissing("there is no C compiler")
 
-    monkeypatch.setattr(limit, "compile_text", none)
-    made = limit.Limit(dataset().x)
+    monkeypatch.setattr(limit, "load_text", none)
+    made = reading(dataset().x)
     assert "NumPy's sum" in made.note
     np.testing.assert_allclose(made.train_many(1)[1], dataset().x.sum())
 
 
 @pytest.mark.parametrize("formula", ["logits", "textbook"])
 def test_gram_by_hand_is_the_same_training(formula):
-    from graphs.frameworks import in_numpy
-
-    ours, plain = by_hand.build(dataset(), formula), in_numpy.build(dataset(), formula)
+    ours, plain = (file.build(dataset(), formula, "", 0.1, 0.01) for file in (in_numpy_gram, in_numpy))
     with np.errstate(all="ignore"):
         for _ in range(200):
             prediction, xent = ours.train()
@@ -223,9 +225,12 @@ def test_gram_by_hand_is_the_same_training(formula):
 
 
 def test_a_large_x_is_mapped_and_a_small_one_read(tmp_path, monkeypatch):
-    worker.write_data(tmp_path, 12, 20, "float32")
+    x = np.random.default_rng(0).normal(size=(12, 30)).astype(np.float32)
+    worker.write_data(tmp_path, Data(x, np.arange(12) % 2, x[0], 0.5))
     small = worker.read_data(tmp_path)
     assert not isinstance(small.x.base, np.memmap)
+    assert small.x.ctypes.data % 64 == 0
+    assert small.initial_b == 0.5
     monkeypatch.setattr(worker, "MAPPED_BYTES", 10)
     mapped = worker.read_data(tmp_path)
     assert isinstance(mapped.x.base, np.memmap)
@@ -234,9 +239,9 @@ def test_a_large_x_is_mapped_and_a_small_one_read(tmp_path, monkeypatch):
 
 
 def test_a_worker_that_fails_to_answer_leaves_no_process(tmp_path):
-    process = Process("numpy", environment(1, tmp_path), cells.command("numpy"))
-    with pytest.raises(Failure, match="failed"):
-        process.ask("build", 60, folder=str(tmp_path / "nowhere"), formula="logits")
+    process = Process(command("numpy"), environment(1, tmp_path))
+    with pytest.raises(Failure, match="failed: FileNotFoundError"):
+        process.ask(Build.of("numpy", tmp_path / "nowhere", "logits"), 60)
     process.close()
     assert process._process.poll() is not None
 
@@ -341,8 +346,8 @@ SCHEMA = {
 
 def test_the_json_holds_every_sample(measured):
     bad = Cell("autograd", "12x20", "float64", 1, deviation=float("inf"))
-    bad.fail("disagrees", "w and b deviate from NumPy's by inf")
-    content = json.loads(record([*measured[0].values(), bad], {"cold": [timed("numpy", 1.0)]}).to_json())
+    bad.drop("disagrees", "w and b deviate from NumPy's by inf")
+    content = json.loads(to_json(record([*measured[0].values(), bad], {"cold": [timed("numpy", 1.0)]})))
     jsonschema.validate(content, SCHEMA)
     assert [len(cell["samples"]) for cell in content["steps"]] == [3] * 7 + [0]
 
@@ -361,9 +366,9 @@ def test_the_picture_has_a_line_for_each_peer():
 
 
 def test_deviation_counts_nan_as_infinite():
-    assert cells.deviation([1.0, float("nan")], [1.0, 2.0]) == float("inf")
-    assert cells.deviation([1.0, 2.0], [1.0, 2.0]) == 0
-    assert cells.deviation(None, [1.0]) is None
+    assert deviation([1.0, float("nan")], [1.0, 2.0]) == float("inf")
+    assert deviation([1.0, 2.0], [1.0, 2.0]) == 0
+    assert deviation([1.0], None) is None
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc")

@@ -7,17 +7,22 @@ import os
 import sys
 import time
 
+import msgspec
 import numpy as np
 import pytest
-from graphs.comparison import Listener, Plan, compare, processes
-from graphs.comparison.opened import Opened
-from graphs.comparison.reference import Reference
-from graphs.comparison.verdicts import add_break_even, verdicts
-from graphs.comparison.worker import count_python_calls
 
 import graphs
-from graphs import frameworks
-from graphs.experiment.results import to_json
+from graphs.listener import Listener
+from graphs.peers import FORMULAS, process
+from graphs.peers.compare import Plan, compare, stages
+from graphs.peers.compare import record as records
+from graphs.peers.compare.record import Agreement, Comparison, Run, Start, Steady
+from graphs.peers.compare.reference import Reference
+from graphs.peers.compare.verdicts import add_break_even, verdicts
+from graphs.peers.process import Opened
+from graphs.peers.protocol import Build, Count, Failure, Watch
+from graphs.peers.worker import count_python_calls
+from graphs.timing import Spread
 from tests.figures import AFTER_200_STEPS_SEED_0
 
 SMALL = {"samples": 40, "features": 6}
@@ -31,21 +36,17 @@ PLAN = Plan(
 
 
 class Heard(Listener):
-    """Keeps what it is told, and every record as JSON."""
+    """Keeps what it is told."""
 
     def __init__(self) -> None:
         self.begun: list[str] = []
         self.lines: list[str] = []
-        self.kept: list[bytes] = []
 
     def begins(self, what):
         self.begun.append(what)
 
     def found(self, what):
         self.lines.append(what)
-
-    def keep(self, record):
-        self.kept.append(to_json(record))
 
 
 HEARD = Heard()
@@ -58,29 +59,29 @@ def record():
 
 
 def runs(record, **wanted):
-    return [run for run in record["runs"] if all(run[key] == value for key, value in wanted.items())]
+    return [run for run in record.runs if all(getattr(run, key) == value for key, value in wanted.items())]
 
 
 def test_without_another_framework_numpy_and_pytensor_are_compared(record):
-    for formula in frameworks.FORMULAS:
+    for formula in FORMULAS:
         for name in ("numpy", "pytensor-native"):
             (run,) = runs(record, name=name, formula=formula)
-            assert run["status"] == "finished"
-            assert run["steps"] == 320
-            assert run["agreement"]["relative"] < 1e-13
-            assert run["versions"]
+            assert run.status == "finished"
+            assert run.steps == 320
+            assert run.agreement.relative < 1e-13
+            assert run.versions
 
 
 def test_what_breaks_is_noted_with_its_first_and_last_step(record):
     (by_hand,) = runs(record, name="numpy", formula="textbook")
-    assert by_hand["broke"] == [
+    assert msgspec.to_builtins(by_hand.broke) == [
         {"quantity": "xent", "first_step": 1, "inf": 15, "nan": 16, "of": 400, "last_step": 314}
     ]
-    assert not by_hand["finite"]
-    assert any("divide by zero" in warning for warning in by_hand["warnings"])
+    assert not by_hand.finite
+    assert any("divide by zero" in warning for warning in by_hand.warnings)
     (stable,) = runs(record, name="numpy", formula="logits")
-    assert stable["finite"]
-    assert not stable["warnings"]
+    assert stable.finite
+    assert not stable.warnings
 
 
 def test_weights_that_are_all_nan_end_a_run(original):
@@ -88,36 +89,37 @@ def test_weights_that_are_all_nan_end_a_run(original):
         original,
         Plan(runs=("pytensor-none",), formulas=("textbook",), steps=300, rounds=1, warm_starts=0),
     )
-    (run,) = record["runs"]
-    found = {each["quantity"]: (each["first_step"], each["inf"], each["nan"]) for each in run["broke"]}
+    (run,) = record.runs
+    found = {each.quantity: (each.first_step, each.inf, each.nan) for each in run.broke}
     assert found == {"xent": (1, 15, 16), "w": (1, 0, 784), "b": (1, 0, 1)}
-    assert run["steps"] < 300
-    assert "agreement" not in run
-    assert any("784 nan of 784" in line for line in record["verdicts"])
+    assert run.steps < 300
+    assert run.agreement is None
+    assert any("784 nan of 784" in line for line in record.verdicts)
 
 
 def test_a_missing_framework_is_listed_with_its_install_command(record):
     for run in runs(record, name="theano"):
-        assert run["status"] == "missing"
-        assert "pip install" in run["happened"]
-    assert sum("Theano missing" in line for line in record["verdicts"]) == 1
+        assert run.status == "missing"
+        assert "pip install" in run.happened
+    assert sum("Theano missing" in line for line in record.verdicts) == 1
 
 
 def test_times_are_of_whole_processes_and_of_their_parts(record):
     for run in runs(record, status="finished"):
         for cache in ("cold", "warm"):
-            start = run["first_result"][cache]
-            assert 0 < start["import"] + start["build"] + start["first_call"] < start["whole_process"]
-        assert len(run["steady"]["samples"]) == 3
-        assert run["steady"]["q1"] <= run["steady"]["median"] <= run["steady"]["q3"]
-        assert 0.05 < run["steady"]["cores"] < 1.5  # one thread was asked for
+            start = run.first_result[cache]
+            assert 0 < start.import_ + start.build + start.first_call < start.whole_process
+            assert start.peak_rss_bytes > 10e6
+        assert len(run.steady.samples) == 3
+        assert run.steady.seconds.q1 <= run.steady.seconds.median <= run.steady.seconds.q3
+        assert 0.05 < run.steady.cores < 1.5  # one thread was asked for
 
 
 def test_a_step_is_counted_at_the_size_of_the_data(record):
     (run,) = runs(record, name="numpy", formula="logits")
-    assert run["per_step"]["bytes"] > 400 * 8 * 5
-    assert run["per_step"]["python_calls"] >= 2
-    assert run["gradient"]["formula"].startswith("def gradient")
+    assert run.per_step.bytes > 400 * 8 * 5
+    assert run.per_step.python_calls >= 2
+    assert run.gradient["formula"].startswith("def gradient")
 
 
 def test_it_tells_what_begins_and_what_was_found(record):
@@ -129,16 +131,18 @@ def test_it_tells_what_begins_and_what_was_found(record):
 
 
 def test_other_sizes_are_timed_for_all(record):
-    assert [(entry["samples"], entry["features"]) for entry in record["sweep"]] == [(20, 3), (50, 4)]
-    for entry in record["sweep"]:
-        assert set(entry["steady"]) == {"numpy", "pytensor-native"}
+    assert [(size.samples, size.features) for size in record.sweep] == [(20, 3), (50, 4)]
+    for size in record.sweep:
+        assert set(size.steady) == {"numpy", "pytensor-native"}
 
 
 def test_the_record_is_plain_data_with_its_circumstances(record):
-    assert json.loads(to_json(record)) == json.loads(json.dumps(record))
-    assert record["stamp"]["machine"]["cpu"]
-    assert record["settings"]["threads"] == 1
-    assert record["data"]["source"] == "numpy.random.RandomState(0)"
+    content = json.loads(record.to_json())
+    assert msgspec.convert(content, Comparison) == record
+    assert (content["kind"], content["version"]) == ("comparison", records.VERSION)
+    assert content["stamp"]["machine"]["cpu"]
+    assert content["settings"]["threads"] == 1
+    assert content["data"]["source"] == "numpy.random.RandomState(0)"
 
 
 def test_the_reference_has_the_exact_figures(original):
@@ -183,22 +187,26 @@ def test_agreement_counts_units_in_the_last_place():
 @pytest.fixture
 def misbehaving(monkeypatch):
     """``misbehaving(code)``: where autograd would run, a process runs this Python instead."""
-    real = processes.command
-    monkeypatch.setattr(frameworks, "missing", lambda name: ())
+    real = process.command
+    monkeypatch.setattr(records, "missing", lambda name: ())
 
     def use(code: str) -> None:
-        monkeypatch.setattr(
-            processes,
-            "command",
-            lambda run, *rest, python: (
-                [sys.executable, "-c", code] if run == "autograd" else real(run, *rest, python=python)
-            ),
-        )
+        def command(name: str, *requests: object, python: str | None = None) -> list[str]:
+            return (
+                [sys.executable, "-c", code] if name == "autograd" else real(name, *requests, python=python)
+            )
+
+        for module in (process, stages):
+            monkeypatch.setattr(module, "command", command)
 
     return use
 
 
-BUILDS = "import sys, json, os, time; sys.stdin.readline(); print(json.dumps({'versions': {}}), flush=True); "
+BUILDS = (  # and takes a first step, and builds again
+    "import sys, json, os, time\n"
+    "answer = {'import': 0.1, 'build': 0.1, 'seconds': 0.1, 'steps': 1, 'cores': 1.0, 'peak_rss_bytes': None}\n"
+    "for _ in range(3): sys.stdin.readline(); print(json.dumps(answer), flush=True)\n"
+)
 
 
 @pytest.mark.parametrize(
@@ -211,6 +219,8 @@ BUILDS = "import sys, json, os, time; sys.stdin.readline(); print(json.dumps({'v
         (BUILDS + "time.sleep(1000)", 0, "hung", "no answer to 'watch' after 4 s"),
         ("raise RuntimeError('no such device')", 0, "failed", "RuntimeError: no such device"),
         ("pass", 0, "crashed", "ended without an answer"),
+        ("pass", 1, "crashed", "ended without an answer"),
+        ("print('{}')", 0, "failed", "build: an answer that is none"),
     ],
 )
 def test_the_others_finish_and_the_record_says_what_happened(misbehaving, code, starts, status, said):
@@ -226,11 +236,11 @@ def test_the_others_finish_and_the_record_says_what_happened(misbehaving, code, 
             timeout=4.0,
         ),
     )
-    bad, good = record["runs"]
-    assert (bad["status"], good["status"]) == (status, "finished")
-    assert said in bad["happened"]
-    assert good["steady"]["median"] > 0
-    assert any(line.startswith(f"Autograd (logits) {status}") for line in record["verdicts"])
+    bad, good = record.runs
+    assert (bad.status, good.status) == (status, "finished")
+    assert said in bad.happened
+    assert good.steady.seconds.median > 0
+    assert any(line.startswith(f"Autograd (logits) {status}") for line in record.verdicts)
 
 
 def test_a_hanging_process_is_ended_with_what_it_started(tmp_path):
@@ -240,9 +250,9 @@ def test_a_hanging_process_is_ended_with_what_it_started(tmp_path):
         f"child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(1000)']); "
         f"open({str(note)!r}, 'w').write(str(child.pid)); time.sleep(1000)"
     )
-    process = processes.Process("numpy", dict(os.environ), [sys.executable, "-c", code])
-    with pytest.raises(processes.Failure, match="hung"):
-        process.ask("build", 3.0)
+    hanging = process.Process([sys.executable, "-c", code], os.environ)
+    with pytest.raises(Failure, match="hung"):
+        hanging.ask(Build.of("numpy", tmp_path, "logits"), 3.0)
     child = int(note.read_text())
     deadline = time.monotonic() + 10
     while _runs(child) and time.monotonic() < deadline:
@@ -258,22 +268,16 @@ def _runs(pid: int) -> bool:
         return False
 
 
-BAD = {"run": "numpy", "formula": "logits", "status": "unfinished"}
-
-
 def test_an_error_in_counting_is_a_note_and_no_more():
-    opened = Opened(timeout=20.0)
-    run = dict(BAD)
+    run = Run(name="numpy", title="NumPy by hand", formula="logits")
     code = 'import sys; [print(\'{"error": "IndexError: x"}\', flush=True) for line in sys.stdin]'
-    opened.add(run, processes.Process("numpy", dict(os.environ), [sys.executable, "-c", code]))
-    try:
-        assert opened.ask(run, "count", optional=True) == {}
-        assert run == {**BAD, "notes": ["count: IndexError: x"]}
-        assert opened.ask(run, "watch") == {}
-        assert (run["status"], run["happened"]) == ("failed", "watch: IndexError: x")
+    with Opened(timeout=20.0) as opened:
+        opened.add(run, process.Process([sys.executable, "-c", code], os.environ))
+        assert opened.ask(run, Count()) is None
+        assert run == msgspec.structs.replace(run, status="unfinished", notes=["count: IndexError: x"])
+        assert opened.ask(run, Watch(5, each=True)) is None
+        assert (run.status, run.happened) == ("failed", "watch: IndexError: x")
         assert opened.standing() == []
-    finally:
-        opened.close()
 
 
 @pytest.mark.parametrize(
@@ -297,7 +301,8 @@ def test_an_error_in_counting_is_a_note_and_no_more():
     ],
 )
 def test_bad_input_is_refused_before_anything_starts(arguments, said, monkeypatch):
-    monkeypatch.setattr(processes, "command", lambda *rest, **more: pytest.fail("a process was started"))
+    for module in (process, stages):
+        monkeypatch.setattr(module, "command", lambda *rest, **more: pytest.fail("a process was started"))
     with pytest.raises(graphs.InputError, match=said):
         compare(graphs.load(**SMALL), Plan(**{"runs": ("numpy",), "steps": 20, "rounds": 2, **arguments}))
 
@@ -306,30 +311,29 @@ def test_bad_input_is_refused_before_anything_starts(arguments, said, monkeypatc
 
 
 def run_record(name: str, start: float, step: float, **more):
-    return {
-        "name": name,
-        "title": name,
-        "formula": "logits",
-        "status": "finished",
-        "first_result": {"cold": {"whole_process": 2 * start}, "warm": {"whole_process": start}},
-        "steady": {"median": step, "q1": step, "q3": step, "samples": [step, step]},
-        **more,
-    }
+    return Run(
+        name=name,
+        title=name,
+        status="finished",
+        first_result={"cold": Start(2 * start, 0, 0, 0, 0), "warm": Start(start, 0, 0, 0, 0)},
+        steady=Steady(Spread(step, step, step), [step, step], 1.0),
+        **{"formula": "logits", **more},
+    )
 
 
 def test_break_even_is_where_whole_processes_take_equally_long():
-    records = [
+    timed = [
         run_record("numpy", 1.0, 0.01),
         run_record("jax-jit", 3.0, 0.001),
         run_record("pytensor", 2.0, 0.02),
     ]
-    add_break_even(records)
-    steps = records[1]["break_even"]["numpy"]["warm"]
+    add_break_even(timed)
+    steps = timed[1].break_even["numpy"]["warm"]
     assert 1 + (steps - 1) * 0.01 >= 3 + (steps - 1) * 0.001
     assert 1 + (steps - 2) * 0.01 < 3 + (steps - 2) * 0.001
-    assert records[1]["break_even"]["numpy"]["cold"] > steps
-    assert records[2]["break_even"]["numpy"] == {"cold": None, "warm": None}
-    assert "break_even" not in records[0]
+    assert timed[1].break_even["numpy"]["cold"] > steps
+    assert timed[2].break_even["numpy"] == {"cold": None, "warm": None}
+    assert timed[0].break_even == {}
 
 
 def test_where_the_compiled_graph_loses_it_says_so():
@@ -339,7 +343,7 @@ def test_where_the_compiled_graph_loses_it_says_so():
 
 
 def test_a_run_that_does_not_agree_is_named():
-    bad = {"relative": 1e-9, "ulp": 1e6, "worst_entry_ulp": 1e6}
+    bad = Agreement(relative=1e-9, ulp=1e6, worst_entry_ulp=1e6)
     lines = verdicts([run_record("torch", 1.0, 0.01, agreement=bad, formula="softplus")], [])
     assert lines[0].startswith("0 of the 1 runs")
     assert "above 20" in lines[1]

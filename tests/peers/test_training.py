@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from graphs.comparison.reference import Reference
-from graphs.frameworks import in_theano
-from graphs.frameworks.counting import CountingArray, count_numpy
 
 import graphs
-from graphs import frameworks
+from graphs import peers
+from graphs.peers import COMPARED, PEERS, in_theano
+from graphs.peers.compare.reference import Reference
+from graphs.peers.contract import StepCount, Training
+from graphs.peers.counting import CountingArray, count_numpy
 from tests.conftest import ROOT
 from tests.figures import EXACT
 
@@ -28,14 +29,14 @@ QUICK = ("numpy", "jax-loop", "pytensor", "pytensor-native-loop")
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
 
 
-def build(name: str, data: graphs.Dataset, formula: str = "logits", **kwargs: float) -> frameworks.Training:
+def build(name: str, data: graphs.Dataset, formula: str = "logits", **kwargs: float) -> Training:
     """Build or skip, with the reason."""
     skip_without(name)
-    return frameworks.build(name, data, formula, **kwargs)
+    return peers.build(name, data, formula, **kwargs)
 
 
 def skip_without(name: str) -> None:
-    lacking = frameworks.missing(name)
+    lacking = peers.missing(name)
     if lacking:
         pytest.skip(f"{', '.join(lacking)} not installed")
 
@@ -58,13 +59,13 @@ class Observed:
     w: np.ndarray
     b: float
     gradient: dict[str, str]
-    counted: frameworks.StepCount
+    counted: StepCount
     after_counting: np.ndarray
 
 
 @functools.cache
 def observed(name: str) -> Observed:
-    training = frameworks.build(name, SMALL, "logits")
+    training = peers.build(name, SMALL, "logits")
     prediction, xent = (np.asarray(value) for value in training.train())
     training.train_many(59)
     w, b = training.parameters()
@@ -73,7 +74,7 @@ def observed(name: str) -> Observed:
     return Observed((prediction, xent), w, b, texts, counted, training.parameters()[0])
 
 
-@pytest.mark.parametrize("name", frameworks.RUNS)
+@pytest.mark.parametrize("name", COMPARED)
 def test_sixty_steps_agree_with_extended_precision(name):
     skip_without(name)
     seen = observed(name)
@@ -131,7 +132,7 @@ FIRST_STEP = {
 def row_of_readme(name: str) -> str:
     """What the README's one table says of a run's textbook formula."""
     table = (ROOT / "README.md").read_text().partition("its first table -->")[2].partition("\n```\n")[0]
-    return re.search(rf"^ {re.escape(frameworks.RUNS[name].title)}  +(.*?)  +finite$", table, re.MULTILINE)[1]
+    return re.search(rf"^ {re.escape(PEERS[name].title)}  +(.*?)  +finite$", table, re.MULTILINE)[1]
 
 
 @pytest.mark.parametrize("name", FIRST_STEP)
@@ -176,7 +177,7 @@ def test_the_data_stay_as_they_are_and_float32_stays_float32(name):
     np.testing.assert_array_equal(data.initial_w, before[1])
 
 
-@pytest.mark.parametrize("name", frameworks.RUNS)
+@pytest.mark.parametrize("name", COMPARED)
 def test_counting_a_step_leaves_a_training_that_goes_on(name):
     skip_without(name)
     counted = observed(name).counted
@@ -189,8 +190,9 @@ def test_counting_a_step_leaves_a_training_that_goes_on(name):
 
 
 def test_eager_frameworks_dispatch_every_op_and_compiled_ones_a_call():
-    for name, run in frameworks.RUNS.items():
-        if frameworks.missing(name):
+    for name in COMPARED:
+        run = PEERS[name]
+        if peers.missing(name):
             continue
         dispatches = observed(name).counted.dispatches
         if name in {"numpy", "autograd", "torch", "jax"}:
@@ -203,7 +205,7 @@ def test_jax_op_by_op_is_counted_by_its_profiler():
     skip_without("jax")
     counted = observed("jax").counted
     assert counted.how.startswith("programs that XLA ran")
-    from graphs.frameworks import in_jax
+    from graphs.peers import in_jax
 
     x = in_jax.jnp.ones(3)
     (x + 1) * 2  # compiled before it is counted
@@ -258,14 +260,14 @@ def test_pytorchs_thresholded_softplus_is_off_by_more_than_1e_12(original):
     assert 1e-12 < reference.agreement(*training.parameters()).relative < 1e-6
 
 
-@pytest.mark.parametrize("formula", frameworks.FORMULAS)
+@pytest.mark.parametrize("formula", peers.FORMULAS)
 def test_the_theano_file_runs_against_its_heirs_api(formula, monkeypatch):
     """Neither Theano nor Aesara installs beside NumPy 2; PyTensor stands in under Aesara's name."""
     import pytensor
 
     monkeypatch.setitem(sys.modules, "aesara", pytensor)
     monkeypatch.setitem(sys.modules, "aesara.tensor", pytensor.tensor)
-    training = in_theano.build(SMALL, formula, "aesara")
+    training = in_theano.build(SMALL, formula, "aesara", 0.1, 0.01)
     training.train_many(60)
     assert small_reference().agreement(*training.parameters()).relative < 1e-14
     assert training.count().ops > 5
@@ -276,25 +278,38 @@ def test_a_missing_framework_is_named_with_its_install_command(monkeypatch):
     monkeypatch.setattr(
         "importlib.util.find_spec", lambda name, *rest: None if name == "jax" else types.SimpleNamespace()
     )
-    assert frameworks.missing("jax-jit") == ("jax",)
-    assert "jax-jit" not in frameworks.installed()
-    assert "numpy" in frameworks.installed()
-    with pytest.raises(graphs.InputError, match=r"jax-jit, without jax.*pip install 'graphs\[frameworks\]'"):
-        frameworks.build("jax-jit", SMALL)
+    assert peers.missing("jax-jit") == ("jax",)
+    assert "jax-jit" not in peers.installed()
+    assert "numpy" in peers.installed()
+    with pytest.raises(
+        graphs.InputError, match=r"jax-jit, without jax.*pip install 'compiled-graphs\[frameworks\]'"
+    ):
+        peers.build("jax-jit", SMALL)
 
 
 def test_bad_input_is_refused_by_name():
     with pytest.raises(graphs.InputError, match=r"framework: found 'tensorflow'.*numpy.*pytensor"):
-        frameworks.build("tensorflow", SMALL)
+        peers.build("tensorflow", SMALL)
     with pytest.raises(graphs.InputError, match="formula: found 'softplus'; allowed: textbook, logits"):
-        frameworks.build("numpy", SMALL, "softplus")
+        peers.build("numpy", SMALL, "softplus")
     with pytest.raises(graphs.InputError, match="dtype int64"):
-        frameworks.build("numpy", types.SimpleNamespace(x=np.ones((2, 2), int)))
+        peers.build("numpy", types.SimpleNamespace(x=np.ones((2, 2), int)))
 
 
 def test_frameworks_are_imported_only_when_used(run_python):
     code = (
-        "import sys, graphs.frameworks as f; f.installed(); "
+        "import sys, graphs.peers as p; p.installed(); "
         "print(*{'jax', 'torch', 'autograd', 'theano'} & sys.modules.keys())"
+    )
+    assert run_python("-c", code).stdout.strip() == ""
+
+
+def test_the_registry_and_the_lessons_are_listed_without_numpy(run_python):
+    """Names and titles are read by every ``--help``."""
+    code = (
+        "import sys, types; package = sys.modules['graphs'] = types.ModuleType('graphs'); "
+        "package.__path__ = ['graphs']; import graphs.lessons, graphs.peers; "
+        "assert len(graphs.lessons.summaries()) == len(graphs.lessons.LESSONS); "
+        "print(*{'numpy', 'msgspec', 'rich', 'pytensor'} & sys.modules.keys())"
     )
     assert run_python("-c", code).stdout.strip() == ""

@@ -7,69 +7,57 @@ import re
 from pathlib import Path
 
 import pytest
-from graphs.comparison import plots
-from graphs.comparison.code_view import code_panels
-from graphs.comparison.lessons.table import lesson_table
-from graphs.comparison.side_by_side import PARTS, lines_of, side_by_side
-from graphs.comparison.tables import comparison_tables
-from graphs.frameworks import slopes
+from msgspec.structs import replace
 from rich.console import Console
 
-from graphs import frameworks, updates
+from graphs import peers, updates
 from graphs.errors import InputError
 from graphs.models import logistic
+from graphs.peers import COMPARED, PEERS
+from graphs.peers.compare import Comparison, Plan, plots
+from graphs.peers.compare.record import Agreement, Exact, Origin, OtherSize, Run, Start, Steady
+from graphs.peers.compare.side_by_side import PARTS, code_panels, lines_of, side_by_side
+from graphs.peers.compare.tables import comparison_tables
+from graphs.peers.protocol import Broken, Counted
+from graphs.timing import Spread
 
 
-def steady(median: float) -> dict[str, object]:
-    return {"median": median, "q1": 0.9 * median, "q3": 1.2 * median, "samples": [median], "cores": 1.0}
+def steady(median: float) -> Steady:
+    return Steady(Spread(median, 0.9 * median, 1.2 * median), [median], 1.0)
 
 
 @pytest.fixture
 def record():
     """A record by hand: NumPy, a compiler that pays off, one that broke, one that crashed."""
-    start = {"import": 0.1, "build": 0.2, "first_call": 0.3, "whole_process": 1.0}
-    step = {
-        "dispatches": 1,
-        "ops": 19,
-        "temporaries": None,
-        "bytes": 12345,
-        "python_calls": 7,
-        "how": "counted",
-    }
-    common = {
-        "formula": "textbook",
-        "status": "finished",
-        "versions": {"x": "1.2"},
-        "warnings": [],
-        "steps": 50,
-    }
-    agreement = {"relative": 3e-16, "ulp": 2.0, "worst_entry_ulp": 9.0}
-    broke = [{"quantity": "xent", "first_step": 1, "last_step": 31, "inf": 15, "nan": 16, "of": 400}]
-    timed = {"first_result": {"cold": start, "warm": start}, "per_step": step}
-    return {
-        "finished": True,
-        "stamp": {"machine": {"cpu": "a cpu", "blas": "a blas"}, "versions": {"python": "3.11.0"}},
-        "settings": {"steps": 50, "threads": 1},
-        "data": {"name": "random", "samples": 400, "features": 784, "dtype": "float64"},
-        "reference": {"dtype": "numpy.longdouble (64-bit mantissa)"},
-        "runs": [
-            {**common, **timed, "name": "numpy", "title": "NumPy by hand", "finite": False, "broke": broke,
-             "agreement": agreement, "steady": steady(1e-4)},
-            {**common, **timed, "name": "jax-jit", "title": "JAX jit", "finite": True, "broke": [],
-             "agreement": agreement, "steady": steady(5e-5),
-             "break_even": {"numpy": {"cold": None, "warm": 12345}}},
-            {**common, "name": "torch", "title": "PyTorch eager", "status": "crashed",
-             "happened": "signal [SIGABRT]"},
-            {**common, "name": "jax", "title": "JAX op by op", "status": "unfinished"},
+    start = Start(whole_process=1.0, import_=0.1, build=0.2, first_call=0.3, peak_rss_bytes=10**8)
+    step = Counted(
+        dispatches=1, ops=19, temporaries=None, bytes=12345, how="counted", python_calls=7, builtin_calls=0
+    )
+    common = {"formula": "textbook", "status": "finished", "versions": {"x": "1.2"}, "steps": 50}
+    agreement = Agreement(relative=3e-16, ulp=2.0, worst_entry_ulp=9.0)
+    broke = [Broken("xent", first_step=1, last_step=31, inf=15, nan=16, of=400)]
+    timed = {"first_result": {"cold": start, "warm": start}, "per_step": step, "agreement": agreement}
+    return Comparison(
+        finished=True,
+        stamp={"machine": {"cpu": "a cpu", "blas": "a blas"}, "versions": {"python": "3.11.0"}},
+        settings=Plan(steps=50),
+        data=Origin("random", "somewhere", 400, 784, "float64", "0"),
+        reference=Exact("numpy.longdouble (64-bit mantissa)"),
+        runs=[
+            Run(**common, **timed, name="numpy", title="NumPy by hand", finite=False, broke=broke,
+                steady=steady(1e-4)),
+            Run(**common, **timed, name="jax-jit", title="JAX jit", finite=True, steady=steady(5e-5),
+                break_even={"numpy": {"cold": None, "warm": 12345}}),
+            Run(name="torch", title="PyTorch eager", formula="textbook", status="crashed",
+                happened="signal [SIGABRT]"),
+            Run(name="jax", title="JAX op by op", formula="textbook"),
         ],
-        "sweep": [
-            {"samples": 10, "features": 2, "formula": "textbook",
-             "steady": {"numpy": steady(1e-5), "jax-jit": steady(2e-5)}},
-            {"samples": 99, "features": 2, "formula": "textbook",
-             "steady": {"numpy": steady(3e-5), "jax-jit": steady(2e-5)}},
+        sweep=[
+            OtherSize(10, 2, "textbook", {"numpy": steady(1e-5), "jax-jit": steady(2e-5)}),
+            OtherSize(99, 2, "textbook", {"numpy": steady(3e-5), "jax-jit": steady(2e-5)}),
         ],
-        "verdicts": ["JAX jit wins [at last]."],
-    }  # fmt: skip
+        verdicts=["JAX jit wins [at last]."],
+    )  # fmt: skip
 
 
 def shown(what) -> str:
@@ -103,22 +91,22 @@ def test_the_tables_hold_what_the_record_says(record):
     ):
         assert words in text
     assert "interrupted" not in text
-    assert "interrupted" in shown(comparison_tables({**record, "finished": False}))
+    assert "interrupted" in shown(comparison_tables(replace(record, finished=False)))
 
 
 def test_what_the_weights_did_stands_in_the_one_table(record):
-    run = record["runs"][1]
-    run["finite"] = False
-    xent = {"quantity": "xent", "first_step": 1, "last_step": 50, "inf": 15, "nan": 16, "of": 400}
-    w = {"quantity": "w", "first_step": 1, "last_step": 50, "inf": 0, "nan": 784, "of": 784}
-    run["broke"] = [xent, w]
+    run = record.runs[1]
+    run.finite = False
+    xent = Broken("xent", first_step=1, last_step=50, inf=15, nan=16, of=400)
+    w = Broken("w", first_step=1, last_step=50, inf=0, nan=784, of=784)
+    run.broke = [xent, w]
     assert "15 inf, 16 NaN, call 1 on; weights NaN" in shown(comparison_tables(record))
-    run["broke"] = [xent, {**w, "nan": 3}]
+    run.broke = [xent, replace(w, nan=3)]
     assert "15 inf, 16 NaN, call 1 on; some weights NaN" in shown(comparison_tables(record))
 
 
 def test_every_table_fits_a_terminal_of_80_columns(record):
-    record["runs"][1]["title"] = max((run.title for run in frameworks.RUNS.values()), key=len)
+    record.runs[1].title = max((peer.title for peer in PEERS.values()), key=len)
     page = io.StringIO()
     Console(width=80, file=page).print(comparison_tables(record))
     assert "…" not in page.getvalue()  # rich's mark of what it cut
@@ -149,19 +137,11 @@ def test_pictures_show_the_records_figures(record):
     assert all(picture.startswith(b"\x89PNG") for picture in plots.draw(record).values())
 
 
-def test_the_plot_of_tanh_has_200_points_of_each_curve():
-    axes = plots.draw_slopes(slopes.in_pytensor("FAST_COMPILE")).axes[0]
-    curve, slope, point = axes.get_lines()
-    assert (len(curve.get_xdata()), curve.get_xdata()[0], curve.get_xdata()[-1]) == (200, -7, 7)
-    assert len(slope.get_ydata()) == 200
-    assert (point.get_xdata()[0], point.get_ydata()[0]) == pytest.approx((1, 0.419974341614026))
-
-
-@pytest.mark.parametrize("run", [name for name in frameworks.RUNS if name not in {"theano", "aesara"}])
-@pytest.mark.parametrize("formula", frameworks.FORMULAS)
+@pytest.mark.parametrize("run", [name for name in COMPARED if name not in {"theano", "aesara"}])
+@pytest.mark.parametrize("formula", peers.FORMULAS)
 def test_every_part_is_cut_from_the_file_that_runs(run, formula):
-    module = frameworks.RUNS[run].module
-    files = [Path(frameworks.__file__).with_name(f"{module}.py")]
+    module = PEERS[run].module
+    files = [Path(peers.__file__).with_name(f"{name}.py") for name in (module, "contract")]
     if module == "in_pytensor":
         files += [Path(logistic.__file__), Path(updates.__file__)]
     source = "\n".join(file.read_text() for file in files)
@@ -192,7 +172,3 @@ def test_the_formulas_differ_and_are_the_recommended_ones():
     assert "requires_grad=True" in text
     with pytest.raises(InputError):
         side_by_side(("tensorflow",))
-
-
-def test_a_lesson_without_its_framework_says_so():
-    assert "not installed" in shown(lesson_table("optimizer", "explained", {}))

@@ -18,7 +18,7 @@ from graphs.peers.benchmark.record import TOLERANCE, Cell
 from graphs.peers.process import Opened, Process, command, environment
 from graphs.peers.protocol import Build, Parameters, Sample, State, Train
 from graphs.peers.size import Size
-from graphs.peers.worker import MAPPED_BYTES, write_data
+from graphs.peers.worker import MAPPED_BYTES, system_bytes, write_data
 
 __all__ = ["available_memory", "drawn_data", "measure_steps"]
 
@@ -103,11 +103,7 @@ def _admit(cells: Iterable[Cell], size: Size, dtype: str) -> None:
 
 def available_memory() -> int | None:
     """Bytes that can be had without swapping; None where the system does not tell."""
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-    except OSError:
-        return None
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable")), None)
+    return system_bytes("meminfo", "MemAvailable")
 
 
 @contextlib.contextmanager

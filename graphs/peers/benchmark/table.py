@@ -33,9 +33,10 @@ def show(record: Record) -> RenderableType:
 
 
 def _cells(cells: Sequence[Cell], unit: float = 1e-6) -> Table:
-    ratio = "× limit" if any(cell.peer == LIMIT for cell in cells) else " "
-    numbers = ("threads", "µs" if unit == 1e-6 else "s", "quartiles", "× NumPy", ratio, "MiB")
-    shown = table(Column("", no_wrap=True), *numbers, "", numbers=numbers)
+    ratio = "× limit" if any(cell.peer == LIMIT for cell in cells) else ""
+    headings = ("threads", "µs" if unit == 1e-6 else "s", "quartiles", "× NumPy", ratio, "MiB")
+    numbers = (Column(heading, justify="right", no_wrap=True) for heading in headings)
+    shown = table(Column("", no_wrap=True), *numbers, "")
     numpy, limit = (_median_of(cells, name, 1) for name in (YARDSTICK, LIMIT))
     for cell in sorted(cells, key=lambda c: c.spread.median if c.samples else float("inf")):
         title = Text(PEERS[cell.peer].title, style="bold" if PEERS[cell.peer].ours else "")

@@ -47,7 +47,7 @@ class Steady(msgspec.Struct):
 
 
 class Run(msgspec.Struct, omit_defaults=True, kw_only=True):
-    """One peer with one formula: a row of every table."""
+    """One peer with one formula: a row of every table. In the file, what is empty is left out."""
 
     name: str  # key of `graphs.peers.PEERS`
     title: str  # for people
@@ -85,7 +85,7 @@ class Run(msgspec.Struct, omit_defaults=True, kw_only=True):
             self.status, self.happened = failure.status, f"{do}: {failure.happened}"
 
 
-class Size(msgspec.Struct):
+class OtherSize(msgspec.Struct):
     """The steady states at another size, by name."""
 
     samples: int
@@ -117,7 +117,7 @@ class Comparison(msgspec.Struct, kw_only=True, tag_field="kind", tag="comparison
     """One experiment with several peers."""
 
     version: int = VERSION
-    finished: bool = False  # as long as something is to be measured
+    finished: bool = False  # false as long as something is to be measured
     stamp: dict[str, Any]  # versions and machine, see `graphs.environment.stamp`
     settings: Plan
     learning_rate: float = LEARNING_RATE
@@ -125,7 +125,7 @@ class Comparison(msgspec.Struct, kw_only=True, tag_field="kind", tag="comparison
     data: Origin
     reference: Exact
     runs: list[Run]
-    sweep: list[Size] = []
+    sweep: list[OtherSize] = []
     verdicts: list[str] = []  # what follows, in sentences
 
     def to_json(self) -> bytes:

@@ -1,8 +1,9 @@
 """The same few lines in every framework, cut out of the files that really run.
 
 The peers' files mark what each stretch does with comments, ``# --- formula`` up to the next
-``# ---``; a mark may name the variant it belongs to, ``# --- formula: logits``. PyTensor's lines come
-from the project's own rooms, whose functions are cut by the names that they assign.
+``# ---``; a mark may name the variant it belongs to, ``# --- formula: logits``. A loop that is none
+of their own is the contract's. PyTensor's lines come from the project's own rooms, whose functions
+are cut by the names that they assign.
 """
 
 from __future__ import annotations
@@ -68,19 +69,22 @@ def code_panels(code: dict[str, dict[str, str]]) -> RenderableType:
 def lines_of(run: str, part: str, formula: str = "textbook") -> str:
     """The lines of one peer that do `part`, indented as little as they can be."""
     peer = PEERS[run]
-    source = (Path(__file__).parents[1] / f"{peer.module}.py").read_text(encoding="utf-8")
+    own, contract = (
+        (Path(__file__).parents[1] / f"{module}.py").read_text(encoding="utf-8")
+        for module in (peer.module, "contract")
+    )
     loop_too = run.endswith("-loop")
     variants = {formula, "compiled"} if loop_too else {formula}
-    stretches = _marked(source, part, variants)
-    if loop_too and part == "loop":  # the compiled loop stands in place of Python's
-        stretches = _marked(source, part, variants, unnamed=False)
+    stretches = _marked(own, part, variants)
+    if part == "loop" and not stretches:  # it is Python's
+        stretches = _marked(contract, part, variants)
     if peer.module == "in_pytensor":
         stretches = [*_core(part, formula), *stretches]
     return "\n".join(stretches)
 
 
-def _marked(source: str, part: str, variants: set[str], *, unnamed: bool = True) -> list[str]:
-    """Every stretch of `source` marked as `part` for one of `variants`, or (`unnamed`) for all."""
+def _marked(source: str, part: str, variants: set[str]) -> list[str]:
+    """Every stretch of `source` marked as `part` for one of `variants`, or for all."""
     found: list[str] = []
     taken: list[str] | None = None
     for line in [*source.splitlines(), "# --- end"]:
@@ -89,7 +93,7 @@ def _marked(source: str, part: str, variants: set[str], *, unnamed: bool = True)
             if taken:
                 found.append(_tidy("\n".join(taken)))
             name, _, variant = mark.removeprefix("# --- ").partition(": ")
-            taken = [] if name == part and (variant in variants if variant else unnamed) else None
+            taken = [] if name == part and (not variant or variant in variants) else None
         elif taken is not None:
             taken.append(line)
     return found
@@ -125,33 +129,24 @@ def _core(part: str, formula: str) -> list[str]:
     if part == "gradient":
         return [_assignments(updates.gradients, "found")]
     if part == "update":
-        return [_returned(updates.gradient_descent)]
+        return [_statements(updates.gradient_descent)[-1][1]]  # what it returns
     return []
 
 
 def _assignments(function: Callable[..., Any], *names: str) -> str:
     """Statements of `function` that assign one of `names`, as they are written."""
-    lines, statements = _body(function)
     return "\n".join(
-        _written(lines, statement)
-        for statement in statements
+        written
+        for statement, written in _statements(function)
         if isinstance(statement, ast.Assign)
         and any(isinstance(target, ast.Name) and target.id in names for target in statement.targets)
     )
 
 
-def _returned(function: Callable[..., Any]) -> str:
-    """The statement with which `function` ends, as it is written."""
-    lines, statements = _body(function)
-    return _written(lines, statements[-1])
-
-
-def _body(function: Callable[..., Any]) -> tuple[list[str], list[ast.stmt]]:
+def _statements(function: Callable[..., Any]) -> list[tuple[ast.stmt, str]]:
+    """The body of `function`, each statement beside its text."""
     source = textwrap.dedent(inspect.getsource(function))
-    parsed = ast.parse(source).body[0]
+    (parsed,) = ast.parse(source).body
     assert isinstance(parsed, ast.FunctionDef)
-    return source.splitlines(), parsed.body
-
-
-def _written(lines: list[str], statement: ast.stmt) -> str:
-    return textwrap.dedent("\n".join(lines[statement.lineno - 1 : statement.end_lineno]))
+    segments = (ast.get_source_segment(source, statement, padded=True) or "" for statement in parsed.body)
+    return list(zip(parsed.body, map(textwrap.dedent, segments), strict=True))

@@ -15,7 +15,7 @@ from graphs.data import Dataset
 from graphs.listener import Listener
 from graphs.peers import PEERS
 from graphs.peers.compare.plan import Plan
-from graphs.peers.compare.record import CACHES, Run, Size, Start, Steady
+from graphs.peers.compare.record import CACHES, OtherSize, Run, Start, Steady
 from graphs.peers.compare.reference import MARK, Reference
 from graphs.peers.process import Opened, Process, command, environment, whole_process
 from graphs.peers.protocol import (
@@ -45,15 +45,7 @@ SAMPLE_SECONDS = 0.05
 class Stages:
     """The folder, the environment and the patience that all processes of one comparison share.
 
-    Parameters
-    ----------
-    folder : path
-        For data and for every compiler's cache.
-    plan : Plan
-    data : Dataset
-    reference : Reference
-        Is advanced as far as a run has come.
-    listener : Listener
+    The folder is for data and for every compiler's cache; the reference is advanced as far as a run has come.
     """
 
     def __init__(
@@ -107,6 +99,8 @@ class Stages:
                 opened.add(run, Process(argv, self._environment(run)))
                 packages = PEERS[run.name].requires
                 packages += ("jaxlib",) if "jax" in packages else ()
+                opened.ask(run, Build.of(run.name, self._data, run.formula))
+                opened.ask(run, Train(1))  # what is said while compiling is not said about the steps
                 built = opened.ask(run, Build.of(run.name, self._data, run.formula, packages))
                 if built:
                     run.versions = built.versions
@@ -167,7 +161,7 @@ class Stages:
         for run in opened.standing():
             run.steady = steady[run.name]
 
-    def other_size(self, opened: Opened[Run], data: Dataset) -> Size:
+    def other_size(self, opened: Opened[Run], data: Dataset) -> OtherSize:
         """The steady state on other data, in the same processes."""
         samples, features = data.x.shape
         folder = self.folder / f"{samples} × {features}"
@@ -176,7 +170,7 @@ class Stages:
             self._begins(run, f"building for {samples} × {features}")
             opened.ask(run, Build.of(run.name, folder, run.formula))
         formula = next((run.formula for run in opened.standing()), "")
-        return Size(samples, features, formula, self.steady_states(opened))
+        return OtherSize(samples, features, formula, self.steady_states(opened))
 
     def describe(self, opened: Opened[Run]) -> None:
         """Ops, temporaries and Python calls of one step, and the gradient's representation."""

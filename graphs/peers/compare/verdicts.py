@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from graphs.peers import PEERS, YARDSTICK
-from graphs.peers.compare.record import CACHES, Comparison, Run, Size
+from graphs.peers.compare.record import CACHES, Comparison, OtherSize, Run
 from graphs.peers.protocol import Broken
 
 __all__ = ["AGREES", "add_break_even", "conclude", "ratios", "verdicts"]
@@ -68,7 +68,7 @@ def _break_even(run: Run, other: Run, cache: str) -> int | None:
     return 1 + math.ceil((start - other_start) / (other_step - step))
 
 
-def verdicts(runs: list[Run], sweep: list[Size]) -> list[str]:
+def verdicts(runs: list[Run], sweep: list[OtherSize]) -> list[str]:
     """One sentence per finding, true of these runs only."""
     return [
         *_broke(runs),
@@ -140,7 +140,7 @@ def ratios(run: Run, other: Run) -> tuple[float, float, float]:
     return float(q1), float(median), float(q3)
 
 
-def _fastest(size: Size) -> str:
+def _fastest(size: OtherSize) -> str:
     medians = {name: steady.seconds.median for name, steady in size.steady.items()}
     first, *others = sorted(medians, key=lambda name: medians[name])
     text = f"At {size.samples} × {size.features} {PEERS[first].title} is fastest"
