@@ -21,6 +21,8 @@ from graphs.inspection.show.report import HotNodes, StepTable, code_view, pair_v
 from graphs.listener import Listener
 from graphs.terminal import Shown, as_text
 
+__all__ = ["main"]
+
 
 def main(arguments: argparse.Namespace) -> int:
     if arguments.schema:
