@@ -25,6 +25,7 @@ __all__ = ["main"]
 
 
 def main(arguments: argparse.Namespace) -> int:
+    """Examine, keep, show."""
     if arguments.schema:
         print(json.dumps(schema(), indent=2, ensure_ascii=False))
         return 0
