@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Iterator
 
@@ -14,13 +15,20 @@ from graphs.data import DTYPES
 from graphs.errors import InputError, whole_number
 from graphs.functions import resolve_mode
 from graphs.inspection import load, save
+from graphs.inspection.file import schema
 from graphs.inspection.recording import Recording
 from graphs.inspection.show.report import HotNodes, StepTable, code_view, pair_view, report, step_view
 from graphs.listener import Listener
 from graphs.terminal import Shown, as_text
 
+__all__ = ["main"]
+
 
 def main(arguments: argparse.Namespace) -> int:
+    """Examine, keep, show."""
+    if arguments.schema:
+        print(json.dumps(schema(), indent=2, ensure_ascii=False))
+        return 0
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show → or µ still shows the rest
     width = None if arguments.width is None else whole_number("width", arguments.width, 40, 1000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -12,6 +13,7 @@ from graphs import lessons, peers
 from graphs.commands import options
 from graphs.data import DTYPES
 from graphs.functions import mode_names
+from graphs.inspection.file import schema
 from graphs.models.logistic import FORMULAS
 from tests.conftest import ROOT
 
@@ -150,3 +152,9 @@ def test_other_shells_are_served(shell):
 
 def test_a_shell_that_is_not_known_is_refused():
     assert "invalid choice: 'cmd'" in ask("--print-completion", "cmd").stderr
+
+
+def test_inspect_prints_the_schema_of_its_file():
+    done = ask("inspect", "--schema")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout) == json.loads(json.dumps(schema()))
