@@ -16,12 +16,12 @@ from rich.rule import Rule
 from rich.table import Column
 from rich.text import Text
 
-from graphs.inspection.findings import OutputValue, ValueSummary
+from graphs.inspection.findings import IDENTICAL, ROUNDING, OutputValue, ValueSummary
 from graphs.inspection.recording import Recording
 from graphs.inspection.show.formulas import Formulas
 from graphs.inspection.show.rules import doctor_view, pair_view, weight_table
 from graphs.inspection.show.running import HotNodes, code_view, work_table
-from graphs.inspection.show.steps import LOUD, STYLES, StepTable, effect, step_view, value_text
+from graphs.inspection.show.steps import LOUD, STYLES, StepTable, changes_text, effect, step_view, value_text
 from graphs.terminal import duration, share, table
 
 __all__ = [
@@ -90,7 +90,20 @@ def _title(recording: Recording) -> Text:
         f"{mode} · {recording.linker}",
         ("\n" + known, "dim"),
         ("\n" + machine.get("cpu", "") if machine else "", "dim"),
+        "\n",
+        _copy(recording),
     )
+
+
+def _copy(recording: Recording) -> Text:
+    """Whether what is shown is the function given, and what looking cost."""
+    copied = {
+        True: ("Compiled again, it is the graph of the function given, node by node. ", "dim"),
+        False: ("Compiled again, it is not the graph of the function given. ", "yellow"),
+        None: "",
+    }
+    seconds = duration(recording.recorder_seconds)
+    return Text.assemble(copied[recording.matches], (f"Recording took {seconds} beside compiling.", "dim"))
 
 
 def _retelling(recording: Recording) -> Text:
@@ -225,4 +238,15 @@ def _outputs(recording: Recording) -> RenderableType:
             value_text(value.last),
             Text(rescued, style="green"),
         )
-    return rows
+    return Group(rows, _called(recording)) if recording.evaluation.compiled else rows
+
+
+def _called(recording: Recording) -> Text:
+    """What the compiled function itself gives, beside its nodes computed Op by Op."""
+    assert recording.evaluation is not None
+    moved = [change for change in recording.evaluation.compiled if change.verdict != IDENTICAL]
+    told = "These are computed Op by Op; called, the compiled function gives "
+    if not moved:
+        return Text(f"{told}the same to the bit.", style="dim")
+    told += "other values: " if any(c.verdict != ROUNDING for c in moved) else "the same but for rounding: "
+    return Text.assemble((told, "dim"), changes_text(recording, moved, exactly=True), ".")

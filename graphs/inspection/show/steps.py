@@ -9,7 +9,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.table import Column, Table
 from rich.text import Text
 
-from graphs.inspection.findings import IDENTICAL, OutputChange, ValueSummary
+from graphs.inspection.findings import IDENTICAL, ROUNDING, OutputChange, ValueSummary
 from graphs.inspection.recording import Recording, Step
 from graphs.inspection.show.formulas import Formulas
 from graphs.terminal import duration, table
@@ -30,19 +30,39 @@ def effect(recording: Recording, step: int, *, exactly: bool = False) -> Text:
 
 def changes_text(recording: Recording, changes: Iterable[OutputChange], *, exactly: bool = False) -> Text:
     """How outputs moved, in words; `exactly` also relative to the value and in units in the last place."""
-    said = [Text(_change(recording, change, exactly), STYLES.get(change.verdict, "")) for change in changes]
+    said = [
+        Text(
+            _change(recording, change) + (_distance(change) if exactly else ""),
+            STYLES.get(change.verdict, ""),
+        )
+        for change in changes
+    ]
     return Text(", ").join(said)
 
 
-def _change(recording: Recording, change: OutputChange, exactly: bool) -> str:
+def _change(recording: Recording, change: OutputChange) -> str:
     name = recording.outputs[change.output].name
     if change.repaired or change.broke:
         parts = [f"repaired {change.repaired}"] if change.repaired else []
         parts += [f"broke {change.broke}"] if change.broke else []
         return f"{' and '.join(parts)} of {name}"
-    if change.verdict == "rounding":
+    if change.verdict == ROUNDING:
         return f"{name} ±{change.absolute:.0e}" if change.absolute else f"{name} rounds"
     return f"{change.verdict} {name}"
+
+
+def _distance(change: OutputChange) -> str:
+    """How far the entries that are finite before and after moved; or why that is not known."""
+    if change.problem:
+        return f" ({change.problem})"
+    if not change.absolute:
+        return ""
+    parts = [] if change.verdict == ROUNDING else [f"the finite ones moved by {change.absolute:.0e}"]
+    if change.relative is not None:
+        parts.append(f"relative {change.relative:.0e}")
+    if change.ulp is not None:
+        parts.append(f"{change.ulp:.3g} unit{'' if change.ulp == 1 else 's'} in the last place")
+    return f" ({', '.join(parts)})"
 
 
 def value_text(value: ValueSummary | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import msgspec
 import numpy as np
 import pytensor.tensor as pt
 import pytest
@@ -11,8 +12,9 @@ from pytensor.compile.mode import Mode
 
 from graphs.inspection import inspect
 from graphs.inspection.file import from_json, to_json
+from graphs.inspection.findings import OutputChange
 from graphs.inspection.show.report import overview, step_view, telling_steps
-from graphs.terminal import as_html, as_text
+from graphs.terminal import as_html, as_text, duration
 from tests.inspection.conftest import PYTHON
 from tests.inspection.odd_graphs import ODD_GRAPHS
 
@@ -97,3 +99,38 @@ def test_odd_graphs_can_be_read(name):
         assert as_text(overview(recording))
         for step in range(1, len(recording.steps) + 1):
             assert as_text(step_view(recording, step))
+
+
+def test_whether_the_copy_is_the_graph_given_is_said(textbook, evaluated):
+    """`matches`; and what the recorder's own work took."""
+    same = "Compiled again, it is the graph of the function given, node by node."
+    other = "Compiled again, it is not the graph of the function given."
+    assert evaluated.matches
+    assert same in flat(as_text(overview(evaluated)))
+    differing = msgspec.structs.replace(evaluated, matches=False)
+    assert other in flat(as_text(overview(differing)))
+    assert textbook.matches is None  # an expression was given
+    told = flat(as_text(overview(textbook)))
+    assert same not in told
+    assert other not in told
+    assert f"Recording took {duration(textbook.recorder_seconds)} beside compiling." in told
+
+
+def test_what_the_compiled_function_gives_stands_beside_what_its_nodes_give(textbook):
+    def told(*compiled):
+        evaluation = msgspec.structs.replace(textbook.evaluation, compiled=compiled)
+        return flat(as_text(overview(msgspec.structs.replace(textbook, evaluation=evaluation))))
+
+    same = OutputChange(1, "identical")
+    rounds = OutputChange(0, "rounding", absolute=2e-15, relative=3e-16, ulp=1.0)
+    breaks = OutputChange(0, "broke", broke=3)
+    fails = OutputChange(0, "unknown", problem="ValueError: no")
+    gives = "These are computed Op by Op; called, the compiled function gives"
+    assert gives not in told()  # it was not called
+    assert f"{gives} the same to the bit." in told(same, same)
+    moved = "xent ±2e-15 (relative 3e-16, 1 unit in the last place)."
+    assert f"{gives} the same but for rounding: {moved}" in told(rounds, same)
+    assert f"{gives} other values: broke 3 of xent." in told(breaks, same)
+    assert f"{gives} other values: unknown xent (ValueError: no)." in told(fails, same)
+    assert textbook.evaluation.compiled
+    assert gives in flat(as_text(overview(textbook)))

@@ -63,3 +63,20 @@ def test_a_step_shows_what_left_and_what_came(textbook):
             assert re.search(rf"^\+ +#{node} ", text, re.MULTILINE)
         assert textbook.rule_of(step).name in text
         assert "repaired" in text
+
+
+def test_how_far_outputs_moved_is_said_three_ways(evaluated):
+    """In their own unit, relative to them, and in units in the last place."""
+    verdicts = [v for v in evaluated.evaluation.steps if v.verdict == "rounding"]
+    assert verdicts
+    for verdict in verdicts[:3]:
+        text = flat(as_text(step_view(evaluated, verdict.step), 200))
+        for change in verdict.outputs:
+            far = f"relative {change.relative:.0e}, {change.ulp:.3g} unit"
+            assert f"{evaluated.outputs[change.output].name} ±{change.absolute:.0e} ({far}" in text
+
+
+def test_beside_what_was_repaired_stands_how_far_the_others_moved(evaluated):
+    (verdict,) = [v for v in evaluated.evaluation.steps if any(c.repaired == 31 for c in v.outputs)]
+    text = flat(as_text(step_view(evaluated, verdict.step), 200))
+    assert re.search(r"values: repaired 31 of xent \(the finite ones moved by \S+, relative \S+, ", text)
