@@ -177,6 +177,7 @@ exit codes: 0 done, 1 could not go on, 2 bad input
     add("--code", metavar="NODE", help="the code of a final node, by number, or: whole")
     add("--quick", action="store_true", help="time nothing and leave no rule out")
     add("--json", metavar="FILE", help="keep the recording")
+    add("--schema", action="store_true", help="print the JSON Schema of such a file and end")
     add("--width", type=int, metavar="N", help="columns to use (default: the terminal's; 120 in a pipe)")
 
 
