@@ -98,12 +98,12 @@ def _title(recording: Recording) -> Text:
 def _copy(recording: Recording) -> Text:
     """Whether what is shown is the function given, and what looking cost."""
     copied = {
-        True: ("Compiled again, it is the graph of the function given, node by node. ", "dim"),
-        False: ("Compiled again, it is not the graph of the function given. ", "yellow"),
-        None: "",
+        None: Text(""),
+        True: Text("Compiled again, it is the graph of the function given, node by node. ", "dim"),
+        False: Text("Compiled again, it is not the graph of the function given. ", "yellow"),
     }
-    seconds = duration(recording.recorder_seconds)
-    return Text.assemble(copied[recording.matches], (f"Recording took {seconds} beside compiling.", "dim"))
+    took = f"Recording took {duration(recording.recorder_seconds)} beside compiling."
+    return Text.assemble(copied[recording.matches], (took, "dim"))
 
 
 def _retelling(recording: Recording) -> Text:

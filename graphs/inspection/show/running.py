@@ -11,6 +11,7 @@ from rich.syntax import Syntax
 from rich.table import Column
 from rich.text import Text
 
+from graphs.errors import InputError
 from graphs.inspection.costs import NodeCost, node_costs, snapshot_costs
 from graphs.inspection.findings import NodeCode, NodeTime, Times
 from graphs.inspection.recording import Placed, Recording
@@ -167,24 +168,33 @@ def work_table(recording: Recording) -> RenderableType:
     return Group(rows, Text(left_out, style="dim"))
 
 
-def code_view(recording: Recording, node: int | None) -> RenderableType:
+def code_view(recording: Recording, node: int | str | None) -> RenderableType:
     """The generated code of a node, or of the whole function.
 
     Parameters
     ----------
     recording : Recording
         With measurements that hold code.
-    node : int or None
-        Number of a final node; None for the whole.
+    node : int, str or None
+        Number of a final node, also as ``"65"`` or ``"#65"``; None for the whole.
+
+    Raises
+    ------
+    InputError
+        If no final node has that number.
     """
     codes = recording.measurements.code if recording.measurements else ()
-    title = "the whole function"
+    number, title = None, "the whole function"
     if node is not None:
-        placed = next(p for p in recording.snapshot(-1).nodes if p.node == node)
-        title = f"#{node}: {_computes(recording, placed)}"
+        placed = {str(p.node): p for p in recording.snapshot(-1).nodes}.get(str(node).removeprefix("#"))
+        if placed is None:
+            numbers = ", ".join(map(str, recording.final_order[:20]))
+            allowed = f"whole, or a final node: {numbers}"
+            raise InputError("code", found=repr(node), allowed=allowed, remedy="--nodes lists them")
+        number, title = placed.node, f"#{placed.node}: {_computes(recording, placed)}"
     parts: list[RenderableType] = []
     for code in codes:
-        if code.node != node:
+        if code.node != number:
             continue
         where = f", lines {code.lines[0]}–{code.lines[1]} of the whole" if code.lines else ""
         parts.append(Text.assemble((title, "bold"), (f"  {code.language}{where}", "dim")))

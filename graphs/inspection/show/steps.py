@@ -9,6 +9,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.table import Column, Table
 from rich.text import Text
 
+from graphs.errors import InputError, whole_number
 from graphs.inspection.findings import IDENTICAL, ROUNDING, OutputChange, ValueSummary
 from graphs.inspection.recording import Recording, Step
 from graphs.inspection.show.formulas import Formulas
@@ -198,7 +199,15 @@ def step_view(recording: Recording, step: int) -> RenderableType:
     recording : Recording
     step : int
         Counted from 1.
+
+    Raises
+    ------
+    InputError
+        If there is no such step.
     """
+    if not recording.steps:
+        raise InputError("step", found=str(step), allowed="none: no rewrite changed this graph")
+    whole_number("step", step, 1, len(recording.steps))
     made, rule, counts = recording.steps[step - 1], recording.rule_of(step), recording.node_counts()
     lines: list[RenderableType] = [
         Text.assemble(

@@ -7,8 +7,10 @@ import re
 import msgspec
 import numpy as np
 import pytensor.tensor as pt
+import pytest
 from pytensor.compile.mode import Mode
 
+from graphs.errors import InputError
 from graphs.inspection import inspect
 from graphs.inspection.show.report import HotNodes, code_view
 from graphs.terminal import as_text, duration, share
@@ -61,3 +63,10 @@ def test_code_of_a_node_and_of_none(textbook):
     assert "def perform" in as_text(code_view(textbook, node))
     bare = msgspec.structs.replace(textbook, measurements=None)
     assert "no generated code" in as_text(code_view(bare, node))
+
+
+def test_a_node_is_named_by_its_number_and_another_is_refused(textbook):
+    node = textbook.final_order[0]
+    assert as_text(code_view(textbook, f"#{node}")) == as_text(code_view(textbook, node))
+    with pytest.raises(InputError, match="a final node: "):
+        code_view(textbook, "100000")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
+from graphs.errors import InputError
 from graphs.inspection.show.report import StepTable, step_view, telling_steps
 from graphs.terminal import as_text
 from tests.inspection.show.test_report import flat
@@ -80,3 +83,9 @@ def test_beside_what_was_repaired_stands_how_far_the_others_moved(evaluated):
     (verdict,) = [v for v in evaluated.evaluation.steps if any(c.repaired == 31 for c in v.outputs)]
     text = flat(as_text(step_view(evaluated, verdict.step), 200))
     assert re.search(r"values: repaired 31 of xent \(the finite ones moved by \S+, relative \S+, ", text)
+
+
+@pytest.mark.parametrize("step", [0, -1, 10_000])
+def test_a_step_that_is_not_there_is_refused(textbook, step):
+    with pytest.raises(InputError, match=f"whole number from 1 to {len(textbook.steps)}"):
+        step_view(textbook, step)
