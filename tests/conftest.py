@@ -26,10 +26,14 @@ hypothesis.settings.register_profile("graphs", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("graphs")
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in this hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Side by side: one file, one process, but for the tests that are marked to run apart."""
+    """Side by side: what shares a fixture that takes long stays in one process."""
     for item in items if "PYTEST_XDIST_WORKER" in os.environ else []:
-        if not any(item.iter_markers("apart")):
+        given = item.callspec.params if hasattr(item, "callspec") else {}
+        if "train" in given:  # inspected once for all files of that room
+            item.add_marker(pytest.mark.xdist_group(f"train {given['train']}"))
+        elif not any(item.iter_markers("apart")):
             item.add_marker(pytest.mark.xdist_group(item.path.relative_to(ROOT / "tests").as_posix()))
 
 

@@ -113,9 +113,9 @@ def test_out_keeps_everything_and_never_destroys_it(run_script, tmp_path):
     assert {path.name: path.read_bytes() for path in out.iterdir()} == files
 
 
-def test_the_same_run_gives_the_same_bytes(run_script, tmp_path):
-    for name in ("a", "b"):
-        run_script("reproduce", *SMALL, "--steps", "50", "--out", str(tmp_path / name), "--quiet")
+def test_the_same_run_gives_the_same_bytes(run_script, run_forked, tmp_path):
+    for name, run in (("a", run_script), ("b", run_forked)):
+        run("reproduce", *SMALL, "--steps", "50", "--out", str(tmp_path / name), "--quiet")
     for name in (*RESULTS, "cost.png", "weights.png"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
 
@@ -146,8 +146,8 @@ def test_a_signal_stops_between_two_steps_and_resume_goes_on(run_forked, tmp_pat
     assert "--resume" in said
     assert not (out / "result.json").exists()
     (out / ".checkpoint.npz.ab12cd34.part").write_bytes(b"PK")  # as a kill while it was written leaves it
-    resumed = start(out, "--resume", "--quiet")
-    assert resumed.communicate(timeout=120) == ("", "")
+    resumed = run_forked("reproduce", "--resume", "--quiet", "--out", str(out))
+    assert (resumed.returncode, resumed.stdout, resumed.stderr) == (0, "", "")
     assert results(out) == results(tmp_path / "whole")
     assert not list(out.glob(".*"))
 
@@ -230,33 +230,33 @@ def test_one_folder_takes_one_process(tmp_path):
     process.communicate()
 
 
-def test_resume_refuses_other_settings_and_damaged_checkpoints(run_script, tmp_path):
+def test_resume_refuses_other_settings_and_damaged_checkpoints(run_forked, tmp_path):
     out = tmp_path / "run"
-    run_script("reproduce", *SMALL, "--steps", "20", "--out", str(out), "--quiet")
-    other = run_script("reproduce", "--resume", "--out", str(out), "--seed", "7")
+    run_forked("reproduce", *SMALL, "--steps", "20", "--out", str(out), "--quiet")
+    other = run_forked("reproduce", "--resume", "--out", str(out), "--seed", "7")
     assert other.returncode == 2
     assert "seed: found 7 for a run begun with 0" in other.stderr
     (out / "checkpoint.npz").write_bytes(b"PK\x03\x04 nonsense")
-    damaged = run_script("reproduce", "--resume", "--out", str(out))
+    damaged = run_forked("reproduce", "--resume", "--out", str(out))
     assert damaged.returncode == 2
     assert "checkpoint.npz, which is damaged" in damaged.stderr
 
 
-def test_resume_refuses_other_data(run_script, tmp_path):
+def test_resume_refuses_other_data(run_forked, tmp_path):
     data, out = tmp_path / "d.csv", tmp_path / "run"
     data.write_text("1,0\n2,1\n3,0\n4,1\n")
     first = ("reproduce", "--mode", "FAST_COMPILE", "--data", str(data), "--steps", "20", "--out", str(out))
-    assert run_script(*first).returncode == 0
+    assert run_forked(*first).returncode == 0
     data.write_text("1,0\n2,1\n3,0\n5,1\n")
-    changed = run_script("reproduce", "--resume", "--out", str(out))
+    changed = run_forked("reproduce", "--resume", "--out", str(out))
     assert changed.returncode == 2
     assert "other samples" in changed.stderr
 
 
-def test_a_users_own_data_without_an_optimum(run_script, tmp_path):
+def test_a_users_own_data_without_an_optimum(run_forked, tmp_path):
     data = tmp_path / "d.csv"
     data.write_text("hours,y\n1,0\n2,0\n3,1\n")
-    done = run_script(
+    done = run_forked(
         "reproduce", "--mode", "FAST_COMPILE", "--data", str(data), "--steps", "20", "--weight-decay", "0"
     )
     assert done.returncode == 0, done.stderr
@@ -303,8 +303,8 @@ def test_bad_input_makes_no_folder(run_forked, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_a_diverging_run_names_step_and_cause(run_script):
-    done = run_script(
+def test_a_diverging_run_names_step_and_cause(run_forked):
+    done = run_forked(
         "reproduce", "--samples", "40", "--features", "16", "--learning-rate", "1000", "--mode", "CVM"
     )
     assert done.returncode == 1
@@ -313,8 +313,8 @@ def test_a_diverging_run_names_step_and_cause(run_script):
     assert not done.stdout
 
 
-def test_no_rewrites_diverge_at_step_1(run_script):
-    done = run_script("reproduce", "--mode", "none", "--steps", "5")
+def test_no_rewrites_diverge_at_step_1(run_forked):
+    done = run_forked("reproduce", "--mode", "none", "--steps", "5")
     assert done.returncode == 1
     assert "diverged at step 1: 784 of the 784 values of w" in done.stderr
 
@@ -331,8 +331,8 @@ def tiny_disk(tmp_path):
     subprocess.run(["umount", folder], check=True)
 
 
-def test_a_full_disk_is_found_before_the_work_and_leaves_nothing_half(run_script, tiny_disk):
-    done = run_script("reproduce", *SMALL, "--every", "1", "--out", str(tiny_disk / "run"))
+def test_a_full_disk_is_found_before_the_work_and_leaves_nothing_half(run_forked, tiny_disk):
+    done = run_forked("reproduce", *SMALL, "--every", "1", "--out", str(tiny_disk / "run"))
     assert done.returncode == 2
     assert "no room for the run (No space left on device)" in done.stderr
     assert "Traceback" not in done.stderr
