@@ -1,35 +1,13 @@
 """Theano's logistic-regression example on PyTensor, and a look at what the compiler did to it.
 
-The public names, in the order in which data flows through them.
+The public names and the rooms stand in ``__init__.pyi``, in the order in which data flows through them. Each is
+imported when it is used first (SPEC 1), so that ``import graphs`` itself takes no time.
 """
+
+import lazy_loader
 
 from graphs.environment import prepare_compile_folder
 
 prepare_compile_folder()  # before anything here imports pytensor
 
-from graphs.data import Dataset, load
-from graphs.errors import InputError
-from graphs.functions import Functions, compile_functions, resolve_mode
-from graphs.models.logistic import LogisticGraph, logistic_graph
-from graphs.reading import read
-from graphs.training import Diverged, History, Progress, fit
-from graphs.updates import gradient_descent, gradients, momentum
-
-__all__ = [
-    "InputError",
-    "Dataset",
-    "load",
-    "read",
-    "LogisticGraph",
-    "logistic_graph",
-    "gradients",
-    "gradient_descent",
-    "momentum",
-    "Functions",
-    "resolve_mode",
-    "compile_functions",
-    "fit",
-    "History",
-    "Progress",
-    "Diverged",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

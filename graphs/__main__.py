@@ -1,6 +1,6 @@
 """``python -m graphs COMMAND …``."""
 
-from graphs.commands.entry import main
+from graphs.commands.entry import enter
 
 if __name__ == "__main__":
-    main()
+    enter()

@@ -147,14 +147,17 @@ class Shown(Listener):
     def begins(self, what: str) -> None:
         """Show it in the line that changes, or as a line."""
         if self.live:
-            self.bar.reset(self.task, description=what, total=None)
+            self.bar.remove_task(self.task)  # a reset one would keep the total of what ended
+            self.task = self.bar.add_task(what, total=None)
         elif self.lines:
             self._print(what + " …")
 
     def progress(self, done: int, of: int) -> None:
         """Move the bar, where there is one."""
         if self.live:
-            self.bar.update(self.task, completed=done, total=of)
+            self.bar.update(
+                self.task, completed=done, total=of, refresh=done == of
+            )  # else short work ends unseen
 
     def found(self, what: str) -> None:
         """Show it as a line, to stay."""

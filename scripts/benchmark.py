@@ -1,8 +1,6 @@
 """Time a training step, and whole processes, of this project and of its peers, in turn and in one run."""
 
-import sys
-
 from graphs.commands.entry import enter
 
 if __name__ == "__main__":
-    enter(["benchmark", *sys.argv[1:]])
+    enter("benchmark")

@@ -1,8 +1,6 @@
 """Run the experiment in every framework that is installed, and show what differs."""
 
-import sys
-
 from graphs.commands.entry import enter
 
 if __name__ == "__main__":
-    enter(["compare", *sys.argv[1:]])
+    enter("compare")

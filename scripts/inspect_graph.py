@@ -1,8 +1,6 @@
 """Show what the compiler did to a graph: every rewrite, the values, the cost, the code."""
 
-import sys
-
 from graphs.commands.entry import enter
 
 if __name__ == "__main__":
-    enter(["inspect", *sys.argv[1:]])
+    enter("inspect")

@@ -1,8 +1,6 @@
 """Run the original's experiment and show what it prints, then the facts about the run."""
 
-import sys
-
 from graphs.commands.entry import enter
 
 if __name__ == "__main__":
-    enter(["reproduce", *sys.argv[1:]])
+    enter("reproduce")

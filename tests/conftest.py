@@ -1,4 +1,9 @@
-"""What several tests share: the original's data and functions compiled once per mode."""
+"""What several tests share: the original's data and functions compiled once per mode, and runs of the commands.
+
+``scripts/run test`` runs the tests side by side (pytest-xdist), one process for each core. The tests of a
+file stay together in one of them, with what the file's fixtures have compiled or measured; in a file that
+shares nothing of the kind, ``pytestmark = pytest.mark.apart`` lets each test run wherever there is room.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +11,26 @@ import functools
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
 
 import graphs
+from tests.forked import Forks, Run
 
 ROOT = Path(__file__).parents[1]
 
 hypothesis.settings.register_profile("graphs", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("graphs")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Side by side: one file, one process, but for the tests that are marked to run apart."""
+    for item in items if "PYTEST_XDIST_WORKER" in os.environ else []:
+        if not any(item.iter_markers("apart")):
+            item.add_marker(pytest.mark.xdist_group(item.path.relative_to(ROOT / "tests").as_posix()))
 
 
 @functools.cache
@@ -65,6 +78,28 @@ def run_script() -> Callable[..., subprocess.CompletedProcess[str]]:
             timeout=300,
             **kwargs,
         )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+    """A process that has imported the commands, and forks."""
+    with Forks(tmp_path_factory.mktemp("forked")) as begun:
+        yield begun
+
+
+@pytest.fixture
+def run_forked(forks: Forks) -> Callable[..., Run]:
+    """``run_forked("reproduce", "--seed", "1")``: as `run_script`, in a process that need not import first."""
+
+    def run(name: str, *arguments: str, **kwargs: object) -> Run:
+        with forks.start(name, *arguments, **kwargs) as begun:
+            try:
+                begun.wait(300)
+            finally:
+                begun.kill()  # where it has not ended
+        return begun
 
     return run
 

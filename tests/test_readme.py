@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from graphs.commands.options import COMMANDS
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text()
@@ -29,14 +30,15 @@ def test_the_python_blocks_run_in_order():
 
 
 def test_every_command_named_exists():
-    for command in re.findall(r"scripts/run (\w+)", README):
-        assert command == "test" or command.startswith("…") or list(ROOT.glob(f"scripts/{command}*.py")), (
-            command
-        )
+    named = re.findall(r"(?:scripts/run|^\$ graphs|`graphs) (\w+)", README, re.MULTILINE)
+    assert {"reproduce", "inspect", "compare", "benchmark", "lesson", "cache", "test"} <= set(named)
+    for command in set(named) - {"test", "COMMAND"}:
+        assert command in COMMANDS
+        assert list(ROOT.glob(f"scripts/{command}*.py"))
 
 
 def test_every_file_named_exists():
-    for name in re.findall(r"\((tests/[\w./]+)\)|`(graphs/[\w./]+|[\w]+\.py)`", README):
+    for name in re.findall(r"\((tests/[\w./]+)\)|`((?:graphs|tests)/[\w./]+|[\w]+\.py)`", README):
         path = name[0] or name[1]
         assert (ROOT / path).exists() or (ROOT / "graphs" / path).exists(), path
 

@@ -139,6 +139,7 @@ def test_on_a_terminal_a_line_changes_and_what_was_found_stays():
     assert "training [bold]" in plain
     assert "2/1,500" in plain
     assert "nothing to count" in plain
+    assert "/1,500" not in plain.rpartition("nothing to count")[2], "that was the total of what ended"
     assert re.search(r"\d s  (a line of \[80\] to stay, ){5}", plain), "one line, however long"
     assert "\x1b[2K" in said, "the line that changed is gone in the end"
 

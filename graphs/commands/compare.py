@@ -4,83 +4,31 @@ from __future__ import annotations
 
 import argparse
 import sys
-from contextlib import nullcontext
 from pathlib import Path
-from time import monotonic
-from typing import Any
 
 from rich.console import Console
 
-from graphs import frameworks
-from graphs.comparison import Listener, Plan, compare
-from graphs.comparison.code_view import code_panels
-from graphs.comparison.keeping import begun, gradients, keep, keep_record, prepare
-from graphs.comparison.side_by_side import side_by_side
-from graphs.comparison.tables import comparison_tables
 from graphs.data import load
 from graphs.errors import InputError
-from graphs.experiment.results import to_json
 from graphs.interruption import Interrupted, raised_signals
+from graphs.peers import COMPARED
+from graphs.peers.compare import Comparison, Plan, compare
+from graphs.peers.compare.keeping import begun, gradients, keep, keep_record, prepare
+from graphs.peers.compare.side_by_side import code_panels, side_by_side
+from graphs.peers.compare.tables import comparison_tables
+from graphs.peers.size import Size
 from graphs.reading import read
+from graphs.terminal import Shown
 
-
-def size(text: str) -> tuple[int, int]:
-    """Samples and features from a text such as 400x784."""
-    try:
-        samples, features = (int(number) for number in text.lower().split("x"))
-    except ValueError as error:
-        raise InputError("sizes", found=repr(text), allowed="samples x features, such as 400x784") from error
-    return samples, features
+__all__ = ["main"]
 
 
 def interpreter(text: str) -> tuple[str, str]:
-    """Run and path from a text such as aesara=venv/bin/python."""
+    """Peer and path from a text such as aesara=venv/bin/python."""
     run, equals, path = text.partition("=")
     if not (run and equals and path):
         raise InputError("python", found=repr(text), allowed="RUN=PATH, such as aesara=venv/bin/python")
     return run, path
-
-
-class Shown(Listener):
-    """Shows on the error stream how it goes on, and writes the record down whenever it grows.
-
-    On a terminal what goes on is one line that changes; elsewhere each beginning is a line.
-    """
-
-    def __init__(self, out: Path | None, *, quiet: bool) -> None:
-        self.out, self.quiet = out, quiet
-        self.console = Console(stderr=True, highlight=False)
-        self.status = self.console.status("starting") if self.console.is_terminal and not quiet else None
-        self.start = monotonic()
-        self.what = ""
-        self.record: dict[str, Any] = {}
-
-    def begins(self, what: str) -> None:
-        """Show the line."""
-        self.what = what
-        if self.status:
-            self.status.update(what)
-        elif not self.quiet:
-            self._print(what + " …")
-
-    def progress(self, done: int, of: int) -> None:
-        """Show how much, where that does not make a line each time."""
-        if self.status:
-            self.status.update(f"{self.what}: {done:,} of {of:,}")
-
-    def found(self, what: str) -> None:
-        """Show the line, to stay."""
-        if not self.quiet:
-            self._print(what)
-
-    def _print(self, what: str) -> None:
-        self.console.print(f"{monotonic() - self.start:5.0f} s  {what}", markup=False, soft_wrap=True)
-
-    def keep(self, record: dict[str, Any]) -> None:
-        """Write the record; what is shown after an interruption is this one."""
-        self.record = record
-        if self.out:
-            keep_record(self.out, record)
 
 
 def main(given: argparse.Namespace) -> int:
@@ -90,13 +38,13 @@ def main(given: argparse.Namespace) -> int:
         Console().print(code_panels(side_by_side(runs, given.formulas[0])))
         return 0
     plan = Plan(
-        runs=tuple(given.runs or frameworks.RUNS),
+        runs=tuple(given.runs or COMPARED),
         formulas=tuple(given.formulas),
         steps=given.steps,
         rounds=given.rounds,
         threads=given.threads,
         warm_starts=given.starts,
-        sizes=tuple(size(text) for text in given.sizes),
+        sizes=tuple(Size.of(text) for text in given.sizes),
         timeout=given.timeout,
         step_limit=given.step_limit,
         interpreters=dict(interpreter(text) for text in given.python),
@@ -110,36 +58,42 @@ def main(given: argparse.Namespace) -> int:
         raise InputError("resume", found="no folder", allowed="--out DIR of the comparison to go on with")
     out = prepare(given.out, resume=given.resume) if given.out else None
     earlier = begun(out) if out and given.resume else None
-    listener = Shown(out, quiet=given.quiet)
+    so_far: Comparison | None = None
+
+    def keep_so_far(record: Comparison) -> None:
+        nonlocal so_far
+        so_far = record
+        if out:
+            keep_record(out, record)
+
     try:
-        with raised_signals(), listener.status or nullcontext():
-            record = compare(data, plan, earlier=earlier, listener=listener)
+        with raised_signals(), Shown(quiet=given.quiet, lines=True) as listener:
+            compare(data, plan, earlier=earlier, listener=listener, keep=keep_so_far)
     except Interrupted as interrupted:
-        record = listener.record
-        show(record, given, out)
+        show(so_far, given, out)
         remedy = "go on with the same command and --resume" if out else "nothing is kept without --out DIR"
-        print(f"compare: interrupted; {progress_of(record)}; {remedy}.", file=sys.stderr)
+        print(f"compare: interrupted; {progress_of(so_far)}; {remedy}.", file=sys.stderr)
         return 128 + interrupted.signal
-    show(record, given, out)
+    show(so_far, given, out)
     return 0
 
 
-def progress_of(record: dict[str, Any]) -> str:
+def progress_of(record: Comparison | None) -> str:
     """How far an interrupted comparison has come."""
-    runs = record.get("runs", [])
-    trained = sum("finite" in run for run in runs)
-    timed = sum("steady" in run for run in runs)
+    runs = record.runs if record else []
+    trained = sum(run.finite is not None for run in runs)
+    timed = sum(run.steady is not None for run in runs)
     return f"of {len(runs)} runs {trained} had taken their steps and {timed} had been timed"
 
 
-def show(record: dict[str, Any], given: argparse.Namespace, out: Path | None) -> None:
+def show(record: Comparison | None, given: argparse.Namespace, out: Path | None) -> None:
     """Print what was asked for, and keep it where asked to."""
-    if not record:
+    if record is None:
         return
     if out:
         keep(out, record)
     if given.json:
-        sys.stdout.buffer.write(to_json(record))
+        sys.stdout.buffer.write(record.to_json())
         return
     console = Console()
     console.print(comparison_tables(record))

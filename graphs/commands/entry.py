@@ -2,46 +2,41 @@
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import sys
-from collections.abc import Sequence
 from typing import NoReturn
 
 from graphs.commands.ending import run
 from graphs.commands.options import COMMANDS, parser
 from graphs.errors import InputError
 
-__all__ = ["enter", "main"]
+__all__ = ["enter"]
 
 
-def main() -> NoReturn:
-    """Do what the command line asks for and leave the process."""
-    enter(sys.argv[1:])
-
-
-def enter(arguments: Sequence[str]) -> NoReturn:
-    """Run a command and leave the process with its exit code (see :mod:`graphs.commands.ending`).
+def enter(*command: str) -> NoReturn:
+    """Do what the command line asks for and leave the process (see :mod:`graphs.commands.ending`).
 
     Parameters
     ----------
-    arguments : sequence of str
-        The command's name and its options.
+    command : str, optional
+        A command that the command line follows, where it does not begin with one.
     """
-    command = arguments[0] if arguments and arguments[0] in COMMANDS else ""
-    run(command or "graphs", lambda: _call(arguments, command))
+    arguments = [*command, *sys.argv[1:]]
+    name = arguments[0] if arguments and arguments[0] in COMMANDS else "graphs"
+    run(name, lambda: _call(arguments))
 
 
-def _call(arguments: Sequence[str], command: str) -> int:
-    if not command and not (arguments and arguments[0].startswith("-")):
+def _call(arguments: list[str]) -> int:
+    if not arguments or not (arguments[0] in COMMANDS or arguments[0].startswith("-")):
         raise InputError(
             "command",
             found=repr(arguments[0]) if arguments else "none",
             allowed=", ".join(COMMANDS),
             remedy="graphs --help tells what each does",
         )
-    given: argparse.Namespace = parser().parse_args(arguments)
+    given = parser().parse_args(arguments)
+    # Only now what the command needs: its help has been shown without NumPy and PyTensor.
+    module = importlib.import_module(f"graphs.commands.{given.command}")
     del given.command
-    # Only now what the command needs: the help has been shown without NumPy and PyTensor.
-    code: int = importlib.import_module(f"graphs.commands.{command}").main(given)
+    code: int = module.main(given)
     return code

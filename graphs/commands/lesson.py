@@ -9,14 +9,15 @@ from pathlib import Path
 
 from rich.console import Console
 
-from graphs import frameworks
-from graphs.comparison.lessons import LESSONS
-from graphs.comparison.lessons.table import lesson_table
-from graphs.comparison.plots import slopes_picture
 from graphs.errors import InputError, choose
 from graphs.experiment.results import to_json
 from graphs.files import write_whole
-from graphs.frameworks import slopes
+from graphs.lessons import LESSONS, lesson
+from graphs.lessons.slopes import picture
+from graphs.lessons.table import lesson_table
+from graphs.pictures import MissingMatplotlib
+
+__all__ = ["main"]
 
 
 def main(given: argparse.Namespace) -> int:
@@ -32,23 +33,18 @@ def main(given: argparse.Namespace) -> int:
     console = Console()
     taught = {}
     for name in chosen:
-        taught[name] = LESSONS[name]()
+        teach = lesson(name)
+        taught[name] = teach()
         if not given.json:
-            explanation = inspect.cleandoc(LESSONS[name].__doc__ or "").partition("\nReturns\n")[0].strip()
+            explanation = (inspect.getdoc(teach) or "").partition("\nReturns\n")[0].strip()
             console.print(lesson_table(name, explanation, taught[name]), "")
     if given.json:
         sys.stdout.buffer.write(to_json(taught))
     if given.out:
         write_whole(Path(given.out) / "lessons.json", to_json(taught))
         if "slopes" in chosen:
-            draw_slopes(Path(given.out) / "tanh.png")
+            try:
+                write_whole(Path(given.out) / "tanh.png", picture())
+            except MissingMatplotlib as error:
+                print(f"lesson: {error}", file=sys.stderr)
     return 0
-
-
-def draw_slopes(path: Path) -> None:
-    """Draw tanh and its slope, by Autograd where it is installed, else by PyTensor."""
-    found = slopes.in_pytensor() if frameworks.missing("autograd") else slopes.in_autograd()
-    try:
-        write_whole(path, slopes_picture(found))
-    except ImportError:
-        print("lesson: pictures need matplotlib: pip install 'graphs[pictures]'", file=sys.stderr)

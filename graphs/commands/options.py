@@ -11,18 +11,18 @@ from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+from graphs.errors import DISTRIBUTION
 from graphs.experiment.settings import Settings
+from graphs.lessons import summaries
+from graphs.peers import BENCHMARKED, COMPARED, FORMULAS, PEERS
 
 __all__ = [
     "COMMANDS",
     "DTYPES",
-    "FORMULAS",
-    "LESSONS",
     "MODES",
-    "PEERS",
     "QUICK_SIZES",
-    "RUNS",
     "SIZES",
     "parser",
 ]
@@ -30,50 +30,12 @@ __all__ = [
 # What can be named, for the help: where it is defined, NumPy or PyTensor comes along. What is given is checked
 # there, when it is used; a test compares the two.
 DTYPES = ("float64", "float32")
-FORMULAS = ("textbook", "logits")
 MODES = "default, FAST_RUN, none, C, CVM, FAST_COMPILE, JAX, MLX, NATIVE, NUMBA, PYTORCH"
-RUNS = (
-    "numpy, autograd, torch, torch-compile, jax, jax-jit, jax-loop, pytensor-none, pytensor-fast-compile,"
-    " pytensor, pytensor-cvm, pytensor-jax, pytensor-native, pytensor-native-loop, aesara, theano"
-)
-PEERS = {
-    "limit": "limit: stream x once",
-    "numpy": "NumPy by hand",
-    "native": "native, single calls",
-    "native-many": "native, train_many",
-    "gram": "native + Gram, single calls",
-    "gram-many": "native + Gram, train_many",
-    "numpy-gram": "NumPy, Gram by hand",
-    "jax-loop": "JAX, loop compiled",
-    "jax-jit": "JAX jit",
-    "torch-compile": "torch.compile",
-    "autograd": "Autograd",
-    "pytensor": "PyTensor default",
-    "pytensor-cvm": "PyTensor CVM",
-    "reproduce": "reproduce: history, optimum",
-    "numpy-reproduce": "the same in NumPy",
-}
-LESSONS = {
-    "python": "A print stands inside the sigmoid, which is called three times: how often does it print?",
-    "retracing": "The sigmoid is called with 3, 3, 4, 5 numbers, and 5 of float32: how often is it built anew?",
-    "if": "if x.sum() > 0: stands inside the sigmoid: which way does it go?",
-    "extremes": "The cross-entropy of four confident mistakes, at logits 40, −40, 800 and −800.",
-    "rewrites": "PyTensor's first step on the classic data, with rewrites switched off, alone or together.",
-    "accuracy": "−log σ(z) by each framework's own function, at z where corners are cut.",
-    "labels": "The label 1 as int64 and as uint8, at a logit of 2: is the cross-entropy log(1 + e⁻²) = 0.126928…?",
-    "shape": "x has three columns and w four numbers: who says so, when, and how clearly?",
-    "missing": "The cost is asked for without y: who notices, and when?",
-    "optimizer": "torch.compile of an optimizer's step: does every parameter move?",
-    "plane": "A noisy plane in NumPy by hand: the gradient Xᵀ(h − y)/m is written out, and it is the graph's too.",
-    "exam": "Hours studied, exam passed, in PyTorch: with the loss averaged and with it summed.",
-    "slopes": "Slopes of x/2 and of tanh in Autograd, and four rows of logistic regression, 100 steps of 0.01.",
-}
 SIZES = "400x784,2000x784,20000x784,200000x784,4000x7840,40000x7840"
 QUICK_SIZES = "400x784,4000x784"
 
 
-def _listed(names: dict[str, str], width: int = 0) -> str:
-    width = width or max(map(len, names))
+def _listed(names: dict[str, str], width: int) -> str:
     return "\n".join(f"  {name:<{width}} {text}" for name, text in names.items())
 
 
@@ -198,7 +160,7 @@ exit codes: 0 compared (a framework that is missing, crashed or hung is part of 
 130 or 143 interrupted: what was finished is shown, and kept in DIR
 """
     add = parser.add_argument_group("what is compared").add_argument
-    add("--runs", nargs="+", metavar="RUN", help=f"default all: {RUNS}")
+    add("--runs", nargs="+", metavar="RUN", help=f"default all: {', '.join(COMPARED)}")
     formulas = "textbook, logits; softplus (PyTorch eager only); default the first two"
     add("--formulas", nargs="+", default=list(FORMULAS), metavar="FORMULA", help=formulas)
     add("--seed", type=int, default=0, help="of the random data (default 0)")
@@ -233,7 +195,7 @@ def benchmark(parser: ArgumentParser) -> None:
     """Time a training step, and whole processes, of this project and of its peers, in turn and in one run."""
     parser.epilog = f"""\
 peers (--only and --skip take their names):
-{_listed(PEERS, 14)}
+{_listed({name: PEERS[name].title for name in BENCHMARKED}, 14)}
 
 examples:
   graphs benchmark --quick                     minutes: two sizes, one thread, few rounds
@@ -282,12 +244,20 @@ exit codes: 0 done, 2 bad input, 130 and 143 stopped by a signal
 
 def lesson(parser: ArgumentParser) -> None:
     """Teach one thing at a time by running it: when Python runs, what far logits do, what a rewrite buys."""
-    width = max(map(len, LESSONS)) + 1
-    parser.epilog = f"lessons:\n{_listed(LESSONS, width)}\n\nexit codes: 0 done, 2 bad input"
+    lessons = {name: text.replace("`", "") for name, text in summaries().items()}
+    parser.epilog = (
+        f"lessons:\n{_listed(lessons, max(map(len, lessons)) + 1)}\n\nexit codes: 0 done, 2 bad input"
+    )
     parser.add_argument("lesson", nargs="*", metavar="LESSON", help="which (default: all, in order)")
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
     out = "keep lessons.json, and the plot of the lesson 'slopes', there"
     parser.add_argument("--out", metavar="DIR", help=out)
+
+
+def cache(parser: ArgumentParser) -> None:
+    """Show where the native linker keeps its programs and how big they are, or remove them."""
+    actions = "show (the default), or clear: remove every cached program and library"
+    parser.add_argument("action", nargs="?", choices=("show", "clear"), default="show", help=actions)
 
 
 #: Every command by name: a module of graphs.commands, whose ``main`` takes what its parser made.
@@ -297,7 +267,35 @@ COMMANDS: dict[str, Callable[[ArgumentParser], None]] = {
     "compare": compare,
     "benchmark": benchmark,
     "lesson": lesson,
+    "cache": cache,
 }
+
+
+class _Answer(argparse.Action):
+    """Prints what its `const` makes of the parser and the value, and ends, as --help does."""
+
+    def __call__(self, parser: ArgumentParser, namespace: object, value: Any, option: object = None) -> None:
+        print(self.const(parser, value))
+        parser.exit()
+
+
+def _version(parser: ArgumentParser, value: object) -> str:
+    from importlib import metadata  # takes as long as everything else here
+
+    try:
+        return f"{parser.prog} {metadata.version(DISTRIBUTION)}"
+    except metadata.PackageNotFoundError:
+        return f"{parser.prog}, of no version: {DISTRIBUTION} is not installed here"
+
+
+def _completion(parser: ArgumentParser, shell: str) -> str:
+    import shtab  # takes as long as everything else here
+
+    (commands,) = (action.choices for action in parser._actions if isinstance(action.choices, dict))
+    for each in (action for command in commands.values() for action in command._actions):
+        if each.metavar in ("FILE", "DIR"):
+            each.complete = shtab.FILE if each.metavar == "FILE" else shtab.DIRECTORY
+    return str(shtab.complete(parser, shell))
 
 
 def parser() -> ArgumentParser:
@@ -306,6 +304,12 @@ def parser() -> ArgumentParser:
         prog="graphs",
         description="Theano's logistic-regression example on PyTensor, and a look at what the compiler did to it.",
         epilog="graphs COMMAND --help tells the options of a command.",
+    )
+    hidden: dict[str, Any] = {"action": _Answer, "default": argparse.SUPPRESS}
+    whole.add_argument("--version", nargs=0, const=_version, help="show it and end", **hidden)
+    shells = "show what makes that shell complete commands, options and files, and end"
+    whole.add_argument(
+        "--print-completion", const=_completion, choices=("bash", "zsh", "tcsh"), help=shells, **hidden
     )
     commands = whole.add_subparsers(dest="command", metavar="COMMAND", required=True, title="commands")
     for name, fill in COMMANDS.items():

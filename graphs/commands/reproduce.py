@@ -25,6 +25,7 @@ from graphs.training import Diverged, Progress, Stopped
 
 import_seconds = time.perf_counter() - started
 
+__all__ = ["main"]
 
 REWRITES_OFF = """\
 reproduce: PyTensor's stabilizing rewrites do not fire in this environment (log1p(−sigmoid(z)) stays as it

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from graphs.experiment.reproduction import Reproduction
+from graphs.pictures import MissingMatplotlib, new_figure, png
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -15,30 +15,15 @@ if TYPE_CHECKING:
 __all__ = ["MissingMatplotlib", "draw", "draw_history", "draw_weights"]
 
 
-class MissingMatplotlib(ImportError):
-    """matplotlib is not installed; says how to get it."""
-
-    def __init__(self) -> None:
-        super().__init__("pictures need matplotlib: pip install 'graphs[pictures]'")
-
-
-def _figure(**kwargs: Any) -> Figure:
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingMatplotlib from error
-    return Figure(layout="constrained", dpi=100, **kwargs)  # no pyplot: no window, no global state
-
-
 def draw(result: Reproduction) -> dict[str, bytes]:
     """All pictures of a run, as PNG files by name."""
-    return {"cost.png": _png(draw_history(result)), "weights.png": _png(draw_weights(result))}
+    return {"cost.png": png(draw_history(result)), "weights.png": png(draw_weights(result))}
 
 
 def draw_history(result: Reproduction) -> Figure:
     """Cost, mean cross-entropy and share of errors over the steps, and the optimum's cost."""
     history = result.progress.history
-    figure = _figure(figsize=(8, 6))
+    figure = new_figure(figsize=(8, 6))
     above, below = figure.subplots(2, 1, sharex=True)
     above.plot(history.steps, history.cost, label="cost")
     above.plot(history.steps, history.mean_xent, label="mean cross-entropy")
@@ -65,7 +50,7 @@ def draw_weights(result: Reproduction) -> Figure:
     """The weights before and after, as a picture of the inputs (28 × 28 for 784 features)."""
     initial, final = result.progress.initial["w"], result.progress.state["w"]
     height = _most_square(len(final))
-    figure = _figure(figsize=(9, 4.2))
+    figure = new_figure(figsize=(9, 4.2))
     for axes, name, weights in zip(figure.subplots(1, 2), ("before", "after"), (initial, final), strict=True):
         limit = float(np.abs(weights).max()) or 1.0
         image = axes.imshow(weights.reshape(height, -1), cmap="RdBu_r", vmin=-limit, vmax=limit)
@@ -73,13 +58,6 @@ def draw_weights(result: Reproduction) -> Figure:
         axes.set_axis_off()
         figure.colorbar(image, ax=axes, shrink=0.85)
     return figure
-
-
-def _png(figure: Figure) -> bytes:
-    """The figure as a PNG file; the same bytes for the same figure and versions."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    return buffer.getvalue()
 
 
 def _most_square(features: int) -> int:

@@ -15,8 +15,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
-import math
 import os
 import tempfile
 from collections.abc import Mapping
@@ -24,6 +22,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from graphs.data import Dataset
@@ -184,22 +183,11 @@ def fingerprint(dataset: Dataset) -> str:
 
 def to_json(value: Mapping[str, Any]) -> bytes:
     """UTF-8 JSON with two-space indents; NaN and infinity, which JSON has no word for, become null."""
-    return (json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _finite(member) for key, member in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(member) for member in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    whole = msgspec.json.encode(value, enc_hook=float)  # NumPy's float64, all else is plain
+    return msgspec.json.format(whole, indent=2) + b"\n"
 
 
 def _csv(history: History) -> bytes:
     columns = vars(history)
-    lines = [",".join(columns)]
-    lines += [
-        ",".join(repr(value) for value in row)
-        for row in zip(*(c.tolist() for c in columns.values()), strict=True)
-    ]
-    return ("\n".join(lines) + "\n").encode()
+    rows = zip(*(column.tolist() for column in columns.values()), strict=True)
+    return "".join(",".join(map(str, row)) + "\n" for row in (columns, *rows)).encode()

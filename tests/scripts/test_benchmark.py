@@ -47,8 +47,8 @@ def test_a_small_run_prints_tables_and_keeps_files(run_script, tmp_path):
         (["--json", "nowhere/b.json"], "json: found nowhere/b.json, whose folder is not there"),
     ],
 )
-def test_bad_input_is_refused_before_work(run_script, arguments, message):
-    done = run_script("benchmark", *arguments)
+def test_bad_input_is_refused_before_work(run_forked, arguments, message):
+    done = run_forked("benchmark", *arguments)
     assert done.returncode == 2
     assert done.stderr.startswith(f"benchmark: {message}")
     assert "Traceback" not in done.stderr

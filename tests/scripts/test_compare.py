@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import json
 import os
 import re
@@ -15,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from graphs.commands import compare
+from graphs.commands.options import parser
 from graphs.errors import InputError
 from tests.conftest import ROOT
 
@@ -90,13 +91,9 @@ def test_bad_input_ends_with_one_sentence(run_script):
 )
 def test_bad_input_is_named(arguments, said, monkeypatch):
     """The same, without a process for each: what `main` raises is what the process says."""
-    specification = importlib.util.spec_from_file_location("compare_script", ROOT / "scripts" / "compare.py")
-    script = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(script)
-    monkeypatch.setattr(sys, "argv", ["compare", *arguments])
-    monkeypatch.setattr(script, "compare", lambda *args, **more: pytest.fail("it began"))
+    monkeypatch.setattr(compare, "compare", lambda *args, **more: pytest.fail("it began"))
     with pytest.raises(InputError, match=re.escape(said)):
-        script.main()
+        compare.main(parser().parse_args(["compare", *arguments]))
 
 
 def test_lesson_teaches_and_draws(run_script, tmp_path):

@@ -51,6 +51,16 @@ def inspect(run_script):
     return run
 
 
+@pytest.fixture
+def inspect_forked(run_forked):
+    """The same in a process that need not import first."""
+
+    def run(*arguments, **kwargs):
+        return run_forked("inspect_graph", *map(str, arguments), **kwargs)
+
+    return run
+
+
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory):
     return tmp_path_factory.mktemp("kept") / "train.json"
@@ -70,15 +80,15 @@ def test_the_story_of_the_train_graph(inspect, kept):
     assert not any(line != line.rstrip() for line in done.stdout.splitlines())
 
 
-def test_a_kept_recording_is_shown_again_without_computing(inspect, kept):
+def test_a_kept_recording_is_shown_again_without_computing(inspect_forked, kept):
     if not kept.exists():
-        inspect("--mode", "FAST_COMPILE", "--quick", "--json", kept)
-    done = inspect("--load", kept, "--rule", "canonizer", "--width", "80")
+        inspect_forked("--mode", "FAST_COMPILE", "--quick", "--json", kept)
+    done = inspect_forked("--load", kept, "--rule", "canonizer", "--width", "80")
     assert done.returncode == 0, done.stderr
     assert "local_add_canonizer" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
     step = re.search(r"^(\d+) +local_add_canonizer", done.stdout, re.MULTILINE)[1]
-    done = inspect("--load", kept, "--step", step)
+    done = inspect_forked("--load", kept, "--step", step)
     assert f"Step {step} of" in done.stdout
     assert "before" in done.stdout
 
@@ -90,10 +100,10 @@ def test_the_files_schema_is_printed(inspect):
 
 
 @pytest.mark.parametrize("name", ["expression", "several", "parts", "f", "make"])
-def test_a_graph_of_ones_own(inspect, own, name):
+def test_a_graph_of_ones_own(inspect_forked, own, name):
     mode = () if name == "f" else ("--mode", "FAST_COMPILE")
     both = () if name in ("f", "parts") else ("--shape", "y=3")
-    done = inspect("--graph", f"{own}:{name}", *mode, "--nodes", "--quick", "--shape", "x=3", *both)
+    done = inspect_forked("--graph", f"{own}:{name}", *mode, "--nodes", "--quick", "--shape", "x=3", *both)
     assert done.returncode == 0, done.stderr
     assert re.search(r"^#\d+", done.stdout, re.MULTILINE)
 
@@ -158,8 +168,8 @@ def test_help_teaches(inspect):
         (("--load", "/no/such/file.json"), "/no/such/file.json"),
     ],
 )
-def test_bad_input_is_refused_in_a_sentence(inspect, own, arguments, named):
-    done = inspect(*(argument.format(own=own) for argument in arguments))
+def test_bad_input_is_refused_in_a_sentence(inspect_forked, own, arguments, named):
+    done = inspect_forked(*(argument.format(own=own) for argument in arguments))
     assert done.returncode == 2, done.stderr
     assert named in done.stderr
     assert "Traceback" not in done.stderr

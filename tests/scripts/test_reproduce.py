@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
@@ -17,6 +18,9 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.figures import EXACT, UNSEEN_SEED_0
+from tests.forked import Forks, Run
+
+pytestmark = pytest.mark.apart
 
 SMALL = ("--samples", "40", "--features", "16", "--mode", "FAST_COMPILE", "--formula", "logits")
 RESULTS = ("parameters.npz", "history.csv", "result.json", "settings.json", "checkpoint.npz")
@@ -121,19 +125,17 @@ def start(out: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-LONG = (*SMALL, "--steps", "4000", "--checkpoint-every", "100")
+#: Without rewrites it is compiled in a moment, and still does its steps one by one, in Python.
+LONG = (*SMALL, "--mode", "none", "--steps", "2000", "--checkpoint-every", "50")
 
 
-@pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory):
-    out = tmp_path_factory.mktemp("whole") / "run"
-    process = start(out, *LONG)
-    assert process.communicate(timeout=120)[1] == ""
+def results(out: Path) -> dict[str, bytes]:
     return {name: (out / name).read_bytes() for name in RESULTS}
 
 
 @pytest.mark.parametrize("which", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_between_two_steps_and_resume_goes_on(tmp_path, uninterrupted, which):
+def test_a_signal_stops_between_two_steps_and_resume_goes_on(run_forked, tmp_path, which):
+    assert not run_forked("reproduce", *LONG, "--out", str(tmp_path / "whole")).stderr
     out = tmp_path / "run"
     process = start(out, *LONG)
     wait_for(lambda: steps_done(out) > 0)
@@ -146,34 +148,61 @@ def test_a_signal_stops_between_two_steps_and_resume_goes_on(tmp_path, uninterru
     (out / ".checkpoint.npz.ab12cd34.part").write_bytes(b"PK")  # as a kill while it was written leaves it
     resumed = start(out, "--resume", "--quiet")
     assert resumed.communicate(timeout=120) == ("", "")
-    assert {name: (out / name).read_bytes() for name in RESULTS} == uninterrupted
+    assert results(out) == results(tmp_path / "whole")
     assert not list(out.glob(".*"))
 
 
-def test_fifty_kills_at_random_moments_end_in_the_same_bits(tmp_path, uninterrupted):
-    """One run, killed fifty times and resumed each time, from its import to its last file.
+#: Five steps from one checkpoint to the next, so that much of a run's time goes into its files.
+KILLED = (*SMALL, "--mode", "none", "--steps", "600", "--checkpoint-every", "5", "--quiet", "--resume")
 
-    Late kills that find the run finished begin a new one, so that all fifty hit a living process.
+
+def test_fifty_kills_at_random_moments_end_in_the_same_bits(tmp_path):
+    """Runs killed fifty times and resumed each time, at any moment from the import to the last file.
+
+    Every tenth is a whole process. The others begin where the imports are done and draw no pictures, for
+    in neither a process touches a file, and together they are most of its life. They get a third of a
+    run's time, so that a run dies several times before its end, and there too. A run that is found with
+    all its files goes on undisturbed, and a new one is begun, so that all fifty hit one that has work.
     """
-    dice, kills, finished = random.Random(20), 0, 0
-    out = tmp_path / "run0"
-    while kills < 50:
-        process = start(out, *LONG, "--resume", "--quiet")
-        try:
-            process.communicate(timeout=dice.uniform(0.05, 2.5))
-        except subprocess.TimeoutExpired:
-            process.kill()
-            kills += 1
-            process.communicate()
-            continue
-        assert process.returncode == 0
-        assert {name: (out / name).read_bytes() for name in RESULTS} == uninterrupted
-        finished += 1
-        out = tmp_path / f"run{finished}"
-    process = start(out, *LONG, "--resume", "--quiet")
-    assert process.communicate(timeout=120) == ("", "")
-    assert {name: (out / name).read_bytes() for name in RESULTS} == uninterrupted
-    assert not list(out.glob("*.part"))
+    dice, kills, finished, died_after = random.Random(20), 0, 0, set()
+    with Forks(tmp_path, "matplotlib") as forks:
+
+        def begin(out: Path, entire: bool) -> Run | subprocess.Popen[str]:
+            return start(out, *KILLED) if entire else forks.start("reproduce", *KILLED, "--out", str(out))
+
+        def undisturbed(out: Path, entire: bool = False) -> dict[str, bytes]:
+            with begin(out, entire) as process:
+                assert process.wait(120) == 0
+            return results(out)
+
+        times = []
+        for entire in (True, False):
+            began = time.monotonic()
+            expected = undisturbed(tmp_path / f"timed{entire}", entire)
+            times.append(time.monotonic() - began)
+        assert results(tmp_path / "timedTrue") == expected
+        out, reached, patience = tmp_path / "killed0", 0, times[1] / 3
+        while kills < 50:
+            entire = kills % 10 == 9
+            with begin(out, entire) as process:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(dice.uniform(0, times[0] if entire else patience))
+                kills += process.returncode is None
+                process.kill()
+            died_after.add(steps_done(out))
+            # A machine that has become slower since shall not kill all of them before their first step.
+            patience = patience * 1.3 if steps_done(out) == reached else times[1] / 3
+            reached = steps_done(out)
+            if (out / "result.json").exists():
+                assert undisturbed(out) == expected
+                assert not list(out.glob(".*.part"))
+                finished, reached = finished + 1, 0
+                out = tmp_path / f"killed{finished}"
+    with start(out, *KILLED) as process:
+        assert process.communicate(timeout=120) == ("", "")
+    assert results(out) == expected
+    assert not list(out.glob(".*.part"))
+    assert len(died_after) > 4  # and not always at the same point
 
 
 def wait_for(condition, seconds=60.0):
@@ -261,16 +290,16 @@ def test_a_users_own_data_without_an_optimum(run_script, tmp_path):
         (["--nosuch"], "unrecognized arguments"),
     ],
 )
-def test_bad_input(run_script, arguments, says):
-    done = run_script("reproduce", *arguments)
+def test_bad_input(run_forked, arguments, says):
+    done = run_forked("reproduce", *arguments)
     assert done.returncode == 2
     assert says in done.stderr
     assert "Traceback" not in done.stderr
     assert not done.stdout
 
 
-def test_bad_input_makes_no_folder(run_script, tmp_path):
-    assert run_script("reproduce", "--steps", "0", "--out", str(tmp_path / "run")).returncode == 2
+def test_bad_input_makes_no_folder(run_forked, tmp_path):
+    assert run_forked("reproduce", "--steps", "0", "--out", str(tmp_path / "run")).returncode == 2
     assert not (tmp_path / "run").exists()
 
 

@@ -16,6 +16,8 @@ import pytest
 
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.apart
+
 COPIED = ("scripts", "setup.cfg", "pyproject.toml", "graphs", "README.md", "LICENSE")
 
 
@@ -98,11 +100,22 @@ def test_an_environment_of_another_python_is_named(clone, tmp_path):
     )
 
 
-def test_no_network_is_said_in_one_sentence(clone):
-    """In a network namespace without so much as a loopback."""
+@pytest.mark.parametrize("environment", ["there", pytest.param("made", marks=pytest.mark.long)])
+def test_no_network_is_said_in_one_sentence(clone, environment):
+    """In a network namespace without so much as a loopback.
+
+    Making an environment takes no network, but half a minute of a slow machine: the first case finds one
+    with everything but the packages, as an earlier try without a network leaves it.
+    """
     alone = ("unshare", "--net", "--map-root-user")
     if not shutil.which("unshare") or subprocess.run([*alone, "true"], capture_output=True).returncode:
         pytest.skip("this system lets no user make a network namespace")
+    if environment == "there":
+        pip = pytest.importorskip("pip")
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(clone / ".venv")], check=True)
+        (packages,) = (clone / ".venv").glob("lib/python*/site-packages")
+        (packages / "pip").symlink_to(Path(pip.__file__).parent)
+        (clone / ".venv/bin/pip").symlink_to("python")
     done = run(clone, "reproduce", prefix=alone, PYTHON=sys.executable)
     refused(done, "setting up needs the network once, and there is none")
     assert len(done.stderr.strip().splitlines()) == 2  # what it does, and why it could not

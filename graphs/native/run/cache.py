@@ -18,7 +18,7 @@ from pathlib import Path
 
 from graphs.files import remove_unfinished, write_whole
 
-__all__ = ["LIMIT_BYTES", "clear", "folder", "load", "store"]
+__all__ = ["LIMIT_BYTES", "clear", "entries", "folder", "load", "store"]
 
 LIMIT_BYTES = 64 * 1024 * 1024
 VARIABLE = "GRAPHS_NATIVE_CACHE"
@@ -88,20 +88,26 @@ def _mark(key: str, data: bytes) -> bytes:
 
 def _prune(kept: Path) -> None:
     """Remove what has not been used longest until the rest fits."""
-    entries = []
     remove_unfinished(kept.parent, older_than=3600)
-    with contextlib.suppress(OSError):
-        for path in kept.parent.iterdir():
-            if path.suffix in (".json", ".so"):
-                state = path.stat()
-                entries.append((max(state.st_mtime, state.st_atime), state.st_size, path))
-    total = sum(size for _, size, _ in entries)
-    for _, size, path in sorted(entries, key=lambda entry: entry[0]):
+    there = entries()
+    total = sum(state.st_size for _, state in there)
+    for path, state in sorted(there, key=lambda entry: max(entry[1].st_mtime, entry[1].st_atime)):
         if total <= LIMIT_BYTES:
             return
         if path.stem != kept.stem:
             _remove(path)
-            total -= size
+            total -= state.st_size
+
+
+def entries() -> list[tuple[Path, os.stat_result]]:
+    """Every program and library that is kept, with its size and times; other files are no entries."""
+    found = []
+    with contextlib.suppress(OSError):  # no folder; another process may remove one meanwhile
+        for path in folder().iterdir():
+            if path.suffix in (".json", ".so"):
+                with contextlib.suppress(OSError):
+                    found.append((path, path.stat()))
+    return found
 
 
 def _remove(path: Path) -> None:
@@ -118,13 +124,10 @@ def clear() -> tuple[int, Path]:
     tuple of int and pathlib.Path
         How many entries there were, and where.
     """
-    where, count = folder(), 0
-    if where.is_dir():
-        for path in list(where.iterdir()):
-            if path.suffix in (".json", ".so"):
-                _remove(path)
-                count += 1
-    return count, where
+    there = entries()
+    for path, _ in there:
+        _remove(path)
+    return len(there), folder()
 
 
 def digest(*parts: object) -> str:

@@ -1,0 +1,23 @@
+"""Show where the native linker keeps its programs and how big they are, or remove them."""
+
+from __future__ import annotations
+
+import argparse
+
+from graphs.native.run import cache
+from graphs.terminal import size
+
+__all__ = ["main"]
+
+
+def main(given: argparse.Namespace) -> int:
+    """Call, show."""
+    if given.action == "clear":
+        count, where = cache.clear()
+        print(f"{count} files removed from {where}")
+    else:
+        sizes = [state.st_size for _, state in cache.entries()]
+        print(
+            f"{len(sizes)} files, {size(sum(sizes))} of at most {size(cache.LIMIT_BYTES)}, in {cache.folder()}"
+        )
+    return 0

@@ -1,0 +1,141 @@
+"""What happens to a wrong shape, a missing input, and labels that are whole numbers."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphs.environment import own_warnings_only
+from graphs.lessons import Rows
+from graphs.peers import PEERS, build, missing
+from graphs.peers.contract import Data, Training
+
+__all__ = ["labels", "missing_input", "wrong_shape"]
+
+
+_RUNS = ("numpy", "autograd", "torch", "jax-jit", "pytensor")
+
+
+def _outcome(action: Callable[[], object]) -> dict[str, Any]:
+    try:
+        action()
+    except Exception as error:  # which one is the lesson
+        lines = [line for line in str(error).strip().splitlines() if line.strip()]
+        return {"outcome": type(error).__name__, "said": lines[0] if lines else ""}
+    return {"outcome": "runs", "said": ""}
+
+
+def wrong_shape() -> Rows:
+    """x has three columns and w four numbers: who says so, when, and how clearly?
+
+    Everyone refuses. `jax.jit` knows the shapes while it traces, before anything is computed; the
+    eager frameworks find out at the product; PyTensor's graph only says "matrix" and "vector", so
+    building succeeds, and the compiled function says which node could not be computed.
+
+    Returns
+    -------
+    dict
+        Whether it was found while ``building`` or ``calling``, the exception, and its first line.
+    """
+    rows: Rows = {}
+    data = Data(np.ones((2, 3)), np.array([0, 1]), np.ones(4))
+    for name in _RUNS:
+        if missing(name):
+            continue
+        held: list[Training] = []
+        building = _outcome(lambda name=name, held=held: held.append(build(name, data, "logits")))  # type: ignore[misc]  # mypy infers no lambda with defaults
+        calling = _outcome(held[0].train) if held else building
+        rows[PEERS[name].title] = {"when": "calling" if held else "building", **calling}
+    return rows
+
+
+def missing_input() -> Rows:
+    """The cost is asked for without y: who notices, and when?
+
+    Where the model is a Python function, Python does: TypeError, at the call. PyTensor's graph
+    knows all its inputs, so it says while compiling that y was not given, and by name.
+
+    Returns
+    -------
+    dict
+        ``when``, the exception, and its first line.
+    """
+    x, w, b = np.ones((2, 3)), np.ones(3), np.zeros(())
+    rows: Rows = {}
+    for name in ("numpy", "autograd", "torch", "jax"):
+        if missing(name):
+            continue
+        formula = _module(name).logits
+        rows[PEERS[name].title] = {
+            "when": "calling",
+            **_outcome(lambda formula=formula: formula(x=x, w=w, b=b)),  # type: ignore[misc]  # mypy infers no lambda with defaults
+        }
+    import pytensor
+
+    from graphs.models.logistic import logistic_graph
+
+    graph = logistic_graph(w)
+    with own_warnings_only():
+        rows["PyTensor"] = {"when": "compiling", **_outcome(lambda: pytensor.function([graph.x], graph.cost))}
+    return rows
+
+
+def labels() -> Rows:
+    """The label 1 as int64 and as uint8, at a logit of 2: is the cross-entropy log(1 + e⁻²) = 0.126928…?
+
+    `-y` of an unsigned 1 is 255: wherever y is used as it comes, the textbook formula is silently
+    wrong, and −255·log(p) is what is minimised. A framework that turns y into a float first, or
+    refuses, is safe: PyTensor's input is declared a float vector, and whole numbers are
+    converted on their way in.
+
+    Returns
+    -------
+    dict
+        ``int64`` and ``uint8``: the cross-entropy found, or the name of the exception.
+    """
+    rows: Rows = {}
+    for name in ("numpy", "autograd", "torch", "jax", "pytensor"):
+        if missing(name):
+            continue
+        row: dict[str, Any] = {}
+        for dtype in ("int64", "uint8"):
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    row[dtype] = _cross_entropy(name, np.ones(1, dtype))
+            except Exception as error:  # which one is the lesson
+                row[dtype] = type(error).__name__
+        rows[PEERS[name].title.removesuffix(" by hand").removesuffix(" default")] = row
+    return rows
+
+
+def _cross_entropy(name: str, y: NDArray[Any]) -> float:
+    """The textbook formula of each framework's own file on x = 2, w = 1, with y as it comes."""
+    x, w, b = np.full((1, 1), 2.0), np.ones(1), np.zeros(())
+    if name == "pytensor":
+        import pytensor
+
+        from graphs.models.logistic import logistic_graph
+
+        graph = logistic_graph(w)
+        with own_warnings_only():
+            return float(pytensor.function([graph.x, graph.y], graph.xent)(x, y)[0])
+    arrays: tuple[Any, ...] = (x, y, w, b)
+    if name == "torch":
+        import torch
+
+        arrays = tuple(torch.tensor(array) for array in arrays)
+    elif name == "jax":
+        import jax.numpy as jnp
+
+        arrays = tuple(jnp.asarray(array) for array in arrays)
+    return float(_module(name).textbook(*arrays)[1][0])
+
+
+def _module(name: str) -> Any:
+    return import_module(f"graphs.peers.{PEERS[name].module}")

@@ -1,0 +1,36 @@
+"""A lesson for the terminal: what to see, then what was seen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.markdown import Markdown
+from rich.table import Column
+from rich.text import Text
+
+from graphs.lessons import Rows
+from graphs.terminal import table
+
+__all__ = ["lesson_table"]
+
+
+def lesson_table(name: str, explanation: str, rows: Rows) -> RenderableType:
+    """The lesson's explanation (Markdown) above a table of its rows."""
+    title, said = Text(name, style="bold"), Markdown(explanation)
+    if not rows:
+        return Group(title, said, Text("Its framework is not installed here.", style="red"))
+    columns = [
+        Column(name, justify="left" if name == "said" else "right", overflow="fold")
+        for name in next(iter(rows.values()))
+    ]
+    who = Column("", no_wrap=max(map(len, rows)) < 30)
+    shown = table(who, *columns, box=box.SIMPLE_HEAD, collapse_padding=True)
+    for name, row in rows.items():
+        shown.add_row(name, *(_shown(value) for value in row.values()))
+    return Group(title, said, shown)
+
+
+def _shown(value: Any) -> Text:
+    return Text(f"{value:.6g}" if isinstance(value, float) else str(value))

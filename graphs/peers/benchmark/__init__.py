@@ -1,0 +1,29 @@
+"""How long do the peers take? One run, interleaved, of our ways to train, the others', and the limit of the machine.
+
+In reading order: what is asked for (plan.py), what is found (record.py), the clocks of single steps (steps.py) and of
+whole processes (whole.py), what the project set out for (targets.py), table.py and plot.py. Nothing here asserts a speed.
+"""
+
+from __future__ import annotations
+
+from graphs.listener import Listener
+from graphs.peers.benchmark.plan import Plan
+from graphs.peers.benchmark.record import Cell, Record, new_record
+from graphs.peers.benchmark.steps import measure_steps
+from graphs.peers.benchmark.whole import measure_processes
+from graphs.peers.size import Size
+
+__all__ = ["Cell", "Plan", "Record", "benchmark"]
+
+
+def benchmark(plan: Plan, listener: Listener | None = None) -> Record:
+    """Time every peer of the plan: steps at every size and dtype, then whole processes at the first of them."""
+    listener = listener or Listener()
+    record = new_record(plan)
+    if "steps" in plan.measure:
+        for dtype in plan.dtypes:
+            for size in map(Size.of, plan.sizes):
+                record.steps.extend(measure_steps(size, dtype, plan, listener))
+    if "processes" in plan.measure:
+        record.processes.update(measure_processes(plan, listener))
+    return record

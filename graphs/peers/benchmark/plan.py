@@ -1,0 +1,58 @@
+"""What is to be timed: checked before anything is started."""
+
+from __future__ import annotations
+
+import msgspec
+
+from graphs.data import DTYPES
+from graphs.errors import InputError, choose, finite_number, whole_number
+from graphs.peers import BENCHMARKED, FORMULAS
+from graphs.peers.size import Size
+
+__all__ = ["Plan"]
+
+MEASURES = ("steps", "processes")
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """Which peers, where and how often.
+
+    Raises
+    ------
+    InputError
+        If something is not one of what it says below; it names the command's option.
+    """
+
+    sizes: tuple[str, ...]  # samples x features; whole processes run at the first
+    dtypes: tuple[str, ...] = DTYPES
+    threads: tuple[int, ...] = (1, 2)
+    peers: tuple[str, ...] = BENCHMARKED
+    measure: tuple[str, ...] = MEASURES
+    formula: str = "logits"
+    rounds: int = 15  # samples of each step, fewer where the budget is spent; at least 3
+    sample_seconds: float = 0.05  # length of one sample, or one step where that takes longer
+    budget: float = 120.0  # seconds of all rounds at one size together
+    timeout: float = 300.0  # seconds after which a silent peer is ended
+    process_steps: int = 10_000  # of a whole process
+    process_rounds: int = 5  # warm runs of each whole process, and half as many cold ones
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be done."""
+        for size in self.sizes:
+            Size.of(size)
+        for option, names, allowed in (
+            ("dtype", self.dtypes, DTYPES),
+            ("measure", self.measure, MEASURES),
+            ("formula", (self.formula,), FORMULAS),
+            ("only", self.peers, BENCHMARKED),
+        ):
+            for name in names:
+                choose(option, name, allowed)
+        if not self.peers:
+            raise InputError("only", found="no peer at all", allowed=", ".join(BENCHMARKED))
+        for threads in self.threads:
+            whole_number("threads", threads, 1)
+        for name in ("rounds", "process_steps", "process_rounds"):
+            whole_number(name, getattr(self, name), 1)
+        finite_number("timeout", self.timeout, above=0)
+        finite_number("budget", self.budget, least=0)

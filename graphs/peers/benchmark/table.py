@@ -1,0 +1,113 @@
+"""The record for a terminal: a table for each size, one for processes, one for the targets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rich.console import Group, RenderableType
+from rich.rule import Rule
+from rich.table import Column, Table
+from rich.text import Text
+
+from graphs.peers import LIMIT, PEERS, YARDSTICK
+from graphs.peers.benchmark.record import Cell, Record
+from graphs.peers.benchmark.targets import targets
+from graphs.terminal import table
+from graphs.timing import Spread
+
+__all__ = ["show"]
+
+
+def show(record: Record) -> RenderableType:
+    """Lay out a whole record."""
+    parts: list[RenderableType] = []
+    for size, dtype in dict.fromkeys((cell.size, cell.dtype) for cell in record.steps):
+        here = [cell for cell in record.steps if (cell.size, cell.dtype) == (size, dtype)]
+        parts += [Rule(f"{size.replace('x', ' × ')} {dtype}, per step"), _cells(here), _verdict(here)]
+    for kind, cells in record.processes.items():
+        steps = record.settings.process_steps
+        title = f"a whole process, {steps:,} steps at {cells[0].size if cells else ''}, {kind} caches"
+        parts += [Rule(title.replace("x", " × ", 1)), _cells(cells, unit=1.0), _verdict(cells)]
+    parts += [Rule("targets: ratios of medians in this run"), _targets(record), _machine(record)]
+    return Group(*parts)
+
+
+def _cells(cells: Sequence[Cell], unit: float = 1e-6) -> Table:
+    ratio = "× limit" if any(cell.peer == LIMIT for cell in cells) else ""
+    headings = ("threads", "µs" if unit == 1e-6 else "s", "quartiles", "× NumPy", ratio, "MiB")
+    numbers = (Column(heading, justify="right", no_wrap=True) for heading in headings)
+    shown = table(Column("", no_wrap=True), *numbers, "")
+    numpy, limit = (_median_of(cells, name, 1) for name in (YARDSTICK, LIMIT))
+    for cell in sorted(cells, key=lambda c: c.spread.median if c.samples else float("inf")):
+        title = Text(PEERS[cell.peer].title, style="bold" if PEERS[cell.peer].ours else "")
+        if not cell.samples:
+            why = Text(f"{cell.status}: {cell.reason}", style="dim")
+            shown.add_row(title, str(cell.threads), "–", "", "", "", "", why)
+            continue
+        spread = cell.spread
+        middle = spread.median
+        shown.add_row(
+            title,
+            str(cell.threads),
+            _number(middle / unit),
+            _quartiles(spread, unit) if len(cell.samples) > 1 else "one sample",
+            "" if numpy is None else f"{middle / numpy:.2f}",
+            "" if limit is None else f"{middle / limit:.2f}",
+            "" if cell.peak_rss_bytes is None else f"{cell.peak_rss_bytes / 2**20:.0f}",
+            Text(cell.reason, style="dim"),
+        )
+    return shown
+
+
+def _verdict(cells: Sequence[Cell]) -> Text:
+    """Who is faster than the best of ours, without the limit, which trains nothing."""
+    timed = [cell for cell in cells if cell.samples and cell.peer != LIMIT]
+    ours = min((c for c in timed if PEERS[c.peer].ours), key=lambda c: c.spread.median, default=None)
+    if ours is None:
+        return Text("nothing of ours ran here", style="red")
+    best = ours.spread.median
+    faster = [c for c in timed if not PEERS[c.peer].ours and c.spread.median < best]
+    if not faster:
+        return Text(f"fastest: {_named(ours)}", style="green")
+    names = ", ".join(f"{_named(c)} ({best / c.spread.median:.2f} ×)" for c in faster)
+    return Text(f"we lose here: {_named(ours)} is slower than {names}", style="bold red")
+
+
+def _named(cell: Cell) -> str:
+    return f"{PEERS[cell.peer].title}, {cell.threads} thread{'s' if cell.threads > 1 else ''}"
+
+
+def _targets(record: Record) -> Table:
+    numbers = ("wanted", "found")
+    shown = table(Column("", no_wrap=True), Column("against", no_wrap=True), *numbers, "", numbers=numbers)
+    for target in targets(record.steps, record.processes):
+        if target.ratio is None:
+            found, verdict = "–", Text("not measured", style="dim")
+        else:
+            found = f"{target.ratio:.2f}"
+            over = f"missed: {target.ratio / target.limit:.2f} × that"
+            verdict = Text("hit", style="green") if target.hit else Text(over, style="bold red")
+        shown.add_row(target.row, target.against, f"≤ {target.limit:g}", found, verdict)
+    return shown
+
+
+def _machine(record: Record) -> Text:
+    versions = ", ".join(f"{name} {version}" for name, version in record.stamp["versions"].items())
+    machine = record.stamp["machine"]
+    return Text(f"{versions}\n{machine['cpu']}, {machine['cores']} cores, {machine['blas']}", style="dim")
+
+
+def _median_of(cells: Iterable[Cell], peer: str, threads: int) -> float | None:
+    """Of a peer at that number of threads, or at the smallest that was measured."""
+    timed = sorted(
+        (c for c in cells if c.peer == peer and c.samples), key=lambda c: (c.threads != threads, c.threads)
+    )
+    return timed[0].spread.median if timed else None
+
+
+def _quartiles(spread: Spread, unit: float) -> str:
+    return f"{_number(spread.q1 / unit)} – {_number(spread.q3 / unit)}"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

@@ -1,0 +1,95 @@
+"""How do the peers differ? The same experiment with each, side by side → one typed record.
+
+In reading order: a `Plan` (plan.py) is worked off in stages (stages.py), judged by a `Reference` (reference.py),
+written into a record (record.py) and summed up (verdicts.py). Tables, plots and the lines of code side by side
+(tables.py, plots.py, side_by_side.py) are views of it; keeping.py puts them into a folder.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from graphs.data import Dataset, load
+from graphs.listener import Listener
+from graphs.peers.compare.plan import Plan
+from graphs.peers.compare.record import Comparison, begin, take_up
+from graphs.peers.compare.reference import Reference
+from graphs.peers.compare.stages import Stages
+from graphs.peers.compare.verdicts import conclude
+
+__all__ = ["Comparison", "Plan", "compare"]
+
+
+def compare(
+    data: Dataset,
+    plan: Plan | None = None,
+    *,
+    earlier: Comparison | None = None,
+    listener: Listener | None = None,
+    keep: Callable[[Comparison], object] = lambda record: None,
+) -> Comparison:
+    """Run one experiment with several peers and record how they differ.
+
+    Each peer runs in a process of its own, so that one that is missing, crashes or hangs is
+    a line of the record and nothing more.
+
+    Parameters
+    ----------
+    data : Dataset
+        What all start from.
+    plan : Plan, optional
+        Which peers, how far and how often; default: everything, 10,000 steps.
+    earlier : Comparison, optional
+        The record of the same comparison, interrupted; what it holds is not done again.
+    listener : Listener, optional
+        Is told what begins and what was found.
+    keep : callable, optional
+        Is given the record so far, whole in itself, after every run's every stage. Its ``finished``
+        is false until the last call. It is the same object each time and goes on changing.
+
+    Raises
+    ------
+    InputError
+        If something cannot be done as asked, before anything is started.
+    """
+    plan, listener = plan or Plan(), listener or Listener()
+    others = [load(samples=n, features=f, dtype=str(data.x.dtype)) for n, f in plan.sizes]
+    record = begin(plan, data)
+    if earlier:
+        take_up(record, earlier)
+
+    def so_far(*, finished: bool = False) -> None:
+        conclude(record, finished=finished)
+        keep(record)
+
+    so_far()
+    with tempfile.TemporaryDirectory(prefix="graphs-compare-") as folder:
+        reference = Reference(data)
+        stages = Stages(Path(folder), plan, data, reference, listener)
+        for formula in plan.formulas:
+            waiting = [run for run in record.runs if run.formula == formula and run.stands]
+            for number, run in enumerate(waiting, 1):
+                stages.start_fresh(run, f"{number} of {len(waiting)}")
+                so_far()
+            with stages.open(waiting) as opened:
+                for run in opened.standing():
+                    stages.watch(opened, run)
+                    if reference.steps:
+                        record.reference.steps = reference.steps
+                        record.reference.b = float(reference.parameters()[-1])
+                    so_far()
+                stages.time(opened)
+                stages.describe(opened)
+                so_far()
+                if waiting and formula == plan.formulas[-1]:
+                    record.sweep = []
+                    for other in others:
+                        record.sweep.append(stages.other_size(opened, other))
+                        so_far()
+                for run in opened.standing():
+                    run.status = "finished"
+            so_far()
+    so_far(finished=True)
+    return record

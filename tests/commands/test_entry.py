@@ -1,0 +1,160 @@
+"""One command for everyone: help at once, one clear sentence for what is wrong, a shell that completes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+import graphs
+from graphs import lessons, peers
+from graphs.commands import options
+from graphs.data import DTYPES
+from graphs.functions import mode_names
+from graphs.inspection.file import schema
+from graphs.models.logistic import FORMULAS
+from tests.conftest import ROOT
+
+HEAVY = {"numpy", "scipy", "pytensor", "numba", "rich", "matplotlib", "jax", "torch", "autograd", "shtab"}
+COMMANDS = ("reproduce", "inspect", "compare", "benchmark", "lesson", "cache")
+
+
+def ask(*arguments: str, python: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *python, "-m", "graphs", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=ROOT,
+    )
+
+
+def imported(stderr: str) -> set[str]:
+    """The top packages that ``-X importtime`` tells of."""
+    lines = (line.rpartition("|")[2] for line in stderr.splitlines() if line.startswith("import time:"))
+    return {name.strip().partition(".")[0] for name in lines}
+
+
+@pytest.mark.parametrize("arguments", [[], *([command] for command in COMMANDS)])
+def test_help_imports_nothing_heavy(arguments):
+    done = ask(*arguments, "--help", python=("-X", "importtime"))
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"usage: {' '.join(['graphs', *arguments])} [-h]")
+    assert "graphs" in imported(done.stderr)
+    assert not imported(done.stderr) & HEAVY
+
+
+def test_the_package_imports_what_is_used_when_it_is_used():
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", "import graphs; print(graphs.InputError, dir(graphs))"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert "graphs" in imported(done.stderr)
+    assert not imported(done.stderr) & HEAVY
+
+
+def test_every_public_name_is_there():
+    for name in graphs.__all__:
+        assert getattr(graphs, name).__doc__, name
+    assert {"load", "logistic_graph", "compile_functions", "fit", "Diverged"} <= set(graphs.__all__)
+    with pytest.raises(AttributeError, match="nosuch"):
+        graphs.nosuch  # noqa: B018  # what asking for it raises
+
+
+def test_the_names_in_the_help_are_those_that_may_be_given():
+    assert options.DTYPES == DTYPES
+    assert tuple(options.MODES.split(", ")) == mode_names()
+    assert peers.FORMULAS == FORMULAS
+
+
+def test_the_help_lists_every_peer_and_every_lesson():
+    told = ask("benchmark", "--help").stdout
+    for name in peers.BENCHMARKED:
+        assert f"\n  {name} " in told
+        assert f" {peers.PEERS[name].title}\n" in told
+    told = "".join(ask("compare", "--help").stdout.split())
+    assert ",".join(peers.COMPARED) in told
+    told = ask("lesson", "--help").stdout
+    for name in lessons.LESSONS:
+        summary = lessons.lesson(name).__doc__.splitlines()[0].replace("`", "")
+        assert f"\n  {name:<10} {summary}\n" in told
+
+
+@pytest.mark.parametrize("arguments", [(), ("nosuch",), ("Reproduce", "--steps", "3")])
+def test_what_is_no_command_is_refused_in_one_sentence(arguments):
+    done = ask(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    (sentence,) = done.stderr.splitlines()
+    assert sentence.startswith(
+        f"graphs: command: found {repr(arguments[0]) if arguments else 'none'}; allowed: "
+    )
+    for command in COMMANDS:
+        assert command in sentence
+
+
+def test_an_unknown_option_is_refused():
+    done = ask("--nosuch")
+    assert done.returncode == 2
+    assert "graphs: error: " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_version():
+    done = ask("--version")
+    assert done.returncode == 0
+    assert done.stdout.startswith("graphs")
+
+
+def test_the_cache_is_shown(monkeypatch, tmp_path):
+    monkeypatch.setenv("GRAPHS_NATIVE_CACHE", str(tmp_path))
+    (tmp_path / "a.json").write_bytes(bytes(1_500))
+    (tmp_path / "mine.txt").write_text("no entry")
+    done = ask("cache")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"1 files, 1.5 KB of at most 67.1 MB, in {tmp_path}\n"
+    assert ask("cache", "burn").returncode == 2
+
+
+def complete(script: str, *words: str) -> list[str]:
+    """What a real bash offers for the last of `words`."""
+    line = f"{script}\nCOMP_WORDS=(graphs {' '.join(words)}); COMP_CWORD={len(words)}; _shtab_graphs\n"
+    line += 'printf "%s\\n" "${COMPREPLY[@]}"'
+    done = subprocess.run(
+        ["bash", "--norc", "-c", line], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert not done.stderr
+    return done.stdout.split()
+
+
+def test_bash_completes_commands_options_and_files(tmp_path, monkeypatch):
+    script = ask("--print-completion", "bash").stdout
+    assert complete(script, "re") == ["reproduce"]
+    assert complete(script, "reproduce", "--learn") == ["--learning-rate"]
+    assert complete(script, "inspect", "--dtype", "float3") == ["float32"]
+    assert complete(script, "cache", "cl") == ["clear"]
+    (tmp_path / "mine.csv").touch()
+    (tmp_path / "folder").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert complete(script, "reproduce", "--data", "mi") == ["mine.csv"]
+    assert complete(script, "reproduce", "--out", "") == ["folder"]
+
+
+@pytest.mark.parametrize("shell", ["zsh", "tcsh"])
+def test_other_shells_are_served(shell):
+    done = ask("--print-completion", shell)
+    assert done.returncode == 0
+    assert "reproduce" in done.stdout
+
+
+def test_a_shell_that_is_not_known_is_refused():
+    assert "invalid choice: 'cmd'" in ask("--print-completion", "cmd").stderr
+
+
+def test_inspect_prints_the_schema_of_its_file():
+    done = ask("inspect", "--schema")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout) == json.loads(json.dumps(schema()))

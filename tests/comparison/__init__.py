@@ -1,1 +1,0 @@
-"""The comparison: its processes, its record, its views, its lessons."""

@@ -1,0 +1,1 @@
+"""Every lesson shows what it says."""
