@@ -296,8 +296,6 @@ def source_of(fn: Any) -> NativeSource | None:
     def positions(counted: list[int]) -> tuple[int, ...]:
         return tuple(sorted(position[order[n]] for n in counted if order and order[n] in position))
 
-    spans, pieces = (
-        tuple((first, last, positions(counted)) for first, last, counted in found)
-        for found in (program.spans, program.pieces)
-    )
+    spans = tuple((first, last, positions(counted)) for first, last, counted in program.spans)
+    pieces = tuple((first, last, positions(counted), text) for first, last, counted, text in program.pieces)
     return NativeSource(program.text, spans, pieces, tuple(program.constants))

@@ -11,7 +11,7 @@ import numpy as np
 
 __all__ = ["NativeSource", "OpUnknown", "Program"]
 
-FORMAT = 2
+FORMAT = 3
 
 
 class OpUnknown(Exception):
@@ -25,7 +25,7 @@ class Program:
     text: str  # the C file
     # [first line, last line, [Apply nodes]] of each loop, lines from 1, nodes by topological order
     spans: list[list[Any]]
-    pieces: list[list[Any]]  # the same for each statement
+    pieces: list[list[Any]]  # the same for each statement, and its formula where the line is a comment's
     inputs: list[list[Any]]  # [dtype, number of axes] of each
     outputs: list[list[Any]]
     constants: list[float]  # numbers given at run time
@@ -74,9 +74,8 @@ class NativeSource:
     spans: tuple[
         tuple[int, int, tuple[int, ...]], ...
     ]  # first line, last line, nodes of each loop and its comment
-    pieces: tuple[
-        tuple[int, int, tuple[int, ...]], ...
-    ]  # the same for single statements, in loops and before
+    # the same for single statements, in loops and before; and the formula, where the line is a comment's
+    pieces: tuple[tuple[int, int, tuple[int, ...], str], ...]
     constants: tuple[float, ...]  # given at run time, in the order of the legend at the top of the file
 
     def __str__(self) -> str:

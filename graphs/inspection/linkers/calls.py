@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import gc
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
+
+from graphs.timing import no_collection
 
 __all__ = [
     "CHECKING",
@@ -25,7 +26,6 @@ __all__ = [
     "Call",
     "CannotTime",
     "Whole",
-    "no_collection",
     "one_piece",
     "passes",
     "reading",
@@ -88,18 +88,6 @@ def one_piece(call: Call, order: Sequence[Any]) -> NoReturn:
     """The ``watch`` of a linker that compiles all nodes together."""
     linker = type(call.function.maker.linker).__name__
     raise CannotTime(f"{linker} compiles the graph as one piece: no clock reaches between its nodes")
-
-
-@contextlib.contextmanager
-def no_collection() -> Iterator[None]:
-    """Garbage is collected before or after, not while a clock runs."""
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collecting:
-            gc.enable()
 
 
 @contextlib.contextmanager

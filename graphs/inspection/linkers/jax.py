@@ -69,7 +69,7 @@ def _node(jax: Any, position: int, statement: ast.stmt, environment: dict[str, A
         _execute(ast.Module([statement], []), environment)
     except Exception as failure:
         problem = problem or f"it does not run outside the whole: {type(failure).__name__}"
-    return NodeCode(position, "jaxpr", text, (statement.lineno, statement.lineno), problem)
+    return NodeCode(position, "jaxpr", text, problem=problem)
 
 
 def _evaluate(expression: ast.expr, environment: dict[str, Any]) -> Any:

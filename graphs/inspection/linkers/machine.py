@@ -26,7 +26,8 @@ from pytensor.link.c.basic import CLinker, OpWiseCLinker
 from pytensor.link.vm import VM, Loop, Stack
 
 from graphs.inspection.findings import NodeCode
-from graphs.inspection.linkers.calls import Call, Seconds, Whole, no_collection, one_piece, runs_instead
+from graphs.inspection.linkers.calls import Call, Seconds, Whole, one_piece, runs_instead
+from graphs.timing import no_collection
 
 __all__ = ["code", "watch"]
 

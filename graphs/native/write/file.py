@@ -12,7 +12,7 @@ import numpy as np
 from graphs.native.schedule.storage import Storage
 from graphs.native.statements import Computation, Dim, Expression, Let
 from graphs.native.write.expressions import C_TYPES, render
-from graphs.native.write.loops import LoopWriter, Span, memory_name
+from graphs.native.write.loops import LoopWriter, Piece, Span, memory_name
 from graphs.native.write.names import Names
 
 __all__ = ["Written", "functions_text", "write"]
@@ -30,7 +30,7 @@ class Written:
 
     text: str
     spans: list[Span]
-    pieces: list[Span]
+    pieces: list[Piece]
 
 
 def write(computation: Computation, storage: Storage) -> Written:
@@ -56,11 +56,9 @@ def write(computation: Computation, storage: Storage) -> Written:
     first = head.count("\n") + 1  # line of the function's body
     then = first + len(body) + 1  # and of its loops
     body += ["", *loops.lines, *(["    free(memory);"] if loops.memory else []), "    return 0;", "}", ""]
-    spans, pieces = (
-        [(start + then, end + then, nodes) for start, end, nodes in found]
-        for found in (loops.spans, loops.pieces)
-    )
-    pieces += [(line + first, line + first, [node]) for line, node in front.nodes]
+    spans = [(start + then, end + then, nodes) for start, end, nodes in loops.spans]
+    pieces = [(start + then, end + then, nodes, formula) for start, end, nodes, formula in loops.pieces]
+    pieces += [(line + first, line + first, [node], "") for line, node in front.nodes]
     return Written(head + "\n".join(body) + "\n" + _sections()["many_steps"].text, spans, pieces)
 
 

@@ -20,6 +20,7 @@ __all__ = ["LoopWriter"]
 
 TEAM = 64  # most threads
 Span = tuple[int, int, list[int]]  # first line, last line (from 0), Apply nodes
+Piece = tuple[int, int, list[int], str]  # likewise; the formula, where the line is a comment's
 
 
 class LoopWriter:
@@ -29,7 +30,7 @@ class LoopWriter:
         self.names, self.storage, self.nests = names, storage, storage.nests
         self.lines: list[str] = []
         self.spans: list[Span] = []  # of each outermost loop with its comment
-        self.pieces: list[Span] = []  # of each statement alone, its formula in a comment among them
+        self.pieces: list[Piece] = []  # of each statement alone, its formula in a comment among them
         self.memory: list[tuple[str, str, str]] = []  # scratch memory: name, C type, number of elements
         self.called: set[str] = set()  # C functions
         self.level = 1  # of indentation
@@ -146,7 +147,7 @@ class LoopWriter:
         else:
             for _ in self.each_lane(lanes):
                 (self._accumulate if statement.reduced else self._assign)(statement)
-        self.pieces.append((start, len(self.lines) - 1, statement.nodes))
+        self.pieces.append((start, len(self.lines) - 1, statement.nodes, ""))
 
     def _assign(self, statement: ir.Statement) -> None:
         home = self.storage.homes[statement.target]
@@ -294,12 +295,14 @@ class LoopWriter:
         """What a loop computes, in formulas."""
         statements = list(statements_in(item))
         for k, statement in enumerate(statements, 1):
-            self.pieces.append((len(self.lines), len(self.lines), statement.nodes))
+            formula = self.formula(statement)
+            self.pieces.append((len(self.lines), len(self.lines), statement.nodes, formula))
+            nodes = f"   [{', '.join(map(str, statement.nodes))}]" if statement.nodes else ""
             end = " */" if k == len(statements) else ""
-            self.put(f"{'/*' if k == 1 else '  '} {self.formula(statement)}{end}")
+            self.put(f"{'/*' if k == 1 else '  '} {formula}{nodes}{end}")
 
     def formula(self, statement: ir.Statement) -> str:
-        """A statement in words: ``z[i] = sum over j of x[i, j] * w[j]   [3, 4]``; the numbers are its nodes."""
+        """A statement in words: ``z[i] = sum over j of x[i, j] * w[j]``."""
 
         def access(at: ir.Read | ir.Statement, array: ir.Array) -> Text:
             long = [p for p, dim in zip(at.places, array.dims, strict=True) if not dim.is_one]
@@ -314,9 +317,8 @@ class LoopWriter:
             assert statement.reduction is not None
             over = ", ".join(self.index_text(i).text for i in statement.reduced)
             text = f"{statement.reduction.word} over {over} of {text}{statement.reduction.remark}"
-        nodes = f"   [{', '.join(map(str, statement.nodes))}]" if statement.nodes else ""
         sign = "+=" if statement.adds else "="
-        return f"{access(statement, statement.target).text} {sign} {text}{nodes}"
+        return f"{access(statement, statement.target).text} {sign} {text}"
 
     def blocked(self, nest: Nest) -> None:
         """An outermost loop: threads take shares of it, in blocks of rows, several rows at a time."""
@@ -409,7 +411,7 @@ class LoopWriter:
             self.put(f"{place} = {name}_sum;")
         for k in self.each_lane(self.lanes):
             self.put(f"{self.target_text(statement)} += {sums[k]};")
-        self.pieces.append((start, len(self.lines) - 1, statement.nodes))
+        self.pieces.append((start, len(self.lines) - 1, statement.nodes, ""))
 
     def _variable(self, index: ir.Index) -> str:
         return self.names.loops[self.nests.loops[index]]

@@ -92,6 +92,9 @@ def test_jax_shows_each_nodes_jaxpr_and_its_instructions():
     jaxprs = {code.node: code.text for code in codes if code.language == "jaxpr"}
     assert all("dot_general" in jaxprs[i] for i in products)
     assert set(jaxprs) == {*range(len(order)), None}
+    assert all(
+        code.lines is None for code in codes
+    )  # a node's jaxpr is traced alone, not cut out of the whole
     hlo = {code.node: code for code in codes if code.language == "hlo"}
     assert "HloModule" in hlo[None].text
     assert all(code.text or code.problem for code in hlo.values())
