@@ -56,24 +56,18 @@ def _wanted_dims(state: Lowering, node: Any, source: Value) -> list[ir.Dim]:
         raise OpUnknown(f"{node.op} with two lengths of -1")
     if unknown:
         empty, uneven = ir.compare(others, "==", 0), ir.compare(total % others, "!=", 0)
-        state.check(
-            ir.Apply("bool", "||", (empty, uneven)), "ValueError", "cannot reshape: the sizes do not divide"
-        )
+        wrong = ir.Apply("bool", "||", (empty, uneven))
+        state.check(wrong, "ValueError", "cannot reshape: the sizes do not divide")
         lengths[unknown[0]] = total / others
     elif not all(isinstance(length, ir.Literal | ir.Length) for length in lengths):
         # a length of -1 may arrive at run time
         rest = ir.choose(ir.compare(others, "==", 0), ir.ZERO, total / -others)
-        lengths = [
-            state.let("int64", ir.choose(ir.compare(length, "==", -1), rest, length), None)
-            for length in lengths
-        ]
+        lengths = [ir.choose(ir.compare(length, "==", -1), rest, length) for length in lengths]
+        lengths = [state.let("int64", length, None) for length in lengths]
     negative = "cannot reshape to a negative length"
     dims = [state.given(length, f"a length given to {node.op}", negative) for length in lengths]
-    state.check(
-        ir.compare(ir.product(dim.length for dim in dims), "!=", total),
-        "ValueError",
-        f"cannot reshape: the number of elements differs ({node.op})",
-    )
+    differs = ir.compare(ir.product(dim.length for dim in dims), "!=", total)
+    state.check(differs, "ValueError", f"cannot reshape: the number of elements differs ({node.op})")
     state.promise(dims, node.outputs[0].type.shape, f"in {node.op}")
     return dims
 
@@ -134,9 +128,9 @@ def _slice(
     step = ir.Literal("int64", step.value)
 
     def within(end: Any, otherwise: ir.Expression) -> ir.Expression:
-        return (
-            otherwise if end is None else ir.Apply("int64", "slice_start", (length, state.number(end), step))
-        )
+        if end is None:
+            return otherwise
+        return ir.Apply("int64", "slice_start", (length, state.number(end), step))
 
     begin = within(entry.start, length - 1 if backwards else ir.ZERO)
     end = within(entry.stop, ir.Literal("int64", -1) if backwards else length)
@@ -175,14 +169,9 @@ def inc_subtensor(state: Lowering, node: Any, number: int) -> None:
             state.unify(mine, dim, f"in {node.op}")
     where = state.indices(section.dims)
     shown: Indices = where[len(where) - len(part.dims) :] if part.dims else []
-    state.values[node.outputs[0]] = state.state(
-        copy.array,
-        section.places(where),
-        part.at(shown),
-        where,
-        [*part.nodes, number],
-        adds=not node.op.set_instead_of_inc,
-    )
+    nodes, adds = [*part.nodes, number], not node.op.set_instead_of_inc
+    result = state.state(copy.array, section.places(where), part.at(shown), where, nodes, adds=adds)
+    state.values[node.outputs[0]] = result
 
 
 def join(state: Lowering, node: Any, number: int) -> None:

@@ -180,12 +180,8 @@ def reduce(state: Lowering, node: Any, number: int) -> None:
         _refuse_empty(state, value.dims, axes, what)
 
     elements = value
-
-    def as_bool(indices: Indices) -> ir.Expression:
-        return cast(value.at(indices), "bool")
-
     if how in (ir.Reduction.ALL, ir.Reduction.ANY) and dtype == "bool":
-        elements = Formula("bool", value.dims, as_bool, nodes=value.nodes)
+        elements = Formula("bool", value.dims, lambda i: cast(value.at(i), "bool"), nodes=value.nodes)
     result = _combined(state, how, elements, axes, number, wide, name if wide == dtype else None)
     if wide != dtype:
         result.nodes = [number]
