@@ -57,18 +57,13 @@ _PLANS: WeakKeyDictionary[Any, Plan] = WeakKeyDictionary()
 
 
 class Deferred(GraphRewriter):  # type: ignore[misc]  # PyTensor's classes are untyped
-    """A rewriter that is put together when it is first wanted, which a warm start never does.
+    """A rewriter that is put together when it is first wanted, which a warm start never does."""
 
-    Parameters
-    ----------
-    database, query
-        Where to look, and for what; a rewriter instead of a query is that rewriter.
-    """
+    name = "rewrites"
 
     def __init__(self, database: Any, query: Any) -> None:
         super().__init__()
-        self.database, self.query = database, query
-        self.name = "rewrites"
+        self.database, self.query = database, query  # where to look, and for what; or the rewriter itself
 
     @functools.cached_property
     def resolved(self) -> Any:
@@ -82,23 +77,16 @@ class Deferred(GraphRewriter):  # type: ignore[misc]  # PyTensor's classes are u
 
 
 class NativeRewriter(GraphRewriter):  # type: ignore[misc]  # PyTensor's classes are untyped
-    """The rewrites of a query, then the decision whether the graph is native; neither where the cache knows it.
+    """The rewrites of a query, then the decision whether the graph is native; neither where the cache knows it."""
 
-    Parameters
-    ----------
-    database, query
-        As for :class:`Deferred`.
-    cached : bool
-        Whether to ask the cache, and to tell it.
-    """
+    name = "native"
 
     def __init__(self, database: Any, query: Any, cached: bool) -> None:
         super().__init__()
         self.rewriter: GraphRewriter = Deferred(database, query)
         self.query = query
-        self.cached = cached
+        self.cached = cached  # whether to ask the cache, and to tell it
         self.fallback = default_mode()  # while PyTensor rewrites, its configured mode is this one
-        self.name = "native"
 
     def apply(self, fgraph: Any) -> Any:
         """Rewrite, or recognise, `fgraph`, and plan it."""
@@ -164,9 +152,8 @@ class NativeLinker(Linker):  # type: ignore[misc]  # PyTensor's classes are unty
             NativeRewriter(pytensor.compile.mode.optdb, self.query, self.cached).apply(fgraph)
         plan = _PLANS[fgraph]
         if plan.program is None:
-            warnings.warn(
-                f"This function runs in PyTensor's default mode: {plan.reason}.", NotNative, stacklevel=8
-            )
+            text = f"This function runs in PyTensor's default mode: {plan.reason}."
+            warnings.warn(text, NotNative, stacklevel=8)
             other = default_mode().linker.clone(allow_gc=False)
             other = other.accept(fgraph, no_recycling=no_recycling, profile=profile)
             if hasattr(other, "accept_var_updates"):  # PyTensor asks the mode's own linker only
@@ -190,11 +177,8 @@ class NativeLinker(Linker):  # type: ignore[misc]  # PyTensor's classes are unty
         entering = [Container(v, cell) for v, cell in zip(self.fgraph.inputs, inputs, strict=True)]
         for container in entering:
             container.type = Remembering(container.type, container.storage)
-        return (
-            call,
-            entering,
-            [Container(v, cell, readonly=True) for v, cell in zip(self.fgraph.outputs, outputs, strict=True)],
-        )
+        pairs = zip(self.fgraph.outputs, outputs, strict=True)
+        return call, entering, [Container(v, cell, readonly=True) for v, cell in pairs]
 
     def variant(self, layouts: str) -> Program:
         """The program for inputs in other memory orders."""
@@ -229,18 +213,11 @@ class Remembering:
     PyTensor filters every argument at every call; a training loop passes the same arrays ten thousand
     times. What may have changed about an array since (its dtype, shape and memory order can be set in
     place) is looked at again by :class:`graphs.native.run.call.NativeCall` and in C.
-
-    Parameters
-    ----------
-    kind : Type
-        The input's own.
-    cell : list
-        The input's storage cell: what was accepted last.
     """
 
     def __init__(self, kind: Any, cell: list[Any]) -> None:
-        self.kind = kind
-        self.cell = cell
+        self.kind = kind  # the input's own Type
+        self.cell = cell  # of its storage: what was accepted last
 
     def filter(self, value: Any, strict: bool = False, allow_downcast: bool | None = None) -> Any:
         """As the Type's own, unless `value` is what was accepted last."""

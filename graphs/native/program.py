@@ -12,6 +12,7 @@ import numpy as np
 __all__ = ["NativeSource", "OpUnknown", "Program"]
 
 FORMAT = 2
+Lines = tuple[int, int, tuple[int, ...]]
 
 
 class OpUnknown(Exception):
@@ -40,13 +41,7 @@ class Program:
 
     @classmethod
     def from_json(cls, text: str) -> Program:
-        """Read back what :meth:`to_json` wrote.
-
-        Raises
-        ------
-        ValueError, KeyError, TypeError
-            If the text is something else.
-        """
+        """Read back what :meth:`to_json` wrote; a ValueError, KeyError or TypeError if it is something else."""
         data = json.loads(text)
         if not isinstance(data, dict) or data.pop("format", None) != FORMAT:
             raise ValueError("not a program of this format")
@@ -71,12 +66,8 @@ class NativeSource:
     """
 
     text: str
-    spans: tuple[
-        tuple[int, int, tuple[int, ...]], ...
-    ]  # first line, last line, nodes of each loop and its comment
-    pieces: tuple[
-        tuple[int, int, tuple[int, ...]], ...
-    ]  # the same for single statements, in loops and before
+    spans: tuple[Lines, ...]  # first line, last line, nodes of each loop and its comment
+    pieces: tuple[Lines, ...]  # the same for single statements, in loops and before
     constants: tuple[float, ...]  # given at run time, in the order of the legend at the top of the file
 
     def __str__(self) -> str:

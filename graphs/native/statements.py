@@ -317,11 +317,9 @@ class Computation:
     inputs: list[Array] = field(default_factory=list)
     tables: list[tuple[Array, Any]] = field(default_factory=list)  # constant arrays, and their NumPy data
     constants: list[tuple[Named, float]] = field(default_factory=list)  # numbers given at run time
-    prologue: list[Dim | Let | Check] = field(
-        default_factory=list
-    )  # before any loop: a Dim is measured there
+    # before any loop: a Dim is measured there
+    prologue: list[Dim | Let | Check] = field(default_factory=list)
     statements: list[Statement] = field(default_factory=list)  # in an order in which they can be computed
     outputs: list[Array] = field(default_factory=list)
-    errors: list[tuple[str, str]] = field(
-        default_factory=list
-    )  # exception's name and message, by number from 1
+    # exception's name and message, by number from 1
+    errors: list[tuple[str, str]] = field(default_factory=list)

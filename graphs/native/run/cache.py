@@ -117,13 +117,7 @@ def _remove(path: Path) -> None:
 
 
 def clear() -> tuple[int, Path]:
-    """Remove every entry; other files are left alone.
-
-    Returns
-    -------
-    tuple of int and pathlib.Path
-        How many entries there were, and where.
-    """
+    """Remove every entry; other files are left alone. How many there were, and where."""
     there = entries()
     for path, _ in there:
         _remove(path)

@@ -68,13 +68,7 @@ class _Group:
 
 
 def fuse(statements: Sequence[Statement]) -> Nests:
-    """Loop nests that compute the statements, in an order that is right.
-
-    Parameters
-    ----------
-    statements : sequence of Statement
-        In an order in which they could be computed one by one.
-    """
+    """Loop nests that compute the statements, which come in an order in which they could be computed one by one."""
     nests = Nests()
     nests.items = _arrange(statements, nests.loops, 0, None)
     return nests

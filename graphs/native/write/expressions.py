@@ -96,15 +96,10 @@ def render(
     read: Callable[[ir.Read], Text] = _no_loop,
     index: Callable[[ir.Index], Text] = _no_loop,
 ) -> Text:
-    """C text of an expression.
+    """C text of an expression; the C functions that it calls are added to `called`.
 
-    Parameters
-    ----------
-    expression : Expression
-    length, read, index : callable
-        What is written for the length of a dim, an element of an array, a loop's variable.
-    called : set of str
-        The C functions that it calls are added.
+    `length`, `read` and `index` give what is written for the length of a dim, an element of an array, a loop's
+    variable.
     """
     if isinstance(expression, ir.Literal):
         text = literal_text(expression.value, expression.dtype)

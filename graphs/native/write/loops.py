@@ -306,10 +306,10 @@ class LoopWriter:
             inside = ", ".join(self.place_text(place).text for place in long)
             return Text(f"{array.name}[{inside}]" if inside else array.name)
 
-        def read(at: ir.Read) -> Text:
-            return access(at, at.array)
-
-        text = render(statement.expression, self.names.length, set(), read, self.index_text).text
+        formula = statement.expression
+        text = render(
+            formula, self.names.length, set(), lambda at: access(at, at.array), self.index_text
+        ).text
         if statement.reduced:
             assert statement.reduction is not None
             over = ", ".join(self.index_text(i).text for i in statement.reduced)
@@ -333,7 +333,11 @@ class LoopWriter:
             work = " * ".join(map(self.length, max(nest.members, key=_turns).indices()))
             self.put(f"const int {team} = team_size({work}, threads);")
             for statement in shared:
-                self._declare_part(statement)
+                array, ctype = statement.target, C_TYPES[statement.target.dtype]
+                if self.storage.scalar(statement):
+                    self.put(f"{ctype} {array.name}_part[{TEAM}];")
+                else:
+                    self.memory.append((f"{array.name}_part", ctype, f"threads * ({self.elements(array)})"))
             self.put(f"#pragma omp parallel num_threads({team}) if ({team} > 1)")
         with self.block():
             if team:
@@ -378,11 +382,10 @@ class LoopWriter:
         start = len(self.lines)
         matrix, factor = statement.expression.reads()
         (row,), (column,) = statement.free, statement.reduced
-        ctype, v, j = C_TYPES[statement.target.dtype], *map(self._variable, (row, column))
-        madd = self._madd(statement.target.dtype)
-        here = ir.Read(
-            factor.dtype, factor.array, tuple(ir.Place(row) if p.index else p for p in factor.places)
-        )
+        v, j = (self.names.loops[self.nests.loops[index]] for index in (row, column))
+        ctype, madd = C_TYPES[statement.target.dtype], self._madd(statement.target.dtype)
+        own_places = tuple(ir.Place(row) if p.index else p for p in factor.places)
+        here = ir.Read(factor.dtype, factor.array, own_places)
         place = self.element(statement.target, [ir.Place(column) if p.index else p for p in statement.places])
         name, sums = statement.target.name, []
         for _ in self.each_lane(self.lanes):
@@ -410,16 +413,6 @@ class LoopWriter:
         for k in self.each_lane(self.lanes):
             self.put(f"{self.target_text(statement)} += {sums[k]};")
         self.pieces.append((start, len(self.lines) - 1, statement.nodes))
-
-    def _variable(self, index: ir.Index) -> str:
-        return self.names.loops[self.nests.loops[index]]
-
-    def _declare_part(self, statement: ir.Statement) -> None:
-        array, ctype = statement.target, C_TYPES[statement.target.dtype]
-        if self.storage.scalar(statement):
-            self.put(f"{ctype} {array.name}_part[{TEAM}];")
-        else:
-            self.memory.append((f"{array.name}_part", ctype, f"threads * ({self.elements(array)})"))
 
     def _combine_parts(self, statement: ir.Statement, team: str) -> None:
         """The threads' results put together, always in the same order."""
