@@ -65,9 +65,8 @@ def find_optimum(learner: Learner, x: Array, y: Array) -> Optimum:
     from scipy.optimize import minimize, root  # slow to import, and many a run asks for no optimum
 
     if len(np.unique(y)) < 2:
-        raise InputError(
-            "y", found=f"only the target {y[0]}", allowed="both targets", remedy="b has no optimum"
-        )
+        found = f"only the target {y[0]}"
+        raise InputError("y", found=found, allowed="both targets", remedy="b has no optimum")
     before = learner.read()
     evaluations = 0
 
