@@ -23,7 +23,7 @@ from pytensor.graph.rewriting.db import RewriteDatabaseQuery
 from pytensor.link.basic import Container, Linker
 from pytensor.link.utils import map_storage
 
-from graphs.native.program import NativeSource, OpUnknown, Program
+from graphs.native.program import Lines, NativeSource, OpUnknown, Program
 from graphs.native.run import store
 from graphs.native.run.call import NativeCall
 from graphs.native.run.compiler import CompilerMissing, begin_library
@@ -140,12 +140,6 @@ class NativeLinker(Linker):  # type: ignore[misc]  # PyTensor's classes are unty
         """Whether it knew its graph again, which then is left as the user wrote it."""
         return not self.plan.rewritten
 
-    def asking(self, query: Any) -> NativeLinker:
-        """The same linker for a mode of these rewrites."""
-        twin: NativeLinker = self.clone()
-        twin.query = query
-        return twin
-
     def accept(self, fgraph: Any, no_recycling: Any = None, profile: Any = None) -> Any:
         """Take a graph; gives back the default mode's linker where this one cannot run it."""
         if fgraph not in _PLANS or not set(_PLANS[fgraph].order) <= set(fgraph.apply_nodes):
@@ -169,10 +163,8 @@ class NativeLinker(Linker):  # type: ignore[misc]  # PyTensor's classes are unty
     ) -> Any:
         """The callable, and containers for its inputs and outputs."""
         assert self.plan.program is not None
-        order = self.schedule(self.fgraph)
-        inputs, outputs, storage_map = map_storage(
-            self.fgraph, order, input_storage, output_storage, storage_map
-        )
+        cells = input_storage, output_storage, storage_map
+        inputs, outputs, storage_map = map_storage(self.fgraph, self.schedule(self.fgraph), *cells)
         call = NativeCall(self.plan.program, self.variant, self.instead, inputs, self.cached, storage_map)
         entering = [Container(v, cell) for v, cell in zip(self.fgraph.inputs, inputs, strict=True)]
         for container in entering:
@@ -244,7 +236,8 @@ class NativeMode(Mode):  # type: ignore[misc]  # PyTensor's classes are untyped
 
     def __setstate__(self, state: Any) -> None:
         super().__setstate__(state)
-        self.linker = self.linker.asking(self._optimizer)
+        self.linker = self.linker.clone()
+        self.linker.query = self._optimizer
 
     @property
     def optimizer(self) -> Any:
@@ -267,14 +260,14 @@ def source_of(fn: Any) -> NativeSource | None:
     if not isinstance(call, NativeCall) or call.instead is not None:
         return None
     program, nodes = call.program, fn.maker.fgraph.toposort()
-    position = {node: k for k, node in enumerate(nodes)}
     order = linker.plan.order if program is linker.plan.program else () if linker.from_cache else nodes
+    position = {node: k for k, node in enumerate(nodes)}
+    shown = {n: position[node] for n, node in enumerate(order) if node in position}
 
-    def positions(counted: list[int]) -> tuple[int, ...]:
-        return tuple(sorted(position[order[n]] for n in counted if order and order[n] in position))
+    def lines(found: list[list[Any]]) -> tuple[Lines, ...]:
+        return tuple(
+            (first, last, tuple(sorted(shown[n] for n in counted if n in shown)))
+            for first, last, counted in found
+        )
 
-    spans, pieces = (
-        tuple((first, last, positions(counted)) for first, last, counted in found)
-        for found in (program.spans, program.pieces)
-    )
-    return NativeSource(program.text, spans, pieces, tuple(program.constants))
+    return NativeSource(program.text, lines(program.spans), lines(program.pieces), tuple(program.constants))

@@ -33,9 +33,9 @@ def make_program(fgraph: Any, layouts: str = "") -> Program:
     storage = place(nests)
     text, spans, pieces = write(computation, storage)
     return Program(
-        text=text,
-        spans=[list(span) for span in spans],
-        pieces=[list(piece) for piece in pieces],
+        text,
+        spans,
+        pieces,
         inputs=[[array.dtype, len(array.dims)] for array in computation.inputs],
         outputs=[[array.dtype, len(array.dims)] for array in computation.outputs],
         constants=[value for _, value in computation.constants],

@@ -155,11 +155,9 @@ class _Reader:
             return replace(form, axes=axes)
         if isinstance(op, Sum) and isinstance(values[0], Product):
             return self._sum(op, values[0], node.outputs[0].ndim)
-        if isinstance(op, Elemwise) and all(
-            variable.dtype == node.outputs[0].dtype
-            for variable, value in zip(node.inputs, values, strict=True)
-            if isinstance(value, LinearForm | Product)
-        ):
+        pairs = zip(node.inputs, values, strict=True)
+        dtypes = {variable.dtype for variable, value in pairs if isinstance(value, LinearForm | Product)}
+        if isinstance(op, Elemwise) and dtypes == {node.outputs[0].dtype}:
             rule = ELEMWISE.get(type(op.scalar_op))
             if rule:
                 return rule(values)

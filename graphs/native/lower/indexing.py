@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pytensor.tensor.subtensor import indices_from_subtensor
+
 import graphs.native.statements as ir
 from graphs.native.lower.state import Formula, Indices, Lowering, Scalar, Value, Vector, View
 from graphs.native.program import OpUnknown
@@ -72,12 +74,6 @@ def _wanted_dims(state: Lowering, node: Any, source: Value) -> list[ir.Dim]:
     return dims
 
 
-def _entries(node: Any, first: int) -> list[Any]:
-    from pytensor.tensor.subtensor import indices_from_subtensor
-
-    return list(indices_from_subtensor(node.inputs[first:], node.op.idx_list))
-
-
 def _section(state: Lowering, view: View, entries: list[Any], node: Any, number: int) -> View:
     """The part of a view that numbers and slices select."""
     dims: list[ir.Dim] = []
@@ -141,7 +137,7 @@ def _slice(
 
 def subtensor(state: Lowering, node: Any, number: int) -> None:
     """Basic indexing: a view, nothing is copied."""
-    entries = _entries(node, 1)
+    entries = list(indices_from_subtensor(node.inputs[1:], node.op.idx_list))
     value = state.value(node.inputs[0])
     if isinstance(value, Vector) and len(entries) == 1 and not isinstance(entries[0], slice):
         position = getattr(entries[0], "data", None)
@@ -161,7 +157,8 @@ def inc_subtensor(state: Lowering, node: Any, number: int) -> None:
     if isinstance(part, Vector) or (isinstance(part, Formula) and not part.cheap):
         part = state.refresh(node.inputs[1])
     copy = state.hold(source, node.outputs[0].name, dtype=node.outputs[0].type.dtype)
-    section = _section(state, copy, _entries(node, 2), node, number)
+    entries = list(indices_from_subtensor(node.inputs[2:], node.op.idx_list))
+    section = _section(state, copy, entries, node, number)
     if len(part.dims) > len(section.dims):
         raise OpUnknown(f"{node.op} of a part with more axes than the place for it")
     for dim, mine in zip(part.dims, section.dims[len(section.dims) - len(part.dims) :], strict=True):

@@ -107,9 +107,7 @@ def _symmetric_dot(state: Lowering, node: Any, number: int, left: Value, right: 
     if not (isinstance(matrix, View) and matrix.array.symmetric and not matrix.nodes):
         return False
     dtype, array = node.outputs[0].type.dtype, matrix.array
-    through = sorted(
-        k for k, start, step in matrix.axes if k is not None and (start, step) == (ir.ZERO, ir.ONE)
-    )
+    through = sorted(k for k, *move in matrix.axes if k is not None and move == [ir.ZERO, ir.ONE])
     ones = [dim for k, dim in enumerate(other.dims) if k != axis % len(other.dims)]
     if through != [0, 1] or len(matrix.dims) != 2 or {array.dtype, other.dtype} != {dtype}:
         return False

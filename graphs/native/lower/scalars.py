@@ -16,7 +16,8 @@ from graphs.native.program import OpUnknown
 
 __all__ = ["ScalarOpUnknown", "cast", "is_float", "scalar_expression"]
 
-Make = Callable[[Sequence[ir.Expression], str], ir.Expression]
+Operands = Sequence[ir.Expression]
+Make = Callable[[Operands, str], ir.Expression]
 
 
 class ScalarOpUnknown(OpUnknown):
@@ -39,27 +40,25 @@ def cast(operand: ir.Expression, dtype: str) -> ir.Expression:
     return ir.compare(operand, "!=", 0) if dtype == "bool" else ir.Apply(dtype, "cast", (operand,))
 
 
-def _operator(
-    symbol: str, operands: Sequence[ir.Expression], dtype: str, of_bools: str = ""
-) -> ir.Expression:
+def _operator(symbol: str, operands: Operands, dtype: str, of_bools: str = "") -> ir.Expression:
     """A binary operator, folded from the left; operands take the result's type first."""
     used = of_bools if of_bools and dtype == "bool" else symbol
     return reduce(lambda a, b: ir.Apply(dtype, used, (a, b)), [cast(o, dtype) for o in operands])
 
 
-def _comparison(symbol: str, operands: Sequence[ir.Expression], dtype: str) -> ir.Expression:
+def _comparison(symbol: str, operands: Operands, dtype: str) -> ir.Expression:
     common = np.result_type(*(o.dtype for o in operands)).name
     return ir.Apply(dtype, symbol, tuple(cast(o, common) for o in operands))
 
 
-def _call(name: str, operands: Sequence[ir.Expression], dtype: str) -> ir.Expression:
+def _call(name: str, operands: Operands, dtype: str) -> ir.Expression:
     """A function of doubles; float32 goes through double, which rounds once at the end."""
     if not is_float(dtype):
         raise ScalarOpUnknown(f"{name} giving {dtype}")
     return cast(ir.Apply("float64", name, tuple(cast(o, "float64") for o in operands)), dtype)
 
 
-def _by_type(whole: str, real: str, operands: Sequence[ir.Expression], dtype: str) -> ir.Expression:
+def _by_type(whole: str, real: str, operands: Operands, dtype: str) -> ir.Expression:
     """One function for whole numbers, another for the others."""
     if is_float(dtype):
         return _call(real, operands, dtype)
@@ -68,43 +67,43 @@ def _by_type(whole: str, real: str, operands: Sequence[ir.Expression], dtype: st
     return cast(ir.Apply("int64", whole, tuple(cast(cast(o, dtype), "int64") for o in operands)), dtype)
 
 
-def _same_type(name: str, operands: Sequence[ir.Expression], dtype: str) -> ir.Expression:
+def _same_type(name: str, operands: Operands, dtype: str) -> ir.Expression:
     """An operator or a function whose operands have the result's type."""
     return ir.Apply(dtype, name, tuple(cast(o, dtype) for o in operands))
 
 
-def _rounding(name: str, operands: Sequence[ir.Expression], dtype: str) -> ir.Expression:
+def _rounding(name: str, operands: Operands, dtype: str) -> ir.Expression:
     return _call(name, operands, dtype) if is_float(operands[0].dtype) else cast(operands[0], dtype)
 
 
-def _classify(name: str, operands: Sequence[ir.Expression], dtype: str) -> ir.Expression:
+def _classify(name: str, operands: Operands, dtype: str) -> ir.Expression:
     if not is_float(operands[0].dtype):
         return ir.Literal(dtype, False)
     return ir.compare(ir.Apply("int64", name, (operands[0],)), "!=", 0)
 
 
-def _factor(value: float, operands: Sequence[ir.Expression], dtype: str) -> ir.Expression:
+def _factor(value: float, operands: Operands, dtype: str) -> ir.Expression:
     return cast(operands[0], dtype) * ir.Literal(dtype, value)
 
 
-def _absolute(operands: Sequence[ir.Expression], dtype: str) -> ir.Expression:
+def _absolute(operands: Operands, dtype: str) -> ir.Expression:
     value = cast(operands[0], dtype)
     if dtype.startswith("u") or dtype == "bool":
         return value
     return ir.Apply(dtype, "fabs" if is_float(dtype) else "absolute", (value,))
 
 
-def _sqrt(operands: Sequence[ir.Expression], dtype: str) -> ir.Expression:
+def _sqrt(operands: Operands, dtype: str) -> ir.Expression:
     if not is_float(dtype):
         raise ScalarOpUnknown(f"Sqrt giving {dtype}")
     return ir.Apply(dtype, "sqrt", (cast(operands[0], dtype),))
 
 
-def _switch(operands: Sequence[ir.Expression], dtype: str) -> ir.Expression:
+def _switch(operands: Operands, dtype: str) -> ir.Expression:
     return ir.choose(operands[0], *(cast(o, dtype) for o in operands[1:]))
 
 
-def _invert(operands: Sequence[ir.Expression], dtype: str) -> ir.Expression:
+def _invert(operands: Operands, dtype: str) -> ir.Expression:
     return ir.Apply(dtype, "!" if dtype == "bool" else "~", (cast(operands[0], dtype),))
 
 
@@ -156,13 +155,11 @@ for _name in FUNCTIONS.split():
     _kind = getattr(basic, _name, None) or getattr(special, _name)
     SCALAR_OPS[_kind] = partial(_call, _name.lower().replace("arc", "a"))
 if hasattr(basic, "Deg2Rad"):  # PyTensor 3.3 multiplies
-    SCALAR_OPS |= {
-        basic.Deg2Rad: partial(_factor, math.pi / 180),
-        basic.Rad2Deg: partial(_factor, 180 / math.pi),
-    }
+    SCALAR_OPS[basic.Deg2Rad] = partial(_factor, math.pi / 180)
+    SCALAR_OPS[basic.Rad2Deg] = partial(_factor, 180 / math.pi)
 
 
-def scalar_expression(op: Any, operands: Sequence[ir.Expression], dtype: str) -> ir.Expression:
+def scalar_expression(op: Any, operands: Operands, dtype: str) -> ir.Expression:
     """What a PyTensor scalar Op computes: that of an Elemwise, or of one node in a Composite.
 
     Raises :class:`ScalarOpUnknown` if the Op or the type of its result is not known here.

@@ -263,9 +263,10 @@ class Lowering:
             expression = cast(expression, target.dtype)
             reduction = reduction if gone else None
         where = tuple(map(ir.Place, free) if places is None else places)
-        self.made.statements.append(
-            ir.Statement(target, where, expression, reduction, kept, gone, sorted(set(nodes)), adds)
-        )
+        taken_up = sorted(set(nodes))
+        self.made.statements += [
+            ir.Statement(target, where, expression, reduction, kept, gone, taken_up, adds)
+        ]
         return self.whole(target)
 
     def hold(self, value: Value, name: str | None = None, spare: str = "t", dtype: str | None = None) -> View:

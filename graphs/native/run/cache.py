@@ -42,9 +42,8 @@ def _usable(path: Path, *, make: bool) -> bool:
         state = path.stat()
     except OSError:
         return False
-    if os.name == "nt":
-        return stat.S_ISDIR(state.st_mode)
-    return stat.S_ISDIR(state.st_mode) and state.st_uid == os.getuid() and not state.st_mode & 0o022
+    ours = os.name == "nt" or (state.st_uid == os.getuid() and not state.st_mode & 0o022)
+    return stat.S_ISDIR(state.st_mode) and ours
 
 
 def load(key: str, suffix: str) -> tuple[Path, bytes] | None:

@@ -71,9 +71,8 @@ def _layout_is_as_expected() -> bool:
     """Whether this Python and NumPy lay an array out as :class:`Header` says."""
     array = np.zeros((3, 5))[:, ::2]
     seen = Header.from_address(id(array))
-    if seen.axes != 2 or seen.data != array.ctypes.data or not seen.flags & 0x100:
-        return False
-    if not (seen.shape and seen.strides):
+    expected = seen.axes == 2 and seen.data == array.ctypes.data and seen.flags & 0x100
+    if not (expected and seen.shape and seen.strides):
         return False
     pair = ctypes.c_int64 * 2
     shape, strides = pair.from_address(seen.shape), pair.from_address(seen.strides)

@@ -86,11 +86,8 @@ def _arrange(
         for position, group in enumerate(groups):
             linked = [(other, index) for other, index in group.members if _linked(other, statement)]
             if linked:
-                fits = (
-                    group.dim is dim
-                    and not group.closed
-                    and all(_at_same_index(o, i, statement, wanted) for o, i in linked)
-                )
+                at_hand = all(_at_same_index(other, i, statement, wanted) for other, i in linked)
+                fits = at_hand and group.dim is dim and not group.closed
                 earliest = position if fits else position + 1
         alone = statement.reduction is Reduction.SYMMETRIC
         for group in groups[earliest:]:

@@ -6,13 +6,14 @@ import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from graphs.native.schedule.storage import Storage
 from graphs.native.statements import Computation, Dim, Expression, Let
 from graphs.native.write.expressions import C_TYPES, render
-from graphs.native.write.loops import LoopWriter, Span, memory_name
+from graphs.native.write.loops import LoopWriter, memory_name
 from graphs.native.write.names import Names
 
 __all__ = ["functions_text", "write"]
@@ -24,10 +25,10 @@ __attribute__((noinline)) int one_step(Array **in, Array **out, const double *co
 """
 
 
-def write(computation: Computation, storage: Storage) -> tuple[str, list[Span], list[Span]]:
+def write(computation: Computation, storage: Storage) -> tuple[str, list[list[Any]], list[list[Any]]]:
     """The C file of a graph whose loops are arranged and whose arrays have their places.
 
-    Also which of its lines (from 1) compute which Apply nodes: loops, then single statements.
+    Also which of its lines compute which Apply nodes, as in :class:`~graphs.native.program.Program`.
     """
     names = Names(computation, storage.nests.items)
     loops = LoopWriter(names, storage)
@@ -50,10 +51,10 @@ def write(computation: Computation, storage: Storage) -> tuple[str, list[Span], 
     then = first + len(body) + 1  # and of its loops
     body += ["", *loops.lines, *(["    free(memory);"] if loops.memory else []), "    return 0;", "}", ""]
     spans, pieces = (
-        [(start + then, end + then, nodes) for start, end, nodes in found]
+        [[start + then, end + then, nodes] for start, end, nodes in found]
         for found in (loops.spans, loops.pieces)
     )
-    pieces += [(line + first, line + first, [node]) for line, node in front.nodes]
+    pieces += [[line + first, line + first, [node]] for line, node in front.nodes]
     return head + "\n".join(body) + "\n" + _sections()["many_steps"].text, spans, pieces
 
 

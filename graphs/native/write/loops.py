@@ -77,7 +77,7 @@ class LoopWriter:
 
     def local_name(self, array: ir.Array) -> str:
         """The C variable that holds an array's element at hand."""
-        return f"{array.name}_r{self.lane}" if self.laned is not None and self.lanes > 1 else array.name
+        return f"{array.name}_r{self.lane}" if self.lanes > 1 else array.name
 
     def number(self, expression: ir.Expression) -> Text:
         """A whole number known before any loop."""
@@ -95,13 +95,8 @@ class LoopWriter:
     def element(self, array: ir.Array, places: Sequence[ir.Place]) -> str:
         """C text of an array element in memory."""
         if array.kind == "input":
-            terms = [
-                self.place_text(place).text
-                if k == array.fast
-                else f"{self.place_text(place).within(8)} * {array.name}_s{k}"
-                for k, place in enumerate(places)
-                if place != ir.Place()
-            ]
+            used = [(k, self.place_text(place)) for k, place in enumerate(places) if place != ir.Place()]
+            terms = [at.text if k == array.fast else f"{at.within(8)} * {array.name}_s{k}" for k, at in used]
             return f"{array.name}[{' + '.join(terms) or '0'}]"
         home = self.storage.homes.get(array)
         at = Text("")
@@ -139,12 +134,11 @@ class LoopWriter:
     def leaf(self, statement: ir.Statement) -> None:
         """One statement, once for every lane."""
         start = len(self.lines)
-        lanes = self.lanes if self.laned is not None else 1
         over_rows = any(self.nests.of(index) is self.laned for index in statement.reduced)
-        if over_rows and lanes > 1 and not self.storage.scalar(statement):
-            self._sum_lanes(statement, lanes)
+        if over_rows and self.lanes > 1 and not self.storage.scalar(statement):
+            self._sum_lanes(statement)
         else:
-            for _ in self.each_lane(lanes):
+            for _ in self.each_lane(self.lanes):
                 (self._accumulate if statement.reduced else self._assign)(statement)
         self.pieces.append((start, len(self.lines) - 1, statement.nodes))
 
@@ -162,12 +156,12 @@ class LoopWriter:
         if home.memory:
             self.put(f"{self.target_text(statement)} = {value};")
 
-    def _sum_lanes(self, statement: ir.Statement, lanes: int) -> None:
+    def _sum_lanes(self, statement: ir.Statement) -> None:
         """Several rows added to one place in memory: loaded and stored once."""
         place, total = self.target_text(statement), f"{statement.target.name}_sum"
         with self.block():
             self.put(f"{C_TYPES[statement.target.dtype]} {total} = {place};")
-            for _ in self.each_lane(lanes):
+            for _ in self.each_lane(self.lanes):
                 self.put(self._add(statement, total))
             self.put(f"{place} = {total};")
 
@@ -213,7 +207,7 @@ class LoopWriter:
 
     def _own_lanes(self, statement: ir.Statement) -> Iterator[int]:
         """One turn for every row that has its own result."""
-        return self.each_lane(self.lanes if self.laned is not None and statement.free else 1)
+        return self.each_lane(self.lanes if statement.free else 1)
 
     def begin(self, nest: Nest) -> None:
         """First values of everything combined over this loop."""
