@@ -156,8 +156,7 @@ def choose(condition: Expression, then: Expression, otherwise: Expression) -> Ex
 
 def product(factors: Iterable[Expression]) -> Expression:
     """All factors multiplied, 1 if there are none."""
-    factors = list(factors)
-    return functools.reduce(operator.mul, factors) if factors else ONE
+    return functools.reduce(operator.mul, list(factors) or [ONE])
 
 
 # ---- arrays and where their elements are

@@ -12,7 +12,7 @@ from pytensor.tensor.math import Dot
 from pytensor.tensor.special import LogSoftmax
 
 import graphs.native.statements as ir
-from graphs.native.lower.scalars import cast, is_float
+from graphs.native.lower.scalars import call, cast, is_float
 from graphs.native.lower.state import Formula, Indices, Lowering, Value, View
 from graphs.native.program import OpUnknown
 
@@ -212,17 +212,15 @@ def softmax(state: Lowering, node: Any, number: int) -> None:
     def rest(indices: Indices) -> Indices:
         return [i for a, i in enumerate(indices) if a not in axes]
 
-    def call(name: str, operand: ir.Expression) -> ir.Expression:
-        return cast(ir.Apply("float64", name, (cast(operand, "float64"),)), dtype)
-
     def shifted(indices: Indices) -> ir.Expression:
         return value.at(indices) - largest.at(rest(indices))
 
     largest = over(value, ir.Reduction.LARGEST, "largest")
-    powers: Value = formula(lambda i: call("exp", shifted(i)))
+    powers: Value = formula(lambda i: call("exp", [shifted(i)], dtype))
     if isinstance(node.op, LogSoftmax):
         total = over(powers, ir.Reduction.SUM, "total")
-        logarithm = state.hold(formula(lambda i: call("log", total.at(i)), total.dims), None, "log_total")
+        logarithms = formula(lambda i: call("log", [total.at(i)], dtype), total.dims)
+        logarithm = state.hold(logarithms, None, "log_total")
         result = formula(lambda i: shifted(i) - logarithm.at(rest(i)))
     else:
         powers = state.hold(powers)

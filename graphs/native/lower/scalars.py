@@ -14,7 +14,7 @@ from pytensor.scalar import math as special
 import graphs.native.statements as ir
 from graphs.native.program import OpUnknown
 
-__all__ = ["ScalarOpUnknown", "cast", "is_float", "scalar_expression"]
+__all__ = ["ScalarOpUnknown", "call", "cast", "is_float", "scalar_expression"]
 
 Operands = Sequence[ir.Expression]
 Make = Callable[[Operands, str], ir.Expression]
@@ -51,7 +51,7 @@ def _comparison(symbol: str, operands: Operands, dtype: str) -> ir.Expression:
     return ir.Apply(dtype, symbol, tuple(cast(o, common) for o in operands))
 
 
-def _call(name: str, operands: Operands, dtype: str) -> ir.Expression:
+def call(name: str, operands: Operands, dtype: str) -> ir.Expression:
     """A function of doubles; float32 goes through double, which rounds once at the end."""
     if not is_float(dtype):
         raise ScalarOpUnknown(f"{name} giving {dtype}")
@@ -61,7 +61,7 @@ def _call(name: str, operands: Operands, dtype: str) -> ir.Expression:
 def _by_type(whole: str, real: str, operands: Operands, dtype: str) -> ir.Expression:
     """One function for whole numbers, another for the others."""
     if is_float(dtype):
-        return _call(real, operands, dtype)
+        return call(real, operands, dtype)
     if dtype == "uint64":
         raise ScalarOpUnknown(f"{whole} of uint64")
     return cast(ir.Apply("int64", whole, tuple(cast(cast(o, dtype), "int64") for o in operands)), dtype)
@@ -73,17 +73,13 @@ def _same_type(name: str, operands: Operands, dtype: str) -> ir.Expression:
 
 
 def _rounding(name: str, operands: Operands, dtype: str) -> ir.Expression:
-    return _call(name, operands, dtype) if is_float(operands[0].dtype) else cast(operands[0], dtype)
+    return call(name, operands, dtype) if is_float(operands[0].dtype) else cast(operands[0], dtype)
 
 
 def _classify(name: str, operands: Operands, dtype: str) -> ir.Expression:
     if not is_float(operands[0].dtype):
         return ir.Literal(dtype, False)
     return ir.compare(ir.Apply("int64", name, (operands[0],)), "!=", 0)
-
-
-def _factor(value: float, operands: Operands, dtype: str) -> ir.Expression:
-    return cast(operands[0], dtype) * ir.Literal(dtype, value)
 
 
 def _absolute(operands: Operands, dtype: str) -> ir.Expression:
@@ -97,14 +93,6 @@ def _sqrt(operands: Operands, dtype: str) -> ir.Expression:
     if not is_float(dtype):
         raise ScalarOpUnknown(f"Sqrt giving {dtype}")
     return ir.Apply(dtype, "sqrt", (cast(operands[0], dtype),))
-
-
-def _switch(operands: Operands, dtype: str) -> ir.Expression:
-    return ir.choose(operands[0], *(cast(o, dtype) for o in operands[1:]))
-
-
-def _invert(operands: Operands, dtype: str) -> ir.Expression:
-    return ir.Apply(dtype, "!" if dtype == "bool" else "~", (cast(operands[0], dtype),))
 
 
 SCALAR_OPS: dict[type, Make] = {
@@ -124,7 +112,7 @@ SCALAR_OPS: dict[type, Make] = {
     basic.Identity: lambda o, d: cast(o[0], d),
     basic.Cast: lambda o, d: cast(o[0], d),
     basic.Second: lambda o, d: cast(o[1], d),
-    basic.Switch: _switch,
+    basic.Switch: lambda o, d: ir.choose(o[0], cast(o[1], d), cast(o[2], d)),
     basic.Clip: partial(_same_type, "clip"),
     basic.Maximum: partial(_operator, "maximum"),
     basic.Minimum: partial(_operator, "minimum"),
@@ -137,7 +125,7 @@ SCALAR_OPS: dict[type, Make] = {
     basic.AND: partial(_operator, "&"),
     basic.OR: partial(_operator, "|"),
     basic.XOR: partial(_operator, "^"),
-    basic.Invert: _invert,
+    basic.Invert: lambda o, d: _same_type("!" if d == "bool" else "~", o, d),
     basic.IsNan: partial(_classify, "isnan"),
     basic.IsInf: partial(_classify, "isinf"),
     basic.Floor: partial(_rounding, "floor"),
@@ -153,10 +141,10 @@ ArcTanh Erf Sigmoid Softplus Log1mexp
 """
 for _name in FUNCTIONS.split():
     _kind = getattr(basic, _name, None) or getattr(special, _name)
-    SCALAR_OPS[_kind] = partial(_call, _name.lower().replace("arc", "a"))
+    SCALAR_OPS[_kind] = partial(call, _name.lower().replace("arc", "a"))
 if hasattr(basic, "Deg2Rad"):  # PyTensor 3.3 multiplies
-    SCALAR_OPS[basic.Deg2Rad] = partial(_factor, math.pi / 180)
-    SCALAR_OPS[basic.Rad2Deg] = partial(_factor, 180 / math.pi)
+    SCALAR_OPS[basic.Deg2Rad] = lambda o, d: cast(o[0], d) * ir.Literal(d, math.pi / 180)
+    SCALAR_OPS[basic.Rad2Deg] = lambda o, d: cast(o[0], d) * ir.Literal(d, 180 / math.pi)
 
 
 def scalar_expression(op: Any, operands: Operands, dtype: str) -> ir.Expression:

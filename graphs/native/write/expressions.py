@@ -73,11 +73,10 @@ def literal_text(value: float | bool, dtype: str) -> str:
             return "NAN"
         if math.isinf(value):
             return "INFINITY" if value > 0 else "-INFINITY"
-        text = repr(float(np.float32(value)) if dtype == "float32" else value)
-        if dtype == "float32":
-            text = str(np.float32(value)) if "e" not in text else text
-            text = text if any(c in text for c in ".e") else text + ".0"
-        return text + ("f" if dtype == "float32" else "")
+        if dtype == "float64":
+            return repr(value)
+        exact = repr(float(np.float32(value)))
+        return (exact if "e" in exact else str(np.float32(value))) + "f"
     value = int(value)
     if value == -(2**63):
         return "INT64_MIN"
