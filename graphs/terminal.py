@@ -23,8 +23,10 @@ __all__ = ["Shown", "as_html", "as_text", "count", "duration", "rate", "share", 
 UNKNOWN = "?"
 
 
-def _scaled(value: float, units: list[tuple[float, str]]) -> str:
-    """Three significant figures in the largest unit that fits."""
+def _scaled(value: float | None, units: list[tuple[float, str]]) -> str:
+    """Three significant figures in the largest unit that fits; ``?`` for None."""
+    if value is None:
+        return UNKNOWN
     if not math.isfinite(value):
         return str(value)
     # 999.6 of the smaller unit would print as 1000
@@ -40,20 +42,17 @@ def _scaled(value: float, units: list[tuple[float, str]]) -> str:
 
 def duration(seconds: float | None) -> str:
     """``0.000131`` → ``131 µs``; ``?`` for None."""
-    units = [(1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns")]
-    return UNKNOWN if seconds is None else _scaled(seconds, units)
+    return _scaled(seconds, [(1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns")])
 
 
 def size(number: float | None) -> str:
     """``2515072`` → ``2.52 MB``; ``?`` for None."""
-    units = [(1e9, "GB"), (1e6, "MB"), (1e3, "KB"), (1.0, "B")]
-    return UNKNOWN if number is None else _scaled(number, units)
+    return _scaled(number, [(1e9, "GB"), (1e6, "MB"), (1e3, "KB"), (1.0, "B")])
 
 
 def count(number: float | None) -> str:
     """``1254400`` → ``1.25 M``; ``?`` for None."""
-    units = [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, "")]
-    return UNKNOWN if number is None else _scaled(number, units)
+    return _scaled(number, [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, "")])
 
 
 def rate(number: float | None, seconds: float | None, unit: str) -> str:

@@ -117,8 +117,7 @@ def make_vector(state: Lowering, node: Any, number: int) -> None:
     dtype = node.outputs[0].type.dtype
     items: list[Value] = []
     nodes = [number]
-    for variable in node.inputs:
-        value = state.value(variable)
+    for value in map(state.value, node.inputs):
         nodes += value.nodes
         if isinstance(value, Scalar):
             items.append(Scalar(dtype, [], cast(value.expression, dtype)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from typing import Any
 
 from pytensor.tensor.subtensor import indices_from_subtensor
@@ -192,10 +194,7 @@ def join(state: Lowering, node: Any, number: int) -> None:
     if len(known) == len(lengths):
         dims[axis] = state.fixed(int(sum(known)))
     else:
-        total = lengths[0]
-        for length in lengths[1:]:
-            total = total + length
-        dims[axis] = state.dim(total, "the length of a Join")
+        dims[axis] = state.dim(functools.reduce(operator.add, lengths), "the length of a Join")
     target = state.array(node.outputs[0].name, node.outputs[0].type.dtype, dims, "joined")
     start: ir.Expression = ir.ZERO
     for value, length in zip(values, lengths, strict=True):
