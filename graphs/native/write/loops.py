@@ -245,6 +245,9 @@ class LoopWriter:
             if isinstance(item, ir.Statement):
                 self.leaf(item)
                 continue
+            if item.members[0].reduction is ir.Reduction.SYMMETRIC:
+                self.mirrored(item.members[0])
+                continue
             self.begin(item)
             self.pragma(item, item.body)
             v, n = self.names.loops[item], self.names.length(item.dim)
@@ -357,10 +360,7 @@ class LoopWriter:
             self.put("/* the rows left over */")
             with self.block(f"for (; {v} < {high}; ++{v})"):
                 for phase in phases(nest):
-                    if triangle:
-                        self.mirrored(nest.members[0])
-                    else:
-                        self.items(phase)
+                    self.items(phase)
             self.laned = None
             self.parts.clear()
             for statement in shared:
@@ -445,16 +445,10 @@ class LoopWriter:
     def phase(self, nest: Nest, phase: list[Item]) -> None:
         """One piece of a blocked loop's body, for all rows of a block."""
         statements = [statement for item in phase for statement in statements_in(item)]
-        mirrored = statements[0].reduction is ir.Reduction.SYMMETRIC
-        if mirrored or (
-            isinstance(phase[0], Nest)
-            and any(s.reduced and s.reduction in (ir.Reduction.SUM, ir.Reduction.DOT) for s in statements)
-        ):
+        sums = (ir.Reduction.SUM, ir.Reduction.DOT, ir.Reduction.SYMMETRIC)
+        if isinstance(phase[0], Nest) and any(s.reduced and s.reduction in sums for s in statements):
             self.lanes = block_of(nest)  # every statement once for every row, inside the inner loop
-            if mirrored:
-                self.mirrored(statements[0])
-            else:
-                self.items(phase)
+            self.items(phase)
             self.lanes = 1
         else:
             self.rows(phase, str(block_of(nest)))
