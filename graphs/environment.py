@@ -33,12 +33,7 @@ def prepare_compile_folder() -> Path | None:
 
     Must run before the first ``import pytensor``, which otherwise fails under a read-only or
     missing home. A folder that the user names in ``PYTENSOR_FLAGS`` or ``.pytensorrc`` is left
-    alone.
-
-    Returns
-    -------
-    pathlib.Path or None
-        The folder put in place of the default, or None where none was needed.
+    alone. Returns the folder put in place of the default, or None where none was needed.
     """
     flags = os.environ.get("PYTENSOR_FLAGS", "")
     if "compiledir" in flags:

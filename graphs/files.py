@@ -18,14 +18,7 @@ def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
     """Write `data` to `path` so that a reader finds the old file or the new one, never a part.
 
     The bytes go to a temporary file in the same folder, are flushed to the disk, and take the
-    name in one rename. A crash, a kill or a full disk leaves what stood there before.
-
-    Parameters
-    ----------
-    path : path-like
-        Where the file shall stand. Its folder must exist.
-    data : bytes
-        The whole contents.
+    name in one rename. A crash, a kill or a full disk leaves what stood there before. The folder must exist.
 
     Raises
     ------
@@ -51,13 +44,9 @@ def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
 
 
 def remove_unfinished(folder: Path, *, older_than: float = 0.0) -> None:
-    """Remove what writers that were killed in `write_whole` have left in a folder.
+    """Remove what writers that were killed in `write_whole` have left in a folder, if it is so many seconds old.
 
-    Parameters
-    ----------
-    folder : Path
-    older_than : float
-        Seconds; 0 only where nobody else can be writing there now.
+    0 only where nobody else can be writing there now.
     """
     latest = time.time() - older_than
     for left in folder.glob(".*.????????.part"):  # mkstemp's names, and hardly anybody else's

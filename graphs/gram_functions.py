@@ -61,13 +61,7 @@ class GramFunctions(Stateful):
         return self.step(y)
 
     def train_many(self, x: Array, y: Array, n: int) -> tuple[Array, Array]:
-        """`n` calls of `train` with one look at `x`, inside one call where the linker is native.
-
-        Returns
-        -------
-        predictions, xents : ndarray, shape (n, samples)
-            What each step returned.
-        """
+        """`n` calls of `train` with one look at `x`; as for :class:`graphs.functions.Functions`."""
         self._check(x)
         predictions, xents = repeat(self.step, n, [y])
         return predictions, xents

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 __all__ = ["Interrupted", "SignalRequests", "raised_signals"]
 
@@ -25,9 +25,10 @@ class _FirstSignal:
         self._answer = answer
         self._previous: dict[signal.Signals, Any] = {}
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Self:
         for which in (signal.SIGINT, signal.SIGTERM):
             self._previous[which] = signal.signal(which, self._handle)
+        return self
 
     def __exit__(self, *raised: object) -> None:
         while self._previous:
@@ -38,19 +39,12 @@ class _FirstSignal:
         self._answer(number)
 
 
-class SignalRequests:
+class SignalRequests(_FirstSignal):
     """A context in which the first SIGINT or SIGTERM is only noted; a second one acts as usual."""
 
     def __init__(self) -> None:
+        super().__init__(self._note)
         self.received = 0  # the signal's number, 0 while none came
-        self._context = _FirstSignal(self._note)
-
-    def __enter__(self) -> SignalRequests:
-        self._context.__enter__()
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        self._context.__exit__()
 
     def _note(self, number: int) -> None:
         self.received = number

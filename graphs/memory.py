@@ -7,6 +7,7 @@ lines or shares one: a step over 400 × 784 numbers takes 13 % longer for it (on
 from __future__ import annotations
 
 import ctypes
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,15 +24,8 @@ def aligned_empty(shape: Sequence[int], dtype: np.dtype[Any]) -> NDArray[Any]:
     """New memory that starts on a cache line.
 
     The array is the owner of its views as far as NumPy is concerned, because what lies below it is no array.
-
-    Parameters
-    ----------
-    shape : sequence of int
-    dtype : dtype
     """
-    size = dtype.itemsize
-    for length in shape:
-        size *= length
+    size = dtype.itemsize * math.prod(shape)
     if size < SMALL:
         return np.empty(shape, dtype)
     raw = (ctypes.c_char * (size + LINE))()
@@ -40,14 +34,7 @@ def aligned_empty(shape: Sequence[int], dtype: np.dtype[Any]) -> NDArray[Any]:
 
 
 def aligned_copy(array: NDArray[Any], dtype: np.dtype[Any] | None = None) -> NDArray[Any]:
-    """The same numbers in C order, in memory that starts on a cache line.
-
-    Parameters
-    ----------
-    array : ndarray
-    dtype : dtype, optional
-        Default: that of `array`.
-    """
+    """The same numbers in C order, in memory that starts on a cache line; as `dtype`, if one is given."""
     made = aligned_empty(array.shape, array.dtype if dtype is None else dtype)
     made[...] = array
     return made

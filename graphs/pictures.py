@@ -21,12 +21,7 @@ class MissingMatplotlib(ImportError):
 
 
 def new_figure(**options: Any) -> Figure:
-    """An empty figure, with no window and no global state behind it.
-
-    Raises
-    ------
-    MissingMatplotlib
-    """
+    """An empty figure, with no window and no global state behind it; or :class:`MissingMatplotlib`."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:

@@ -23,38 +23,36 @@ __all__ = ["Shown", "as_html", "as_text", "count", "duration", "rate", "share", 
 UNKNOWN = "?"
 
 
-def _scaled(value: float, units: list[tuple[float, str]]) -> str:
-    """Three significant figures in the largest unit that fits."""
+def _scaled(value: float | None, units: list[tuple[float, str]]) -> str:
+    """Three significant figures in the largest unit that fits; ``?`` for None."""
+    if value is None:
+        return UNKNOWN
     if not math.isfinite(value):
         return str(value)
-    for factor, unit in units:
-        # 999.6 of the smaller unit would print as 1000
-        if abs(value) >= factor * 0.9995 or factor == units[-1][0]:
-            number = value / factor
-            digits = 0 if abs(number) >= 99.95 else 1 if abs(number) >= 9.995 else 2
-            text = f"{number:.{digits}f}"
-            if "." in text:
-                text = text.rstrip("0").rstrip(".")
-            return f"{text} {unit}".strip()
-    raise AssertionError("units must not be empty")
+    # 999.6 of the smaller unit would print as 1000
+    fitting = (each for each in units if abs(value) >= each[0] * 0.9995)
+    factor, unit = next(fitting, units[-1])
+    number = value / factor
+    digits = 0 if abs(number) >= 99.95 else 1 if abs(number) >= 9.995 else 2
+    text = f"{number:.{digits}f}"
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return f"{text} {unit}".strip()
 
 
 def duration(seconds: float | None) -> str:
     """``0.000131`` → ``131 µs``; ``?`` for None."""
-    units = [(1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns")]
-    return UNKNOWN if seconds is None else _scaled(seconds, units)
+    return _scaled(seconds, [(1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns")])
 
 
 def size(number: float | None) -> str:
     """``2515072`` → ``2.52 MB``; ``?`` for None."""
-    units = [(1e9, "GB"), (1e6, "MB"), (1e3, "KB"), (1.0, "B")]
-    return UNKNOWN if number is None else _scaled(number, units)
+    return _scaled(number, [(1e9, "GB"), (1e6, "MB"), (1e3, "KB"), (1.0, "B")])
 
 
 def count(number: float | None) -> str:
     """``1254400`` → ``1.25 M``; ``?`` for None."""
-    units = [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, "")]
-    return UNKNOWN if number is None else _scaled(number, units)
+    return _scaled(number, [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, "")])
 
 
 def rate(number: float | None, seconds: float | None, unit: str) -> str:
@@ -70,16 +68,9 @@ def share(part: float) -> str:
 
 
 def table(*columns: str | Column, numbers: Collection[str] = (), **options: Any) -> Table:
-    """An empty table in the look of all of them.
+    """An empty table in the look of all of them: without borders unless ``box`` is among the `options` for rich's.
 
-    Parameters
-    ----------
-    columns : str or rich.table.Column
-        Headings; a long cell folds.
-    numbers : collection of str
-        Headings whose cells stand at the right and never wrap.
-    options
-        As for `rich.table.Table`; here without borders unless ``box`` is given.
+    A long cell folds; under the headings in `numbers` cells stand at the right and never wrap.
     """
     made = [
         column
@@ -118,13 +109,8 @@ class _DoneOf(ProgressColumn):
 class Shown(Listener):
     """Shows on the error stream how work goes on; a context manager, for the line that changes.
 
-    Parameters
-    ----------
-    quiet : bool
-        Show nothing at all.
-    lines : bool
-        Where the error stream is no terminal: print a line for everything that begins or was found, with the
-        seconds since the start. Without it nothing is shown there.
+    Where that stream is no terminal, nothing is shown but, with `lines`, a line for everything that begins or was
+    found, with the seconds since the start. `quiet` shows nothing at all.
     """
 
     def __init__(self, *, quiet: bool = False, lines: bool = False) -> None:
@@ -155,9 +141,8 @@ class Shown(Listener):
     def progress(self, done: int, of: int) -> None:
         """Move the bar, where there is one."""
         if self.live:
-            self.bar.update(
-                self.task, completed=done, total=of, refresh=done == of
-            )  # else short work ends unseen
+            ended = done == of  # shown at once, for else short work ends unseen
+            self.bar.update(self.task, completed=done, total=of, refresh=ended)
 
     def found(self, what: str) -> None:
         """Show it as a line, to stay."""

@@ -125,19 +125,8 @@ def fresh_process(
 ) -> ProcessCost:
     """Run `argv` as a process of its own and account for it.
 
-    Parameters
-    ----------
-    argv : sequence of str
-        Program and arguments.
-    env : mapping, optional
-        The whole environment; default: this process's.
-    timeout : float, optional
-        Seconds after which the process and all it started are ended.
-
-    Raises
-    ------
-    subprocess.TimeoutExpired
-        If `timeout` passed.
+    `env` is the whole environment; default: this process's. After `timeout` seconds the process and all it
+    started are ended, and :class:`subprocess.TimeoutExpired` is raised.
     """
     with tempfile.TemporaryFile("w+", encoding="utf-8") as record:
         process = subprocess.Popen(

@@ -242,12 +242,13 @@ def _advance(learner: Learner, progress: Progress, x: Array, y: Array, calls: in
             f"the mean cross-entropy has grown from {first:.6g} to {means[call]:.6g}",
             "the learning rate is too large",
         )
-    if not _finite(state):
+    broken = _broken(state)
+    if broken:
         if calls > 1:  # the same steps again, one at a time, stop at the very one
             learner.write(progress.state)
             for _ in range(calls):
                 _advance(learner, progress, x, y, 1)
-        raise Diverged(progress.step + 1, _broken(state), _cause(progress, x, y, xents))
+        raise Diverged(progress.step + 1, broken, _cause(progress, x, y, xents))
     progress.note(predictions, xents, y)
     progress.step += calls
     progress.state = state
@@ -264,17 +265,14 @@ def _train(learner: Learner, x: Array, y: Array, calls: int) -> tuple[Array, Arr
     return predictions, xents
 
 
-def _finite(state: Mapping[str, Array]) -> bool:
-    return all(np.isfinite(array).all() for array in state.values())
-
-
 def _broken(state: Mapping[str, Array]) -> str:
+    """Which parameters hold how many numbers that are not finite; empty if none does."""
     bad = [
         f"{np.size(array) - np.isfinite(array).sum()} of the {np.size(array)} values of {name}"
         for name, array in state.items()
         if not np.isfinite(array).all()
     ]
-    return f"{' and '.join(bad)} are not finite"
+    return f"{' and '.join(bad)} are not finite" if bad else ""
 
 
 def _cause(progress: Progress, x: Array, y: Array, xents: Array) -> str:

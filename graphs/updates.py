@@ -31,12 +31,8 @@ def gradients(cost: Any, parameters: Sequence[Any]) -> list[Any]:
         Each of its parameter's shape and dtype.
     """
     if cost.ndim != 0:
-        raise InputError(
-            "cost",
-            found=f"a Variable of {cost.ndim} dimensions",
-            allowed="a scalar",
-            remedy="take a mean or a sum",
-        )
+        found = f"a Variable of {cost.ndim} dimensions"
+        raise InputError("cost", found=found, allowed="a scalar", remedy="take a mean or a sum")
     found = grad(cost, list(parameters))
     for parameter, gradient in zip(parameters, found, strict=True):
         gradient.name = f"g{parameter.name or ''}"
@@ -80,9 +76,8 @@ def momentum(
     finite_number("decay", decay, least=0, below=1)
     pairs: list[UpdatePair] = []
     for parameter, gradient in zip(parameters, gradients(cost, parameters), strict=True):
-        velocity = pytensor.shared(
-            np.zeros_like(parameter.get_value(borrow=True)), name=f"v{parameter.name or ''}"
-        )
+        still = np.zeros_like(parameter.get_value(borrow=True))
+        velocity = pytensor.shared(still, name=f"v{parameter.name or ''}")
         change = _constant(decay, parameter) * velocity - _constant(learning_rate, parameter) * gradient
         pairs += [(velocity, change), (parameter, parameter + change)]
     return pairs

@@ -57,18 +57,13 @@ _PLANS: WeakKeyDictionary[Any, Plan] = WeakKeyDictionary()
 
 
 class Deferred(GraphRewriter):  # type: ignore[misc]  # PyTensor's classes are untyped
-    """A rewriter that is put together when it is first wanted, which a warm start never does.
+    """A rewriter that is put together when it is first wanted, which a warm start never does."""
 
-    Parameters
-    ----------
-    database, query
-        Where to look, and for what; a rewriter instead of a query is that rewriter.
-    """
+    name = "rewrites"
 
     def __init__(self, database: Any, query: Any) -> None:
         super().__init__()
-        self.database, self.query = database, query
-        self.name = "rewrites"
+        self.database, self.query = database, query  # where to look, and for what; or the rewriter itself
 
     @functools.cached_property
     def resolved(self) -> Any:
@@ -82,23 +77,16 @@ class Deferred(GraphRewriter):  # type: ignore[misc]  # PyTensor's classes are u
 
 
 class NativeRewriter(GraphRewriter):  # type: ignore[misc]  # PyTensor's classes are untyped
-    """The rewrites of a query, then the decision whether the graph is native; neither where the cache knows it.
+    """The rewrites of a query, then the decision whether the graph is native; neither where the cache knows it."""
 
-    Parameters
-    ----------
-    database, query
-        As for :class:`Deferred`.
-    cached : bool
-        Whether to ask the cache, and to tell it.
-    """
+    name = "native"
 
     def __init__(self, database: Any, query: Any, cached: bool) -> None:
         super().__init__()
         self.rewriter: GraphRewriter = Deferred(database, query)
         self.query = query
-        self.cached = cached
+        self.cached = cached  # whether to ask the cache, and to tell it
         self.fallback = default_mode()  # while PyTensor rewrites, its configured mode is this one
-        self.name = "native"
 
     def apply(self, fgraph: Any) -> Any:
         """Rewrite, or recognise, `fgraph`, and plan it."""
@@ -152,21 +140,14 @@ class NativeLinker(Linker):  # type: ignore[misc]  # PyTensor's classes are unty
         """Whether it knew its graph again, which then is left as the user wrote it."""
         return not self.plan.rewritten
 
-    def asking(self, query: Any) -> NativeLinker:
-        """The same linker for a mode of these rewrites."""
-        twin: NativeLinker = self.clone()
-        twin.query = query
-        return twin
-
     def accept(self, fgraph: Any, no_recycling: Any = None, profile: Any = None) -> Any:
         """Take a graph; gives back the default mode's linker where this one cannot run it."""
         if fgraph not in _PLANS or not set(_PLANS[fgraph].order) <= set(fgraph.apply_nodes):
             NativeRewriter(pytensor.compile.mode.optdb, self.query, self.cached).apply(fgraph)
         plan = _PLANS[fgraph]
         if plan.program is None:
-            warnings.warn(
-                f"This function runs in PyTensor's default mode: {plan.reason}.", NotNative, stacklevel=8
-            )
+            text = f"This function runs in PyTensor's default mode: {plan.reason}."
+            warnings.warn(text, NotNative, stacklevel=8)
             other = default_mode().linker.clone(allow_gc=False)
             other = other.accept(fgraph, no_recycling=no_recycling, profile=profile)
             if hasattr(other, "accept_var_updates"):  # PyTensor asks the mode's own linker only
@@ -182,19 +163,14 @@ class NativeLinker(Linker):  # type: ignore[misc]  # PyTensor's classes are unty
     ) -> Any:
         """The callable, and containers for its inputs and outputs."""
         assert self.plan.program is not None
-        order = self.schedule(self.fgraph)
-        inputs, outputs, storage_map = map_storage(
-            self.fgraph, order, input_storage, output_storage, storage_map
-        )
+        cells = input_storage, output_storage, storage_map
+        inputs, outputs, storage_map = map_storage(self.fgraph, self.schedule(self.fgraph), *cells)
         call = NativeCall(self.plan.program, self.variant, self.instead, inputs, self.cached, storage_map)
         entering = [Container(v, cell) for v, cell in zip(self.fgraph.inputs, inputs, strict=True)]
         for container in entering:
             container.type = Remembering(container.type, container.storage)
-        return (
-            call,
-            entering,
-            [Container(v, cell, readonly=True) for v, cell in zip(self.fgraph.outputs, outputs, strict=True)],
-        )
+        pairs = zip(self.fgraph.outputs, outputs, strict=True)
+        return call, entering, [Container(v, cell, readonly=True) for v, cell in pairs]
 
     def variant(self, layouts: str) -> Program:
         """The program for inputs in other memory orders."""
@@ -229,18 +205,11 @@ class Remembering:
     PyTensor filters every argument at every call; a training loop passes the same arrays ten thousand
     times. What may have changed about an array since (its dtype, shape and memory order can be set in
     place) is looked at again by :class:`graphs.native.run.call.NativeCall` and in C.
-
-    Parameters
-    ----------
-    kind : Type
-        The input's own.
-    cell : list
-        The input's storage cell: what was accepted last.
     """
 
     def __init__(self, kind: Any, cell: list[Any]) -> None:
-        self.kind = kind
-        self.cell = cell
+        self.kind = kind  # the input's own Type
+        self.cell = cell  # of its storage: what was accepted last
 
     def filter(self, value: Any, strict: bool = False, allow_downcast: bool | None = None) -> Any:
         """As the Type's own, unless `value` is what was accepted last."""
@@ -267,7 +236,8 @@ class NativeMode(Mode):  # type: ignore[misc]  # PyTensor's classes are untyped
 
     def __setstate__(self, state: Any) -> None:
         super().__setstate__(state)
-        self.linker = self.linker.asking(self._optimizer)
+        self.linker = self.linker.clone()
+        self.linker.query = self._optimizer
 
     @property
     def optimizer(self) -> Any:
@@ -290,11 +260,12 @@ def source_of(fn: Any) -> NativeSource | None:
     if not isinstance(call, NativeCall) or call.instead is not None:
         return None
     program, nodes = call.program, fn.maker.fgraph.toposort()
-    position = {node: k for k, node in enumerate(nodes)}
     order = linker.plan.order if program is linker.plan.program else () if linker.from_cache else nodes
+    position = {node: k for k, node in enumerate(nodes)}
+    shown = {n: position[node] for n, node in enumerate(order) if node in position}
 
     def positions(counted: list[int]) -> tuple[int, ...]:
-        return tuple(sorted(position[order[n]] for n in counted if order and order[n] in position))
+        return tuple(sorted(shown[n] for n in counted if n in shown))
 
     spans = tuple((first, last, positions(counted)) for first, last, counted in program.spans)
     pieces = tuple((first, last, positions(counted), text) for first, last, counted, text in program.pieces)

@@ -23,28 +23,19 @@ __all__ = ["make_program"]
 
 
 def make_program(fgraph: Any, layouts: str = "") -> Program:
-    """Write a FunctionGraph as C.
+    """Write a FunctionGraph after its rewrites as C; it is only read.
 
-    Parameters
-    ----------
-    fgraph : FunctionGraph
-        After its rewrites; it is only read.
-    layouts : str
-        For which memory orders of the inputs, a letter for each (``C``, ``F``, ``A``); default: ``C`` for all.
-
-    Raises
-    ------
-    graphs.native.program.OpUnknown
-        If it holds an Op or dtype that has no lowering.
+    `layouts`: for which memory orders of the inputs, a letter for each (``C``, ``F``, ``A``); default: ``C``
+    for all. Raises :class:`~graphs.native.program.OpUnknown` if it holds an Op or dtype that has no lowering.
     """
     computation = lower(fgraph, layouts)
     nests = fuse(computation.statements)
     storage = place(nests)
-    written = write(computation, storage)
+    text, spans, pieces = write(computation, storage)
     return Program(
-        text=written.text,
-        spans=[list(span) for span in written.spans],
-        pieces=[list(piece) for piece in written.pieces],
+        text,
+        spans,
+        pieces,
         inputs=[[array.dtype, len(array.dims)] for array in computation.inputs],
         outputs=[[array.dtype, len(array.dims)] for array in computation.outputs],
         constants=[value for _, value in computation.constants],

@@ -40,13 +40,7 @@ class Program:
 
     @classmethod
     def from_json(cls, text: str) -> Program:
-        """Read back what :meth:`to_json` wrote.
-
-        Raises
-        ------
-        ValueError, KeyError, TypeError
-            If the text is something else.
-        """
+        """Read back what :meth:`to_json` wrote; a ValueError, KeyError or TypeError if it is something else."""
         data = json.loads(text)
         if not isinstance(data, dict) or data.pop("format", None) != FORMAT:
             raise ValueError("not a program of this format")

@@ -156,8 +156,7 @@ def choose(condition: Expression, then: Expression, otherwise: Expression) -> Ex
 
 def product(factors: Iterable[Expression]) -> Expression:
     """All factors multiplied, 1 if there are none."""
-    factors = list(factors)
-    return functools.reduce(operator.mul, factors) if factors else ONE
+    return functools.reduce(operator.mul, list(factors) or [ONE])
 
 
 # ---- arrays and where their elements are
@@ -317,11 +316,9 @@ class Computation:
     inputs: list[Array] = field(default_factory=list)
     tables: list[tuple[Array, Any]] = field(default_factory=list)  # constant arrays, and their NumPy data
     constants: list[tuple[Named, float]] = field(default_factory=list)  # numbers given at run time
-    prologue: list[Dim | Let | Check] = field(
-        default_factory=list
-    )  # before any loop: a Dim is measured there
+    # before any loop: a Dim is measured there
+    prologue: list[Dim | Let | Check] = field(default_factory=list)
     statements: list[Statement] = field(default_factory=list)  # in an order in which they can be computed
     outputs: list[Array] = field(default_factory=list)
-    errors: list[tuple[str, str]] = field(
-        default_factory=list
-    )  # exception's name and message, by number from 1
+    # exception's name and message, by number from 1
+    errors: list[tuple[str, str]] = field(default_factory=list)

@@ -99,9 +99,8 @@ class GramState:
         #: The outputs asked for; x and the weights do not occur in them.
         self.outputs: list[Any] = []
         #: K = X·Xᵀ, a shared matrix (samples, samples).
-        self.gram = pytensor.shared(
-            aligned_copy(data @ data.T), name="K", borrow=True, shape=(len(data),) * 2
-        )
+        products = aligned_copy(data @ data.T)
+        self.gram = pytensor.shared(products, name="K", borrow=True, shape=products.shape)
         # A Variable's tag is where PyTensor keeps what its maker knows about it beyond its Type: it is copied
         # along with the Variable, no rewrite reads it, and a linker that does not look only misses a gain.
         self.gram.tag.symmetric = True
@@ -160,13 +159,7 @@ class GramState:
             self._products[s, t].set_value(np.asarray(product, dtype=s.dtype))
 
     def rebase(self) -> dict[Any, Array]:
-        """Recover the weights and go on from them: what rounding did to u so far is gone.
-
-        Returns
-        -------
-        dict
-            As :meth:`recover`.
-        """
+        """Recover the weights, go on from them and return them: what rounding did to u so far is gone."""
         values = self.recover()
         self.load(values)
         return values
@@ -197,9 +190,8 @@ class GramState:
         pairs = [(self._u[s], space.image(form)), (self._a[s], total(a))]
         for (i, k), c in self._c.items():
             if i is s:
-                parts = [
-                    scaled(factor, self._c[t, k]) for t, factor in form.terms.items() if (t, k) in self._c
-                ]
+                known = [(t, factor) for t, factor in form.terms.items() if (t, k) in self._c]
+                parts = [scaled(factor, self._c[t, k]) for t, factor in known]
                 pairs.append((c, total(parts) if parts else pt.zeros_like(c)))
         return [(shared, new.astype(shared.dtype)) for shared, new in pairs]
 

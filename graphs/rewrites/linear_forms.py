@@ -12,6 +12,7 @@ With inputs X (samples, features) that do not change and weights s_1, s_2, … o
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -65,9 +66,8 @@ class SampleSpace:
 
     def product(self, left: LinearForm, right: LinearForm) -> Any:
         """Σ left·right over all elements, from ⟨s, Xᵀp⟩ = ⟨X·s, p⟩ and ⟨Xᵀq, Xᵀp⟩ = ⟨q, K·p⟩."""
-        parts = [
-            scaled(c * d, self.inner(s, t)) for s, c in left.terms.items() for t, d in right.terms.items()
-        ]
+        both = itertools.product(left.terms.items(), right.terms.items())
+        parts = [scaled(c * d, self.inner(s, t)) for (s, c), (t, d) in both]
         for form, other in ((left, right), (right, left)):
             if other.q is not None:
                 parts += [scaled(c, (self.images[s] * other.q).sum()) for s, c in form.terms.items()]
@@ -83,10 +83,7 @@ def scaled(factor: Any, value: Any) -> Any:
 
 def total(parts: Sequence[Any]) -> Any:
     """Sum of at least one Variable."""
-    result = parts[0]
-    for part in parts[1:]:
-        result = result + part
-    return result
+    return sum(parts[1:], parts[0])
 
 
 def _add(values: Sequence[Any]) -> Any:

@@ -68,20 +68,9 @@ def translate(
 ) -> list[Any]:
     """Read a graph from its inputs to its outputs: a `LinearForm`, or the Variable that takes its place, for each.
 
-    Parameters
-    ----------
-    fgraph : FunctionGraph
-        After PyTensor's phase ``canonicalize``; it is not changed.
-    x, shape
-        The matrix (samples, features), and how many of both.
-    weights : dict
-        Shared Variables s over the features → their shapes.
-    space : SampleSpace
-
-    Raises
-    ------
-    NotLinear
-        At the first node that has no translation.
+    The graph is one after PyTensor's phase ``canonicalize`` and is not changed; `shape` is that of x, and `weights`
+    maps shared Variables over the features to theirs. Raises :class:`NotLinear` at the first node that has no
+    translation.
     """
     reader = _Reader(x, shape, weights, space)
     for node in fgraph.toposort():
@@ -92,7 +81,7 @@ def translate(
 class _Reader:
     def __init__(self, x: Any, shape: tuple[int, int], weights: Mapping[Any, Any], space: SampleSpace):
         self.x, self.space, self.is_xt = x, space, partial(_is_transposed, x)
-        self.shapes = {x: shape, **weights}
+        self.shapes: dict[Any, tuple[int, ...]] = {x: shape, **weights}
         one = {s: pt.constant(np.ones((), s.dtype)) for s in weights}
         self.found: dict[Any, Any] = {s: LinearForm({s: one[s]}, None, tuple(range(s.ndim))) for s in weights}
 
@@ -115,7 +104,7 @@ class _Reader:
             return
         elif special:
             result = self._form(node, values)
-        elif self.x in node.inputs or any(self.is_xt(v) for v in node.inputs):
+        elif any(map(self._reads_x, node.inputs)):
             raise NotLinear(f"{node.op} reads x other than in x·w and xᵀ·r")
         elif all(new is old for new, old in zip(values, node.inputs, strict=True)):
             return
@@ -128,8 +117,7 @@ class _Reader:
 
     def _shape(self, value: Any) -> tuple[int, ...]:
         if value is self.x:
-            over: tuple[int, ...] = self.shapes[value]
-            return over
+            return self.shapes[value]
         form = value.pairs[0][0] if isinstance(value, Product) else value
         if not form.terms:
             raise NotLinear("the shape of xᵀ·r is used")
@@ -167,11 +155,9 @@ class _Reader:
             return replace(form, axes=axes)
         if isinstance(op, Sum) and isinstance(values[0], Product):
             return self._sum(op, values[0], node.outputs[0].ndim)
-        if isinstance(op, Elemwise) and all(
-            variable.dtype == node.outputs[0].dtype
-            for variable, value in zip(node.inputs, values, strict=True)
-            if isinstance(value, LinearForm | Product)
-        ):
+        pairs = zip(node.inputs, values, strict=True)
+        dtypes = {variable.dtype for variable, value in pairs if isinstance(value, LinearForm | Product)}
+        if isinstance(op, Elemwise) and dtypes == {node.outputs[0].dtype}:
             rule = ELEMWISE.get(type(op.scalar_op))
             if rule:
                 return rule(values)

@@ -22,7 +22,7 @@ from pytensor.tensor.type import TensorType
 import graphs.native.statements as ir
 from graphs.native.lower import elementwise, indexing, reductions
 from graphs.native.lower.scalars import ScalarOpUnknown
-from graphs.native.lower.state import Lowering, Scalar, Vector, View
+from graphs.native.lower.state import Lowering, Scalar, View
 from graphs.native.program import OpUnknown
 
 __all__ = ["LOWERINGS", "lower"]
@@ -61,23 +61,13 @@ LOWERINGS: dict[type, Callable[[Lowering, Any, int], None]] = {
 
 
 def lower(fgraph: Any, layouts: str = "") -> ir.Computation:
-    """Statements for a whole FunctionGraph.
+    """Statements for a whole FunctionGraph after its rewrites, which is only read.
 
-    Parameters
-    ----------
-    fgraph : FunctionGraph
-        After its rewrites; it is only read.
-    layouts : str
-        One letter per input, see :class:`graphs.native.statements.Array`; default: ``C`` for all.
-
-    Raises
-    ------
-    OpUnknown
-        If some Op, or dtype, has no lowering.
+    `layouts` has one letter per input, see :class:`graphs.native.statements.Array`; default: ``C`` for all.
+    Raises :class:`OpUnknown` if some Op, or dtype, has no lowering.
     """
     state = Lowering(fgraph, ir.Computation(_title(fgraph), layouts or "C" * len(fgraph.inputs)))
-    for variable in fgraph.inputs:
-        state.made.inputs.append(_input(state, variable))
+    state.made.inputs += [_input(state, k, variable) for k, variable in enumerate(fgraph.inputs)]
     for number, node in enumerate(state.order):
         lowering = next((LOWERINGS[kind] for kind in type(node.op).__mro__ if kind in LOWERINGS), None)
         if lowering is None:
@@ -88,8 +78,7 @@ def lower(fgraph: Any, layouts: str = "") -> ir.Computation:
             lowering(state, node, number)
         except ScalarOpUnknown as unknown:
             raise OpUnknown(f"{unknown} in {node.op}") from None
-    for position, variable in enumerate(fgraph.outputs):
-        state.made.outputs.append(_output(state, variable, position))
+    state.made.outputs += [_output(state, k, variable) for k, variable in enumerate(fgraph.outputs)]
     return state.made
 
 
@@ -110,8 +99,8 @@ def _is_symmetric(variable: Any) -> bool:
     return variable.type.ndim == 2 and getattr(variable.tag, "symmetric", False) is True
 
 
-def _input(state: Lowering, variable: Any) -> ir.Array:
-    kind, position = variable.type, len(state.made.inputs)
+def _input(state: Lowering, position: int, variable: Any) -> ir.Array:
+    kind = variable.type
     if type(kind) is not TensorType or kind.dtype not in ir.DTYPES:
         raise OpUnknown(f"an input of type {kind}")
     name = state.name(variable.name, f"input{position}")
@@ -121,24 +110,17 @@ def _input(state: Lowering, variable: Any) -> ir.Array:
         dim = state.dim(ir.Measured("int64", array, axis), f"axis {axis} of {name}")
         state.promise([dim], [length], f"the static shape of {name}")
         array.dims.append(dim.find())
-    state.values[variable] = (
-        state.whole(array) if array.dims else Scalar(kind.dtype, [], ir.Named(kind.dtype, name))
-    )
+    scalar = Scalar(kind.dtype, [], ir.Named(kind.dtype, name))
+    state.values[variable] = state.whole(array) if array.dims else scalar
     return array
 
 
-def _output(state: Lowering, variable: Any, position: int) -> ir.Array:
+def _output(state: Lowering, position: int, variable: Any) -> ir.Array:
     value = state.value(variable)
     own = isinstance(value, View) and value.whole and value.array.kind == "scratch"
     if not (isinstance(value, View) and own and value.array.memory_of is None):
-        name = variable.name or _updated(state, position)
-        value = state.solid(value) if isinstance(value, Vector) else value
-        value = state.hold(value, name, f"out{position}")
+        updated = (getattr(state.fgraph, "update_mapping", None) or {}).get(position)
+        name = None if updated is None else f"new_{state.made.inputs[updated].name}"
+        value = state.hold(state.element(variable), variable.name or name, f"out{position}")
     value.array.kind = "output"
     return value.array
-
-
-def _updated(state: Lowering, position: int) -> str | None:
-    """A name for an output that becomes the value of an input."""
-    target = (getattr(state.fgraph, "update_mapping", None) or {}).get(position)
-    return None if target is None else f"new_{state.made.inputs[target].name}"

@@ -117,14 +117,12 @@ def make_vector(state: Lowering, node: Any, number: int) -> None:
     dtype = node.outputs[0].type.dtype
     items: list[Value] = []
     nodes = [number]
-    for variable in node.inputs:
-        value = state.value(variable)
+    for value in map(state.value, node.inputs):
         nodes += value.nodes
         if isinstance(value, Scalar):
             items.append(Scalar(dtype, [], cast(value.expression, dtype)))
         else:
-            source = value
-            items.append(Formula(dtype, [], lambda _, s=source: cast(s.at([]), dtype)))  # type: ignore[misc]
+            items.append(Formula(dtype, [], lambda _, v=value: cast(v.at([]), dtype)))  # type: ignore[misc]
     state.values[node.outputs[0]] = Vector(dtype, [state.fixed(len(items))], items, nodes=nodes)
 
 
@@ -180,7 +178,7 @@ def eye(state: Lowering, node: Any, number: int) -> None:
     dtype = node.outputs[0].type.dtype
 
     def build(indices: Indices) -> ir.Expression:
-        row, column = (ir.Literal("int64", 0) if i is None else ir.Position("int64", i) for i in indices)
+        row, column = (ir.ZERO if i is None else ir.Position("int64", i) for i in indices)
         return cast(ir.compare(column - row, "==", offset), dtype)
 
     state.keep(node.outputs[0], Formula(dtype, [rows, columns], build, True), number)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from typing import Any
+
+from pytensor.tensor.subtensor import indices_from_subtensor
 
 import graphs.native.statements as ir
 from graphs.native.lower.state import Formula, Indices, Lowering, Scalar, Value, Vector, View
@@ -56,32 +60,20 @@ def _wanted_dims(state: Lowering, node: Any, source: Value) -> list[ir.Dim]:
         raise OpUnknown(f"{node.op} with two lengths of -1")
     if unknown:
         empty, uneven = ir.compare(others, "==", 0), ir.compare(total % others, "!=", 0)
-        state.check(
-            ir.Apply("bool", "||", (empty, uneven)), "ValueError", "cannot reshape: the sizes do not divide"
-        )
+        wrong = ir.Apply("bool", "||", (empty, uneven))
+        state.check(wrong, "ValueError", "cannot reshape: the sizes do not divide")
         lengths[unknown[0]] = total / others
     elif not all(isinstance(length, ir.Literal | ir.Length) for length in lengths):
         # a length of -1 may arrive at run time
         rest = ir.choose(ir.compare(others, "==", 0), ir.ZERO, total / -others)
-        lengths = [
-            state.let("int64", ir.choose(ir.compare(length, "==", -1), rest, length), None)
-            for length in lengths
-        ]
+        lengths = [ir.choose(ir.compare(length, "==", -1), rest, length) for length in lengths]
+        lengths = [state.let("int64", length, None) for length in lengths]
     negative = "cannot reshape to a negative length"
     dims = [state.given(length, f"a length given to {node.op}", negative) for length in lengths]
-    state.check(
-        ir.compare(ir.product(dim.length for dim in dims), "!=", total),
-        "ValueError",
-        f"cannot reshape: the number of elements differs ({node.op})",
-    )
+    differs = ir.compare(ir.product(dim.length for dim in dims), "!=", total)
+    state.check(differs, "ValueError", f"cannot reshape: the number of elements differs ({node.op})")
     state.promise(dims, node.outputs[0].type.shape, f"in {node.op}")
     return dims
-
-
-def _entries(node: Any, first: int) -> list[Any]:
-    from pytensor.tensor.subtensor import indices_from_subtensor
-
-    return list(indices_from_subtensor(node.inputs[first:], node.op.idx_list))
 
 
 def _section(state: Lowering, view: View, entries: list[Any], node: Any, number: int) -> View:
@@ -134,9 +126,9 @@ def _slice(
     step = ir.Literal("int64", step.value)
 
     def within(end: Any, otherwise: ir.Expression) -> ir.Expression:
-        return (
-            otherwise if end is None else ir.Apply("int64", "slice_start", (length, state.number(end), step))
-        )
+        if end is None:
+            return otherwise
+        return ir.Apply("int64", "slice_start", (length, state.number(end), step))
 
     begin = within(entry.start, length - 1 if backwards else ir.ZERO)
     end = within(entry.stop, ir.Literal("int64", -1) if backwards else length)
@@ -147,7 +139,7 @@ def _slice(
 
 def subtensor(state: Lowering, node: Any, number: int) -> None:
     """Basic indexing: a view, nothing is copied."""
-    entries = _entries(node, 1)
+    entries = list(indices_from_subtensor(node.inputs[1:], node.op.idx_list))
     value = state.value(node.inputs[0])
     if isinstance(value, Vector) and len(entries) == 1 and not isinstance(entries[0], slice):
         position = getattr(entries[0], "data", None)
@@ -167,7 +159,8 @@ def inc_subtensor(state: Lowering, node: Any, number: int) -> None:
     if isinstance(part, Vector) or (isinstance(part, Formula) and not part.cheap):
         part = state.refresh(node.inputs[1])
     copy = state.hold(source, node.outputs[0].name, dtype=node.outputs[0].type.dtype)
-    section = _section(state, copy, _entries(node, 2), node, number)
+    entries = list(indices_from_subtensor(node.inputs[2:], node.op.idx_list))
+    section = _section(state, copy, entries, node, number)
     if len(part.dims) > len(section.dims):
         raise OpUnknown(f"{node.op} of a part with more axes than the place for it")
     for dim, mine in zip(part.dims, section.dims[len(section.dims) - len(part.dims) :], strict=True):
@@ -175,14 +168,9 @@ def inc_subtensor(state: Lowering, node: Any, number: int) -> None:
             state.unify(mine, dim, f"in {node.op}")
     where = state.indices(section.dims)
     shown: Indices = where[len(where) - len(part.dims) :] if part.dims else []
-    state.values[node.outputs[0]] = state.state(
-        copy.array,
-        section.places(where),
-        part.at(shown),
-        where,
-        [*part.nodes, number],
-        adds=not node.op.set_instead_of_inc,
-    )
+    nodes, adds = [*part.nodes, number], not node.op.set_instead_of_inc
+    result = state.state(copy.array, section.places(where), part.at(shown), where, nodes, adds=adds)
+    state.values[node.outputs[0]] = result
 
 
 def join(state: Lowering, node: Any, number: int) -> None:
@@ -206,10 +194,7 @@ def join(state: Lowering, node: Any, number: int) -> None:
     if len(known) == len(lengths):
         dims[axis] = state.fixed(int(sum(known)))
     else:
-        total = lengths[0]
-        for length in lengths[1:]:
-            total = total + length
-        dims[axis] = state.dim(total, "the length of a Join")
+        dims[axis] = state.dim(functools.reduce(operator.add, lengths), "the length of a Join")
     target = state.array(node.outputs[0].name, node.outputs[0].type.dtype, dims, "joined")
     start: ir.Expression = ir.ZERO
     for value, length in zip(values, lengths, strict=True):

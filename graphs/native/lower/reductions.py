@@ -12,7 +12,7 @@ from pytensor.tensor.math import Dot
 from pytensor.tensor.special import LogSoftmax
 
 import graphs.native.statements as ir
-from graphs.native.lower.scalars import cast, is_float
+from graphs.native.lower.scalars import call, cast, is_float
 from graphs.native.lower.state import Formula, Indices, Lowering, Value, View
 from graphs.native.program import OpUnknown
 
@@ -107,9 +107,7 @@ def _symmetric_dot(state: Lowering, node: Any, number: int, left: Value, right: 
     if not (isinstance(matrix, View) and matrix.array.symmetric and not matrix.nodes):
         return False
     dtype, array = node.outputs[0].type.dtype, matrix.array
-    through = sorted(
-        k for k, start, step in matrix.axes if k is not None and (start, step) == (ir.ZERO, ir.ONE)
-    )
+    through = sorted(k for k, *move in matrix.axes if k is not None and move == [ir.ZERO, ir.ONE])
     ones = [dim for k, dim in enumerate(other.dims) if k != axis % len(other.dims)]
     if through != [0, 1] or len(matrix.dims) != 2 or {array.dtype, other.dtype} != {dtype}:
         return False
@@ -180,12 +178,8 @@ def reduce(state: Lowering, node: Any, number: int) -> None:
         _refuse_empty(state, value.dims, axes, what)
 
     elements = value
-
-    def as_bool(indices: Indices) -> ir.Expression:
-        return cast(value.at(indices), "bool")
-
     if how in (ir.Reduction.ALL, ir.Reduction.ANY) and dtype == "bool":
-        elements = Formula("bool", value.dims, as_bool, nodes=value.nodes)
+        elements = Formula("bool", value.dims, lambda i: cast(value.at(i), "bool"), nodes=value.nodes)
     result = _combined(state, how, elements, axes, number, wide, name if wide == dtype else None)
     if wide != dtype:
         result.nodes = [number]
@@ -218,17 +212,15 @@ def softmax(state: Lowering, node: Any, number: int) -> None:
     def rest(indices: Indices) -> Indices:
         return [i for a, i in enumerate(indices) if a not in axes]
 
-    def call(name: str, operand: ir.Expression) -> ir.Expression:
-        return cast(ir.Apply("float64", name, (cast(operand, "float64"),)), dtype)
-
     def shifted(indices: Indices) -> ir.Expression:
         return value.at(indices) - largest.at(rest(indices))
 
     largest = over(value, ir.Reduction.LARGEST, "largest")
-    powers: Value = formula(lambda i: call("exp", shifted(i)))
+    powers: Value = formula(lambda i: call("exp", [shifted(i)], dtype))
     if isinstance(node.op, LogSoftmax):
         total = over(powers, ir.Reduction.SUM, "total")
-        logarithm = state.hold(formula(lambda i: call("log", total.at(i)), total.dims), None, "log_total")
+        logarithms = formula(lambda i: call("log", [total.at(i)], dtype), total.dims)
+        logarithm = state.hold(logarithms, None, "log_total")
         result = formula(lambda i: shifted(i) - logarithm.at(rest(i)))
     else:
         powers = state.hold(powers)

@@ -148,11 +148,9 @@ class Lowering:
         """A C identifier close to `wanted` that nothing else has."""
         base = re.sub(r"\W+", "_", wanted or "").strip("_")
         base = re.sub(r"_{2,}", "_", base)[:24]
+        found = base
         if not base or base[0].isdigit() or not base.isascii():
-            base = spare
-            found = f"{base}1" if base == "t" else base
-        else:
-            found = base
+            base, found = spare, "t1" if spare == "t" else spare
         count = 1
         while found in self.names or keyword.iskeyword(found) or MADE_BY_THE_WRITER.fullmatch(found):
             count += 1
@@ -206,18 +204,16 @@ class Lowering:
             return a
         if a.constant is not None and b.constant is not None:
             if a.constant != b.constant:
-                raise OpUnknown(
-                    f"{what}, whose axes have the different lengths {a.constant} and {b.constant}"
-                )
+                lengths = f"{a.constant} and {b.constant}"
+                raise OpUnknown(f"{what}, whose axes have the different lengths {lengths}")
             b.parent = a
             return a
         if b.constant is not None or (a.constant is None and b.number < a.number):
             a, b = b, a
         b.parent = a
         first, second = (dim.origin or dim.constant for dim in (a, b))
-        b.merge_error = self.error(
-            "ValueError", f"Input dimension mismatch: {second} and {first} differ ({what})"
-        )
+        message = f"Input dimension mismatch: {second} and {first} differ ({what})"
+        b.merge_error = self.error("ValueError", message)
         return a
 
     def promise(self, dims: Sequence[ir.Dim], shape: Sequence[int | None], what: str) -> None:
@@ -246,9 +242,8 @@ class Lowering:
 
     def whole(self, array: ir.Array) -> View:
         """An array as a value."""
-        return View(
-            array.dtype, list(array.dims), array, [(k, ir.ZERO, ir.ONE) for k in range(len(array.dims))]
-        )
+        axes = [(k, ir.ZERO, ir.ONE) for k in range(len(array.dims))]
+        return View(array.dtype, list(array.dims), array, [*axes])
 
     def state(
         self,
@@ -268,9 +263,10 @@ class Lowering:
             expression = cast(expression, target.dtype)
             reduction = reduction if gone else None
         where = tuple(map(ir.Place, free) if places is None else places)
-        self.made.statements.append(
-            ir.Statement(target, where, expression, reduction, kept, gone, sorted(set(nodes)), adds)
-        )
+        taken_up = sorted(set(nodes))
+        self.made.statements += [
+            ir.Statement(target, where, expression, reduction, kept, gone, taken_up, adds)
+        ]
         return self.whole(target)
 
     def hold(self, value: Value, name: str | None = None, spare: str = "t", dtype: str | None = None) -> View:
@@ -284,35 +280,27 @@ class Lowering:
         indices = self.indices(value.dims)
         return self.state(target, None, value.at(indices), indices, value.nodes)
 
-    def solid(self, value: Value, name: str | None = None, spare: str = "t") -> View:
+    def solid(self, value: Value, name: str | None = None) -> View:
         """`value` held in an array."""
-        return value if isinstance(value, View) else self.hold(value, name, spare)
+        return value if isinstance(value, View) else self.hold(value, name)
 
-    def keep(self, variable: Any, value: Value, node: int, spare: str = "t") -> None:
+    def keep(self, variable: Any, value: Value, node: int) -> None:
         """Record what a node's output is: held in an array if several things use it, else left a formula."""
         value.nodes = [*value.nodes, node]
         clients = self.fgraph.clients.get(variable, ())
         if isinstance(value, Formula) and not value.cheap and (len(clients) > 1 or variable.name):
-            value = self.solid(value, variable.name, spare)
+            value = self.solid(value, variable.name)
         self.values[variable] = value
 
     def refresh(self, variable: Any) -> View:
         """A variable's value as an array, from now on for everyone who uses it."""
-        value = self.values[variable]
-        if not isinstance(value, View):
-            value = self.values[variable] = self.solid(value, variable.name)
-        return value
+        view = self.values[variable] = self.solid(self.values[variable], variable.name)
+        return view
 
     # ---- what a variable is
 
     def number(self, variable: Any) -> ir.Expression:
-        """A whole number known before any loop.
-
-        Raises
-        ------
-        OpUnknown
-            If it depends on the data.
-        """
+        """A whole number known before any loop; refused if it depends on the data."""
         value = self.value(variable)
         if not isinstance(value, Scalar):
             raise OpUnknown("a length or position that depends on the data")

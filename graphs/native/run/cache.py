@@ -42,9 +42,8 @@ def _usable(path: Path, *, make: bool) -> bool:
         state = path.stat()
     except OSError:
         return False
-    if os.name == "nt":
-        return stat.S_ISDIR(state.st_mode)
-    return stat.S_ISDIR(state.st_mode) and state.st_uid == os.getuid() and not state.st_mode & 0o022
+    ours = os.name == "nt" or (state.st_uid == os.getuid() and not state.st_mode & 0o022)
+    return stat.S_ISDIR(state.st_mode) and ours
 
 
 def load(key: str, suffix: str) -> tuple[Path, bytes] | None:
@@ -117,13 +116,7 @@ def _remove(path: Path) -> None:
 
 
 def clear() -> tuple[int, Path]:
-    """Remove every entry; other files are left alone.
-
-    Returns
-    -------
-    tuple of int and pathlib.Path
-        How many entries there were, and where.
-    """
+    """Remove every entry; other files are left alone. How many there were, and where."""
     there = entries()
     for path, _ in there:
         _remove(path)

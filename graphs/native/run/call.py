@@ -71,9 +71,8 @@ def _layout_is_as_expected() -> bool:
     """Whether this Python and NumPy lay an array out as :class:`Header` says."""
     array = np.zeros((3, 5))[:, ::2]
     seen = Header.from_address(id(array))
-    if seen.axes != 2 or seen.data != array.ctypes.data or not seen.flags & 0x100:
-        return False
-    if not (seen.shape and seen.strides):
+    expected = seen.axes == 2 and seen.data == array.ctypes.data and seen.flags & 0x100
+    if not (expected and seen.shape and seen.strides):
         return False
     pair = ctypes.c_int64 * 2
     shape, strides = pair.from_address(seen.shape), pair.from_address(seen.strides)
@@ -149,21 +148,6 @@ class NativeCall:
     """A compiled function over PyTensor's storage cells.
 
     Calls of one function are made one at a time: a lock guards its argument block.
-
-    Parameters
-    ----------
-    program : Program
-        What to run.
-    variant : callable
-        Makes the program for other memory orders of the inputs.
-    otherwise : callable
-        Given why the compiler failed, makes what then runs: a function of all inputs.
-    inputs : list of list
-        PyTensor's storage cells, one array each.
-    cached : bool
-        Whether compiled libraries go through the cache.
-    storage_map : dict, optional
-        PyTensor's cells by Variable; a Function looks here for them.
     """
 
     allow_gc = False  # a Function looks for this too
@@ -177,11 +161,12 @@ class NativeCall:
         cached: bool = True,
         storage_map: Any = None,
     ) -> None:
-        self.cells, self.storage_map = inputs, storage_map
-        self.variant = variant
-        self.otherwise = otherwise
-        self.instead: Callable[..., list[Any]] | None = None
-        self.cached = cached
+        self.cells = inputs  # of PyTensor's storage, one array each
+        self.storage_map = storage_map  # the cells by Variable; a Function looks here for them
+        self.variant = variant  # makes the program for other memory orders of the inputs
+        self.otherwise = otherwise  # given why the compiler failed, makes what then runs,
+        self.instead: Callable[..., list[Any]] | None = None  # a function of all inputs
+        self.cached = cached  # whether compiled libraries go through the cache
         self.lock = threading.Lock()
         self.programs = {program.layouts: program}
         self.pools = [Pool(dtype, rank) for dtype, rank in program.outputs]
@@ -195,9 +180,8 @@ class NativeCall:
         self.library: ctypes.CDLL | None = None
         self.threads, self.large = _thread_limit()
         self.table_heads = [Described(table) for table in program.table_arrays()]
-        self.arguments = pointers(
-            [*(0 for _ in program.inputs), *(head.address for head in self.table_heads)]
-        )
+        tables = (head.address for head in self.table_heads)
+        self.arguments = pointers([*(0 for _ in program.inputs), *tables])
         self.results = pointers(0 for _ in program.outputs)
         self.constants = (ctypes.c_double * (len(program.constants) + 1))(*program.constants)
         self.fixed = self.block(self.arguments, self.results)
@@ -229,13 +213,10 @@ class NativeCall:
 
     def read_inputs(self) -> list[Array]:
         """The arrays in the cells; what is no array of the right type becomes one, or is refused."""
-        arrays = []
-        for cell, dtype in zip(self.cells, self.dtypes, strict=True):
-            array = cell[0]
-            if type(array) is not np.ndarray or array.dtype is not dtype:
-                array = _as_array(array, dtype)
-            arrays.append(array)
-        return arrays
+        return [
+            value if type(value) is np.ndarray and value.dtype is dtype else _as_array(value, dtype)
+            for (value,), dtype in zip(self.cells, self.dtypes, strict=True)
+        ]
 
     def run(self, arrays: list[Array]) -> list[Array]:
         """One step on these arrays."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import hashlib
@@ -51,10 +52,7 @@ class CompilerMissing(Exception):
 def begin_library(text: str, cached: bool = True) -> None:
     """Start to make the library of a C text, unless it is at hand; Python need not wait for it.
 
-    Raises
-    ------
-    CompilerMissing
-        If there is no compiler to start.
+    Raises :class:`CompilerMissing` if there is no compiler to start.
     """
     _opening(text, cached)
 
@@ -62,10 +60,7 @@ def begin_library(text: str, cached: bool = True) -> None:
 def open_library(text: str, cached: bool = True) -> ctypes.CDLL:
     """The library of a C text, with ``one_step`` and ``many_steps``; waits until it is made.
 
-    Raises
-    ------
-    CompilerMissing
-        If it must be compiled and cannot be.
+    Raises :class:`CompilerMissing` if it must be compiled and cannot be.
     """
     return _opening(text, cached).library()
 
@@ -73,10 +68,7 @@ def open_library(text: str, cached: bool = True) -> ctypes.CDLL:
 def load_text(text: str) -> ctypes.CDLL:
     """The library of any C text, compiled now and not kept.
 
-    Raises
-    ------
-    CompilerMissing
-        If there is no compiler, or it refuses the text even without threads.
+    Raises :class:`CompilerMissing` if there is no compiler, or it refuses the text even without threads.
     """
     return _loaded(Compilation(text).library())
 
@@ -162,12 +154,9 @@ def find_compiler() -> Compiler:
 def _processor() -> str:
     """What -march=native depends on, as a short digest."""
     text = platform.machine() + platform.processor()
-    try:
-        with open("/proc/cpuinfo") as stream:
-            kept = ("model name", "flags", "Features", "CPU part")
-            text += "".join(sorted({line for line in stream if line.startswith(kept)}))
-    except OSError:
-        pass
+    with contextlib.suppress(OSError), open("/proc/cpuinfo") as stream:
+        kept = ("model name", "flags", "Features", "CPU part")
+        text += "".join(sorted({line for line in stream if line.startswith(kept)}))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -209,12 +198,9 @@ class Compilation:
         try:
             with (self.folder / "messages").open("wb") as messages:
                 # In a session of its own: Ctrl-C asks Python to stop, who knows whether to stop this too.
+                nothing = subprocess.DEVNULL
                 process = subprocess.Popen(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=messages,
-                    start_new_session=True,
+                    command, stdin=nothing, stdout=nothing, stderr=messages, start_new_session=True
                 )
         except OSError as failure:
             self.end()

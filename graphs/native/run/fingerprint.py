@@ -24,14 +24,9 @@ class Unrecognisable(Exception):
 def fingerprint(fgraph: Any) -> list[Any]:
     """Inputs, nodes, outputs of a FunctionGraph: Ops with their properties, types, names, constants.
 
-    Raises
-    ------
-    Unrecognisable
-        If an Op does not say what it is made of.
+    Raises :class:`Unrecognisable` if an Op does not say what it is made of.
     """
-    numbers: dict[Any, int] = {}
-    for variable in fgraph.inputs:
-        numbers[variable] = len(numbers)
+    numbers: dict[Any, int] = {variable: k for k, variable in enumerate(fgraph.inputs)}
     described: list[Any] = [[_variable(v) for v in fgraph.inputs]]
 
     def refer(variable: Any) -> Any:
@@ -41,11 +36,9 @@ def fingerprint(fgraph: Any) -> list[Any]:
         return numbers[variable]
 
     for node in fgraph.toposort():
-        described.append(
-            [_plain(node.op), [refer(v) for v in node.inputs], [_variable(v) for v in node.outputs]]
-        )
-        for variable in node.outputs:
-            numbers[variable] = len(numbers)
+        read, made = [refer(v) for v in node.inputs], [_variable(v) for v in node.outputs]
+        described.append([_plain(node.op), read, made])
+        numbers |= {variable: k for k, variable in enumerate(node.outputs, len(numbers))}
     described.append([refer(v) for v in fgraph.outputs])
     described.append(sorted((getattr(fgraph, "update_mapping", None) or {}).items()))
     return described
@@ -68,10 +61,9 @@ def _plain(value: Any) -> Any:
         array = np.ascontiguousarray(value)
         if array.dtype.hasobject:
             raise Unrecognisable("an array of objects")
-        shape = list(np.shape(value))
-        if array.nbytes > 4096:
-            return ["array", array.dtype.str, shape, hashlib.sha256(array.tobytes()).hexdigest()]
-        return ["array", array.dtype.str, shape, array.tobytes().hex()]
+        data = array.tobytes()
+        shown = data.hex() if len(data) <= 4096 else hashlib.sha256(data).hexdigest()
+        return ["array", array.dtype.str, list(np.shape(value)), shown]
     if isinstance(value, tuple | list):
         return [_plain(v) for v in value]
     if isinstance(value, Mapping):

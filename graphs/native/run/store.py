@@ -22,14 +22,7 @@ __all__ = ["key", "known", "remember"]
 def key(fgraph: Any, query: Any, layouts: str = "") -> str | None:
     """Under which name the program of a graph is kept; None if the graph cannot be told from its like.
 
-    Parameters
-    ----------
-    fgraph : FunctionGraph
-        Before its rewriting.
-    query : RewriteDatabaseQuery
-        Which rewrites it is to get.
-    layouts : str
-        For which memory orders of the inputs; empty where none is known.
+    The graph is one before the rewriting that `query` selects; `layouts` is empty where no memory orders are known.
     """
     try:
         described = surroundings(query), fingerprint(fgraph)

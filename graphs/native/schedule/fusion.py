@@ -68,13 +68,7 @@ class _Group:
 
 
 def fuse(statements: Sequence[Statement]) -> Nests:
-    """Loop nests that compute the statements, in an order that is right.
-
-    Parameters
-    ----------
-    statements : sequence of Statement
-        In an order in which they could be computed one by one.
-    """
+    """Loop nests that compute the statements, which come in an order in which they could be computed one by one."""
     nests = Nests()
     nests.items = _arrange(statements, nests.loops, 0, None)
     return nests
@@ -92,11 +86,8 @@ def _arrange(
         for position, group in enumerate(groups):
             linked = [(other, index) for other, index in group.members if _linked(other, statement)]
             if linked:
-                fits = (
-                    group.dim is dim
-                    and not group.closed
-                    and all(_at_same_index(o, i, statement, wanted) for o, i in linked)
-                )
+                at_hand = all(_at_same_index(other, i, statement, wanted) for other, i in linked)
+                fits = at_hand and group.dim is dim and not group.closed
                 earliest = position if fits else position + 1
         alone = statement.reduction is Reduction.SYMMETRIC
         for group in groups[earliest:]:

@@ -81,9 +81,8 @@ class Storage:
         """Whether the statement's result is one number in the scope that computes it."""
         outer = self.nests.outer_reduction(statement)
         loops = self.nests.loops
-        return not statement.adds and (
-            outer is None or all(loops[i].depth < outer.depth for i in statement.free)
-        )
+        outside = outer is None or all(loops[i].depth < outer.depth for i in statement.free)
+        return outside and not statement.adds
 
     def same_scope(self, writer: Statement, reader: Statement, places: tuple[Place, ...]) -> bool:
         """Whether `reader` reads just what the same turn of the same loops has written."""

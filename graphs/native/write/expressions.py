@@ -73,11 +73,10 @@ def literal_text(value: float | bool, dtype: str) -> str:
             return "NAN"
         if math.isinf(value):
             return "INFINITY" if value > 0 else "-INFINITY"
-        text = repr(float(np.float32(value)) if dtype == "float32" else value)
-        if dtype == "float32":
-            text = str(np.float32(value)) if "e" not in text else text
-            text = text if any(c in text for c in ".e") else text + ".0"
-        return text + ("f" if dtype == "float32" else "")
+        if dtype == "float64":
+            return repr(value)
+        exact = repr(float(np.float32(value)))
+        return (exact if "e" in exact else str(np.float32(value))) + "f"
     value = int(value)
     if value == -(2**63):
         return "INT64_MIN"
@@ -96,15 +95,10 @@ def render(
     read: Callable[[ir.Read], Text] = _no_loop,
     index: Callable[[ir.Index], Text] = _no_loop,
 ) -> Text:
-    """C text of an expression.
+    """C text of an expression; the C functions that it calls are added to `called`.
 
-    Parameters
-    ----------
-    expression : Expression
-    length, read, index : callable
-        What is written for the length of a dim, an element of an array, a loop's variable.
-    called : set of str
-        The C functions that it calls are added.
+    `length`, `read` and `index` give what is written for the length of a dim, an element of an array, a loop's
+    variable.
     """
     if isinstance(expression, ir.Literal):
         text = literal_text(expression.value, expression.dtype)

@@ -6,16 +6,17 @@ import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from graphs.native.schedule.storage import Storage
 from graphs.native.statements import Computation, Dim, Expression, Let
 from graphs.native.write.expressions import C_TYPES, render
-from graphs.native.write.loops import LoopWriter, Piece, Span, memory_name
+from graphs.native.write.loops import LoopWriter, memory_name
 from graphs.native.write.names import Names
 
-__all__ = ["Written", "functions_text", "write"]
+__all__ = ["functions_text", "write"]
 
 SIGNATURE = """\
 /* One call. Outputs are new memory, never an input's; a number other than 0 says what was wrong. */
@@ -24,17 +25,11 @@ __attribute__((noinline)) int one_step(Array **in, Array **out, const double *co
 """
 
 
-@dataclass(frozen=True)
-class Written:
-    """A C file, and which of its lines (from 1) compute which Apply nodes: loops, and single statements."""
+def write(computation: Computation, storage: Storage) -> tuple[str, list[list[Any]], list[list[Any]]]:
+    """The C file of a graph whose loops are arranged and whose arrays have their places.
 
-    text: str
-    spans: list[Span]
-    pieces: list[Piece]
-
-
-def write(computation: Computation, storage: Storage) -> Written:
-    """The C file of a graph whose loops are arranged and whose arrays have their places."""
+    Also which of its lines compute which Apply nodes, as in :class:`~graphs.native.program.Program`.
+    """
     names = Names(computation, storage.nests.items)
     loops = LoopWriter(names, storage)
     loops.outermost(storage.nests.items)
@@ -43,23 +38,22 @@ def write(computation: Computation, storage: Storage) -> Written:
     front.prologue(computation)
     front.outputs(computation)
     front.memory(storage, loops)
-    head = "\n".join(
-        (
-            f"/* {computation.title}\n{_legend(computation, names)}*/\n",
-            _sections()["head"].text,
-            *(_sections()[name].text for name in ("team_size", "share_triangle") if name in loops.called),
-            functions_text(loops.called),
-            SIGNATURE,
-        )
-    )
+    parts = [
+        f"/* {computation.title}\n{_legend(computation, names)}*/\n",
+        _sections()["head"].text,
+        *(_sections()[name].text for name in ("team_size", "share_triangle") if name in loops.called),
+        functions_text(loops.called),
+        SIGNATURE,
+    ]
+    head = "\n".join(parts)
     body = [f"    {line}" for line in front.lines]
     first = head.count("\n") + 1  # line of the function's body
     then = first + len(body) + 1  # and of its loops
     body += ["", *loops.lines, *(["    free(memory);"] if loops.memory else []), "    return 0;", "}", ""]
-    spans = [(start + then, end + then, nodes) for start, end, nodes in loops.spans]
-    pieces = [(start + then, end + then, nodes, formula) for start, end, nodes, formula in loops.pieces]
-    pieces += [(line + first, line + first, [node], "") for line, node in front.nodes]
-    return Written(head + "\n".join(body) + "\n" + _sections()["many_steps"].text, spans, pieces)
+    spans = [[start + then, end + then, nodes] for start, end, nodes in loops.spans]
+    pieces = [[start + then, end + then, nodes, formula] for start, end, nodes, formula in loops.pieces]
+    pieces += [[line + first, line + first, [node], ""] for line, node in front.nodes]
+    return head + "\n".join(body) + "\n" + _sections()["many_steps"].text, spans, pieces
 
 
 def _legend(computation: Computation, names: Names) -> str:
@@ -141,10 +135,9 @@ class _Front:
             if (a := array.fast) is not None:
                 other = f"{array.name}_shape[{a}] > 1 && in[{k}]->strides[{a}] != {size}"
                 self.put(f"if ({other}) return OTHER_LAYOUT;")
-            strides = [
-                f"{array.name}_s{a} = in[{k}]->strides[{a}] / {size}" for a in range(rank) if a != array.fast
-            ]
-            if strides:
+            slow = [a for a in range(rank) if a != array.fast]
+            if slow:
+                strides = (f"{array.name}_s{a} = in[{k}]->strides[{a}] / {size}" for a in slow)
                 self.put(f"const int64_t {', '.join(strides)};")
         for k, (constant, _) in enumerate(computation.constants):
             narrow = "(float)" if constant.dtype == "float32" else ""
@@ -168,9 +161,8 @@ class _Front:
 
     def outputs(self, computation: Computation) -> None:
         """What the outputs' shapes must be; if they are not, the caller makes new ones and calls again."""
-        lengths = [self.names.length(dim) for array in computation.outputs for dim in array.dims]
-        for offset, length in enumerate(lengths):
-            self.put(f"want[{offset}] = {length};")
+        dims = [dim for array in computation.outputs for dim in array.dims]
+        self.lines += [f"want[{k}] = {self.names.length(dim)};" for k, dim in enumerate(dims)]
         offset = 0
         for k, array in enumerate(computation.outputs):
             ctype, rank = C_TYPES[array.dtype], len(array.dims)

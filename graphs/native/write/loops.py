@@ -78,7 +78,7 @@ class LoopWriter:
 
     def local_name(self, array: ir.Array) -> str:
         """The C variable that holds an array's element at hand."""
-        return f"{array.name}_r{self.lane}" if self.laned is not None and self.lanes > 1 else array.name
+        return f"{array.name}_r{self.lane}" if self.lanes > 1 else array.name
 
     def number(self, expression: ir.Expression) -> Text:
         """A whole number known before any loop."""
@@ -96,13 +96,8 @@ class LoopWriter:
     def element(self, array: ir.Array, places: Sequence[ir.Place]) -> str:
         """C text of an array element in memory."""
         if array.kind == "input":
-            terms = [
-                self.place_text(place).text
-                if k == array.fast
-                else f"{self.place_text(place).within(8)} * {array.name}_s{k}"
-                for k, place in enumerate(places)
-                if place != ir.Place()
-            ]
+            used = [(k, self.place_text(place)) for k, place in enumerate(places) if place != ir.Place()]
+            terms = [at.text if k == array.fast else f"{at.within(8)} * {array.name}_s{k}" for k, at in used]
             return f"{array.name}[{' + '.join(terms) or '0'}]"
         home = self.storage.homes.get(array)
         at = Text("")
@@ -140,12 +135,11 @@ class LoopWriter:
     def leaf(self, statement: ir.Statement) -> None:
         """One statement, once for every lane."""
         start = len(self.lines)
-        lanes = self.lanes if self.laned is not None else 1
         over_rows = any(self.nests.of(index) is self.laned for index in statement.reduced)
-        if over_rows and lanes > 1 and not self.storage.scalar(statement):
-            self._sum_lanes(statement, lanes)
+        if over_rows and self.lanes > 1 and not self.storage.scalar(statement):
+            self._sum_lanes(statement)
         else:
-            for _ in self.each_lane(lanes):
+            for _ in self.each_lane(self.lanes):
                 (self._accumulate if statement.reduced else self._assign)(statement)
         self.pieces.append((start, len(self.lines) - 1, statement.nodes, ""))
 
@@ -163,12 +157,12 @@ class LoopWriter:
         if home.memory:
             self.put(f"{self.target_text(statement)} = {value};")
 
-    def _sum_lanes(self, statement: ir.Statement, lanes: int) -> None:
+    def _sum_lanes(self, statement: ir.Statement) -> None:
         """Several rows added to one place in memory: loaded and stored once."""
         place, total = self.target_text(statement), f"{statement.target.name}_sum"
         with self.block():
             self.put(f"{C_TYPES[statement.target.dtype]} {total} = {place};")
-            for _ in self.each_lane(lanes):
+            for _ in self.each_lane(self.lanes):
                 self.put(self._add(statement, total))
             self.put(f"{place} = {total};")
 
@@ -214,7 +208,7 @@ class LoopWriter:
 
     def _own_lanes(self, statement: ir.Statement) -> Iterator[int]:
         """One turn for every row that has its own result."""
-        return self.each_lane(self.lanes if self.laned is not None and statement.free else 1)
+        return self.each_lane(self.lanes if statement.free else 1)
 
     def begin(self, nest: Nest) -> None:
         """First values of everything combined over this loop."""
@@ -251,6 +245,9 @@ class LoopWriter:
         for item in items:
             if isinstance(item, ir.Statement):
                 self.leaf(item)
+                continue
+            if item.members[0].reduction is ir.Reduction.SYMMETRIC:
+                self.mirrored(item.members[0])
                 continue
             self.begin(item)
             self.pragma(item, item.body)
@@ -309,10 +306,10 @@ class LoopWriter:
             inside = ", ".join(self.place_text(place).text for place in long)
             return Text(f"{array.name}[{inside}]" if inside else array.name)
 
-        def read(at: ir.Read) -> Text:
-            return access(at, at.array)
-
-        text = render(statement.expression, self.names.length, set(), read, self.index_text).text
+        formula = statement.expression
+        text = render(
+            formula, self.names.length, set(), lambda at: access(at, at.array), self.index_text
+        ).text
         if statement.reduced:
             assert statement.reduction is not None
             over = ", ".join(self.index_text(i).text for i in statement.reduced)
@@ -335,7 +332,11 @@ class LoopWriter:
             work = " * ".join(map(self.length, max(nest.members, key=_turns).indices()))
             self.put(f"const int {team} = team_size({work}, threads);")
             for statement in shared:
-                self._declare_part(statement)
+                array, ctype = statement.target, C_TYPES[statement.target.dtype]
+                if self.storage.scalar(statement):
+                    self.put(f"{ctype} {array.name}_part[{TEAM}];")
+                else:
+                    self.memory.append((f"{array.name}_part", ctype, f"threads * ({self.elements(array)})"))
             self.put(f"#pragma omp parallel num_threads({team}) if ({team} > 1)")
         with self.block():
             if team:
@@ -361,10 +362,7 @@ class LoopWriter:
             self.put("/* the rows left over */")
             with self.block(f"for (; {v} < {high}; ++{v})"):
                 for phase in phases(nest):
-                    if triangle:
-                        self.mirrored(nest.members[0])
-                    else:
-                        self.items(phase)
+                    self.items(phase)
             self.laned = None
             self.parts.clear()
             for statement in shared:
@@ -380,11 +378,10 @@ class LoopWriter:
         start = len(self.lines)
         matrix, factor = statement.expression.reads()
         (row,), (column,) = statement.free, statement.reduced
-        ctype, v, j = C_TYPES[statement.target.dtype], *map(self._variable, (row, column))
-        madd = self._madd(statement.target.dtype)
-        here = ir.Read(
-            factor.dtype, factor.array, tuple(ir.Place(row) if p.index else p for p in factor.places)
-        )
+        v, j = (self.names.loops[self.nests.loops[index]] for index in (row, column))
+        ctype, madd = C_TYPES[statement.target.dtype], self._madd(statement.target.dtype)
+        own_places = tuple(ir.Place(row) if p.index else p for p in factor.places)
+        here = ir.Read(factor.dtype, factor.array, own_places)
         place = self.element(statement.target, [ir.Place(column) if p.index else p for p in statement.places])
         name, sums = statement.target.name, []
         for _ in self.each_lane(self.lanes):
@@ -412,16 +409,6 @@ class LoopWriter:
         for k in self.each_lane(self.lanes):
             self.put(f"{self.target_text(statement)} += {sums[k]};")
         self.pieces.append((start, len(self.lines) - 1, statement.nodes, ""))
-
-    def _variable(self, index: ir.Index) -> str:
-        return self.names.loops[self.nests.loops[index]]
-
-    def _declare_part(self, statement: ir.Statement) -> None:
-        array, ctype = statement.target, C_TYPES[statement.target.dtype]
-        if self.storage.scalar(statement):
-            self.put(f"{ctype} {array.name}_part[{TEAM}];")
-        else:
-            self.memory.append((f"{array.name}_part", ctype, f"threads * ({self.elements(array)})"))
 
     def _combine_parts(self, statement: ir.Statement, team: str) -> None:
         """The threads' results put together, always in the same order."""
@@ -460,16 +447,10 @@ class LoopWriter:
     def phase(self, nest: Nest, phase: list[Item]) -> None:
         """One piece of a blocked loop's body, for all rows of a block."""
         statements = [statement for item in phase for statement in statements_in(item)]
-        mirrored = statements[0].reduction is ir.Reduction.SYMMETRIC
-        if mirrored or (
-            isinstance(phase[0], Nest)
-            and any(s.reduced and s.reduction in (ir.Reduction.SUM, ir.Reduction.DOT) for s in statements)
-        ):
+        sums = (ir.Reduction.SUM, ir.Reduction.DOT, ir.Reduction.SYMMETRIC)
+        if isinstance(phase[0], Nest) and any(s.reduced and s.reduction in sums for s in statements):
             self.lanes = block_of(nest)  # every statement once for every row, inside the inner loop
-            if mirrored:
-                self.mirrored(statements[0])
-            else:
-                self.items(phase)
+            self.items(phase)
             self.lanes = 1
         else:
             self.rows(phase, str(block_of(nest)))

@@ -18,16 +18,10 @@ class Names:
 
     def __init__(self, computation: Computation, items: Sequence[Item]) -> None:
         self._free = iter([*"ijklmopq", *(f"i{k}" for k in range(2, 1000))])
-        self.letters: dict[Dim, str] = {}
         self.loops: dict[Nest, str] = {}
-        # the dims that are measured at a call
-        self.measured = [
-            dim
-            for dim in computation.prologue
-            if isinstance(dim, Dim) and dim.find() is dim and dim.constant is None
-        ]
-        for dim in self.measured:
-            self.letters[dim] = next(self._free)
+        dims = [entry for entry in computation.prologue if isinstance(entry, Dim)]
+        self.measured = [dim for dim in dims if dim.find() is dim and dim.constant is None]  # at a call
+        self.letters = {dim: next(self._free) for dim in self.measured}
         self._visit(items, [])
 
     def _visit(self, items: Sequence[Item], around: list[str]) -> None:
