@@ -187,7 +187,9 @@ if __name__ == "__main__":
         if module.partition(".")[0] not in sys.argv:
             import_module(module)
     pytensor = import_module("pytensor")
-    pytensor.function([], pytensor.tensor.constant(1.0), mode="FAST_COMPILE")  # imports more, at the first call
+    pytensor.function(
+        [], pytensor.tensor.constant(1.0), mode="FAST_COMPILE"
+    )  # imports more, at the first call
     gc.freeze()  # the children need not look through what they share
     print(0, flush=True)  # ready
     sys.argv = fork_for_each_line()
