@@ -11,8 +11,10 @@ import os
 import stat
 import warnings
 from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = [
     "own_warnings_only",
@@ -41,32 +43,35 @@ def prepare_compile_folder() -> Path | None:
     flags = os.environ.get("PYTENSOR_FLAGS", "")
     if "compiledir" in flags:
         return None
-    home = Path(os.environ.get("HOME") or "~").expanduser()
-    if (home / ".pytensorrc").is_file() and "compiledir" in (home / ".pytensorrc").read_text():
-        return None
-    default = home / ".pytensor"
-    if os.name == "nt" or _can_write(default):
+    home = os.path.expanduser(os.environ.get("HOME") or "~")
+    with contextlib.suppress(OSError), open(f"{home}/.pytensorrc") as settings:
+        if "compiledir" in settings.read():
+            return None
+    if os.name == "nt" or _can_write(f"{home}/.pytensor"):
         return None
     folder = _private_folder()
     os.environ["PYTENSOR_FLAGS"] = ",".join(filter(None, (flags, f"base_compiledir={folder}")))
     return folder
 
 
-def _can_write(folder: Path) -> bool:
+def _can_write(folder: str) -> bool:
     """Whether a file can really be made there; permissions alone do not tell (root, mounts)."""
-    probe = folder / f".writable-{os.getpid()}"
+    probe = f"{folder}/.writable-{os.getpid()}"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink(missing_ok=True)  # a container that shares this home may have a process of this number
+        os.makedirs(folder, exist_ok=True)
+        with open(probe, "w"):
+            pass
     except OSError:
         return False
+    with contextlib.suppress(FileNotFoundError):  # a container that shares this home has such a process too
+        os.unlink(probe)
     return True
 
 
 def _private_folder() -> Path:
     """A folder below the temporary one that nobody else can have put code into."""
     import tempfile
+    from pathlib import Path
 
     folder = Path(tempfile.gettempdir()) / f"pytensor-{os.getuid()}"
     with contextlib.suppress(FileExistsError):
@@ -153,8 +158,8 @@ def _package_versions(packages: Iterable[str]) -> dict[str, str]:
 
 def _cpu_model() -> str:
     """The processor's own name where Linux tells it (several report only "AMD EPYC")."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
+    with contextlib.suppress(OSError), open("/proc/cpuinfo") as lines:
+        for line in lines:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return ""

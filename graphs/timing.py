@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import os
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ProcessCost", "Spread", "fresh_process", "interleaved"]
+__all__ = ["ProcessCost", "Spread", "fresh_process", "interleaved", "no_collection"]
 
 
 class Spread(msgspec.Struct, frozen=True, array_like=True):
@@ -74,13 +75,20 @@ def interleaved(
 
 
 def _sample(call: Callable[[], object], repeats: int) -> float:
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
+    with no_collection():
         start = time.perf_counter()
         for _ in range(repeats):
             call()
         return (time.perf_counter() - start) / repeats
+
+
+@contextlib.contextmanager
+def no_collection() -> Iterator[None]:
+    """Garbage is collected before or after, not while a clock runs."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
     finally:
         if collecting:
             gc.enable()

@@ -18,7 +18,17 @@ from tests.conftest import ROOT
 
 # What anyone may import, then the rooms in the order in which data flows through them. The linker and the
 # rewrites stand before functions.py, which picks them.
-GROUND = ("errors", "files", "environment", "listener", "timing", "interruption", "memory", "terminal")
+GROUND = (
+    "errors",
+    "files",
+    "environment",
+    "listener",
+    "timing",
+    "interruption",
+    "memory",
+    "terminal",
+    "pictures",
+)
 FLOW = (
     "data",
     "reading",
@@ -40,10 +50,11 @@ FLOW = (
 ORDER = (*GROUND, *FLOW)
 # The rooms that are pipelines themselves: what a stage may import are those before it.
 STAGES = {
-    "native": ("statements", "lower", "schedule", "write", "pipeline", "run", "linker"),
+    "native": ("statements", "program", "lower", "schedule", "write", "pipeline", "run", "linker"),
     "inspection": (
-        "recording",
+        "views",
         "findings",
+        "recording",
         "file",
         "compiling",
         "values",

@@ -10,10 +10,8 @@ from collections.abc import Iterator
 from rich.console import Console, Group, RenderableType
 from rich.rule import Rule
 
-from graphs.commands.named_graph import named_graph
 from graphs.data import DTYPES
 from graphs.errors import InputError, whole_number
-from graphs.functions import resolve_mode
 from graphs.inspection import load, save
 from graphs.inspection.file import schema
 from graphs.inspection.recording import Recording
@@ -24,54 +22,56 @@ from graphs.terminal import Shown, as_text
 __all__ = ["main"]
 
 
-def main(arguments: argparse.Namespace) -> int:
-    if arguments.schema:
+def main(given: argparse.Namespace) -> int:
+    """Compile and ask, or load; then show what is asked for."""
+    if given.schema:
         print(json.dumps(schema(), indent=2, ensure_ascii=False))
         return 0
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show → or µ still shows the rest
-    width = None if arguments.width is None else whole_number("width", arguments.width, 40, 1000)
+    width = None if given.width is None else whole_number("width", given.width, 40, 1000)
     out = Console(width=width)
-    with Shown() as tell:
-        recording = load(arguments.load) if arguments.load else record(arguments, tell)
-        sections = list(chosen(recording, arguments))
-        if arguments.against:
-            sections = [("Side by side", compare(recording, arguments, tell))]
-    if arguments.json:
-        save(recording, arguments.json)
+    with Shown() as listener:
+        recording = load(given.load) if given.load else _recorded(given, listener)
+        sections = list(_sections(recording, given))
+        if given.against:
+            sections = [("Side by side", _side_by_side(recording, given, listener))]
+    if given.json:
+        save(recording, given.json)
     for heading, content in sections:
         titled = Group(Rule(heading, align="left"), content, "") if heading else content
         if out.is_terminal:
             out.print(titled)
         else:
             print(as_text(titled, width or 120), end="")
-    if arguments.json:
-        print(f"kept in {arguments.json}")
+    if given.json:
+        print(f"kept in {given.json}")
     return 0
 
 
-def record(arguments: argparse.Namespace, tell: Listener, against: str = "") -> Recording:
-    """Compile and examine, as far as what is asked for needs it."""
-    dtype = against if against in DTYPES else arguments.dtype
-    graph = named_graph(arguments.graph, dtype=dtype)
-    mode = None if graph.compiled and not arguments.mode and not against else resolve_mode(arguments.mode)
-    if against.startswith("without:"):
-        mode = resolve_mode(arguments.mode).excluding(*against.removeprefix("without:").split(","))
-    elif against and against not in DTYPES:
-        mode = resolve_mode(against)
-    tell.begins(f"compiling{f' {against}' if against else ''}")
-    given = shapes(arguments.shape)
-    seed = whole_number("seed", arguments.seed, 0)
+def _recorded(given: argparse.Namespace, listener: Listener, against: str = "") -> Recording:
+    """Compile and examine, as far as what is asked for needs it; `against`: the other one of a pair."""
+    # Only now: a recording that was kept is shown without PyTensor.
+    from graphs.commands.named_graph import named_graph
+    from graphs.functions import resolve_mode
+
+    graph = named_graph(given.graph, dtype=against if against in DTYPES else given.dtype)
+    other = "" if against in DTYPES else against
+    if other.startswith("without:"):
+        mode = resolve_mode(given.mode).excluding(*other.removeprefix("without:").split(","))
+    elif other:
+        mode = resolve_mode(other)
+    else:
+        mode = None if graph.compiled and not given.mode and not against else resolve_mode(given.mode)
+    listener.begins(f"compiling {against}".strip())
+    inputs = (dict(graph.inputs),) if graph.inputs else ()
+    shapes, seed = _shapes(given.shape), whole_number("seed", given.seed, 0)
+    whole = given.code == "whole"
     try:
-        asked = graph.inspect(mode).examine(
-            *((dict(graph.inputs),) if graph.inputs else ()),
-            shapes=given,
-            seed=seed,
-            parts=parts(arguments),
-            whole=arguments.code == "whole",
-            listener=tell,
+        inspection = graph.inspect(mode)
+        inspection = inspection.examine(
+            *inputs, shapes=shapes, seed=seed, parts=_parts(given), whole=whole, listener=listener
         )
-        return asked.recording
     except InputError as error:
         if not error.argument.startswith("shapes["):
             raise
@@ -82,80 +82,59 @@ def record(arguments: argparse.Namespace, tell: Listener, against: str = "") -> 
             allowed=error.allowed,
             remedy=f"say it with --shape {name}=LENGTH,LENGTH,…",
         ) from error
+    return inspection.recording
 
 
-def parts(arguments: argparse.Namespace) -> set[str]:
+def _parts(given: argparse.Namespace) -> set[str]:
     """What must be computed for what is to be shown."""
-    if arguments.code:
+    if given.code:
         return {"code"}
-    if arguments.against or arguments.step is not None or arguments.rule or arguments.phase:
+    if given.against or given.step is not None or given.rule or given.phase:
         return {"values"}
-    if arguments.nodes:
-        return {"values"} if arguments.quick else {"values", "times"}
-    return {"values", "doctor"} if arguments.quick else {"values", "doctor", "times", "code", "weight"}
+    if given.nodes:
+        return {"values"} if given.quick else {"values", "times"}
+    return {"values", "doctor"} if given.quick else {"values", "doctor", "times", "code", "weight"}
 
 
-def shapes(given: list[str]) -> dict[str, tuple[int, ...]] | None:
+def _shapes(given: list[str]) -> dict[str, tuple[int, ...]] | None:
     """``["x=400,784"]`` → ``{"x": (400, 784)}``."""
-    found = {}
+    shapes = {}
     for text in given:
         name, equals, lengths = text.partition("=")
         try:
-            found[name] = tuple(int(length) for length in lengths.split(",") if length.strip())
+            shapes[name] = tuple(int(length) for length in lengths.split(",") if length.strip())
         except ValueError:
             equals = ""
         if not equals or not name:
             raise InputError("shape", found=repr(text), allowed="NAME=LENGTH,LENGTH,… as in x=400,784")
-    return found or None
+    return shapes or None
 
 
-def chosen(recording: Recording, arguments: argparse.Namespace) -> Iterator[tuple[str, RenderableType]]:
-    """The sections asked for; all of them where none is named."""
-    if arguments.step is not None and not recording.steps:
-        raise InputError("step", found=str(arguments.step), allowed="none: no rewrite changed this graph")
-    if arguments.step is not None:
-        yield "", step_view(recording, whole_number("step", arguments.step, 1, len(recording.steps)))
-    if arguments.rule or arguments.phase:
-        table = StepTable(recording, arguments.phase or "", arguments.rule or "", every=True)
-        if not list(table.rows()):
+def _sections(recording: Recording, given: argparse.Namespace) -> Iterator[tuple[str, RenderableType]]:
+    """The sections asked for, with their headings; all of them where none is named."""
+    if given.step is not None:
+        yield "", step_view(recording, given.step)
+    if given.rule or given.phase:
+        table = StepTable(recording, given.phase or "", given.rule or "", every=True)
+        if not table.rows():
             there = sorted({step.phase for step in recording.steps})
             raise InputError(
-                "rule" if arguments.rule else "phase",
-                found=f"no step of {arguments.rule or arguments.phase!r}",
+                "rule" if given.rule else "phase",
+                found=f"no step of {given.rule or given.phase!r}",
                 allowed=f"rules that fired, in the phases {', '.join(there)}",
             )
         yield "", table
-    if arguments.nodes:
+    if given.nodes:
         yield "", HotNodes(recording, most=sys.maxsize)
-    if arguments.code:
-        yield "", code_view(recording, node_number(recording, arguments.code))
-    if not (
-        arguments.step is not None or arguments.rule or arguments.phase or arguments.nodes or arguments.code
-    ):
+    if given.code:
+        yield "", code_view(recording, None if given.code == "whole" else given.code)
+    if given.step is None and not (given.rule or given.phase or given.nodes or given.code):
         yield from report(recording)
 
 
-def node_number(recording: Recording, given: str) -> int | None:
-    """``65`` or ``#65`` → 65; ``whole`` → None."""
-    if given == "whole":
-        return None
-    text = given.removeprefix("#")
-    if not text.isdigit() or int(text) not in recording.final_order:
-        numbers = ", ".join(map(str, recording.final_order[:20]))
-        raise InputError(
-            "code",
-            found=repr(given),
-            allowed=f"whole, or a final node: {numbers}",
-            remedy="--nodes lists them",
-        )
-    return int(text)
-
-
-def compare(recording: Recording, arguments: argparse.Namespace, tell: Listener) -> RenderableType:
+def _side_by_side(recording: Recording, given: argparse.Namespace, listener: Listener) -> RenderableType:
     """The recording beside a second one."""
-    if arguments.against.endswith(".json"):
-        other = load(arguments.against)
-    else:
-        other = record(arguments, tell, arguments.against)
-    first = arguments.load or arguments.mode or "default"
-    return pair_view(recording, other, labels=(first, arguments.against))
+    kept = given.against.endswith(".json")
+    other = load(given.against) if kept else _recorded(given, listener, given.against)
+    first = given.load or given.mode or "default"
+    return pair_view(recording, other, labels=(first, given.against))

@@ -14,7 +14,8 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -27,6 +28,7 @@ from pytensor.graph.traversal import explicit_graph_inputs
 from graphs.data import load
 from graphs.errors import InputError
 from graphs.inspection import Inspection, inspect
+from graphs.inspection.values.difference import one_line
 from graphs.models.logistic import logistic_graph
 from graphs.updates import gradient_descent
 
@@ -41,23 +43,13 @@ KINDS = (
 
 @dataclass(frozen=True)
 class NamedGraph:
-    """A graph ready to be compiled and recorded.
-
-    Attributes
-    ----------
-    name : str
-    what : compiled function, or list of input Variables
-    outputs, updates
-        With inputs, as for ``pytensor.function``; else None and empty.
-    inputs : mapping of str to array
-        Sample inputs that belong to it.
-    """
+    """A graph ready to be compiled and recorded."""
 
     name: str
-    what: Any
-    outputs: Any = None
-    updates: Any = ()
-    inputs: Mapping[str, Any] = field(default_factory=dict)
+    what: Any  # a compiled function, or a list of input Variables
+    outputs: Any = None  # with inputs, as for ``pytensor.function``
+    updates: Any = ()  # likewise
+    inputs: Mapping[str, Any] = field(default_factory=dict)  # sample inputs that belong to it, by name
 
     @property
     def compiled(self) -> bool:
@@ -65,25 +57,13 @@ class NamedGraph:
         return isinstance(self.what, Function)
 
     def inspect(self, mode: Any = None) -> Inspection:
-        """Compile and record it.
-
-        Parameters
-        ----------
-        mode : Mode, optional
-            PyTensor's configured one by default; not for a compiled function.
-        """
+        """Compile and record it, in PyTensor's configured mode by default; a compiled function has one."""
         if self.compiled:
             return inspect(self.what, mode=mode)
-        try:
+        # Linkers refuse Ops, frameworks are missing: each in its own way.
+        known = "a mode whose linker knows all of the graph's Ops and whose framework is installed"
+        with _refused("mode", f"one that cannot compile {self.name}", known):
             return inspect(self.what, self.outputs, self.updates, mode=mode, name=self.name)
-        except InputError:
-            raise
-        except Exception as problem:  # linkers refuse Ops, frameworks are missing: each in its own way
-            raise InputError(
-                "mode",
-                found=f"one that cannot compile {self.name} ({_told(problem)})",
-                allowed="a mode whose linker knows all of the graph's Ops and whose framework is installed",
-            ) from problem
 
 
 def named_graph(name: str, *, dtype: str = "float64") -> NamedGraph:
@@ -132,12 +112,8 @@ def _from_module(name: str) -> ModuleType:
     # The folder one stands in, as with ``python -m``.
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
-    try:
+    with _refused("graph", f"module {name}, which does not import", ALLOWED):
         return importlib.import_module(name)
-    except Exception as problem:  # it is the user's code: anything can come out of it
-        raise InputError(
-            "graph", found=f"module {name}, which does not import ({_told(problem)})", allowed=ALLOWED
-        ) from problem
 
 
 def _from_file(path: Path) -> ModuleType:
@@ -149,40 +125,31 @@ def _from_file(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module  # dataclasses and pickling look it up by name
     sys.path.insert(0, str(path.parent.resolve()))
-    try:
+    with _refused("graph", f"{path}, which does not run", "a Python file that runs"):
         spec.loader.exec_module(module)
-    except Exception as problem:
-        raise InputError(
-            "graph", found=f"{path}, which does not run ({_told(problem)})", allowed="a Python file that runs"
-        ) from problem
     return module
 
 
 def _as_graph(name: str, thing: Any) -> NamedGraph:
     if callable(thing) and not isinstance(thing, Function | Variable):
-        try:
+        with _refused("graph", f"{name}, which cannot be called without arguments", KINDS):
             thing = thing()
-        except Exception as problem:
-            raise InputError(
-                "graph",
-                found=f"{name}, which cannot be called without arguments ({_told(problem)})",
-                allowed=KINDS,
-            ) from problem
     if isinstance(thing, Function):
         return NamedGraph(name, thing)
-    if isinstance(thing, Variable):
-        return NamedGraph(name, _inputs_of([thing]), thing)
-    if isinstance(thing, list) and thing and all(isinstance(item, Variable) for item in thing):
-        return NamedGraph(name, _inputs_of(thing), thing)
+    outputs = thing if isinstance(thing, list) else [thing]
+    if outputs and all(isinstance(output, Variable) for output in outputs):
+        return NamedGraph(name, list(dict.fromkeys(explicit_graph_inputs(outputs))), thing)
     if isinstance(thing, tuple) and len(thing) in (2, 3) and isinstance(thing[0], Sequence):
         return NamedGraph(name, list(thing[0]), *thing[1:])
     raise InputError("graph", found=f"{name}, a {type(thing).__name__}", allowed=KINDS)
 
 
-def _inputs_of(outputs: Sequence[Any]) -> list[Any]:
-    return list(dict.fromkeys(explicit_graph_inputs(outputs)))
-
-
-def _told(problem: BaseException) -> str:
-    lines = str(problem).strip().splitlines()
-    return f"{type(problem).__name__}: {lines[0]}" if lines else type(problem).__name__
+@contextmanager
+def _refused(argument: str, what: str, allowed: str) -> Iterator[None]:
+    """Whatever the user's code, or a linker, raises inside: an InputError that tells it in a line."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as problem:
+        raise InputError(argument, found=f"{what} ({one_line(problem)})", allowed=allowed) from problem

@@ -125,6 +125,7 @@ def _cross_entropy(name: str, y: NDArray[Any]) -> float:
         graph = logistic_graph(w)
         with own_warnings_only():
             return float(pytensor.function([graph.x, graph.y], graph.xent)(x, y)[0])
+    textbook = _module(name).textbook  # before any array is made: importing it sets JAX to float64
     arrays: tuple[Any, ...] = (x, y, w, b)
     if name == "torch":
         import torch
@@ -134,7 +135,7 @@ def _cross_entropy(name: str, y: NDArray[Any]) -> float:
         import jax.numpy as jnp
 
         arrays = tuple(jnp.asarray(array) for array in arrays)
-    return float(_module(name).textbook(*arrays)[1][0])
+    return float(textbook(*arrays)[1][0])
 
 
 def _module(name: str) -> Any:

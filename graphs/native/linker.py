@@ -1,25 +1,34 @@
-"""The linker and the mode: PyTensor's way in."""
+"""PyTensor's way in: a mode that rewrites and decides, and the linker that it hands the graph to.
+
+PyTensor asks a mode for its rewriter and runs it, then gives the graph to the mode's linker, then asks the
+linker for a callable. So :class:`NativeRewriter` rewrites (or recognises) a graph and plans it, and
+:class:`NativeLinker` looks the plan up and makes a :class:`~graphs.native.run.call.NativeCall` from it.
+"""
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
+import numpy as np
 import pytensor
-from pytensor.compile.mode import Mode
+from pytensor.compile.mode import Mode, get_default_mode, get_mode
 from pytensor.graph.replace import clone_replace
+from pytensor.graph.rewriting.basic import GraphRewriter
 from pytensor.graph.rewriting.db import RewriteDatabaseQuery
 from pytensor.link.basic import Container, Linker
 from pytensor.link.utils import map_storage
 
-from graphs.native.plan import Deferred, NativeRewriter, Plan, default_mode, title
-from graphs.native.program import Program, make_program
-from graphs.native.remembering import Remembering
+from graphs.native.program import NativeSource, OpUnknown, Program
 from graphs.native.run import store
 from graphs.native.run.call import NativeCall
+from graphs.native.run.compiler import CompilerMissing, begin_library
 
-__all__ = ["NativeLinker", "NativeMode", "NotNative", "native_mode"]
+__all__ = ["NativeLinker", "NativeMode", "NativeRewriter", "NotNative", "native_mode", "source_of"]
 
 # Fusion, BLAS and work in place are this linker's own business, and it does them by index.
 QUERY = RewriteDatabaseQuery(
@@ -30,6 +39,87 @@ QUERY = RewriteDatabaseQuery(
 
 class NotNative(UserWarning):
     """A function runs in PyTensor's default mode after all; the message says why."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What has been decided about a FunctionGraph."""
+
+    program: Program | None  # what will run natively
+    reason: str = ""  # why nothing will
+    rewritten: bool = True  # not where the program came from the cache: the graph is left as it was written
+    order: tuple[Any, ...] = ()  # the Apply nodes that the program's spans count
+
+
+# From the rewriter to the linker: PyTensor calls the one, then the other, and all that they share is the graph.
+# Kept beside the graphs and not on them, so that whoever copies or pickles one carries nothing of ours.
+_PLANS: WeakKeyDictionary[Any, Plan] = WeakKeyDictionary()
+
+
+class Deferred(GraphRewriter):  # type: ignore[misc]  # PyTensor's classes are untyped
+    """A rewriter that is put together when it is first wanted, which a warm start never does.
+
+    Parameters
+    ----------
+    database, query
+        Where to look, and for what; a rewriter instead of a query is that rewriter.
+    """
+
+    def __init__(self, database: Any, query: Any) -> None:
+        super().__init__()
+        self.database, self.query = database, query
+        self.name = "rewrites"
+
+    @functools.cached_property
+    def resolved(self) -> Any:
+        """The rewriter itself."""
+        asked = isinstance(self.query, RewriteDatabaseQuery)
+        return self.database.query(self.query) if asked else self.query
+
+    def apply(self, fgraph: Any) -> Any:
+        """Rewrite `fgraph`; the rewriter itself attaches what it requires."""
+        return self.resolved.rewrite(fgraph)
+
+
+class NativeRewriter(GraphRewriter):  # type: ignore[misc]  # PyTensor's classes are untyped
+    """The rewrites of a query, then the decision whether the graph is native; neither where the cache knows it.
+
+    Parameters
+    ----------
+    database, query
+        As for :class:`Deferred`.
+    cached : bool
+        Whether to ask the cache, and to tell it.
+    """
+
+    def __init__(self, database: Any, query: Any, cached: bool) -> None:
+        super().__init__()
+        self.rewriter: GraphRewriter = Deferred(database, query)
+        self.query = query
+        self.cached = cached
+        self.fallback = default_mode()  # while PyTensor rewrites, its configured mode is this one
+        self.name = "native"
+
+    def apply(self, fgraph: Any) -> Any:
+        """Rewrite, or recognise, `fgraph`, and plan it."""
+        key = store.key(fgraph, self.query) if self.cached else None
+        program = store.known(key)
+        if program is not None:
+            _PLANS[fgraph] = Plan(program, rewritten=False)
+            return None
+        from graphs.native.pipeline import make_program  # here, so that a warm start does without it
+
+        profile = self.rewriter.rewrite(fgraph)
+        try:
+            program = make_program(fgraph)
+            begin_library(program.text, self.cached)
+        except (OpUnknown, CompilerMissing) as why:
+            self.fallback.optimizer.rewrite(fgraph)
+            _PLANS[fgraph] = Plan(None, str(why))
+        else:
+            store.remember(key, program)
+            _PLANS[fgraph] = Plan(program, order=tuple(fgraph.toposort()))
+        return profile
 
 
 class NativeLinker(Linker):  # type: ignore[misc]  # PyTensor's classes are untyped
@@ -50,22 +140,29 @@ class NativeLinker(Linker):  # type: ignore[misc]  # PyTensor's classes are unty
     def __init__(self, *, cached: bool = True, allow_gc: bool | None = None, scheduler: Any = None) -> None:
         super().__init__(allow_gc=False, scheduler=scheduler)
         self.cached = cached
+        self.query: Any = QUERY  # for graphs that come without a plan: copies of functions, other modes'
         self.fgraph: Any = None
-        self.plan: Plan | None = None
-        self.query: Any = QUERY
+        self.plan = Plan(None)
 
     def __repr__(self) -> str:
         return f"NativeLinker(cached={self.cached})"
 
+    @property
+    def from_cache(self) -> bool:
+        """Whether it knew its graph again, which then is left as the user wrote it."""
+        return not self.plan.rewritten
+
+    def asking(self, query: Any) -> NativeLinker:
+        """The same linker for a mode of these rewrites."""
+        twin: NativeLinker = self.clone()
+        twin.query = query
+        return twin
+
     def accept(self, fgraph: Any, no_recycling: Any = None, profile: Any = None) -> Any:
         """Take a graph; gives back the default mode's linker where this one cannot run it."""
-        plan = getattr(fgraph, "native_plan", None)
-        if plan is None or (
-            plan.rewritten and plan.program and not set(plan.order) <= set(fgraph.apply_nodes)
-        ):
-            rewriter = Deferred(pytensor.compile.mode.optdb, self.query)
-            NativeRewriter(rewriter, self.query, self).apply(fgraph)
-            plan = fgraph.native_plan
+        if fgraph not in _PLANS or not set(_PLANS[fgraph].order) <= set(fgraph.apply_nodes):
+            NativeRewriter(pytensor.compile.mode.optdb, self.query, self.cached).apply(fgraph)
+        plan = _PLANS[fgraph]
         if plan.program is None:
             warnings.warn(
                 f"This function runs in PyTensor's default mode: {plan.reason}.", NotNative, stacklevel=8
@@ -76,22 +173,20 @@ class NativeLinker(Linker):  # type: ignore[misc]  # PyTensor's classes are unty
                 pairs = fgraph.update_mapping.items()
                 other.accept_var_updates({fgraph.inputs[i]: fgraph.outputs[o] for o, i in pairs})
             return other
-        linker = type(self)(cached=self.cached)
-        linker.fgraph, linker.plan, linker.query = fgraph, plan, self.query
+        linker: NativeLinker = self.clone()
+        linker.fgraph, linker.plan = fgraph, plan
         return linker
 
     def make_thunk(
         self, input_storage: Any = None, output_storage: Any = None, storage_map: Any = None, **kwargs: Any
     ) -> Any:
         """The callable, and containers for its inputs and outputs."""
-        assert self.plan is not None
         assert self.plan.program is not None
         order = self.schedule(self.fgraph)
         inputs, outputs, storage_map = map_storage(
             self.fgraph, order, input_storage, output_storage, storage_map
         )
         call = NativeCall(self.plan.program, self.variant, self.instead, inputs, self.cached, storage_map)
-        call.plan = self.plan  # type: ignore[attr-defined]
         entering = [Container(v, cell) for v, cell in zip(self.fgraph.inputs, inputs, strict=True)]
         for container in entering:
             container.type = Remembering(container.type, container.storage)
@@ -103,23 +198,22 @@ class NativeLinker(Linker):  # type: ignore[misc]  # PyTensor's classes are unty
 
     def variant(self, layouts: str) -> Program:
         """The program for inputs in other memory orders."""
-        assert self.plan is not None
-        keep = self.cached and not self.plan.rewritten
+        keep = self.cached and self.from_cache
         key = store.key(self.fgraph, self.query, layouts) if keep else None
         program = store.known(key)
         if program is None:
+            from graphs.native.pipeline import make_program
+
             graph = self.fgraph
-            if not self.plan.rewritten:
+            if self.from_cache:
                 graph = graph.clone()
                 pytensor.compile.mode.optdb.query(self.query).rewrite(graph)
-            program = make_program(graph, title(graph), layouts)
+            program = make_program(graph, layouts)
             store.remember(key, program)
         return program
 
     def instead(self, reason: str) -> Callable[..., list[Any]]:
         """What runs where the compiler has refused the program: the whole graph in the default mode."""
-        assert self.plan is not None
-        self.plan.program, self.plan.reason = None, reason
         warnings.warn(f"This function runs in PyTensor's default mode: {reason}.", NotNative, stacklevel=6)
         inputs = {v: v.type() for v in self.fgraph.inputs}  # a shared variable cannot be an argument
         outputs = clone_replace(list(self.fgraph.outputs), replace=inputs)
@@ -129,18 +223,79 @@ class NativeLinker(Linker):  # type: ignore[misc]  # PyTensor's classes are unty
         return function
 
 
+class Remembering:
+    """Stands for an input's Type in its Container, and knows again the array that it accepted last.
+
+    PyTensor filters every argument at every call; a training loop passes the same arrays ten thousand
+    times. What may have changed about an array since (its dtype, shape and memory order can be set in
+    place) is looked at again by :class:`graphs.native.run.call.NativeCall` and in C.
+
+    Parameters
+    ----------
+    kind : Type
+        The input's own.
+    cell : list
+        The input's storage cell: what was accepted last.
+    """
+
+    def __init__(self, kind: Any, cell: list[Any]) -> None:
+        self.kind = kind
+        self.cell = cell
+
+    def filter(self, value: Any, strict: bool = False, allow_downcast: bool | None = None) -> Any:
+        """As the Type's own, unless `value` is what was accepted last."""
+        if value is self.cell[0] and type(value) is np.ndarray:
+            return value
+        return self.kind.filter(value, strict=strict, allow_downcast=allow_downcast)
+
+    def __getattr__(self, name: str) -> Any:
+        if "kind" not in self.__dict__:  # while it is being copied
+            raise AttributeError(name)
+        return getattr(self.kind, name)
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self.kind
+
+
 class NativeMode(Mode):  # type: ignore[misc]  # PyTensor's classes are untyped
     """A mode whose rewrites end with the decision whether the graph is native."""
+
+    linker: Any  # a NativeLinker that knows the mode's rewrites
 
     def __init__(self, linker: Any = None, optimizer: Any = QUERY, db: Any = None) -> None:
         super().__init__(NativeLinker() if linker is None else linker, optimizer, db)
 
+    def __setstate__(self, state: Any) -> None:
+        super().__setstate__(state)
+        self.linker = self.linker.asking(self._optimizer)
+
     @property
     def optimizer(self) -> Any:
         """The rewriter that PyTensor runs."""
-        query = self._optimizer
-        self.linker.query = query
-        return NativeRewriter(Deferred(self.optdb, query), query, self.linker)
+        return NativeRewriter(self.optdb, self._optimizer, self.linker.cached)
 
 
 native_mode = NativeMode()
+
+
+def default_mode() -> Any:
+    """PyTensor's default mode, also where the native mode has been made the default."""
+    mode = get_default_mode()
+    return get_mode("Mode") if isinstance(mode, NativeMode) else mode
+
+
+def source_of(fn: Any) -> NativeSource | None:
+    """The C file of a function compiled with a :class:`NativeLinker`; None if it runs some other way."""
+    call, linker = fn.vm, fn.maker.linker
+    if not isinstance(call, NativeCall) or call.instead is not None:
+        return None
+    program, nodes = call.program, fn.maker.fgraph.toposort()
+    position = {node: k for k, node in enumerate(nodes)}
+    order = linker.plan.order if program is linker.plan.program else () if linker.from_cache else nodes
+
+    def positions(counted: list[int]) -> tuple[int, ...]:
+        return tuple(sorted(position[order[n]] for n in counted if order and order[n] in position))
+
+    spans = tuple((first, last, positions(counted)) for first, last, counted in program.spans)
+    pieces = tuple((first, last, positions(counted), text) for first, last, counted, text in program.pieces)
+    return NativeSource(program.text, spans, pieces, tuple(program.constants))

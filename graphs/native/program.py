@@ -1,53 +1,37 @@
-"""What a graph has become: C text and all that is needed to call it, as plain data."""
+"""What a graph becomes: C text and all that is needed to call it, as plain data; or why it becomes nothing."""
 
 from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-__all__ = ["Program", "make_program"]
+__all__ = ["NativeSource", "OpUnknown", "Program"]
 
-FORMAT = 2
+FORMAT = 3
+
+
+class OpUnknown(Exception):
+    """An Op that has no lowering; the argument says which and, where it helps, why."""
 
 
 @dataclass(frozen=True)
 class Program:
-    """One compiled function's text and interface.
+    """One compiled function's text and interface."""
 
-    Attributes
-    ----------
-    text : str
-        The C file.
-    spans : list
-        ``[first line, last line, [Apply nodes]]`` of each loop, lines from 1, nodes by topological order.
-    pieces : list
-        The same for each statement.
-    inputs, outputs : list
-        ``[dtype, number of axes]`` of each.
-    constants : list of float
-        Numbers given at run time.
-    tables : list
-        Constant arrays: dtype, shape, bytes in base64.
-    errors : list
-        ``[exception, message]`` for each number the C function may return.
-    layouts : str
-        For which memory orders of the inputs.
-    """
-
-    text: str
+    text: str  # the C file
+    # [first line, last line, [Apply nodes]] of each loop, lines from 1, nodes by topological order
     spans: list[list[Any]]
-    pieces: list[list[Any]]
-    inputs: list[list[Any]]
+    pieces: list[list[Any]]  # the same for each statement, and its formula where the line is a comment's
+    inputs: list[list[Any]]  # [dtype, number of axes] of each
     outputs: list[list[Any]]
-    constants: list[float]
-    tables: list[list[Any]]
-    errors: list[list[str]]
-    layouts: str
+    constants: list[float]  # numbers given at run time
+    tables: list[list[Any]]  # constant arrays: dtype, shape, bytes in base64
+    errors: list[list[str]]  # [exception, message] for each number that the C function may return
+    layouts: str  # for which memory orders of the inputs
 
     def to_json(self) -> str:
         """The program as text; ``constants`` are exact."""
@@ -77,31 +61,22 @@ class Program:
         ]
 
 
-def make_program(fgraph: Any, title: str, layouts: str = "") -> Program:
-    """Lower a FunctionGraph and write it as C.
+@dataclass(frozen=True)
+class NativeSource:
+    """The C file of a compiled function, and which lines compute which nodes; printing it prints the file.
 
-    Raises
-    ------
-    graphs.native.unknown.OpUnknown
-        If it holds an Op or dtype that has no lowering.
+    Lines are counted from 1, both inclusive; nodes are positions in ``fn.maker.fgraph.toposort()``. There are
+    none where the program came from the cache, whose graph was never rewritten (compile with
+    ``NativeMode(NativeLinker(cached=False))`` to have them).
     """
-    from graphs.native.lower.state import lower  # here, so that a warm start does without them
-    from graphs.native.write.file import write
 
-    state = lower(fgraph, layouts)
-    written = write(state, title)
-    tables: Sequence[list[Any]] = [
-        [data.dtype.name, list(data.shape), base64.b64encode(data.tobytes()).decode()]
-        for _, data in state.tables
-    ]
-    return Program(
-        text=written.text,
-        spans=[list(span) for span in written.spans],
-        pieces=[list(piece) for piece in written.pieces],
-        inputs=[[array.dtype, len(array.dims)] for array in state.inputs],
-        outputs=[[array.dtype, len(array.dims)] for array in state.outputs],
-        constants=[value for _, _, value in state.constants],
-        tables=list(tables),
-        errors=[list(error) for error in state.errors],
-        layouts=state.layouts,
-    )
+    text: str
+    spans: tuple[
+        tuple[int, int, tuple[int, ...]], ...
+    ]  # first line, last line, nodes of each loop and its comment
+    # the same for single statements, in loops and before; and the formula, where the line is a comment's
+    pieces: tuple[tuple[int, int, tuple[int, ...], str], ...]
+    constants: tuple[float, ...]  # given at run time, in the order of the legend at the top of the file
+
+    def __str__(self) -> str:
+        return self.text

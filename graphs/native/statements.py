@@ -1,55 +1,178 @@
-"""The vocabulary between a graph and its C: extents, indices, arrays, expressions, statements.
+"""What a graph becomes before it becomes C: statements over named indices, as data.
 
-A statement says what one array holds, as a formula over named indices::
+A statement says what one array holds, as a formula over indices::
 
     z[i]  = Σ_j x[i, j] · w[j]          indices (i), reduced over (j)
     gw[j] = Σ_i x[i, j] · r[i]          indices (j), reduced over (i)
 
-Nothing here knows PyTensor or C's syntax; :mod:`lowering` makes statements from Apply nodes,
-:mod:`fusion` arranges them into loop nests, :mod:`writer` writes the nests down.
+Lengths, starts and steps are expressions like any other. Nothing here knows PyTensor or C's syntax: :mod:`lower`
+makes statements from Apply nodes, :mod:`schedule` arranges them into loops, :mod:`write` writes the loops down.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+import math
+import operator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
 
 __all__ = [
+    "DTYPES",
+    "ONE",
+    "ZERO",
     "Apply",
     "Array",
+    "Check",
+    "Computation",
     "Dim",
     "Expression",
     "Index",
+    "Length",
+    "Let",
     "Literal",
+    "Measured",
     "Named",
     "Place",
     "Position",
     "Read",
+    "Reduction",
     "Statement",
+    "choose",
+    "compare",
+    "product",
 ]
 
+WHOLE = ("int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8")
+DTYPES = ("float64", "float32", *WHOLE, "bool")  # what there are statements for
 
-class Dim:
-    """How long an axis is. Two axes that the graph makes equal share one representative.
 
-    Attributes
-    ----------
-    constant : int or None
-        The length, where the graph knows it.
-    source : str
-        C expression of the length, in terms of dims met before.
-    origin : str
-        Where it comes from, in words, for comments and error messages.
+# ---- expressions: one number, at one point of the index space
+
+
+def _operation(symbol: str) -> Callable[[Expression, Expression | int], Expression]:
+    def apply(self: Expression, other: Expression | int) -> Expression:
+        other = other if isinstance(other, Expression) else Literal(self.dtype, other)
+        return Apply(self.dtype, symbol, (self, other))
+
+    return apply
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A scalar; equal to another if it is made in the same way from the same."""
+
+    dtype: str
+
+    __add__ = _operation("+")
+    __sub__ = _operation("-")
+    __mul__ = _operation("*")
+    __truediv__ = _operation("/")
+    __mod__ = _operation("%")
+
+    def __neg__(self) -> Expression:
+        return Apply(self.dtype, "negative", (self,))
+
+    def reads(self) -> Iterator[Read]:
+        """Every array access in it."""
+        if isinstance(self, Read):
+            yield self
+        elif isinstance(self, Apply):
+            for operand in self.operands:
+                yield from operand.reads()
+
+
+@dataclass(frozen=True)
+class Literal(Expression):
+    """A number that every call has in common."""
+
+    value: float | int | bool
+
+
+@dataclass(frozen=True)
+class Named(Expression):
+    """A number known before any loop: an input without axes, a constant, what a :class:`Let` computes."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Length(Expression):
+    """How long an axis is."""
+
+    dim: Dim
+
+
+@dataclass(frozen=True)
+class Measured(Expression):
+    """How long an axis of an input is found to be at a call."""
+
+    array: Array
+    axis: int
+
+
+@dataclass(frozen=True)
+class Position(Expression):
+    """The value of an index itself."""
+
+    index: Index
+
+
+@dataclass(frozen=True)
+class Read(Expression):
+    """One element of an array."""
+
+    array: Array
+    places: tuple[Place, ...]
+
+
+@dataclass(frozen=True)
+class Apply(Expression):
+    """An operator or a function of expressions.
+
+    ``+ - * / % & | ^ || == != < > <= >=``, ``~`` and ``!`` mean what they mean in C; ``?`` chooses, ``cast``
+    changes the type; ``not``, ``negative``, ``absolute``, ``square``, ``sign``, ``clip``, ``maximum`` and
+    ``minimum`` are NumPy's (NaN wins). Everything else is the name of a function.
     """
 
-    def __init__(self, number: int, source: str, origin: str, constant: int | None = None) -> None:
-        self.number = number
-        self.source = source
-        self.origin = origin
-        self.constant = constant
-        self.parent: Dim | None = None
-        self.merge_error = 0
-        self.letter = ""
+    operator: str
+    operands: tuple[Expression, ...]
+
+
+ZERO, ONE = Literal("int64", 0), Literal("int64", 1)
+
+
+def compare(a: Expression, relation: str, b: Expression | int) -> Expression:
+    """Whether a relation holds."""
+    return Apply("bool", relation, (a, b if isinstance(b, Expression) else Literal("int64", b)))
+
+
+def choose(condition: Expression, then: Expression, otherwise: Expression) -> Expression:
+    """The one or the other."""
+    return Apply(then.dtype, "?", (condition, then, otherwise))
+
+
+def product(factors: Iterable[Expression]) -> Expression:
+    """All factors multiplied, 1 if there are none."""
+    factors = list(factors)
+    return functools.reduce(operator.mul, factors) if factors else ONE
+
+
+# ---- arrays and where their elements are
+
+
+@dataclass(eq=False)
+class Dim:
+    """How long an axis is. Two axes that the graph makes equal share one representative."""
+
+    number: int  # in the order in which they were met
+    source: Expression  # what gives its length, in terms of dims met before
+    origin: str  # where it comes from, in words, for comments and error messages
+    constant: int | None = None  # the length, where the graph knows it
+    parent: Dim | None = None  # known equal to this one,
+    merge_error: int = 0  # and the error where at run time it is not
 
     def find(self) -> Dim:
         """The representative of all dims known equal to this one."""
@@ -59,48 +182,45 @@ class Dim:
         return dim
 
     @property
-    def token(self) -> str:
-        """Stands for the length until it is known which dims are one; the writer replaces it."""
-        return f"@{self.number}@" if self.constant is None else str(self.constant)
+    def is_one(self) -> bool:
+        """Whether the axis is known to have length 1, so that it is broadcast rather than looped over."""
+        return self.find().constant == 1
+
+    @property
+    def length(self) -> Expression:
+        """What to write for the length."""
+        constant = self.find().constant
+        return Length("int64", self.find()) if constant is None else Literal("int64", constant)
 
 
+@dataclass(eq=False)
 class Index:
     """One loop variable of one statement; fusion gives several of them the same loop."""
 
-    def __init__(self, dim: Dim) -> None:
-        self.dim = dim
-        self.nest: object = None
+    dim: Dim
 
 
 @dataclass(eq=False)
 class Array:
-    """A block of memory with axes.
-
-    Attributes
-    ----------
-    kind : str
-        ``input`` (strides known at run time), ``output`` or ``scratch`` (both in C order).
-    memory_of : Array or None
-        Where it has no memory of its own but is another array's seen with other axes.
-    layout : str
-        ``C``: the last axis is contiguous; ``F``: the first; ``A``: none need be.
-    symmetric : bool
-        Whether a matrix is known to equal its transpose.
-    """
+    """A block of memory with axes."""
 
     name: str
     dtype: str
     dims: list[Dim]
-    kind: str
-    memory_of: Array | None = None
-    number: int = 0
-    layout: str = "C"
-    symmetric: bool = False
+    kind: str  # "input" (strides known at run time), "output" or "scratch" (both in C order)
+    memory_of: Array | None = None  # whose memory it is, where it is another array seen with other axes
+    layout: str = "C"  # C: the last axis is contiguous; F: the first; A: none need be
+    symmetric: bool = False  # whether a matrix is known to equal its transpose
 
     @property
     def fast(self) -> int | None:
         """The axis along which neighbours touch in memory."""
         return {"C": len(self.dims) - 1, "F": 0, "A": None}[self.layout]
+
+    @property
+    def root(self) -> Array:
+        """The array whose memory it is."""
+        return self.memory_of or self
 
 
 @dataclass(frozen=True)
@@ -108,107 +228,53 @@ class Place:
     """Where along an array's axis an access falls: ``start + step · index``."""
 
     index: Index | None = None
-    start: str = "0"
-    step: str = "1"
+    start: Expression = ZERO
+    step: Expression = ONE
 
     @property
     def plain(self) -> bool:
         """Whether the access is at the index itself."""
-        return self.index is not None and self.start == "0" and self.step == "1"
+        return self.index is not None and self.start == ZERO and self.step == ONE
 
 
-@dataclass(frozen=True, eq=False)
-class Expression:
-    """A scalar at one point of the index space."""
-
-    dtype: str
-
-    def parts(self) -> tuple[Expression, ...]:
-        """The expressions this one is made of."""
-        return ()
-
-    def reads(self) -> Iterator[Read]:
-        """Every array access in it."""
-        if isinstance(self, Read):
-            yield self
-        for part in self.parts():
-            yield from part.reads()
+# ---- statements
 
 
-@dataclass(frozen=True, eq=False)
-class Literal(Expression):
-    """A number written into the C text."""
+class Reduction(Enum):
+    """How the values at all indices that a statement reduces over become one."""
 
-    value: float | int | bool
+    def __init__(self, word: str, operator: str, first: float, spare: str, remark: str = "") -> None:
+        self.word = word  # in a formula: "sum over j of …",
+        self.remark = remark  # and what is said after it
+        self.operator = operator  # what joins one value more to what has been combined; see Apply
+        self.first = first  # before the first value; infinite: the type's largest, or smallest, number
+        self.spare = spare  # name of a result that the graph does not name
 
-
-@dataclass(frozen=True, eq=False)
-class Named(Expression):
-    """A scalar that the first lines of the C function have computed already."""
-
-    name: str
-
-
-@dataclass(frozen=True, eq=False)
-class Position(Expression):
-    """The value of an index itself."""
-
-    index: Index
-
-
-@dataclass(frozen=True, eq=False)
-class Read(Expression):
-    """One element of an array."""
-
-    array: Array
-    places: tuple[Place, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class Apply(Expression):
-    """A C operator or function applied to expressions.
-
-    ``template`` holds ``{0}``, ``{1}``, …; ``level`` is its precedence (10 for a call).
-    """
-
-    template: str
-    level: int
-    operands: tuple[Expression, ...]
-    helper: str = ""
-
-    def parts(self) -> tuple[Expression, ...]:
-        return self.operands
+    SUM = "sum", "+", 0, "sum"
+    DOT = "sum", "+", 0, "dot"  # of a product, which is added in one rounding
+    # The dot of a symmetric matrix and a vector: each turn of its outer loop adds to every result.
+    SYMMETRIC = "sum", "+", 0, "dot", ", whose two halves mirror each other"
+    PRODUCT = "product", "*", 1, "product"
+    LARGEST = "largest", "maximum", -math.inf, "largest"
+    SMALLEST = "smallest", "minimum", math.inf, "smallest"
+    ALL = "and", "&", 1, "all_true"
+    ANY = "or", "|", 0, "any_true"
+    ODD = "xor", "^", 0, "t"
+    ARGMAX = "place of largest", "maximum", -math.inf, "argmax"  # the target is where, not what
 
 
 @dataclass(eq=False)
 class Statement:
-    """What an array (or a part of it) holds.
-
-    Attributes
-    ----------
-    target, places
-        The array written, and where.
-    expression
-        The right-hand side, or what is combined over `reduced`.
-    combine : str
-        ``=`` for none, else ``+``, ``*``, ``max``, ``min``, ``and``, ``or``, ``dot``, ``argmax``; ``add`` adds to
-        what the target holds already; ``symmetric`` is the dot of a symmetric matrix and a vector.
-    free, reduced : list of Index
-        Indices of the target, and those combined over.
-    nodes : list of int
-        Apply nodes it computes, by their place in the graph's topological order.
-    formula : str
-        The same in mathematical words, for the comment.
-    """
+    """What an array (or a part of it) holds."""
 
     target: Array
     places: tuple[Place, ...]
-    expression: Expression
-    combine: str
-    free: list[Index]
+    expression: Expression  # the right-hand side, or what is combined over `reduced`
+    reduction: Reduction | None
+    free: list[Index]  # of the target
     reduced: list[Index]
-    nodes: list[int] = field(default_factory=list)
-    formula: str = ""
+    nodes: list[int]  # the Apply nodes it computes, by their place in the graph's topological order
+    adds: bool = False  # to what the target holds already
 
     def indices(self) -> list[Index]:
         """Every index of its loops, the target's first."""
@@ -219,3 +285,43 @@ class Statement:
         yield self.target, self.places
         for read in self.expression.reads():
             yield read.array, read.places
+
+
+# ---- a whole graph
+
+
+@dataclass(frozen=True)
+class Let:
+    """A number computed before any loop, and known by a name from then on."""
+
+    name: Named
+    value: Expression
+    node: int | None  # the Apply node it computes
+
+
+@dataclass(frozen=True)
+class Check:
+    """The call ends with an error where a condition holds."""
+
+    condition: Expression
+    error: int
+
+
+@dataclass
+class Computation:
+    """All that one call computes."""
+
+    title: str
+    layouts: str  # one letter for each input, as in Array.layout
+    dims: list[Dim] = field(default_factory=list)
+    inputs: list[Array] = field(default_factory=list)
+    tables: list[tuple[Array, Any]] = field(default_factory=list)  # constant arrays, and their NumPy data
+    constants: list[tuple[Named, float]] = field(default_factory=list)  # numbers given at run time
+    prologue: list[Dim | Let | Check] = field(
+        default_factory=list
+    )  # before any loop: a Dim is measured there
+    statements: list[Statement] = field(default_factory=list)  # in an order in which they can be computed
+    outputs: list[Array] = field(default_factory=list)
+    errors: list[tuple[str, str]] = field(
+        default_factory=list
+    )  # exception's name and message, by number from 1

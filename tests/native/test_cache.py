@@ -15,7 +15,7 @@ import pytensor.tensor as pt
 import pytest
 
 from graphs.native import NativeLinker, NativeMode
-from graphs.native.plan import NativeRewriter
+from graphs.native.linker import NativeRewriter
 from graphs.native.run import cache, compiler, store
 
 v = pt.dvector("v")
@@ -50,7 +50,7 @@ def test_second_time_nothing_is_rewritten_or_compiled(folder, compilations, monk
     build()
     assert len(compilations) == 1
     assert len(list(folder.glob("*.json"))) == 1
-    monkeypatch.setattr("graphs.native.plan.make_program", None)  # would fail if a graph were lowered again
+    monkeypatch.setattr("graphs.native.pipeline.make_program", None)  # a graph lowered again would fail
     fn, s = build()
     assert len(compilations) == 1
     assert fn([1.0, 2.0, 3.0]) == 6.0

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
+
+from graphs.inspection.file import schema
 
 OWN = """
 import numpy as np
@@ -88,6 +91,12 @@ def test_a_kept_recording_is_shown_again_without_computing(inspect_forked, kept)
     done = inspect_forked("--load", kept, "--step", step)
     assert f"Step {step} of" in done.stdout
     assert "before" in done.stdout
+
+
+def test_the_files_schema_is_printed(inspect):
+    done = inspect("--schema")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == json.loads(json.dumps(schema()))
 
 
 @pytest.mark.parametrize("name", ["expression", "several", "parts", "f", "make"])

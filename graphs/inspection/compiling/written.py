@@ -254,10 +254,9 @@ def _wiring_of(function: Any) -> Wiring | None:
 def is_from_cache(function: Any) -> bool:
     """Whether the linker knew the graph again and took a whole program from its cache.
 
-    Then the function holds its graph as it was written. `graphs.native` says so on the graph.
+    Then the function holds its graph as it was written. `graphs.native`'s linker says so.
     """
-    plan = getattr(function.maker.fgraph, "native_plan", None)
-    return plan is not None and not plan.rewritten
+    return bool(getattr(function.maker.linker, "from_cache", False))
 
 
 def _has_no_rewrites(maker: Any) -> bool:

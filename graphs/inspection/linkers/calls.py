@@ -1,7 +1,7 @@
 """Calling a compiled function over and over, and where in each call a clock is read.
 
 A call of a PyTensor function is more than its nodes: the arguments are checked and put where the
-linker's code reads them, the code runs, and updates and outputs are handed back. `Gate` reads a
+linker's code reads them, the code runs, and updates and outputs are handed back. `passes` reads a
 clock where the linker's code starts and where it ends, so that every part is timed itself
 and none is what is left over.
 """
@@ -10,22 +10,46 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import gc
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Call", "Gate", "first_line", "no_collection", "reading", "seconds_of_calls"]
+from graphs.timing import no_collection
+
+__all__ = [
+    "CHECKING",
+    "NODES",
+    "RETURNING",
+    "Call",
+    "CannotTime",
+    "Whole",
+    "one_piece",
+    "passes",
+    "reading",
+    "runs_instead",
+    "seconds_of_calls",
+]
+
+# The parts of a call that every linker has.
+CHECKING = "checking the inputs and storing them"
+NODES = "the nodes"
+RETURNING = "storing updates, handing back outputs"
+
+Seconds = NDArray[np.float64]
+
+
+class CannotTime(Exception):
+    """There is no way to read a clock between a function's nodes; says why."""
 
 
 class Call:
-    """The function on the user's inputs, with fresh copies of those it may overwrite."""
+    """A function on the user's inputs, with fresh copies of those it may overwrite."""
 
     def __init__(self, function: Any, arguments: Sequence[Any]) -> None:
-        self._function = function
+        self.function = function
         self._arguments = tuple(arguments)
         free = [spec for spec in function.maker.inputs if not (spec.implicit or spec.shared)]
         self._mutable = any(spec.mutable for spec in free)
@@ -33,50 +57,70 @@ class Call:
     def arguments(self) -> tuple[Any, ...]:
         return copy.deepcopy(self._arguments) if self._mutable else self._arguments
 
-    def __call__(self, *arguments: Any) -> Any:
-        return self._function(*arguments)
+    def __call__(self) -> Any:
+        return self.function(*self.arguments())
 
 
-class Gate:
-    """Clock reads at a call's start, where the linker's code begins and ends, and at its end.
+class Whole:
+    """Clocks where the linker's code starts and ends; none between its nodes.
 
-    Parameters
-    ----------
-    function : pytensor.compile.executor.Function
-    vm : callable
-        What runs as its virtual machine meanwhile.
-    clock : callable
-        Gives the time as a number.
+    What tells the nodes apart derives from it and gives ``nodes(calls)``: seconds per call of each node (NaN:
+    did not run).
     """
 
-    def __init__(self, function: Any, vm: Callable[[], Any], clock: Callable[[], Any]) -> None:
-        self._function, self._clock = function, clock
-        self._marks: list[Any] = [0, 0]
-        marks = self._marks
+    method = "clocks where the linker's code starts and ends"
+    parts: tuple[str, ...] = (CHECKING, NODES, RETURNING)  # of a call, in order
+    middle: Callable[[Any], Any] = staticmethod(np.median)  # makes one figure of the calls of a round
+    clock = 0.0  # seconds that one clock read between nodes costs, which are in ``nodes`` still
 
-        def gate() -> Any:
-            marks[0] = clock()
-            result = vm()
-            marks[1] = clock()
-            return result
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._python_clock = reading(time.perf_counter)
 
-        gate.allow_gc = getattr(function.vm, "allow_gc", False)  # type: ignore[attr-defined]  # read by Function
-        self._vm = gate
+    def stretches(self, calls: int) -> Seconds:
+        """Seconds per call of each of the `parts`, with no clock between the nodes."""
+        marks = passes(self._call, self._call.function.vm, time.perf_counter, calls)
+        gaps = np.diff(np.array(list(marks)), axis=1) - self._python_clock
+        return np.asarray(np.maximum([self.middle(column) for column in gaps.T], 0.0))
 
-    def passes(self, call: Call, calls: int) -> Iterator[tuple[Any, Any, Any, Any]]:
-        """Make so many calls; the four clock reads of each."""
-        clock, original = self._clock, self._function.vm
-        self._function.vm = self._vm
-        try:
-            with no_collection():
-                for _ in range(calls):
-                    arguments = call.arguments()
-                    start = clock()
-                    call(*arguments)
-                    end = clock()
-                    yield start, self._marks[0], self._marks[1], end
-        finally:
-            self._function.vm = original
+
+def one_piece(call: Call, order: Sequence[Any]) -> NoReturn:
+    """The ``watch`` of a linker that compiles all nodes together."""
+    linker = type(call.function.maker.linker).__name__
+    raise CannotTime(f"{linker} compiles the graph as one piece: no clock reaches between its nodes")
+
+
+@contextlib.contextmanager
+def runs_instead(vm: Any, function: Any) -> Iterator[None]:
+    """A callable of ours runs as the function's virtual machine; garbage is not collected meanwhile."""
+    original = function.vm
+    vm.allow_gc = original.allow_gc  # read by Function
+    function.vm = vm
+    try:
+        with no_collection():
+            yield
+    finally:
+        function.vm = original
+
+
+def passes(call: Call, vm: Any, clock: Callable[[], Any], calls: int) -> Iterator[tuple[Any, Any, Any, Any]]:
+    """Make so many calls; the clock at each one's start, where `vm` begins and ends, and at its end."""
+    entered = left = None
+
+    def gate() -> Any:
+        nonlocal entered, left
+        entered = clock()
+        result = vm()
+        left = clock()
+        return result
+
+    with runs_instead(gate, call.function):
+        for _ in range(calls):
+            arguments = call.arguments()
+            start = clock()
+            call.function(*arguments)
+            end = clock()
+            yield start, entered, left, end
 
 
 def reading(clock: Callable[[], Any]) -> float:
@@ -88,31 +132,13 @@ def reading(clock: Callable[[], Any]) -> float:
     return float(np.median(gaps))
 
 
-def seconds_of_calls(call: Call, calls: int) -> NDArray[np.float64]:
+def seconds_of_calls(call: Call, calls: int) -> Seconds:
     """Seconds of so many calls, each timed apart."""
     spent = np.empty(calls)
     with no_collection():
         for position in range(calls):
             arguments = call.arguments()
             start = time.perf_counter()
-            call(*arguments)
+            call.function(*arguments)
             spent[position] = time.perf_counter() - start
     return spent
-
-
-@contextlib.contextmanager
-def no_collection() -> Iterator[None]:
-    """Garbage is collected before or after, not while a clock runs."""
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collecting:
-            gc.enable()
-
-
-def first_line(problem: BaseException) -> str:
-    """An exception in one line."""
-    lines = str(problem).strip().splitlines()
-    return f"{type(problem).__name__}: {lines[0]}" if lines else type(problem).__name__

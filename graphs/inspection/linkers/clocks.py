@@ -1,12 +1,8 @@
 """Measured time of every node of a compiled function, whatever linker made it.
 
-The function is called as its user calls it, on storage whose contents are put back afterwards:
-
-- Numba: clock reads between the statements of the generated source (`graphs.inspection.linkers.probes`);
-- CVM and the Python virtual machines: the virtual machine's own clocks around every node;
-- the plain ``py`` linker: clocks around every node's thunk;
-- anything else compiles the graph as one piece (JAX, PyTorch, the whole-graph C linker, the
-  native one): that piece is timed, the nodes are said not to be.
+The function is called as its user calls it, on storage whose contents are put back afterwards. How a clock
+gets between the nodes, its linker's module knows (`graphs.inspection.linkers`); where one cannot (JAX,
+PyTorch, the whole-graph C linker, the native one), all nodes are timed as one piece, and said to be.
 
 What a call does around its nodes (checking inputs, boxing, storing updates) is timed too, by
 clocks at its borders, and not taken to be what is left over. So nodes and surroundings must add up
@@ -28,9 +24,9 @@ import numpy as np
 
 from graphs.environment import own_warnings_only
 from graphs.inspection.findings import Around, NodeTime, Times
-from graphs.inspection.linkers.calls import Call, first_line, seconds_of_calls
-from graphs.inspection.linkers.probes import CannotProbe
-from graphs.inspection.linkers.watches import NODES, Whole, watch_for
+from graphs.inspection.linkers import known
+from graphs.inspection.linkers.calls import NODES, Call, CannotTime, Whole, one_piece, seconds_of_calls
+from graphs.inspection.values.difference import one_line
 from graphs.timing import Spread
 
 __all__ = ["time_nodes"]
@@ -69,15 +65,13 @@ def time_nodes(
         With the reason, and without figures, for what could not be timed.
     """
     order = function.maker.fgraph.toposort()
-    names = tuple(range(len(order))) if numbers is None else tuple(numbers)
-    original_vm = function.vm
-    state = _State(function)
-    call = Call(function, arguments)
+    names = range(len(order)) if numbers is None else numbers
+    original_vm, state = function.vm, _State(function)
     try:
         with own_warnings_only():
-            return _time(function, order, names, call, state, seconds, rounds)
+            return _time(Call(function, arguments), order, names, state, seconds, rounds)
     except Exception as problem:  # whatever the user's graph raises on these inputs
-        reason = f"the function does not run on these inputs: {first_line(problem)}"
+        reason = f"the function does not run on these inputs: {one_line(problem)}"
         return Times("", None, None, tuple(NodeTime(n, None, reason) for n in names), problem=reason)
     finally:
         function.vm = original_vm
@@ -85,23 +79,12 @@ def time_nodes(
 
 
 def _time(
-    function: Any,
-    order: Sequence[Any],
-    names: Sequence[int],
-    call: Call,
-    state: _State,
-    seconds: float,
-    rounds: int,
+    call: Call, order: Sequence[Any], names: Sequence[int], state: _State, seconds: float, rounds: int
 ) -> Times:
-    call(*call.arguments())  # compiles what is left to compile
+    call()  # compiles what is left to compile
     once = seconds_of_calls(call, 3).min()
     state.restore()
-    watch: Any = Whole(function, call)
-    problem = ""
-    try:
-        watch = watch_for(function, order, call)
-    except CannotProbe as reason:
-        problem = str(reason)
+    watch, problem = _watch(call, order)
     variants = 2 if problem else 3
     rounds = max(3, min(rounds, int(seconds / (variants * once))))
     calls = int(np.clip(seconds / (variants * rounds * once), 1, MOST_CALLS))
@@ -142,17 +125,28 @@ def _time(
     )
 
 
+def _watch(call: Call, order: Sequence[Any]) -> tuple[Any, str]:
+    """How to time the function, and why not its nodes one by one, if so."""
+    if not order:
+        return Whole(call), "the graph has no nodes"
+    linker = known(call.function.maker.linker)
+    try:
+        return (linker.watch if linker else one_piece)(call, order), ""
+    except CannotTime as reason:
+        return Whole(call), str(reason)
+
+
 class _State:
     """What calling the function changes: its shared variables and random generators."""
 
     def __init__(self, function: Any) -> None:
         self._kept = [
-            (container, copy.deepcopy(container.storage[0]), container.storage[0])
+            (container, copy.deepcopy(container.storage[0]))
             for spec, container in zip(function.maker.inputs, function.input_storage, strict=True)
             if spec.shared and (spec.mutable or spec.update is not None)
         ]
 
     def restore(self) -> None:
         """Put copies of the contents back."""
-        for container, value, _ in self._kept:
+        for container, value in self._kept:
             container.storage[0] = copy.deepcopy(value)

@@ -1,4 +1,4 @@
-"""What every node became under the JAX linker: its jaxpr, and its lines of compiled HLO.
+"""JAX, which compiles the whole graph as one function: every node's jaxpr, and its lines of compiled HLO.
 
 PyTensor hands JAX one Python function with a statement per node. Here the statements are run
 one after the other on the real arguments, and each helper is traced alone: that is the node's
@@ -9,18 +9,19 @@ carries the names into the instructions' metadata, also where it fuses several n
 from __future__ import annotations
 
 import ast
-import copy
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from graphs.inspection.findings import NodeCode
+from graphs.inspection.linkers.calls import one_piece as watch
+from graphs.inspection.linkers.statements import called, definition
 
-__all__ = ["jax_code"]
+__all__ = ["code", "watch"]
 
 SCOPE = "graphs_scope"
 
 
-def jax_code(function: Any, arguments: Sequence[Any], *, whole: bool) -> Iterator[NodeCode]:
+def code(function: Any, arguments: Sequence[Any], *, whole: bool) -> Iterator[NodeCode]:
     """Jaxpr of every node, by position, then jaxpr of the whole; with `whole`, HLO of each too."""
     import jax
 
@@ -33,16 +34,14 @@ def jax_code(function: Any, arguments: Sequence[Any], *, whole: bool) -> Iterato
         container.storage[0] if spec.shared else next(given)
         for spec, container in zip(function.maker.inputs, function.input_storage, strict=True)
     ]
-    module = ast.parse(python.__source__)
-    (definition,) = module.body
-    assert isinstance(definition, ast.FunctionDef)
-    names = [argument.arg for argument in definition.args.args]
+    _, written = definition(python)
+    names = [argument.arg for argument in written.args.args]
     environment = {**python.__globals__, **dict(zip(names, values, strict=True))}
-    for position, statement in enumerate(definition.body[:-1]):
+    for position, statement in enumerate(written.body[:-1]):
         yield _node(jax, position, statement, environment)
     yield NodeCode(None, "jaxpr", str(jax.make_jaxpr(python)(*values)))
     if whole:
-        yield from _hlo(jax, python, module, values)
+        yield from _hlo(jax, python, values)
 
 
 def _generated(function: Any) -> Any:
@@ -59,44 +58,42 @@ def _generated(function: Any) -> Any:
 def _node(jax: Any, position: int, statement: ast.stmt, environment: dict[str, Any]) -> NodeCode:
     """Jaxpr of one statement; then runs it, for those that follow."""
     problem, text = "", ""
-    call = statement.value if isinstance(statement, ast.Assign) else None
-    if isinstance(call, ast.Call) and isinstance(call.func, ast.Name):
+    if (call := called(statement)) is not None:
         try:
-            arguments = [_evaluate(argument, environment) for argument in call.args]
-            text = str(jax.make_jaxpr(environment[call.func.id])(*arguments))
+            name, expressions = call
+            arguments = [_evaluate(expression, environment) for expression in expressions]
+            text = str(jax.make_jaxpr(environment[name])(*arguments))
         except Exception as refusal:  # shapes that must be static, generators, callbacks …
             problem = f"JAX does not trace it alone: {type(refusal).__name__}"
     try:
-        module = ast.fix_missing_locations(ast.Module([statement], []))
-        exec(compile(module, "<generated>", "exec"), environment)
+        _execute(ast.Module([statement], []), environment)
     except Exception as failure:
         problem = problem or f"it does not run outside the whole: {type(failure).__name__}"
-    return NodeCode(position, "jaxpr", text, (statement.lineno, statement.lineno), problem)
+    return NodeCode(position, "jaxpr", text, problem=problem)
 
 
-def _evaluate(argument: ast.expr, environment: dict[str, Any]) -> Any:
-    return eval(compile(ast.Expression(argument), "<generated>", "eval"), environment)
+def _evaluate(expression: ast.expr, environment: dict[str, Any]) -> Any:
+    return eval(compile(ast.Expression(expression), "<generated>", "eval"), environment)
 
 
-def _hlo(jax: Any, python: Any, module: ast.Module, arguments: Sequence[Any]) -> Iterator[NodeCode]:
+def _execute(module: ast.Module, environment: dict[str, Any]) -> None:
+    exec(compile(ast.fix_missing_locations(module), "<generated>", "exec"), environment)
+
+
+def _hlo(jax: Any, python: Any, arguments: Sequence[Any]) -> Iterator[NodeCode]:
     """Compiled HLO: each node's own instructions, and the whole."""
-    scoped = copy.deepcopy(module)
-    definition = scoped.body[0]
-    assert isinstance(definition, ast.FunctionDef)
-    statements, last = definition.body[:-1], definition.body[-1]
-    count = len(statements)
-    definition.body = [_in_scope(statement, position) for position, statement in enumerate(statements)]
-    definition.body.append(last)
+    module, scoped = definition(python)
+    *nodes, last = scoped.body
+    scoped.body = [*(_in_scope(statement, position) for position, statement in enumerate(nodes)), last]
     environment = {**python.__globals__, SCOPE: jax.named_scope}
-    exec(compile(ast.fix_missing_locations(scoped), "<generated>", "exec"), environment)
+    _execute(module, environment)
     try:
-        lowered = jax.jit(environment[definition.name]).lower(*arguments)
-        text = lowered.compile().as_text()
+        text = jax.jit(environment[scoped.name]).lower(*arguments).compile().as_text()
     except Exception as refusal:  # as above
         yield NodeCode(None, "hlo", "", problem=f"JAX does not lower it: {type(refusal).__name__}")
         return
     lines = text.splitlines()
-    for position in range(count):
+    for position in range(len(nodes)):
         own = [line.strip() for line in lines if f"/node{position}/" in line]
         problem = "" if own else "nothing of it is left in the compiled code"
         yield NodeCode(position, "hlo", "\n".join(own), problem=problem)

@@ -1,22 +1,188 @@
-"""What Numba compiled for every node: Python first, then LLVM's language and assembly."""
+"""Numba, which compiles the whole graph as one function.
+
+PyTensor's profiler, which times thunks, finds a single one. But the linker writes the function as Python
+first, one statement per node. Shown as code are those statements, then LLVM's language and assembly.
+
+For times, that source gets a clock read before the first statement and after each, and Numba compiles it
+again; the helpers that the statements call are the very ones of the original. The clock is
+``clock_gettime`` of the C library, called from compiled code: it writes straight into a table that Python
+reads afterwards.
+"""
 
 from __future__ import annotations
 
+import ast
+import ctypes
+import functools
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 from graphs.inspection.findings import NodeCode
-from graphs.inspection.linkers.probes import CannotProbe, generated_function
-from graphs.inspection.linkers.statements import statements
+from graphs.inspection.linkers.calls import (
+    CHECKING,
+    NODES,
+    RETURNING,
+    Call,
+    CannotTime,
+    Seconds,
+    Whole,
+    passes,
+    reading,
+)
+from graphs.inspection.linkers.statements import definition, statements
+from graphs.inspection.values.difference import one_line
 
-__all__ = ["numba_code"]
+__all__ = ["code", "watch"]
+
+CLOCK = "graphs_clock"
+CLOCK_ID = "graphs_clock_id"
+STAMP = "graphs_stamp"
 
 
-def numba_code(function: Any, arguments: Sequence[Any], *, whole: bool) -> Iterator[NodeCode]:
+def watch(call: Call, order: Sequence[Any]) -> Whole:
+    """Clock reads between the statements that the nodes became."""
+    try:
+        return _Numba(call)
+    except CannotTime:
+        raise
+    except Exception as problem:  # Numba's errors have no common base
+        raise CannotTime(f"Numba refuses the clock reads: {one_line(problem)}") from problem
+
+
+class _Numba(Whole):
+    """Clock reads inside the compiled function too; every call is timed apart."""
+
+    method = "clock reads between the lines of the generated Python, compiled again by Numba"
+    parts = (
+        CHECKING,
+        "unboxing them for machine code",
+        NODES,
+        "boxing the results, freeing memory",
+        RETURNING,
+    )
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._python_clock = reading(_monotonic) * 1e-9
+        self._ends = self._compiled(every_node=False)
+        self._all = self._compiled(every_node=True)
+        # The last two reads stand next to each other.
+        self.clock = float(np.median(np.diff(self._read(self._all, 50)[:, -4:-2])))
+
+    def _compiled(self, *, every_node: bool) -> _Probe:
+        made = _Probe(self._call.function, every_node)
+        self._read(made, 2)
+        return made
+
+    def _read(self, made: _Probe, calls: int) -> Seconds:
+        """Every clock read of so many calls, in seconds from the call's start."""
+        rows = []
+        for start, entered, left, end in passes(self._call, made.vm, _monotonic, calls):
+            inside = made.stamps[:, 0] * 1_000_000_000 + made.stamps[:, 1] - start
+            rows.append([0, entered - start, *inside, left - start, end - start])
+        return np.array(rows) * 1e-9
+
+    def stretches(self, calls: int) -> Seconds:
+        # Start, entered; before the first node, after the last, once more; left, end.
+        rows = np.delete(self._read(self._ends, calls), 4, axis=1)
+        costs = np.full(5, self._python_clock)
+        costs[2] = self.clock
+        costs[3] += self.clock  # of the extra read
+        return np.asarray(np.maximum(np.median(np.diff(rows, axis=1), axis=0) - costs, 0.0))
+
+    def nodes(self, calls: int) -> Seconds:
+        return np.asarray(np.median(np.diff(self._read(self._all, calls)[:, 2:-3], axis=1), axis=0))
+
+
+def _monotonic() -> int:
+    """The very clock that the compiled code reads."""
+    return time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+
+
+class _Probe:
+    """A function's generated source compiled again with clock reads: after every node, or at the ends only."""
+
+    def __init__(self, function: Any, every_node: bool) -> None:
+        python = _generated(function)
+        module, reads = _with_reads(python, len(function.maker.fgraph.apply_nodes), every_node)
+        # Seconds and nanoseconds of every read of the last call; nothing stands between the last two.
+        self.stamps = np.zeros((reads, 2), dtype=np.int64)
+        environment = {**python.__globals__, CLOCK: _c_clock(), CLOCK_ID: time.CLOCK_MONOTONIC}
+        # Addresses, not an argument: the arguments must cost what they cost without clocks.
+        environment |= {f"{STAMP}{i}": np.uintp(self.stamps[i].ctypes.data) for i in range(reads)}
+        namespace: dict[str, Any] = {}
+        exec(compile(module, f"<{python.__name__} with clock reads>", "exec"), environment, namespace)
+        jitted = _jitted(namespace[python.__name__], wrapped=function.vm.jit_fn.py_func is not python)
+        self.vm = functools.partial(function.vm, fgraph_jit=jitted)
+
+
+def _jitted(python: Any, *, wrapped: bool) -> Any:
+    """Compiled by Numba as PyTensor does it, behind the same wrapper: that adds to every call."""
+    from pytensor.link.numba.dispatch.basic import numba_njit
+
+    if not wrapped:
+        return numba_njit(python, final_function=True)
+    environment = {"jitable_func": numba_njit(python)}
+    exec("def wrapper(*args): return jitable_func(*args)", environment)
+    return numba_njit(environment["wrapper"], final_function=True)
+
+
+def _with_reads(python: Any, nodes: int, every_node: bool) -> tuple[ast.Module, int]:
+    """The source with clock reads, and how many."""
+    module, function = definition(python)
+    body, last = function.body[:-1], function.body[-1]
+    if not isinstance(last, ast.Return) or len(body) != nodes:
+        raise CannotTime(f"the generated source has {len(body)} statements for {nodes} nodes")
+    reads = 0
+
+    def read() -> ast.stmt:
+        nonlocal reads
+        (statement,) = ast.parse(f"{CLOCK}({CLOCK_ID}, {STAMP}{reads})").body
+        reads += 1
+        return statement
+
+    probed = [read()]
+    for statement in body:
+        probed += [statement, read()] if every_node else [statement]
+    probed += [read()] if every_node else [read(), read()]
+    function.body = [*probed, last]
+    return ast.fix_missing_locations(module), reads
+
+
+@functools.cache
+def _c_clock() -> Any:
+    try:
+        clock = ctypes.CDLL(None).clock_gettime
+    except (AttributeError, OSError, TypeError) as problem:
+        raise CannotTime("the C library has no clock_gettime") from problem
+    if ctypes.sizeof(ctypes.c_long) != 8:
+        raise CannotTime("the C library's clock does not write 64-bit numbers")
+    clock.argtypes = [ctypes.c_int, ctypes.c_void_p]
+    clock.restype = ctypes.c_int
+    return clock
+
+
+def _generated(function: Any) -> Any:
+    """The Python function, one statement per node, that Numba compiled; its text is ``__source__``.
+
+    With PyTensor's on-disk cache it hides behind a wrapper that only calls it.
+    """
+    python = getattr(getattr(function.vm, "jit_fn", None), "py_func", None)
+    while python is not None and "jitable_func" in python.__code__.co_names:
+        python = getattr(python.__globals__.get("jitable_func"), "py_func", None)
+    if python is None or not hasattr(python, "__source__"):
+        raise CannotTime("the linker keeps no Python source of what Numba compiled")
+    return python
+
+
+def code(function: Any, arguments: Sequence[Any], *, whole: bool) -> Iterator[NodeCode]:
     """Python of every node, by position, and of the whole; with `whole`, LLVM and assembly too."""
     try:
-        python = generated_function(function)
-    except CannotProbe as problem:
+        python = _generated(function)
+    except CannotTime as problem:
         yield NodeCode(None, "python", "", problem=str(problem))
         return
     yield from statements(python, _overload)
@@ -40,8 +206,7 @@ def _machine_code(function: Any, python: Any) -> Iterator[NodeCode]:
     """LLVM and assembly of the whole; compiled anew, since Numba's cache keeps neither."""
     signatures = function.vm.jit_fn.signatures
     if not signatures:
-        problem = "Numba has not compiled the function yet: call it once"
-        yield NodeCode(None, "llvm", "", problem=problem)
+        yield NodeCode(None, "llvm", "", problem="Numba has not compiled the function yet: call it once")
         return
     from pytensor.link.numba.dispatch.basic import numba_njit
 

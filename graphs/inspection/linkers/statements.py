@@ -16,12 +16,28 @@ import numpy as np
 
 from graphs.inspection.findings import NodeCode
 
-__all__ = ["statements"]
+__all__ = ["called", "definition", "statements"]
 
 # Their functions are not what was generated here, and compilers have other code for most of them.
 FOREIGN = ("builtins", "functools", "llvmlite", "math", "numba", "numpy", "operator", "scipy", "torch")
 
 Behind = Callable[[Any], Any]
+
+
+def definition(python: Any) -> tuple[ast.Module, ast.FunctionDef]:
+    """A generated function's text, read: the module and the function in it."""
+    module = ast.parse(python.__source__)
+    (function,) = module.body
+    assert isinstance(function, ast.FunctionDef)
+    return module, function
+
+
+def called(statement: ast.stmt) -> tuple[str, list[ast.expr]] | None:
+    """Name and arguments of the helper that a generated statement calls; None where it does something else."""
+    call = statement.value if isinstance(statement, ast.Assign) else None
+    return (
+        (call.func.id, call.args) if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) else None
+    )
 
 
 def statements(python: Any, behind: Behind = lambda stub: None) -> Iterator[NodeCode]:
@@ -34,34 +50,24 @@ def statements(python: Any, behind: Behind = lambda stub: None) -> Iterator[Node
     behind : callable
         Gives the function that a compiler takes in the place of a Python stub, or None.
     """
-    source = python.__source__
-    lines = source.splitlines()
-    (definition,) = ast.parse(source).body
-    assert isinstance(definition, ast.FunctionDef)
-    start = definition.lineno + 1
-    for position, statement in enumerate(definition.body[:-1]):
+    lines = python.__source__.splitlines()
+    _, function = definition(python)
+    start = function.lineno + 1
+    for position, statement in enumerate(function.body[:-1]):
         end = statement.end_lineno or statement.lineno
         text = textwrap.dedent("\n".join(lines[start - 1 : end]))
-        helpers = list(_helpers(_called(statement, python), behind))
-        yield NodeCode(position, "python", "\n\n\n".join([text, *helpers]), (start, end))
+        name, _ = called(statement) or ("", [])
+        parts = [text, *_helpers(python.__globals__.get(name), behind)]
+        yield NodeCode(position, "python", "\n\n\n".join(parts), (start, end))
         start = end + 1
-    yield NodeCode(None, "python", source)
+    yield NodeCode(None, "python", python.__source__)
 
 
-def _called(statement: ast.stmt, python: Any) -> Any:
-    """The helper that a generated statement calls."""
-    if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Call):
-        called = statement.value.func
-        if isinstance(called, ast.Name):
-            return python.__globals__.get(called.id)
-    return None
-
-
-def _helpers(called: Any, behind: Behind) -> Iterator[str]:
+def _helpers(helper: Any, behind: Behind) -> Iterator[str]:
     """Source of a helper and of the generated or hand-written functions it reaches, once each."""
     seen: set[int] = set()
     printed: set[str] = set()
-    waiting = [called]
+    waiting = [helper]
     while waiting:
         thing = waiting.pop(0)
         python = getattr(thing, "py_func", thing)

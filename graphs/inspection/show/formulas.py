@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from graphs.inspection.recording import Inner, Op, Placed, Recording, Snapshot
+from graphs.inspection.recording import Inner, Op, Placed, Recording
 
-__all__ = ["Formulas", "short_name"]
+__all__ = ["Formulas"]
 
 # Operator and binding strength, weakest first.
 INFIX = {
@@ -36,10 +36,8 @@ INFIX = {
 }
 # How the scalar Ops inside a fused one print themselves.
 SCALARS = {name.lower(): name for name in (*INFIX, "Neg", "Reciprocal", "Second", "Switch", "Sqr", "Cast")}
-FEW = 6
-"""Up to so many operations a fused Op is written out."""
-Part = tuple[str, int]
-"""A formula and how strongly it binds."""
+FEW = 6  # up to so many operations a fused Op is written out
+Part = tuple[str, int]  # a formula and how strongly it binds
 BLAS = ("Gemv", "CGemv", "Gemm")
 UNDECORATED = ("Assert", "CheckAndRaise", "MakeVector", "Alloc", "AllocEmpty")
 UNARY, ATOM = 6, 9
@@ -47,31 +45,17 @@ FUNCTIONS = {"Second": "fill", "Switch": "where", "Sqr": "square", "Conj": "conj
 
 
 class Formulas:
-    """Writes variables of one snapshot.
+    """Writes variables as a snapshot computes them: a node may read other variables in another one."""
 
-    Parameters
-    ----------
-    recording : Recording
-    snapshot : Snapshot
-        Gives the wiring: a node may read other variables in another snapshot.
-    """
-
-    def __init__(self, recording: Recording, snapshot: Snapshot) -> None:
+    def __init__(self, recording: Recording, snapshot: int) -> None:
         self._recording = recording
-        self._owner = {variable: node for node in snapshot.nodes for variable in node.outputs}
+        nodes = recording.snapshot(snapshot).nodes
+        self._owner = {variable: node for node in nodes for variable in node.outputs}
 
     def variable(self, number: int, *, depth: int = 4, named: bool = True) -> str:
-        """The formula of a variable.
+        """The formula of a variable, `depth` nodes deep.
 
-        Parameters
-        ----------
-        number : int
-            The variable.
-        depth : int
-            How many nodes deep.
-        named : bool
-            Whether a computed variable with a name of the user's is written as that name; the
-            ones below it always are.
+        One with a name of the user's is that name if `named`; the ones below it always are.
         """
         return self._write(number, depth, named)[0]
 
@@ -102,7 +86,7 @@ class Formulas:
         parts = [self._write(number, below) for number in node.inputs]
         if converts or (shuffles and self._recording.variables[node.inputs[0]].value):
             return parts[0]  # a constant fits any shape
-        name = short_name(op)
+        name = _short_name(op)
         inner = op.inner if kind.endswith("Elemwise") else None
         if inner is not None and len(inner.outputs) == 1 and _operations(op) <= FEW:
             return _expand(inner, parts)
@@ -113,13 +97,17 @@ class Formulas:
         return _postfix(op, name, parts) or _call(op, name, parts), ATOM
 
 
+def _infix(name: str, parts: Sequence[Part]) -> Part:
+    symbol, strength = INFIX[name]
+    tight = 0 if name == "Pow" else 1  # a ** b ** c is a ** (b ** c), all others go left to right
+    written = [_wrap(part, strength + ((i > 0) == tight)) for i, part in enumerate(parts)]
+    return f" {symbol} ".join(written), strength
+
+
 def _operation(name: str, parts: Sequence[Part]) -> Part | None:
     """What is written with a sign: between its operands, or before the only one."""
     if name in INFIX and len(parts) > 1:
-        symbol, strength = INFIX[name]
-        tight = 0 if name == "Pow" else 1  # a ** b ** c is a ** (b ** c), all others go left to right
-        written = [_wrap(part, strength + ((i > 0) == tight)) for i, part in enumerate(parts)]
-        return f" {symbol} ".join(written), strength
+        return _infix(name, parts)
     if name == "Neg":
         return f"-{_wrap(parts[0], UNARY)}", UNARY
     if name == "Reciprocal":
@@ -129,14 +117,13 @@ def _operation(name: str, parts: Sequence[Part]) -> Part | None:
 
 def _blas(beta: Part, alpha: Part, onto: Part, factors: tuple[Part, Part]) -> Part:
     """β·y + α·A @ x, without what is zero or one."""
-    product = _operation("Dot", factors)
-    assert product is not None
+    product = _infix("Dot", factors)
     if _float(alpha[0]) != 1.0:
-        product = _operation("Mul", (alpha, product)) or product
+        product = _infix("Mul", (alpha, product))
     if _float(beta[0]) == 0.0:
         return product
-    base = onto if _float(beta[0]) == 1.0 else _operation("Mul", (beta, onto)) or onto
-    return _operation("Add", (base, product)) or product
+    base = onto if _float(beta[0]) == 1.0 else _infix("Mul", (beta, onto))
+    return _infix("Add", (base, product))
 
 
 def _float(text: str) -> float | None:
@@ -166,7 +153,7 @@ def _expand(inner: Inner, parts: Sequence[Part]) -> Part:
     return known.get(inner.outputs[0], (inner.outputs[0], ATOM))
 
 
-def short_name(op: Op) -> str:
+def _short_name(op: Op) -> str:
     """The word for an Op: its scalar Op's class, its own class, without decoration."""
     kind = op.kind.rpartition(".")[2]
     if kind in ("Dot22", "Dot22Scalar", "BatchedDot") or op.scalar.endswith(".Dot"):

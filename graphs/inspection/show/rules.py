@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import zip_longest
 
 from rich.console import Group, RenderableType
-from rich.table import Table
+from rich.table import Column
 from rich.text import Text
 
 from graphs.inspection.findings import UNKNOWN, Counterfactual
-from graphs.inspection.pair import align
+from graphs.inspection.pair import OutputPair, Parting, align
 from graphs.inspection.recording import Recording
-from graphs.inspection.show.steps import STYLES
-from graphs.terminal import duration
+from graphs.inspection.show.steps import LOUD, STYLES
+from graphs.terminal import duration, table
 
 __all__ = ["doctor_view", "pair_view", "weight_table"]
 
@@ -31,27 +32,22 @@ def weight_table(recording: Recording, *, every: bool = False) -> RenderableType
         return Text("No rule was left out for comparison.")
     final = recording.node_counts()[-1]
     shown = [c for c in recording.counterfactuals if every or _tells(c, final)]
-    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
-    for name, justify in (
-        ("without", "left"),
-        ("fired", "right"),
-        ("nodes", "right"),
-        ("values", "left"),
-        ("call", "right"),
-    ):
-        table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]  # a Literal to rich
-    table.columns[3].max_width = 24  # leaves the names whole in a hundred columns
-    for found in shown:
-        name = recording.rules[found.rule].name
-        table.add_row(
-            Text(
-                f"{name} and {found.also}" if found.also else name,
-                style="bold" if found.carries_weight else "",
-            ),
-            "" if found.also else f"×{found.fired}",
-            "" if found.nodes is None else f"{found.nodes} ({found.nodes - final:+d})",
-            _values(recording, found),
-            _call(found),
+    rows = table(
+        "without",
+        Column("fired", justify="right", overflow="fold"),
+        Column("nodes", justify="right", overflow="fold"),
+        Column("values", overflow="fold", max_width=24),  # leaves the names whole in a hundred columns
+        Column("call", justify="right", overflow="fold"),
+    )
+    for left_out in shown:
+        name = recording.rules[left_out.rule].name
+        also = f" and {left_out.also}" if left_out.also else ""
+        rows.add_row(
+            Text(name + also, style="bold" if left_out.carries_weight else ""),
+            "" if also else f"×{left_out.fired}",
+            "" if left_out.nodes is None else f"{left_out.nodes} ({left_out.nodes - final:+d})",
+            _values(recording, left_out),
+            _call(left_out),
         )
     alone = [c for c in recording.counterfactuals if not c.also]
     weighty = len({c.rule for c in recording.counterfactuals if c.carries_weight})
@@ -67,45 +63,39 @@ def weight_table(recording: Recording, *, every: bool = False) -> RenderableType
             " Where something else is off too, it hides what the rule is worth: the linker's compiler may"
             " cancel, as algebra does, what the rule cancels."
         )
-    return Group(table, Text(note, style="dim"))
+    return Group(rows, Text(note, style="dim"))
 
 
-def _tells(found: Counterfactual, final: int) -> bool:
-    slower = found.ratio is not None and not 0.8 < found.ratio < 1.25
-    return found.carries_weight or bool(found.problem) or (found.nodes or final) != final or slower
+def _tells(left_out: Counterfactual, final: int) -> bool:
+    other_time = left_out.ratio is not None and not 0.8 < left_out.ratio < 1.25
+    other_size = left_out.nodes not in (None, 0, final)
+    return left_out.carries_weight or bool(left_out.problem) or other_size or other_time
 
 
-def _values(recording: Recording, found: Counterfactual) -> Text:
-    parts = [
-        (
-            f"{recording.outputs[c.output].name}: {c.broke} not finite"
-            if c.broke
-            else f"{recording.outputs[c.output].name}: {c.verdict}",
-            STYLES.get(c.verdict, ""),
-        )
-        for c in found.outputs
-        if c.verdict != "rounding"
-    ]
-    text = Text("")
-    for part, style in parts:
-        text.append(", " if text else "")
-        text.append(part, style)
-    if not text and found.verdict != UNKNOWN:
+def _values(recording: Recording, left_out: Counterfactual) -> Text:
+    parts = []
+    for change in left_out.outputs:
+        if change.verdict != "rounding":
+            said = f"{change.broke} not finite" if change.broke else change.verdict
+            name = recording.outputs[change.output].name
+            parts.append(Text(f"{name}: {said}", STYLES.get(change.verdict, "")))
+    text = Text(", ").join(parts)
+    if not text and left_out.verdict != UNKNOWN:
         same = {"rounding": "the same but for rounding", "identical": "the same"}
-        text.append(same.get(found.verdict, found.verdict), "dim")
-        if found.formula in ("broke", "changed", "repaired"):
-            text.append(f" as called, {found.formula} if run Op by Op", STYLES[found.formula])
-    if found.problem:
+        text.append(same.get(left_out.verdict, left_out.verdict), "dim")
+        if left_out.formula in LOUD:
+            text.append(f" as called, {left_out.formula} if run Op by Op", STYLES[left_out.formula])
+    if left_out.problem:
         text.append("; " if text else "")
-        text.append(found.problem, "yellow")
+        text.append(left_out.problem, "yellow")
     return text
 
 
-def _call(found: Counterfactual) -> str:
-    if found.seconds is None:
+def _call(left_out: Counterfactual) -> str:
+    if left_out.seconds is None:
         return ""
-    again = "" if found.ratio is None else f" ({found.ratio:.2f}×)"
-    return f"{duration(found.seconds.median)}{again}"
+    ratio = "" if left_out.ratio is None else f" ({left_out.ratio:.2f}×)"
+    return f"{duration(left_out.seconds.median)}{ratio}"
 
 
 def doctor_view(recording: Recording) -> RenderableType:
@@ -115,15 +105,13 @@ def doctor_view(recording: Recording) -> RenderableType:
     sick = [d for d in recording.diagnoses if not d.fires or d.finite is False]
     if not sick:
         return Text(f"All {len(recording.diagnoses)} known stabilizing rewrites fire here.", style="green")
-    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
-    for name in ("rewrite", "fires", "finite", "found"):
-        table.add_column(name, overflow="fold")
-    for found in recording.diagnoses:
-        finite = {True: "yes", False: "NO", None: "?"}[found.finite]
-        style = "" if found.fires else "yellow"
-        table.add_row(found.name, "yes" if found.fires else "NO", finite, found.found, style=style)
-    advice = dict.fromkeys(found.advice for found in sick if found.advice)
-    return Group(table, *(Text(line, style="bold yellow") for line in advice))
+    rows = table("rewrite", "fires", "finite", "found")
+    for tried in recording.diagnoses:
+        finite = {True: "yes", False: "NO", None: "?"}[tried.finite]
+        style = "" if tried.fires else "yellow"
+        rows.add_row(tried.name, "yes" if tried.fires else "NO", finite, tried.found, style=style)
+    advice = dict.fromkeys(tried.advice for tried in sick if tried.advice)
+    return Group(rows, *(Text(line, style="bold yellow") for line in advice))
 
 
 def pair_view(first: Recording, second: Recording, *, labels: tuple[str, str]) -> RenderableType:
@@ -148,26 +136,11 @@ def pair_view(first: Recording, second: Recording, *, labels: tuple[str, str]) -
     if parting.parts_at is None:
         lines.append(Text("They are one story: every step of one is a step of the other."))
     else:
-        table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
-        for label in labels:
-            table.add_column(label, ratio=1, overflow="fold")
-        start = max(parting.parts_at - 2, 0)
-        gap: tuple[list[str], list[str]] = ([], [])
-        for index, row in enumerate((*parting.rows[start:], None), start=start):
-            if row is None or (row.first is not None and row.second is not None):
-                for left, right in zip_longest(*gap, fillvalue=""):
-                    table.add_row(left, right)
-                gap = ([], [])
-                if row is not None and index < parting.parts_at:
-                    table.add_row(_cell(first, row.first), _cell(second, row.second), style="dim")
-            elif row.first is not None:
-                gap[0].append(_cell(first, row.first))
-            else:
-                gap[1].append(_cell(second, row.second))
-        lines += [
-            Text(f"They part after {parting.parts_at} steps; from there, what only one of them has:"),
-            table,
-        ]
+        rows = table(*(Column(label, ratio=1, overflow="fold") for label in labels))
+        for left, right, style in _side_by_side(first, second, parting, parting.parts_at):
+            rows.add_row(left, right, style=style)
+        after = f"They part after {parting.parts_at} steps; from there, what only one of them has:"
+        lines += [Text(after), rows]
     if parting.values_part_at is not None:
         row = parting.rows[parting.values_part_at]
         sides = zip(labels, (row.first, row.second), row.verdicts or ("", ""), strict=True)
@@ -176,24 +149,39 @@ def pair_view(first: Recording, second: Recording, *, labels: tuple[str, str]) -
             for label, step, verdict in sides
         ]
         lines.append(Text.assemble(("The values part: ", "bold"), "; ".join(said), "."))
-    for pair in parting.outputs:
-        finite = (
-            f"{pair.nonfinite[0]} and {pair.nonfinite[1]} entries not finite"
-            if any(pair.nonfinite)
-            else "finite in both"
-        )
-        apart = (
-            ""
-            if pair.relative is None
-            else f", means {pair.relative:.1e} apart"
-            if pair.relative
-            else ", the same mean"
-        )
-        lines.append(Text(f"  {pair.name}: {finite}{apart}"))
-    return Group(*lines)
+    return Group(*lines, *map(_outputs_apart, parting.outputs))
 
 
-def _cell(recording: Recording, step: int | None) -> str:
-    if step is None:
-        return ""
+def _side_by_side(
+    first: Recording, second: Recording, parting: Parting, parts_at: int
+) -> Iterator[tuple[str, str, str]]:
+    """Two steps in common and then those of one story only, what stands between two common ones together."""
+    lefts: list[str] = []
+    rights: list[str] = []
+    start = max(parts_at - 2, 0)
+    for index, row in enumerate((*parting.rows[start:], None), start=start):
+        left = "" if row is None or row.first is None else _cell(first, row.first)
+        right = "" if row is None or row.second is None else _cell(second, row.second)
+        if left and not right:
+            lefts.append(left)
+        elif right and not left:
+            rights.append(right)
+        else:
+            yield from ((*pair, "") for pair in zip_longest(lefts, rights, fillvalue=""))
+            lefts, rights = [], []
+            if left and index < parts_at:
+                yield left, right, "dim"
+
+
+def _cell(recording: Recording, step: int) -> str:
     return f"{step}  {recording.steps[step - 1].phase} · {recording.rule_of(step).name}"
+
+
+def _outputs_apart(pair: OutputPair) -> Text:
+    finite = "finite in both"
+    if any(pair.nonfinite):
+        finite = f"{pair.nonfinite[0]} and {pair.nonfinite[1]} entries not finite"
+    apart = ", the same mean" if pair.relative == 0 else ""
+    if pair.relative:
+        apart = f", means {pair.relative:.1e} apart"
+    return Text(f"  {pair.name}: {finite}{apart}")

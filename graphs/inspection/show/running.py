@@ -8,16 +8,17 @@ from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.syntax import Syntax
-from rich.table import Table
+from rich.table import Column
 from rich.text import Text
 
+from graphs.errors import InputError
 from graphs.inspection.costs import NodeCost, node_costs, snapshot_costs
 from graphs.inspection.findings import NodeCode, NodeTime, Times
 from graphs.inspection.recording import Placed, Recording
 from graphs.inspection.show.formulas import Formulas
-from graphs.terminal import UNKNOWN, count, duration, rate, share, size
+from graphs.terminal import UNKNOWN, count, duration, rate, share, size, table
 
-__all__ = ["HotNodes", "code_view", "timing_note", "work_table"]
+__all__ = ["HotNodes", "code_view", "work_table"]
 
 LEXERS = {"c": "c", "python": "python", "llvm": "llvm", "assembly": "gas"}
 FULL_BLOCK, BAR = "█", 8
@@ -25,93 +26,71 @@ FULL_BLOCK, BAR = "█", 8
 
 @dataclass(frozen=True)
 class HotNodes:
-    """The final nodes, the slowest first; in the order they run where there are no times.
-
-    Attributes
-    ----------
-    recording : Recording
-    most : int
-        How many rows at most; the others in one sum.
-    """
+    """The final nodes, the slowest first; in the order they run where there are no times."""
 
     recording: Recording
-    most: int = 10
+    most: int = 10  # rows at most; the other nodes in one sum
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         recording, width = self.recording, options.max_width
         times = recording.measurements.times if recording.measurements else None
         timed = {t.node: t for t in times.nodes} if times and times.total is not None else {}
         costs = {cost.node: cost for cost in node_costs(recording)}
-        snapshot = recording.snapshot(-1)
-        formulas = Formulas(recording, snapshot)
         whole = times.call.median if times and times.call else None
-        nodes = sorted(snapshot.nodes, key=lambda node: -_median(timed.get(node.node)))
-        shown, rest = nodes[: self.most], nodes[self.most :]
+        nodes = sorted(recording.snapshot(-1).nodes, key=lambda node: -_median(timed.get(node.node)))
         wide = width >= 110
-        table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
-        table.add_column("node", width=5, no_wrap=True)
         columns = [("time", 9), ("of call", BAR + 6 if wide else 7)] if timed else []
         if wide or not timed:
             columns += [("operations", 14), ("moved", 7)]
         if wide and timed:
             columns.append(("achieved", 23))
         taken = 7 + sum(room + 2 for _, room in columns)
-        table.add_column("what it computes", width=max(width - taken - 2, 20), overflow="fold")
-        for name, room in columns:
-            table.add_column(name, width=room, justify="right", no_wrap=True)
-        for node in shown:
-            cells = [f"#{node.node}", _computes(recording, formulas, node)]
+        rows = table(
+            Column("node", width=5, no_wrap=True),
+            Column("what it computes", width=max(width - taken - 2, 20), overflow="fold"),
+            *(Column(name, width=room, justify="right", no_wrap=True) for name, room in columns),
+        )
+        for node in nodes[: self.most]:
+            cells = [f"#{node.node}", _computes(recording, node)]
             cells += _time(timed[node.node], whole, wide) if timed else []
             cells += _work(costs[node.node], timed.get(node.node)) if wide or not timed else []
-            table.add_row(*cells[: 2 + len(columns)])
-        if rest:
+            rows.add_row(*cells[: 2 + len(columns)])
+        if rest := nodes[self.most :]:
             together = sum(_median(timed.get(node.node)) for node in rest)
-            part = _part(together, whole, wide) if timed and together else []
-            table.add_row("", f"{len(rest)} other nodes", *part, style="dim")
+            part = _part(together, whole, wide) if together else []
+            rows.add_row("", f"{len(rest)} other nodes", *part, style="dim")
         if timed and times is not None:
             for name, seconds in _pieces(times):
-                table.add_row("", name, *_part(seconds, whole, wide), style="italic")
-        yield table
-        if times is not None and not timed and times.call is not None:
-            yield _stretches(times)
+                rows.add_row("", name, *_part(seconds, whole, wide), style="italic")
+        yield rows
+        if times is not None and times.call is not None and not timed:
+            rows = table(
+                "part of a call", Column("time", justify="right"), Column("of call", justify="right")
+            )
+            for name, seconds in _pieces(times):
+                rows.add_row(name, *_part(seconds, whole, wide=False))
+            yield Group(Text(""), rows)
         if times is not None:
-            yield timing_note(times)
+            yield _timing_note(times)
 
 
 def _pieces(times: Times) -> Iterator[tuple[str, float]]:
     """What of a call is measured beside single nodes, in the order it happens."""
-    for part in times.around:
-        if not part.after:
-            yield f"before the nodes: {part.name}", part.seconds.median
+    yield from ((f"before the nodes: {p.name}", p.seconds.median) for p in times.around if not p.after)
     if times.total is None and times.inside is not None:
         yield "all nodes, as one piece", times.inside.median
-    for part in times.around:
-        if part.after:
-            yield f"after the nodes: {part.name}", part.seconds.median
+    yield from ((f"after the nodes: {p.name}", p.seconds.median) for p in times.around if p.after)
 
 
-def _stretches(times: Times) -> RenderableType:
-    """The parts of a call whose nodes are not timed by themselves."""
-    assert times.call is not None
-    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
-    for name in ("part of a call", "time", "of call"):
-        table.add_column(name, justify="left" if name == "part of a call" else "right", overflow="fold")
-    for name, seconds in _pieces(times):
-        table.add_row(name, *_part(seconds, times.call.median, False))
-    return Group(Text(""), table)
-
-
-def _computes(recording: Recording, formulas: Formulas, node: Placed) -> str:
+def _computes(recording: Recording, node: Placed) -> str:
     """``w = w - 0.1 * …``: results that have a name are named."""
-    names = {recording.variables[v].name for v in node.outputs} - {""}
-    updated = {
-        spec.name
-        for spec, variable in zip(recording.outputs, recording.snapshot(-1).outputs, strict=True)
-        if variable in node.outputs
-    }
-    formula = formulas.node(node, depth=2)
-    found = sorted((names | updated) - {formula})
-    return f"{', '.join(found)} = {formula}" if found else formula
+    last = recording.snapshot(-1)
+    names = {recording.variables[variable].name for variable in node.outputs} - {""}
+    outputs = zip(recording.outputs, last.outputs, strict=True)
+    names |= {spec.name for spec, variable in outputs if variable in node.outputs}
+    formula = Formulas(recording, -1).node(node, depth=2)
+    names -= {formula}
+    return f"{', '.join(sorted(names))} = {formula}" if names else formula
 
 
 def _median(timed: NodeTime | None) -> float:
@@ -137,106 +116,101 @@ def _work(cost: NodeCost, timed: NodeTime | None) -> list[str]:
         functions = f"{count(cost.transcendentals)} f()"
         operations = f"{operations} + {functions}" if cost.flops else functions
     seconds = _median(timed)
-    # Below a tenth of a microsecond the clock's own grain is as large as the time.
-    achieved = (
-        [rate(cost.bytes, seconds, "B/s"), rate(cost.flops, seconds, "FLOP/s")] if seconds > 1e-7 else []
-    )
+    achieved = [rate(cost.bytes, seconds, "B/s"), rate(cost.flops, seconds, "FLOP/s")]
     return [
         operations if operations != "0" else "–",
         size(cost.bytes) if cost.bytes != 0 else "–",
-        " ".join(filter(None, achieved)),
+        # Below a tenth of a microsecond the clock's own grain is as large as the time.
+        " ".join(filter(None, achieved)) if seconds > 1e-7 else "",
     ]
 
 
-def timing_note(times: Times) -> RenderableType:
+def _timing_note(times: Times) -> RenderableType:
     """How the times were taken and whether they add up."""
     if times.call is None:
         return Text(f"Not timed: {times.problem}", style="yellow")
-    text = Text(
-        f"One call takes {duration(times.call.median)}"
-        f" ({duration(times.call.q1)} – {duration(times.call.q3)})."
-    )
+    low, high = duration(times.call.q1), duration(times.call.q3)
+    text = f"One call takes {duration(times.call.median)} ({low} – {high})."
     if times.total is not None:
-        text.append(f" Timed apart from it, the nodes take {duration(times.total)} together")
+        text += f" Timed apart from it, the nodes take {duration(times.total)} together"
     else:
-        text.append(f" No node is timed by itself: {times.problem}.")
+        text += f" No node is timed by itself: {times.problem}."
         if times.inside is not None:
-            text.append(
-                f" Timed apart from the call, all of them together take {duration(times.inside.median)}"
-            )
+            inside = duration(times.inside.median)
+            text += f" Timed apart from the call, all of them together take {inside}"
     if times.explained is not None:
-        text.append(
-            f", what lies around them {duration(times.outside)}: together"
-            f" {share(times.explained)} of the call."
-        )
-    text.append(
-        f" Medians of {times.rounds} rounds of {times.calls} calls, quartiles in brackets; {times.method}.",
-        style="dim",
-    )
-    return text
+        outside, explained = duration(times.outside), share(times.explained)
+        text += f", what lies around them {outside}: together {explained} of the call."
+    rounds = f" Medians of {times.rounds} rounds of {times.calls} calls, quartiles in brackets;"
+    return Text.assemble(text, (f"{rounds} {times.method}.", "dim"))
 
 
 def work_table(recording: Recording) -> RenderableType:
     """Nodes, operations, bytes and storage of the first and the last snapshot."""
     costs = snapshot_costs(recording, (0, len(recording.steps)))
     first, last = costs[0], costs[-1]
-    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
-    for name in ("one call", "as written", "as compiled"):
-        table.add_column(name, justify="left" if name == "one call" else "right")
-    table.add_row("nodes", str(first.nodes), str(last.nodes))
-    table.add_row("arithmetic operations", count(first.flops), count(last.flops))
-    table.add_row("exp, log and the like", count(first.transcendentals), count(last.transcendentals))
-    table.add_row("bytes read", size(first.read), size(last.read))
-    table.add_row("bytes written", size(first.written), size(last.written))
-    table.add_row("storage alive at once", size(first.alive), size(last.alive))
-    unknown = [(cost.unknown_flops, cost.unknown_bytes) for cost in (first, last)]
-    if not any(map(any, unknown)):
-        return table
-    left_out = Text(
-        f"Left out, as their work is not known: operations of {unknown[0][0]} and {unknown[1][0]} nodes,"
-        f" bytes of {unknown[0][1]} and {unknown[1][1]}.",
-        style="dim",
+    rows = table(
+        Column("one call"), Column("as written", justify="right"), Column("as compiled", justify="right")
     )
-    return Group(table, left_out)
+    rows.add_row("nodes", str(first.nodes), str(last.nodes))
+    rows.add_row("arithmetic operations", count(first.flops), count(last.flops))
+    rows.add_row("exp, log and the like", count(first.transcendentals), count(last.transcendentals))
+    rows.add_row("bytes read", size(first.read), size(last.read))
+    rows.add_row("bytes written", size(first.written), size(last.written))
+    rows.add_row("storage alive at once", size(first.alive), size(last.alive))
+    if not any((first.unknown_flops, first.unknown_bytes, last.unknown_flops, last.unknown_bytes)):
+        return rows
+    left_out = (
+        "Left out, as their work is not known:"
+        f" operations of {first.unknown_flops} and {last.unknown_flops} nodes,"
+        f" bytes of {first.unknown_bytes} and {last.unknown_bytes}."
+    )
+    return Group(rows, Text(left_out, style="dim"))
 
 
-def _lines_of_whole(recording: Recording, code: NodeCode) -> str:
-    """A node's lines in the code of the whole, where it has no text of its own."""
-    assert recording.measurements is not None
-    for whole in recording.measurements.code:
-        if code.lines and whole.node is None and whole.language == code.language:
-            first, last = code.lines
-            return textwrap.dedent("\n".join(whole.text.splitlines()[first - 1 : last]))
-    return ""
-
-
-def code_view(recording: Recording, node: int | None) -> RenderableType:
+def code_view(recording: Recording, node: int | str | None) -> RenderableType:
     """The generated code of a node, or of the whole function.
 
     Parameters
     ----------
     recording : Recording
         With measurements that hold code.
-    node : int or None
-        Number of a final node; None for the whole.
+    node : int, str or None
+        Number of a final node, also as ``"65"`` or ``"#65"``; None for the whole.
+
+    Raises
+    ------
+    InputError
+        If no final node has that number.
     """
-    found = [
-        code for code in (recording.measurements.code if recording.measurements else ()) if code.node == node
-    ]
-    title = "the whole function"
+    codes = recording.measurements.code if recording.measurements else ()
+    number, title = None, "the whole function"
     if node is not None:
-        formulas = Formulas(recording, recording.snapshot(-1))
-        placed = next(p for p in recording.snapshot(-1).nodes if p.node == node)
-        title = f"#{node}: {_computes(recording, formulas, placed)}"
+        placed = {str(p.node): p for p in recording.snapshot(-1).nodes}.get(str(node).removeprefix("#"))
+        if placed is None:
+            numbers = ", ".join(map(str, recording.final_order[:20]))
+            allowed = f"whole, or a final node: {numbers}"
+            raise InputError("code", found=repr(node), allowed=allowed, remedy="--nodes lists them")
+        number, title = placed.node, f"#{placed.node}: {_computes(recording, placed)}"
     parts: list[RenderableType] = []
-    for code in found:
+    for code in codes:
+        if code.node != number:
+            continue
         where = f", lines {code.lines[0]}–{code.lines[1]} of the whole" if code.lines else ""
         parts.append(Text.assemble((title, "bold"), (f"  {code.language}{where}", "dim")))
         if code.problem:
             parts.append(Text(code.problem, style="yellow"))
-        text = code.text or _lines_of_whole(recording, code)
-        if text:
+        if text := code.text or _lines_of_whole(codes, code):
             lexer = LEXERS.get(code.language, "text")
             parts.append(Syntax(text, lexer, theme="ansi_dark", word_wrap=True, background_color="default"))
         parts.append(Text(""))
     return Group(*parts) if parts else Text(f"There is no generated code for {title} in this recording.")
+
+
+def _lines_of_whole(codes: tuple[NodeCode, ...], code: NodeCode) -> str:
+    """A node's lines in the code of the whole, where it has no text of its own."""
+    for whole in codes:
+        if code.lines and whole.node is None and whole.language == code.language:
+            first, last = code.lines
+            return textwrap.dedent("\n".join(whole.text.splitlines()[first - 1 : last]))
+    return ""

@@ -1,33 +1,44 @@
-"""The rewrites as a table."""
+"""The rewrites: all of them as a table, and one as before and after, with formulas, nodes, values and lines."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from rich.console import Console, ConsoleOptions, RenderResult
-from rich.table import Table
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.table import Column, Table
 from rich.text import Text
 
-from graphs.inspection.findings import IDENTICAL, OutputChange, ValueSummary
+from graphs.errors import InputError, whole_number
+from graphs.inspection.findings import IDENTICAL, ROUNDING, OutputChange, ValueSummary
 from graphs.inspection.recording import Recording, Step
 from graphs.inspection.show.formulas import Formulas
+from graphs.terminal import duration, table
 
-__all__ = ["STYLES", "StepTable", "effect", "value_text"]
+__all__ = ["LOUD", "STYLES", "StepTable", "changes_text", "effect", "step_view", "value_text"]
 
 WIDE = 100
 STYLES = {"repaired": "green", "broke": "bold red", "changed": "yellow", "rounding": "dim"}
+LOUD = ("repaired", "broke", "changed")  # verdicts on what is more than rounding
+MOST_TROUBLE = 4
 
 
-def effect(recording: Recording, step: int) -> Text:
+def effect(recording: Recording, step: int, *, exactly: bool = False) -> Text:
     """What a step did to the outputs, in words; empty where nothing or not known."""
-    if recording.evaluation is None:
-        return Text("")
-    text = Text("")
-    for change in recording.evaluation.steps[step - 1].outputs:
-        text.append(", " if text else "")
-        text.append(_change(recording, change), STYLES.get(change.verdict, ""))
-    return text
+    evaluation = recording.evaluation
+    return changes_text(recording, evaluation.steps[step - 1].outputs if evaluation else (), exactly=exactly)
+
+
+def changes_text(recording: Recording, changes: Iterable[OutputChange], *, exactly: bool = False) -> Text:
+    """How outputs moved, in words; `exactly` also relative to the value and in units in the last place."""
+    said = [
+        Text(
+            _change(recording, change) + (_distance(change) if exactly else ""),
+            STYLES.get(change.verdict, ""),
+        )
+        for change in changes
+    ]
+    return Text(", ").join(said)
 
 
 def _change(recording: Recording, change: OutputChange) -> str:
@@ -36,46 +47,60 @@ def _change(recording: Recording, change: OutputChange) -> str:
         parts = [f"repaired {change.repaired}"] if change.repaired else []
         parts += [f"broke {change.broke}"] if change.broke else []
         return f"{' and '.join(parts)} of {name}"
-    if change.verdict == "rounding":
+    if change.verdict == ROUNDING:
         return f"{name} ±{change.absolute:.0e}" if change.absolute else f"{name} rounds"
     return f"{change.verdict} {name}"
 
 
+def _distance(change: OutputChange) -> str:
+    """How far the entries that are finite before and after moved; or why that is not known."""
+    if change.problem:
+        return f" ({change.problem})"
+    if not change.absolute:
+        return ""
+    parts = [] if change.verdict == ROUNDING else [f"the finite ones moved by {change.absolute:.0e}"]
+    if change.relative is not None:
+        parts.append(f"relative {change.relative:.0e}")
+    if change.ulp is not None:
+        parts.append(f"{change.ulp:.3g} unit{'' if change.ulp == 1 else 's'} in the last place")
+    return f" ({', '.join(parts)})"
+
+
+def value_text(value: ValueSummary | None) -> str:
+    """A value in a few words: how many entries are not finite, else its range."""
+    if value is None:
+        return ""
+    if value.problem:
+        return f"not computed: {value.problem}"
+    bad = [f"{number} {word}" for number, word in ((value.nan, "NaN"), (value.inf, "infinite")) if number]
+    if value.min is None or value.max is None:
+        return ", ".join(bad)
+    inside = f"{value.min:.4g}" if value.min == value.max else f"{value.min:.4g} … {value.max:.4g}"
+    return ", ".join([*bad, inside])
+
+
 @dataclass(frozen=True)
 class StepTable:
-    """Every step, or those that match; neighbours of one rule that moved no value in one row.
-
-    Attributes
-    ----------
-    recording : Recording
-    phase, rule : str
-        Only steps of this phase, of rules whose names contain this.
-    every : bool
-        One row per step.
-    """
+    """Every step, or those that match; neighbours of one rule that moved no value in one row."""
 
     recording: Recording
-    phase: str = ""
-    rule: str = ""
-    every: bool = False
+    phase: str = ""  # only steps of this phase
+    rule: str = ""  # only steps of rules whose names contain this
+    every: bool = False  # one row per step
 
-    def rows(self) -> Iterable[tuple[int, int]]:
+    def rows(self) -> list[tuple[int, int]]:
         """First and last step of each row."""
-        recording = self.recording
-        start = None
-        for number, step in enumerate(recording.steps, start=1):
-            if (self.phase and step.phase != self.phase) or (
-                self.rule and self.rule.lower() not in recording.rule_of(number).name.lower()
-            ):
+        found: list[tuple[int, int]] = []
+        for number, step in enumerate(self.recording.steps, start=1):
+            if self.phase and step.phase != self.phase:
                 continue
-            if start is not None and self._joins(start, number):
-                start = (start[0], number)
+            if self.rule.lower() not in self.recording.rule_of(number).name.lower():
                 continue
-            if start is not None:
-                yield start
-            start = (number, number)
-        if start is not None:
-            yield start
+            if found and self._joins(found[-1], number):
+                found[-1] = (found[-1][0], number)
+            else:
+                found.append((number, number))
+        return found
 
     def _joins(self, row: tuple[int, int], number: int) -> bool:
         if self.every or row[1] != number - 1:
@@ -93,32 +118,33 @@ class StepTable:
         wide = width >= WIDE
         rules = 38 if wide else max(min(38, width // 3), 12)
         room = max(width - rules - 24, 16)
-        table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
-        table.add_column("step", width=7, no_wrap=True)
-        table.add_column("rule", width=rules, no_wrap=wide, overflow="ellipsis" if wide else "fold")
-        table.add_column("nodes", width=11, no_wrap=True)
-        table.add_column("what it made of what", width=room, overflow="fold")
+        shown = table(
+            Column("step", width=7, no_wrap=True),
+            Column("rule", width=rules, no_wrap=wide, overflow="ellipsis" if wide else "fold"),
+            Column("nodes", width=11, no_wrap=True),
+            Column("what it made of what", width=room, overflow="fold"),
+        )
         counts = self.recording.node_counts()
         phase = ""
         for first, last in self.rows():
             step = self.recording.steps[first - 1]
             if step.phase != phase:
                 phase = step.phase
-                table.add_row("", Text(phase, style="bold cyan"), "", "")
+                shown.add_row("", Text(phase, style="bold cyan"), "", "")
             name = self.recording.rule_of(first).name
             times = f" ×{last - first + 1}" if last > first else ""
-            table.add_row(
+            shown.add_row(
                 f"{first}–{last}" if last > first else str(first),
                 Text(f"{name}{times}"),
                 f"{counts[first - 1]} → {counts[last]}",
                 self._what(first, last, room if wide else 2 * room),
             )
-        yield table
+        yield shown
 
     def _what(self, first: int, last: int, room: int) -> Text:
         said = effect(self.recording, last)
         if last > first:
-            formulas = _several(self.recording, first, last)
+            formulas = _several(self.recording.steps[first - 1 : last])
         else:
             formulas = _formula_pair(self.recording, first, room)
         text = Text(formulas)
@@ -129,25 +155,23 @@ class StepTable:
         return text
 
 
-def _several(recording: Recording, first: int, last: int) -> str:
-    steps = recording.steps[first - 1 : last]
+def _several(steps: Sequence[Step]) -> str:
     gone, come = sum(len(s.gone) for s in steps), sum(len(s.come) for s in steps)
     return f"{gone} nodes out, {come} in" if come else f"{gone} nodes out"
 
 
 def _formula_pair(recording: Recording, step: int, room: int) -> str:
     """``old → new`` of a step's most telling replacement, cut to `room` characters."""
-    found = recording.steps[step - 1]
-    if not found.replaced:
+    made = recording.steps[step - 1]
+    if not made.replaced:
         return ""
-    before = Formulas(recording, recording.snapshot(step - 1))
-    after = Formulas(recording, recording.snapshot(step))
-    old, new = found.replaced[-1]
+    before, after = Formulas(recording, step - 1), Formulas(recording, step)
+    old, new = made.replaced[-1]
     for depth, other in ((4, 4), (4, 3), (3, 4), (3, 3), (3, 2), (2, 3), (2, 2)):
         left = before.variable(old, depth=depth, named=False)
         right = after.variable(new, depth=other, named=False)
         if depth == other and left == right:
-            return _cut(_same(recording, found, left), room)
+            return _cut(_same(recording, made, left), room)
         if len(left) + len(right) + 3 <= room:
             break
     half = (room - 3) // 2
@@ -156,7 +180,7 @@ def _formula_pair(recording: Recording, step: int, room: int) -> str:
 
 
 def _same(recording: Recording, step: Step, formula: str) -> str:
-    if step.come and any(recording.ops[recording.nodes[n].op].destroys for n in step.come):
+    if any(recording.ops[recording.nodes[n].op].destroys for n in step.come):
         return f"in place: {formula}"
     if "merge" in recording.rules[step.rule].name.lower():
         return f"one {formula} for two"
@@ -167,14 +191,107 @@ def _cut(text: str, room: int) -> str:
     return text if len(text) <= room else text[: max(room - 1, 1)] + "…"
 
 
-def value_text(value: ValueSummary | None) -> str:
-    """A value in a few words: how many entries are not finite, else its range."""
-    if value is None:
-        return ""
-    if value.problem:
-        return f"not computed: {value.problem}"
-    bad = [f"{number} {word}" for number, word in ((value.nan, "NaN"), (value.inf, "infinite")) if number]
-    if value.min is None or value.max is None:
-        return ", ".join(bad)
-    inside = f"{value.min:.4g}" if value.min == value.max else f"{value.min:.4g} … {value.max:.4g}"
-    return ", ".join([*bad, inside])
+def step_view(recording: Recording, step: int) -> RenderableType:
+    """One step: the rule, the formulas before and after, the nodes out and in, the values.
+
+    Parameters
+    ----------
+    recording : Recording
+    step : int
+        Counted from 1.
+
+    Raises
+    ------
+    InputError
+        If there is no such step.
+    """
+    if not recording.steps:
+        raise InputError("step", found=str(step), allowed="none: no rewrite changed this graph")
+    whole_number("step", step, 1, len(recording.steps))
+    made, rule, counts = recording.steps[step - 1], recording.rule_of(step), recording.node_counts()
+    lines: list[RenderableType] = [
+        Text.assemble(
+            (f"Step {step} of {len(recording.steps)}", "bold"),
+            f" · {made.phase} · ",
+            (rule.name, "bold cyan"),
+        )
+    ]
+    if rule.doc:
+        lines.append(Text(rule.doc, style="italic"))
+    if rule.source is not None:
+        lines.append(Text(f"defined in {rule.source.file}:{rule.source.line}", style="dim"))
+    took = f"in {duration(made.seconds)} with the search"
+    lines.append(Text(f"{counts[step - 1]} nodes → {counts[step]}, {took}"))
+    if recording.evaluation is not None:
+        said = effect(recording, step, exactly=True) or "every output the same to the bit"
+        lines.append(Text.assemble("values: ", said))
+    before, after = _Side(recording, step - 1), _Side(recording, step)
+    lines += [Text(""), _formulas(recording, made, before, after), Text(""), _nodes(made, before, after)]
+    if trouble := [*_trouble(before, after, "before"), *_trouble(after, before, "after")]:
+        lines += [Text(""), *trouble[:MOST_TROUBLE]]
+    if written := list(_user_lines(recording, [*made.gone, *made.come])):
+        lines += [Text(""), Text("goes back to", style="bold"), *written]
+    return Group(*lines)
+
+
+class _Side:
+    """A snapshot before or after a step: its nodes by number, formulas, and the values last known there."""
+
+    def __init__(self, recording: Recording, index: int) -> None:
+        known = recording.evaluation.values if recording.evaluation else ()
+        self.nodes = {node.node: node for node in recording.snapshot(index).nodes}
+        self.formulas = Formulas(recording, index)
+        self.values = {value.variable: value for value in known if value.snapshot <= index}
+        self.variables = recording.variables
+
+    def row(self, sign: str, node: int, formula: str, variable: int) -> tuple[str, ...]:
+        value = value_text(self.values.get(variable))
+        return sign, f"#{node}", formula, self.variables[variable].type, value
+
+    def breaking(self) -> set[int]:
+        """Nodes that make what is not finite of what is."""
+        bad = {variable for variable, value in self.values.items() if value.nan or value.inf}
+        return {n for n, node in self.nodes.items() if bad & {*node.outputs} and not bad & {*node.inputs}}
+
+
+def _formulas(recording: Recording, made: Step, before: _Side, after: _Side) -> RenderableType:
+    grid = Table.grid(padding=(0, 1))
+    for old, new in made.replaced:
+        left = before.formulas.variable(old, depth=6, named=False)
+        right = after.formulas.variable(new, depth=6, named=False)
+        name = recording.variables[old].name
+        grid.add_row("before" + (f" {name} =" if name else ""), Text(left, style="red"))
+        grid.add_row("after", Text(right if right != left else "the same formula", style="green"))
+    return grid
+
+
+def _nodes(made: Step, before: _Side, after: _Side) -> RenderableType:
+    shown = table("", "node", "operation", "type", "value")
+    for sign, style, numbers, side in (("-", "red", made.gone, before), ("+", "green", made.come, after)):
+        for number in numbers:
+            node = side.nodes[number]
+            formula = side.formulas.node(node, depth=2)
+            shown.add_row(*side.row(sign, number, formula, node.outputs[0]), style=style)
+    for _, new in made.replaced:  # what was there before and takes the place
+        owner = after.variables[new].owner
+        if owner is not None and owner in after.nodes and owner not in made.come:
+            formula = after.formulas.variable(new, depth=2, named=False)
+            shown.add_row(*after.row("=", owner, formula, new))
+    if not shown.row_count:
+        shown.add_row("", "", f"{len(made.changes)} inputs now read another, equal variable", "", "")
+    return shown
+
+
+def _trouble(here: _Side, there: _Side, when: str) -> Iterator[Text]:
+    """Where values stop being finite on one side of the step, and do not on the other."""
+    breaking = here.breaking() - there.breaking()
+    for number, node in here.nodes.items():
+        if number in breaking:
+            formula, value = here.formulas.node(node, depth=4), value_text(here.values[node.outputs[0]])
+            yield Text(f"not finite {when} it, though what goes in is: #{number}  {formula}: {value}")
+
+
+def _user_lines(recording: Recording, nodes: Sequence[int]) -> Iterator[Text]:
+    for line in dict.fromkeys(line for node in nodes for line in recording.lines_of(node)):
+        place = f"{line.file.rpartition('/')[2]}:{line.line}"
+        yield Text.assemble(("  " + place, "dim"), f"  {line.text}")

@@ -1,7 +1,7 @@
-"""From a graph of Apply nodes to statements over named indices.
+"""What is known while a graph is lowered: each variable's value, which names are taken, what has been stated.
 
-This module holds the state and what every Op needs; the Ops themselves are in
-:mod:`lower_elementwise`, :mod:`lower_linear` and :mod:`lower_indexing`.
+A value is a view of an array, a formula, a scalar, or several scalars as a vector; only what must be in memory
+becomes an array, by a statement.
 """
 
 from __future__ import annotations
@@ -9,74 +9,138 @@ from __future__ import annotations
 import keyword
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from graphs.native.lower.names import MADE_BY_THE_WRITER, TAKEN
-from graphs.native.statements import (
-    Array,
-    Dim,
-    Expression,
-    Index,
-    Literal,
-    Named,
-    Place,
-    Statement,
-)
-from graphs.native.unknown import OpUnknown, ScalarOpUnknown
-from graphs.native.values import Formula, Scalar, Value, Vector, View, is_one
-from graphs.native.write.expressions import C_TYPES
+import graphs.native.statements as ir
+from graphs.native.lower.scalars import ScalarOpUnknown, cast, is_float
+from graphs.native.program import OpUnknown
 
-__all__ = ["Lowering", "lower", "register"]
+__all__ = ["Formula", "Indices", "Lowering", "Scalar", "Value", "Vector", "View"]
 
 LARGEST_LITERAL = 2**20
+# C's own words, names that the file's functions use, functions of C's libraries that may be called.
+WORDS = """
+auto break case char const continue default do double else enum extern float for goto if inline int long
+main register restrict return short signed sizeof static struct switch typedef union unsigned void volatile
+while in out want one_step many_steps constants threads team me row rows total need memory v e t n NAN
+INFINITY y0 y1 yn j0 j1 jn gamma exp log sin cos tan pow sqrt floor ceil rint round trunc erf tanh sinh cosh
+fabs fmod index remainder signgam sigmoid softplus power Array THREAD ALIGNED OTHER_SHAPE UNALIGNED
+OTHER_RANK NO_MEMORY OTHER_LAYOUT aligned fits share team_size madd maddf bits_of from_bits slice_start
+slice_length floor_div floor_mod floor_modf floor_divf log1mexp log1p_unit log1p expm1 exp2 log2 log10 asin
+acos atan atan2 sinh asinh acosh atanh erf fabsf sqrtf copysign isnan isinf memcpy free aligned_alloc size_t
+bool typeof asm inline unix linux INLINE share_triangle
+"""
+# Loop variables, lengths, and what is made from an array's name.
+MADE_BY_THE_WRITER = re.compile(
+    r"[ijklmopq]\d*|n_\w+|\w+_t|\w+_(part|block|blocks|mine|out|memory|sum|at|shape|value|first|last)|\w+_[sr]\d|team_\d+"
+)
+
+Indices = Sequence[ir.Index | None]  # None: an axis of length 1
+Build = Callable[[Indices], ir.Expression]
 
 
-Lower = Callable[["Lowering", Any, int], None]
-LOWERINGS: dict[str, Lower] = {}
+@dataclass(eq=False)
+class Value:
+    """A variable's dtype and axes."""
+
+    dtype: str
+    dims: list[ir.Dim]
+    nodes: list[int] = field(default_factory=list, kw_only=True)  # that no statement has taken up yet
+
+    def at(self, indices: Indices) -> ir.Expression:
+        """The element at these indices."""
+        raise NotImplementedError
+
+    def moved(self, dims: list[ir.Dim], axes: dict[int, int]) -> Value:
+        """The same elements seen with other axes; `axes` says where each of the present ones that is kept is then."""
+        raise NotImplementedError
 
 
-def register(*names: str) -> Callable[[Lower], Lower]:
-    """Make a function the lowering of the Ops with these class names."""
+@dataclass(eq=False)
+class View(Value):
+    """Elements of an array, found through an affine place on each of the array's axes."""
 
-    def keep(function: Lower) -> Lower:
-        for name in names:
-            LOWERINGS[name] = function
-        return function
+    array: ir.Array
+    # for each axis of the array: which axis of the view moves along it (or None), from where, in what steps
+    axes: list[tuple[int | None, ir.Expression, ir.Expression]]
 
-    return keep
+    @property
+    def whole(self) -> bool:
+        """Whether this is the array itself, axis by axis."""
+        return len(self.axes) == len(self.dims) and all(
+            (axis == k or (axis is None and self.dims[k].is_one)) and (start, step) == (ir.ZERO, ir.ONE)
+            for k, (axis, start, step) in enumerate(self.axes)
+        )
+
+    def places(self, indices: Indices) -> tuple[ir.Place, ...]:
+        """Where in the array the element at these indices lies."""
+        return tuple(
+            ir.Place(None, start)
+            if axis is None or indices[axis] is None or self.dims[axis].is_one
+            else ir.Place(indices[axis], start, step)
+            for axis, start, step in self.axes
+        )
+
+    def at(self, indices: Indices) -> ir.Expression:
+        return ir.Read(self.dtype, self.array, self.places(indices))
+
+    def moved(self, dims: list[ir.Dim], axes: dict[int, int]) -> View:
+        places = [(None if k is None else axes.get(k), start, step) for k, start, step in self.axes]
+        return View(self.dtype, dims, self.array, places, nodes=self.nodes)
+
+
+@dataclass(eq=False)
+class Formula(Value):
+    """Not held anywhere: computed where it is used. A ``cheap`` one may be used in many places."""
+
+    build: Build
+    cheap: bool = False
+
+    def at(self, indices: Indices) -> ir.Expression:
+        return self.build(indices)
+
+    def moved(self, dims: list[ir.Dim], axes: dict[int, int]) -> Formula:
+        inner, rank = self.build, len(self.dims)
+
+        def build(indices: Indices) -> ir.Expression:
+            return inner([indices[axes[k]] if k in axes else None for k in range(rank)])
+
+        return replace(self, dims=dims, build=build)
+
+
+@dataclass(eq=False)
+class Scalar(Value):
+    """A number that is known before any loop."""
+
+    expression: ir.Expression
+
+    def at(self, indices: Indices) -> ir.Expression:
+        return self.expression
+
+    def moved(self, dims: list[ir.Dim], axes: dict[int, int]) -> Value:
+        return Formula(self.dtype, dims, self.at, True, nodes=self.nodes) if dims else self
+
+
+@dataclass(eq=False)
+class Vector(Value):
+    """Several scalars as one short vector: a shape, usually."""
+
+    items: list[Value]
 
 
 class Lowering:
-    """The statements of one FunctionGraph, and what comes before them.
+    """The state of one lowering; `made` is what comes of it."""
 
-    Attributes
-    ----------
-    statements : list of Statement
-        In an order in which they can be computed.
-    prologue : list of tuple
-        First lines of the C function: ``("dim", Dim)``, ``("line", text, node)``, ``("check", text, error)``.
-    errors : list of tuple of str
-        Name of the exception and message, by number.
-    """
-
-    def __init__(self, fgraph: Any, layouts: str = "") -> None:
+    def __init__(self, fgraph: Any, made: ir.Computation) -> None:
         self.fgraph = fgraph
-        self.layouts = layouts or "C" * len(fgraph.inputs)
+        self.made = made
         self.order = fgraph.toposort()
-        self.statements: list[Statement] = []
-        self.prologue: list[tuple[Any, ...]] = []
-        self.dims: list[Dim] = []
-        self.errors: list[tuple[str, str]] = []
-        self.inputs: list[Array] = []
-        self.outputs: list[Array] = []
-        self.constants: list[tuple[str, str, float]] = []  # name, dtype, value
-        self.tables: list[tuple[Array, np.ndarray[Any, Any]]] = []
         self.values: dict[Any, Value] = {}
-        self.names: set[str] = set(TAKEN)
-        self.helpers: set[str] = set()
-        self.one = self.dim("1", "", 1)
+        self.names: set[str] = set(WORDS.split())
+        self.one = self.dim(ir.ONE, "", 1)
 
     # ---- names, dims, errors
 
@@ -98,28 +162,44 @@ class Lowering:
         self.names.add(found)
         return found
 
-    def dim(self, source: str, origin: str, constant: int | None = None) -> Dim:
-        """A new dim with this C expression as its length."""
-        dim = Dim(len(self.dims), source, origin, constant)
-        self.dims.append(dim)
+    def let(self, dtype: str, value: ir.Expression, node: int | None, name: str | None = None) -> ir.Named:
+        """`value` under a name, computed before any loop; for which Apply node, if for one."""
+        named = ir.Named(dtype, self.name(name))
+        self.made.prologue.append(ir.Let(named, value, node))
+        return named
+
+    def dim(self, source: ir.Expression, origin: str, constant: int | None = None) -> ir.Dim:
+        """A new dim of this length."""
+        dim = ir.Dim(len(self.made.dims), source, origin, constant)
+        self.made.dims.append(dim)
         if constant is None:
-            self.prologue.append(("dim", dim))
+            self.made.prologue.append(dim)
         return dim
 
-    def fixed(self, length: int) -> Dim:
+    def fixed(self, length: int) -> ir.Dim:
         """A dim of known length."""
-        return self.one if length == 1 else self.dim(str(length), "", length)
+        return self.one if length == 1 else self.dim(ir.Literal("int64", length), "", length)
+
+    def given(self, length: ir.Expression, origin: str, negative: str) -> ir.Dim:
+        """The dim whose length an expression gives; `negative` is said at run time where that is below 0."""
+        if isinstance(length, ir.Literal) and length.value >= 0:
+            return self.fixed(int(length.value))
+        if isinstance(length, ir.Length):
+            return length.dim.find()
+        dim = self.dim(length, origin)
+        self.check(ir.compare(dim.length, "<", 0), "ValueError", negative)
+        return dim
 
     def error(self, kind: str, message: str) -> int:
         """The number the C function returns for this error."""
-        self.errors.append((kind, message))
-        return len(self.errors)
+        self.made.errors.append((kind, message))
+        return len(self.made.errors)
 
-    def check(self, bad: str, kind: str, message: str) -> None:
+    def check(self, bad: ir.Expression, kind: str, message: str) -> None:
         """Leave the function with an error where `bad` holds."""
-        self.prologue.append(("check", bad, self.error(kind, message)))
+        self.made.prologue.append(ir.Check(bad, self.error(kind, message)))
 
-    def unify(self, a: Dim, b: Dim, what: str) -> Dim:
+    def unify(self, a: ir.Dim, b: ir.Dim, what: str) -> ir.Dim:
         """Make two dims one; at run time their lengths are compared where the later is first known."""
         a, b = a.find(), b.find()
         if a is b:
@@ -134,63 +214,79 @@ class Lowering:
         if b.constant is not None or (a.constant is None and b.number < a.number):
             a, b = b, a
         b.parent = a
+        first, second = (dim.origin or dim.constant for dim in (a, b))
         b.merge_error = self.error(
-            "ValueError",
-            f"Input dimension mismatch: {b.origin or b.source} and {a.origin or a.source} differ ({what})",
+            "ValueError", f"Input dimension mismatch: {second} and {first} differ ({what})"
         )
         return a
 
+    def promise(self, dims: Sequence[ir.Dim], shape: Sequence[int | None], what: str) -> None:
+        """Lengths that a Type knows."""
+        for dim, length in zip(dims, shape, strict=True):
+            if length is not None and dim.find().constant is None:
+                self.unify(self.fixed(length), dim, what)
+
+    def broadcast(self, dims: list[ir.Dim], others: Sequence[ir.Dim], what: str) -> None:
+        """Let the last of `dims` be the others, where those are longer than 1."""
+        for k, dim in enumerate(others, len(dims) - len(others)):
+            if not dim.is_one:
+                dims[k] = dim if dims[k].is_one else self.unify(dims[k], dim, what)
+
     # ---- making statements
 
-    def array(self, name: str | None, dtype: str, dims: Sequence[Dim], spare: str = "t") -> Array:
+    def array(self, name: str | None, dtype: str, dims: Sequence[ir.Dim], spare: str = "t") -> ir.Array:
         """New scratch memory."""
-        if dtype not in C_TYPES:
+        if dtype not in ir.DTYPES:
             raise ScalarOpUnknown(f"dtype {dtype}")
-        return Array(self.name(name, spare), dtype, list(dims), "scratch")
+        return ir.Array(self.name(name, spare), dtype, list(dims), "scratch")
 
-    def indices(self, dims: Sequence[Dim]) -> list[Index | None]:
+    def indices(self, dims: Sequence[ir.Dim]) -> list[ir.Index | None]:
         """A fresh index for every axis longer than 1."""
-        return [None if is_one(dim) else Index(dim) for dim in dims]
+        return [None if dim.is_one else ir.Index(dim) for dim in dims]
 
-    def whole(self, array: Array) -> View:
+    def whole(self, array: ir.Array) -> View:
         """An array as a value."""
-        axes: list[tuple[int | None, str, str]] = [(k, "0", "1") for k in range(len(array.dims))]
-        return View(array.dtype, list(array.dims), array, axes)
+        return View(
+            array.dtype, list(array.dims), array, [(k, ir.ZERO, ir.ONE) for k in range(len(array.dims))]
+        )
 
     def state(
         self,
-        target: Array,
-        places: tuple[Place, ...],
-        expression: Expression,
-        combine: str,
-        free: Sequence[Index | None],
-        reduced: Sequence[Index | None],
+        target: ir.Array,
+        places: Sequence[ir.Place] | None,
+        expression: ir.Expression,
+        free: Indices,
         nodes: Sequence[int],
-    ) -> None:
-        """Add a statement."""
+        reduction: ir.Reduction | None = None,
+        reduced: Indices = (),
+        *,
+        adds: bool = False,
+    ) -> View:
+        """Add a statement; `places` None: at the free indices themselves. Gives the whole target back."""
         kept, gone = [i for i in free if i is not None], [i for i in reduced if i is not None]
-        if not gone and combine not in ("=", "add", "argmax"):
-            combine = "="
-        self.statements.append(Statement(target, places, expression, combine, kept, gone, sorted(set(nodes))))
+        if reduction is not ir.Reduction.ARGMAX:
+            expression = cast(expression, target.dtype)
+            reduction = reduction if gone else None
+        where = tuple(map(ir.Place, free) if places is None else places)
+        self.made.statements.append(
+            ir.Statement(target, where, expression, reduction, kept, gone, sorted(set(nodes)), adds)
+        )
+        return self.whole(target)
+
+    def hold(self, value: Value, name: str | None = None, spare: str = "t", dtype: str | None = None) -> View:
+        """`value` computed into a new array."""
+        target = self.array(name, dtype or value.dtype, value.dims, spare)
+        if isinstance(value, Vector):
+            for k, item in enumerate(value.items):
+                place = ir.Place(None, ir.Literal("int64", k))
+                self.state(target, [place], item.at([]), [], [*value.nodes, *item.nodes])
+            return self.whole(target)
+        indices = self.indices(value.dims)
+        return self.state(target, None, value.at(indices), indices, value.nodes)
 
     def solid(self, value: Value, name: str | None = None, spare: str = "t") -> View:
-        """`value` held in an array, computed into a new one where it is not."""
-        if isinstance(value, View) and not value.nodes:
-            return value
-        if isinstance(value, View):
-            return value
-        if isinstance(value, Vector):
-            target = self.array(name, value.dtype, value.dims, spare)
-            for k, item in enumerate(value.items):
-                self.state(
-                    target, (Place(None, str(k)),), item.at([]), "=", [], [], [*value.nodes, *item.nodes]
-                )
-            return self.whole(target)
-        target = self.array(name, value.dtype, value.dims, spare)
-        indices = self.indices(value.dims)
-        places = tuple(Place(i) for i in indices)
-        self.state(target, places, value.at(indices), "=", indices, [], value.nodes)
-        return self.whole(target)
+        """`value` held in an array."""
+        return value if isinstance(value, View) else self.hold(value, name, spare)
 
     def keep(self, variable: Any, value: Value, node: int, spare: str = "t") -> None:
         """Record what a node's output is: held in an array if several things use it, else left a formula."""
@@ -207,28 +303,31 @@ class Lowering:
             value = self.values[variable] = self.solid(value, variable.name)
         return value
 
-    # ---- scalars known before the loops
+    # ---- what a variable is
 
-    def number(self, variable: Any) -> str:
-        """C text of a whole number known before any loop.
+    def number(self, variable: Any) -> ir.Expression:
+        """A whole number known before any loop.
 
         Raises
         ------
         OpUnknown
             If it depends on the data.
         """
-        from graphs.native.write.rendering import plain_text
-
         value = self.value(variable)
         if not isinstance(value, Scalar):
             raise OpUnknown("a length or position that depends on the data")
-        return plain_text(value.expression, self.helpers)
+        return value.expression
 
     def value(self, variable: Any) -> Value:
         """What a variable is; constants are met here for the first time."""
         if variable not in self.values:
             self.values[variable] = self.constant(variable)
         return self.values[variable]
+
+    def element(self, variable: Any) -> Value:
+        """What a variable is, as something that has an element at each index."""
+        value = self.value(variable)
+        return self.solid(value) if isinstance(value, Vector) else value
 
     def constant(self, variable: Any) -> Value:
         """A Constant: a literal, a named run-time number, or a table passed in."""
@@ -237,115 +336,23 @@ class Lowering:
             raise OpUnknown(f"the constant {variable}")
         data = np.asarray(data)
         dtype = data.dtype.name
-        if dtype not in C_TYPES:
+        if dtype not in ir.DTYPES:
             raise ScalarOpUnknown(f"dtype {dtype}")
         dims = [self.fixed(n) for n in data.shape]
         if data.size and (data == data.flat[0]).all():
-            expression = self.scalar_constant(variable.name, dtype, data.flat[0].item())
-            if data.ndim == 0:
-                return Scalar(dtype, [], expression)
-            return Formula(dtype, dims, lambda _: expression, True)
-        array = Array(self.name(variable.name, "table"), dtype, dims, "input")
-        self.tables.append((array, np.ascontiguousarray(data)))
+            number = self.scalar_constant(variable.name, dtype, data.flat[0].item())
+            return Scalar(dtype, [], number).moved(dims, {})
+        array = ir.Array(self.name(variable.name, "table"), dtype, dims, "input")
+        self.made.tables.append((array, np.ascontiguousarray(data)))
         return self.whole(array)
 
-    def scalar_constant(self, name: str | None, dtype: str, value: float) -> Expression:
-        """Small round numbers stay literals; the others are given at run time (learning rates and the like)."""
-        if not dtype.startswith("float") or (abs(value) <= LARGEST_LITERAL and float(value * 2).is_integer()):
-            return Literal(dtype, value)
-        for known, kind, number in self.constants:
-            if kind == dtype and number == value:
-                return Named(dtype, known)
-        self.constants.append((self.name(name, f"c{len(self.constants) + 1}"), dtype, value))
-        return Named(dtype, self.constants[-1][0])
-
-
-def lower(fgraph: Any, layouts: str = "") -> Lowering:
-    """Statements for a whole FunctionGraph.
-
-    Parameters
-    ----------
-    fgraph : FunctionGraph
-        After its rewrites; it is only read.
-    layouts : str
-        One letter per input, see :class:`graphs.native.statements.Array`; default: ``C`` for all.
-
-    Raises
-    ------
-    OpUnknown
-        If some Op, or dtype, has no lowering.
-    """
-    from graphs.native.lower import elementwise, indexing, reductions  # noqa: F401  they register themselves
-
-    state = Lowering(fgraph, layouts)
-    for variable in fgraph.inputs:
-        state.inputs.append(_input(state, variable))
-    for number, node in enumerate(state.order):
-        name = type(node.op).__name__
-        if type(node.op).__module__.startswith("pytensor.scalar"):
-            name = "Elemwise"
-        if name not in LOWERINGS:
-            raise OpUnknown(f"the Op {node.op}")
-        if getattr(node.op, "destroy_map", None):
-            raise OpUnknown(f"the Op {node.op}, which works in place")
-        try:
-            LOWERINGS[name](state, node, number)
-        except ScalarOpUnknown as unknown:
-            raise OpUnknown(f"{unknown} in {node.op}") from None
-    for position, variable in enumerate(fgraph.outputs):
-        state.outputs.append(_output(state, variable, position))
-    return state
-
-
-def _is_symmetric(variable: Any) -> bool:
-    """Whether whoever made a matrix promises that it equals its transpose, to the bit."""
-    return variable.type.ndim == 2 and getattr(variable.tag, "symmetric", False) is True
-
-
-def _input(state: Lowering, variable: Any) -> Array:
-    kind = variable.type
-    if type(kind).__name__ not in ("TensorType", "ScalarType") or kind.dtype not in C_TYPES:
-        raise OpUnknown(f"an input of type {kind}")
-    if type(kind).__name__ == "ScalarType":
-        raise OpUnknown(f"an input of type {kind}")
-    name = state.name(variable.name, f"input{len(state.inputs)}")
-    array = Array(name, kind.dtype, [], "input", layout=state.layouts[len(state.inputs)])
-    array.symmetric = _is_symmetric(variable)
-    for axis, length in enumerate(kind.shape):
-        dim = state.dim(f"{name}_shape[{axis}]", f"axis {axis} of {name}")
-        if length is not None:
-            state.unify(state.fixed(length), dim, f"the static shape of {name}")
-        array.dims.append(dim.find())
-    state.values[variable] = (
-        state.whole(array) if array.dims else Scalar(kind.dtype, [], Named(kind.dtype, name))
-    )
-    return array
-
-
-def _updated(state: Lowering, position: int) -> str | None:
-    """A name for an output that becomes the value of an input."""
-    target = (getattr(state.fgraph, "update_mapping", None) or {}).get(position)
-    return None if target is None else f"new_{state.inputs[target].name}"
-
-
-def _output(state: Lowering, variable: Any, position: int) -> Array:
-    value = state.value(variable)
-    name = variable.name or _updated(state, position)
-    if (
-        isinstance(value, View)
-        and value.whole
-        and value.array.kind == "scratch"
-        and value.array.memory_of is None
-    ):
-        array = value.array
-    else:
-        target = state.array(name, value.dtype, value.dims, f"out{position}")
-        indices = state.indices(value.dims)
-        if isinstance(value, Vector):
-            value = state.solid(value)
-        state.state(
-            target, tuple(Place(i) for i in indices), value.at(indices), "=", indices, [], value.nodes
-        )
-        array = target
-    array.kind, array.number = "output", position
-    return array
+    def scalar_constant(self, name: str | None, dtype: str, value: float) -> ir.Expression:
+        """Small round numbers stay literals; others, as learning rates, are given at run time."""
+        if not is_float(dtype) or (abs(value) <= LARGEST_LITERAL and float(value * 2).is_integer()):
+            return ir.Literal(dtype, value)
+        constants = self.made.constants
+        for known, number in constants:
+            if known.dtype == dtype and number == value:
+                return known
+        constants.append((ir.Named(dtype, self.name(name, f"c{len(constants) + 1}")), value))
+        return constants[-1][0]

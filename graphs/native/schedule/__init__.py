@@ -1,3 +1,3 @@
-"""graphs/native/schedule"""
+"""Statements → loop nests → where every array lives."""
 
 __all__: list[str] = []

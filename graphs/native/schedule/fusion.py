@@ -13,10 +13,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from graphs.native.statements import Array, Dim, Index, Place, Statement
-from graphs.native.values import is_one
+from graphs.native.statements import Dim, Index, Place, Reduction, Statement
 
-__all__ = ["Item", "Nest", "arrange", "statements_in"]
+__all__ = ["Item", "Nest", "Nests", "fuse", "statements_in"]
 
 
 @dataclass(eq=False)
@@ -28,7 +27,6 @@ class Nest:
     parent: Nest | None
     members: list[Statement] = field(default_factory=list)
     body: list[Item] = field(default_factory=list)
-    variable: str = ""
 
 
 Item = Nest | Statement
@@ -43,6 +41,23 @@ def statements_in(item: Item) -> Iterator[Statement]:
             yield from statements_in(inner)
 
 
+@dataclass
+class Nests:
+    """Loop nests in the order in which they run, and which loop each index of a statement has become."""
+
+    items: list[Item] = field(default_factory=list)
+    loops: dict[Index, Nest] = field(default_factory=dict)
+
+    def of(self, index: Index | None) -> Nest | None:
+        """The loop of an index."""
+        return None if index is None else self.loops[index]
+
+    def outer_reduction(self, statement: Statement) -> Nest | None:
+        """The outermost loop a statement combines over."""
+        indices = statement.free if statement.reduction is Reduction.SYMMETRIC else statement.reduced
+        return min((self.loops[i] for i in indices), key=lambda nest: nest.depth, default=None)
+
+
 @dataclass(eq=False)
 class _Group:
     """A loop in the making (``dim`` None: statements without a loop; ``closed``: nobody may join)."""
@@ -52,19 +67,26 @@ class _Group:
     closed: bool = False
 
 
-def arrange(statements: Sequence[Statement], depth: int = 0, parent: Nest | None = None) -> list[Item]:
+def fuse(statements: Sequence[Statement]) -> Nests:
     """Loop nests that compute the statements, in an order that is right.
 
     Parameters
     ----------
     statements : sequence of Statement
         In an order in which they could be computed one by one.
-    depth, parent
-        How many loops are around already, and the innermost of them.
     """
+    nests = Nests()
+    nests.items = _arrange(statements, nests.loops, 0, None)
+    return nests
+
+
+def _arrange(
+    statements: Sequence[Statement], loops: dict[Index, Nest], depth: int, parent: Nest | None
+) -> list[Item]:
+    """The same inside `depth` loops, the innermost of them `parent`; each index's loop is put into `loops`."""
     groups: list[_Group] = []
     for statement in statements:
-        wanted = _outermost(statement)
+        wanted = _outermost(statement, loops)
         dim = None if wanted is None else wanted.dim.find()
         earliest = 0
         for position, group in enumerate(groups):
@@ -76,7 +98,7 @@ def arrange(statements: Sequence[Statement], depth: int = 0, parent: Nest | None
                     and all(_at_same_index(o, i, statement, wanted) for o, i in linked)
                 )
                 earliest = position if fits else position + 1
-        alone = statement.combine == "symmetric"
+        alone = statement.reduction is Reduction.SYMMETRIC
         for group in groups[earliest:]:
             if group.dim is dim and not group.closed and not alone:
                 group.members.append((statement, wanted))
@@ -92,8 +114,8 @@ def arrange(statements: Sequence[Statement], depth: int = 0, parent: Nest | None
         nest = Nest(group.dim, depth, parent, [statement for statement, _ in group.members])
         for _, index in group.members:
             assert index is not None
-            index.nest = nest
-        nest.body = arrange(nest.members, depth + 1, nest)
+            loops[index] = nest
+        nest.body = _arrange(nest.members, loops, depth + 1, nest)
         items.append(nest)
     return items
 
@@ -112,17 +134,17 @@ def _sink(groups: list[_Group]) -> None:
         groups[there].members = moved[::-1] + groups[there].members
 
 
-def _outermost(statement: Statement) -> Index | None:
+def _outermost(statement: Statement, loops: dict[Index, Nest]) -> Index | None:
     """The index, of those without a loop, that a statement wants outermost."""
-    open_ = [index for index in statement.indices() if index.nest is None]
-    if statement.combine == "symmetric":
+    open_ = [index for index in statement.indices() if index not in loops]
+    if statement.reduction is Reduction.SYMMETRIC:
         return next(iter(open_), None)
-    if statement.combine == "argmax":
-        free = [index for index in statement.free if index.nest is None]
+    if statement.reduction is Reduction.ARGMAX:
+        free = [index for index in statement.free if index not in loops]
         return next(iter(free or open_), None)
     scores = dict.fromkeys(open_, 0)
     for array, places in statement.accesses():
-        long = [k for k, dim in enumerate(array.dims) if not is_one(dim)]
+        long = [k for k, dim in enumerate(array.dims) if not dim.is_one]
         fast = long[-1] if array.layout == "C" and long else array.fast
         for k in long:
             index = places[k].index
@@ -131,14 +153,9 @@ def _outermost(statement: Statement) -> Index | None:
     return min(open_, key=lambda index: scores[index], default=None)
 
 
-def _root(array: Array) -> Array:
-    return array.memory_of or array
-
-
 def _linked(first: Statement, second: Statement) -> bool:
     """Whether `second` touches what `first` writes."""
-    target = _root(first.target)
-    return any(_root(array) is target for array, _ in second.accesses())
+    return any(array.root is first.target.root for array, _ in second.accesses())
 
 
 def _at_same_index(first: Statement, index: Index | None, second: Statement, wanted: Index | None) -> bool:
@@ -151,7 +168,7 @@ def _at_same_index(first: Statement, index: Index | None, second: Statement, wan
 
     written = along(first.places, index)
     for array, places in second.accesses():
-        if _root(array) is not _root(first.target):
+        if array.root is not first.target.root:
             continue
         if array is not first.target or not written & along(places, wanted):
             return False

@@ -6,78 +6,53 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from graphs.native.schedule.fusion import Item, Nest, statements_in
-from graphs.native.statements import Array, Index, Place, Statement
-from graphs.native.values import is_one
+from graphs.native.schedule.fusion import Item, Nest, Nests, statements_in
+from graphs.native.statements import Array, Place, Statement
 
-__all__ = ["Home", "Storage", "block_of", "outer_reduction"]
+__all__ = ["Home", "Storage", "block_of", "has_loops", "is_blocked", "phases", "place"]
 
 ROWS = 4  # taken together through the inner loops
 PANEL = 16  # taken together where there are no inner loops
 
 
-def nest_of(index: Index | None) -> Nest | None:
-    """The loop of an index."""
-    nest = None if index is None else index.nest
-    assert nest is None or isinstance(nest, Nest)
-    return nest
-
-
-def outer_reduction(statement: Statement) -> Nest | None:
-    """The outermost loop a statement combines over.
-
-    The product with a symmetric matrix adds to every element of its result in every turn of its outer loop.
-    """
-    indices = statement.free if statement.combine == "symmetric" else statement.reduced
-    nests = [n for n in map(nest_of, indices) if n is not None]
-    return min(nests, key=lambda nest: nest.depth, default=None)
-
-
 @dataclass(eq=False)
 class Home:
-    """How one array is held.
-
-    Attributes
-    ----------
-    local : bool
-        Whether a C variable holds the element at hand for statements in the same scope.
-    memory : bool
-        Whether it is (also) in memory.
-    axes : list of int
-        The axes its memory has.
-    blocked : Nest or None
-        The loop of whose rows only one block is held at a time.
-    writers : list of Statement
-        Who computes it.
-    """
+    """How one array is held."""
 
     array: Array
-    writers: list[Statement] = field(default_factory=list)
-    local: bool = False
-    memory: bool = False
-    axes: list[int] = field(default_factory=list)
-    blocked: Nest | None = None
-    blocked_axis: int = -1
+    writers: list[Statement] = field(default_factory=list)  # who computes it
+    local: bool = False  # whether a C variable holds the element at hand for statements in the same scope
+    memory: bool = False  # whether it is (also) in memory,
+    axes: list[int] = field(default_factory=list)  # and with which axes
+    blocked: Nest | None = None  # the loop of whose rows only one block is held at a time,
+    blocked_axis: int = -1  # and the axis along which it goes
+
+
+def place(nests: Nests) -> Storage:
+    """Where every array lives that the loops write."""
+    return Storage(nests)
 
 
 class Storage:
-    """Homes for all arrays of an arrangement."""
+    """Homes for all arrays that loop nests write, and who may use the variable instead of the memory."""
 
-    def __init__(self, items: list[Item], aliases: set[Array]) -> None:
-        self.phases: dict[Statement, int] = {}
+    def __init__(self, nests: Nests) -> None:
+        self.nests = nests
         self.homes: dict[Array, Home] = {}
+        self.aliases: set[Array] = set()  # arrays in the memory of others
+        self._phases: dict[Statement, int] = {}
         readers: dict[Array, list[tuple[Statement, tuple[Place, ...]]]] = {}
-        for item in items:
+        for item in nests.items:
             if isinstance(item, Nest) and is_blocked(item):
                 for number, phase in enumerate(phases(item)):
                     for inner in phase:
-                        for statement in statements_in(inner):
-                            self.phases[statement] = number
+                        self._phases |= dict.fromkeys(statements_in(inner), number)
             for statement in statements_in(item):
                 self.homes.setdefault(statement.target, Home(statement.target)).writers.append(statement)
                 for read in statement.expression.reads():
                     readers.setdefault(read.array, []).append((statement, read.places))
-        pinned = {array.memory_of for array in aliases}
+                self.aliases |= {array for array, _ in statement.accesses() if array.memory_of is not None}
+        pinned = {array.memory_of for array in self.aliases}
         for array, home in self.homes.items():
             self._settle(home, readers.get(array, []), array in pinned)
 
@@ -88,12 +63,12 @@ class Storage:
         scalar = self.scalar(first)
         home.local = scalar and one_writer and (any(same) or bool(first.reduced))
         home.memory = array.kind == "output" or pinned or not one_writer or not scalar or not all(same)
-        home.axes = [k for k, dim in enumerate(array.dims) if not is_one(dim)]
+        home.axes = [k for k, dim in enumerate(array.dims) if not dim.is_one]
         if array.kind != "scratch" or pinned:
             return
         everyone = [(s, s.places) for s in home.writers] + readers
         for k in list(home.axes):
-            nests = {nest_of(places[k].index) if places[k].plain else None for _, places in everyone}
+            nests = {self.nests.of(places[k].index) if places[k].plain else None for _, places in everyone}
             nest = next(iter(nests))
             if len(nests) != 1 or nest is None:
                 continue
@@ -104,11 +79,10 @@ class Storage:
 
     def scalar(self, statement: Statement) -> bool:
         """Whether the statement's result is one number in the scope that computes it."""
-        outer = outer_reduction(statement)
-        if statement.combine == "add":
-            return False
-        return outer is None or all(
-            (n := nest_of(i)) is not None and n.depth < outer.depth for i in statement.free
+        outer = self.nests.outer_reduction(statement)
+        loops = self.nests.loops
+        return not statement.adds and (
+            outer is None or all(loops[i].depth < outer.depth for i in statement.free)
         )
 
     def same_scope(self, writer: Statement, reader: Statement, places: tuple[Place, ...]) -> bool:
@@ -116,9 +90,9 @@ class Storage:
         for mine, theirs in zip(writer.places, places, strict=True):
             if mine.index is None and theirs.index is None and mine.start == theirs.start:
                 continue
-            if not (mine.plain and theirs.plain and nest_of(mine.index) is nest_of(theirs.index)):
+            if not (mine.plain and theirs.plain and self.nests.of(mine.index) is self.nests.of(theirs.index)):
                 return False
-        return not writer.free or self.phases.get(writer) == self.phases.get(reader)
+        return not writer.free or self._phases.get(writer) == self._phases.get(reader)
 
 
 def is_blocked(nest: Nest) -> bool:

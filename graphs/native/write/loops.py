@@ -1,55 +1,45 @@
-"""Statements and the loops around them, written as C."""
+"""Loop nests as C: statements, the loops around them, the outermost ones in blocks of rows, shared among threads.
+
+Long because one state goes through it all: which rows of a block are being written. Statements are written once
+for every row of a block (lanes, inside the inner loops, so that what the rows share is loaded once) or inside a
+small loop over the rows. From the inside out: places and elements, statements, loops, what an outermost loop adds.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from graphs.native.schedule.fusion import Item, Nest
-from graphs.native.schedule.storage import (
-    Home,
-    Storage,
-    block_of,
-    nest_of,
-    outer_reduction,
-)
-from graphs.native.statements import Array, Index, Place, Read, Statement
-from graphs.native.values import is_one
-from graphs.native.write.expressions import C_TYPES, cast, combine
-from graphs.native.write.rendering import render
+import graphs.native.statements as ir
+from graphs.native.schedule.fusion import Item, Nest, statements_in
+from graphs.native.schedule.storage import Home, Storage, block_of, has_loops, is_blocked, phases
+from graphs.native.write.expressions import C_TYPES, Text, combine_text, first_text, render
+from graphs.native.write.names import Names
 
-__all__ = ["LoopWriter", "elements", "memory_name"]
+__all__ = ["LoopWriter"]
+
+TEAM = 64  # most threads
+Span = tuple[int, int, list[int]]  # first line, last line (from 0), Apply nodes
+Piece = tuple[int, int, list[int], str]  # likewise; the formula, where the line is a comment's
 
 
 class LoopWriter:
-    """Writes statements and loops; :class:`graphs.native.write.blocks.NestWriter` adds the outermost ones.
+    """Writes all loops of one function."""
 
-    Attributes
-    ----------
-    lines : list of str
-        What has been written.
-    spans : list of tuple
-        First line, last line (from 0), Apply nodes, of each commented piece.
-    pieces : list of tuple
-        The same of the lines of each statement alone, its formula in the comment among them.
-    memory : list of tuple
-        Name, C type and number of elements of each piece of scratch memory needed.
-    """
-
-    def __init__(self, storage: Storage, helpers: set[str]) -> None:
-        self.storage = storage
-        self.helpers = helpers
+    def __init__(self, names: Names, storage: Storage) -> None:
+        self.names, self.storage, self.nests = names, storage, storage.nests
         self.lines: list[str] = []
-        self.spans: list[tuple[int, int, list[int]]] = []
-        self.pieces: list[tuple[int, int, list[int]]] = []
-        self.memory: list[tuple[str, str, str]] = []
-        self.level = 1
-        self.teams = 0
-        self.lane = 0
-        self.laned: Nest | None = None
-        self.lanes = 1
-        self.row = "0"
-        self.parts: dict[Array, str] = {}
+        self.spans: list[Span] = []  # of each outermost loop with its comment
+        self.pieces: list[Piece] = []  # of each statement alone, its formula in a comment among them
+        self.memory: list[tuple[str, str, str]] = []  # scratch memory: name, C type, number of elements
+        self.called: set[str] = set()  # C functions
+        self.level = 1  # of indentation
+        self.teams = 0  # of threads, so far
+        self.laned: Nest | None = None  # the loop whose block of rows is being written:
+        self.lanes = 1  # every statement for so many rows,
+        self.lane = 0  # now for this one of them,
+        self.row = "0"  # or all in a loop over them, which has this variable
+        self.parts: dict[ir.Array, str] = {}  # where a thread collects its own part of a result
 
     # ---- text
 
@@ -58,7 +48,7 @@ class LoopWriter:
         self.lines.append("    " * self.level + text if text else "")
 
     @contextmanager
-    def block(self, head: str) -> Iterator[None]:
+    def block(self, head: str = "") -> Iterator[None]:
         """`head` and braces around what follows."""
         self.put(f"{head} {{" if head else "{")
         self.level += 1
@@ -66,61 +56,68 @@ class LoopWriter:
         self.level -= 1
         self.put("}")
 
-    def index_text(self, index: Index) -> str:
+    def each_lane(self, count: int) -> Iterator[int]:
+        """Turns, each for one row of the block."""
+        for self.lane in range(count):
+            yield self.lane
+        self.lane = 0
+
+    def length(self, index: ir.Index) -> str:
+        """How far an index goes."""
+        return self.names.length(index.dim)
+
+    def index_text(self, index: ir.Index) -> Text:
         """A loop variable, moved on by the lane being written."""
-        nest = nest_of(index)
-        assert nest is not None
-        if nest is self.laned and self.row_text() != "0":
-            return f"{nest.variable} + {self.row_text()}"
-        return nest.variable
+        nest = self.nests.loops[index]
+        name, row = self.names.loops[nest], self.row_text()
+        return Text(f"{name} + {row}", 6) if nest is self.laned and row != "0" else Text(name)
 
     def row_text(self) -> str:
         """Which row of the block is being written: a lane's number or a loop variable."""
         return str(self.lane) if self.lanes > 1 else self.row
 
-    def local_name(self, array: Array) -> str:
+    def local_name(self, array: ir.Array) -> str:
         """The C variable that holds an array's element at hand."""
         return f"{array.name}_r{self.lane}" if self.laned is not None and self.lanes > 1 else array.name
 
-    def place_text(self, place: Place) -> str:
+    def number(self, expression: ir.Expression) -> Text:
+        """A whole number known before any loop."""
+        return render(expression, self.names.length, self.called)
+
+    def place_text(self, place: ir.Place) -> Text:
         """Position along one axis."""
         if place.index is None:
-            return place.start
-        text = self.index_text(place.index)
-        if place.step != "1":
-            text = f"({text}) * {place.step}" if " " in text else f"{text} * {place.step}"
-        return text if place.start == "0" else f"{place.start} + {text}"
+            return self.number(place.start)
+        at = self.index_text(place.index)
+        if place.step != ir.ONE:
+            at = Text(f"{at.within(8)} * {self.number(place.step).within(8)}", 7)
+        return at if place.start == ir.ZERO else Text(f"{self.number(place.start).within(6)} + {at.text}", 6)
 
-    def element(self, array: Array, places: Sequence[Place]) -> str:
+    def element(self, array: ir.Array, places: Sequence[ir.Place]) -> str:
         """C text of an array element in memory."""
         if array.kind == "input":
-            terms = []
-            for k, place in enumerate(places):
-                text = self.place_text(place)
-                if text != "0":
-                    factor = "" if k == array.fast else f" * {array.name}_s{k}"
-                    terms.append(f"({text}){factor}" if " " in text and factor else text + factor)
+            terms = [
+                self.place_text(place).text
+                if k == array.fast
+                else f"{self.place_text(place).within(8)} * {array.name}_s{k}"
+                for k, place in enumerate(places)
+                if place != ir.Place()
+            ]
             return f"{array.name}[{' + '.join(terms) or '0'}]"
         home = self.storage.homes.get(array)
-        axes = [k for k, d in enumerate(array.dims) if not is_one(d)] if home is None else home.axes
-        text = ""
-        for k in axes:
-            here = self.place_text(places[k])
-            length = array.dims[k].find().token
-            if home is not None and home.blocked_axis == k:
-                assert home.blocked is not None
-                here, length = self.row_text(), str(block_of(home.blocked))
-            text = (
-                here
-                if not text
-                else f"({text}) * {length} + {here}"
-                if " " in text
-                else f"{text} * {length} + {here}"
-            )
-        name = self.parts.get(array, memory_name(array, home))
-        return f"{name}[{text or '0'}]"
+        at = Text("")
+        for k in _axes(array, home):
+            here, length = self.place_text(places[k]), self.names.length(array.dims[k])
+            if home is not None and home.blocked is not None and home.blocked_axis == k:
+                here, length = Text(self.row_text()), str(block_of(home.blocked))
+            at = Text(f"{at.within(8)} * {length} + {here.text}", 6) if at.text else here
+        return f"{self.parts.get(array, memory_name(array, home))}[{at.text or '0'}]"
 
-    def read_text(self, statement: Statement, read: Read) -> str:
+    def target_text(self, statement: ir.Statement) -> str:
+        """The element in memory that a statement writes."""
+        return self.element(statement.target, statement.places)
+
+    def read_text(self, statement: ir.Statement, read: ir.Read) -> str:
         """How a statement reads an array: a local variable where one holds just that."""
         home = self.storage.homes.get(read.array)
         if home is not None and home.local:
@@ -129,207 +126,398 @@ class LoopWriter:
                 return self.local_name(read.array) if writer.free else read.array.name
         return self.element(read.array, read.places)
 
+    def value(self, statement: ir.Statement, expression: ir.Expression | None = None) -> str:
+        """A statement's expression, or a part of it."""
+
+        def read(access: ir.Read) -> Text:
+            return Text(self.read_text(statement, access))
+
+        whole = statement.expression if expression is None else expression
+        return render(whole, self.names.length, self.called, read, self.index_text).text
+
     # ---- statements
 
-    def leaf(self, statement: Statement) -> None:
+    def leaf(self, statement: ir.Statement) -> None:
         """One statement, once for every lane."""
         start = len(self.lines)
-        self._leaf(statement)
-        self.pieces.append((start, len(self.lines) - 1, statement.nodes))
-
-    def _leaf(self, statement: Statement) -> None:
-        lanes = range(self.lanes) if self.laned is not None else range(1)
-        accumulating = bool(statement.reduced)
-        over_rows = any(nest_of(index) is self.laned for index in statement.reduced)
-        if over_rows and self.lanes > 1 and not self.storage.scalar(statement):
+        lanes = self.lanes if self.laned is not None else 1
+        over_rows = any(self.nests.of(index) is self.laned for index in statement.reduced)
+        if over_rows and lanes > 1 and not self.storage.scalar(statement):
             self._sum_lanes(statement, lanes)
-            return
-        for lane in lanes:
-            self.lane = lane
-            if accumulating:
-                self._accumulate(statement)
-            else:
-                self._assign(statement)
-        self.lane = 0
+        else:
+            for _ in self.each_lane(lanes):
+                (self._accumulate if statement.reduced else self._assign)(statement)
+        self.pieces.append((start, len(self.lines) - 1, statement.nodes, ""))
 
-    def _value(self, statement: Statement) -> str:
-        expression = cast(statement.expression, statement.target.dtype)
-        if statement.combine == "argmax":
-            expression = statement.expression
-        return render(expression, lambda r: self.read_text(statement, r), self.index_text, self.helpers)[0]
-
-    def _assign(self, statement: Statement) -> None:
+    def _assign(self, statement: ir.Statement) -> None:
         home = self.storage.homes[statement.target]
-        ctype = C_TYPES[statement.target.dtype]
-        value = self._value(statement)
-        if statement.combine == "add":
-            self.put(f"{self.element(statement.target, statement.places)} += {value};")
+        value = self.value(statement)
+        if statement.adds:
+            self.put(f"{self.target_text(statement)} += {value};")
             return
-        if statement.combine == "argmax":
+        if statement.reduction is ir.Reduction.ARGMAX:
             value = "0"
         if home.local:
             value, text = self.local_name(statement.target), value
-            self.put(f"const {ctype} {value} = {text};")
+            self.put(f"const {C_TYPES[statement.target.dtype]} {value} = {text};")
         if home.memory:
-            self.put(f"{self.element(statement.target, statement.places)} = {value};")
+            self.put(f"{self.target_text(statement)} = {value};")
 
-    def _sum_lanes(self, statement: Statement, lanes: range) -> None:
+    def _sum_lanes(self, statement: ir.Statement, lanes: int) -> None:
         """Several rows added to one place in memory: loaded and stored once."""
-        place = self.element(statement.target, statement.places)
-        total = f"{statement.target.name}_sum"
-        with self.block(""):
+        place, total = self.target_text(statement), f"{statement.target.name}_sum"
+        with self.block():
             self.put(f"{C_TYPES[statement.target.dtype]} {total} = {place};")
-            for lane in lanes:
-                self.lane = lane
+            for _ in self.each_lane(lanes):
                 self.put(self._add(statement, total))
-            self.lane = 0
             self.put(f"{place} = {total};")
 
-    def _add(self, statement: Statement, total: str) -> str:
-        """``total += value``, in one rounding for products."""
-        if statement.combine == "dot" and statement.target.dtype in ("float64", "float32"):
-            helper = "madd" if statement.target.dtype == "float64" else "maddf"
-            self.helpers.add(helper)
-            operands = getattr(statement.expression, "operands")  # noqa: B009  dots are products
-            a, b = (
-                render(o, lambda r: self.read_text(statement, r), self.index_text, self.helpers)[0]
-                for o in operands
-            )
-            return f"{total} = {helper}({a}, {b}, {total});"
-        return combine(statement.combine, statement.target.dtype)[1].format(
-            acc=total, value=f"{self._value(statement)}"
-        )
+    def _madd(self, dtype: str) -> str:
+        """The function for a product that is added in one rounding."""
+        name = "madd" if dtype == "float64" else "maddf"
+        self.called.add(name)
+        return name
 
-    def _accumulator(self, statement: Statement) -> str:
+    def _add(self, statement: ir.Statement, total: str) -> str:
+        """``total += value``, in one rounding for products."""
+        dtype, value = statement.target.dtype, statement.expression
+        if statement.reduction is ir.Reduction.DOT and dtype in ("float64", "float32"):
+            assert isinstance(value, ir.Apply)
+            a, b = (self.value(statement, operand) for operand in value.operands)
+            return f"{total} = {self._madd(dtype)}({a}, {b}, {total});"
+        assert statement.reduction is not None
+        return combine_text(statement.reduction, dtype, total, self.value(statement))
+
+    def _accumulator(self, statement: ir.Statement) -> str:
         if self.storage.scalar(statement):
             return self.local_name(statement.target) if statement.free else statement.target.name
-        return self.element(statement.target, statement.places)
+        return self.target_text(statement)
 
-    def _accumulate(self, statement: Statement) -> None:
-        name = self._accumulator(statement)
-        if statement.combine == "argmax":
-            self._argmax(statement, name)
-        elif statement.combine in ("max", "min"):
-            with self.block(""):
-                self.put(f"const {C_TYPES[statement.target.dtype]} v = {self._value(statement)};")
-                self.put(combine(statement.combine, statement.target.dtype)[1].format(acc=name, value="v"))
-        else:
+    def _accumulate(self, statement: ir.Statement) -> None:
+        name, ctype = self._accumulator(statement), C_TYPES[statement.expression.dtype]
+        if statement.reduction not in (ir.Reduction.LARGEST, ir.Reduction.SMALLEST, ir.Reduction.ARGMAX):
             self.put(self._add(statement, name))
-
-    def _argmax(self, statement: Statement, name: str) -> None:
-        position = ""
-        for index in statement.reduced:
-            text = self.index_text(index)
-            position = text if not position else f"({position}) * {index.dim.find().token} + {text}"
-        best = f"{name}_value"
-        with self.block(""):
-            self.put(f"const {C_TYPES[statement.expression.dtype]} v = {self._value(statement)};")
-            nan = (
-                f" || (v != v && {best} == {best})" if statement.expression.dtype.startswith("float") else ""
-            )
-            self.put(f"if (v > {best}{nan}) {{ {best} = v; {name} = {position}; }}")
+            return
+        with self.block():
+            self.put(f"const {ctype} v = {self.value(statement)};")
+            if statement.reduction is ir.Reduction.ARGMAX:
+                best, place = f"{name}_value", ""
+                for index in statement.reduced:
+                    here = self.index_text(index).text
+                    place = f"({place}) * {self.length(index)} + {here}" if place else here
+                nan = f" || (v != v && {best} == {best})" if ctype in ("double", "float") else ""
+                self.put(f"if (v > {best}{nan}) {{ {best} = v; {name} = {place}; }}")
+            else:
+                self.put(combine_text(statement.reduction, statement.target.dtype, name, "v"))
 
     # ---- loops
 
-    def _lanes_of(self, statement: Statement) -> range:
+    def _own_lanes(self, statement: ir.Statement) -> Iterator[int]:
         """One turn for every row that has its own result."""
-        return range(self.lanes if self.laned is not None and statement.free else 1)
+        return self.each_lane(self.lanes if self.laned is not None and statement.free else 1)
 
     def begin(self, nest: Nest) -> None:
         """First values of everything combined over this loop."""
         for statement in nest.members:
-            if outer_reduction(statement) is not nest:
-                continue
-            if statement.combine == "argmax":
-                dtype = statement.expression.dtype
-                first = combine("max", dtype)[0]
-            else:
-                first = combine(statement.combine, statement.target.dtype)[0]
-            for lane in self._lanes_of(statement):
-                self.lane = lane
-                self._first_value(statement, first)
-            self.lane = 0
+            if self.nests.outer_reduction(statement) is nest:
+                for _ in self._own_lanes(statement):
+                    self._first_value(statement, nest)
 
-    def _first_value(self, statement: Statement, first: str) -> None:
-        ctype = C_TYPES[statement.target.dtype]
+    def _first_value(self, statement: ir.Statement, nest: Nest) -> None:
+        ctype, name = C_TYPES[statement.target.dtype], self._accumulator(statement)
+        assert statement.reduction is not None
+        first = first_text(statement.reduction, statement.expression.dtype)
         if self.storage.scalar(statement):
-            name = self._accumulator(statement)
-            if statement.combine == "argmax":
+            if statement.reduction is ir.Reduction.ARGMAX:
                 self.put(f"{C_TYPES[statement.expression.dtype]} {name}_value = {first};")
                 first = "0"
             self.put(f"{ctype} {name} = {first};")
             return
-        outer = outer_reduction(statement)
-        assert outer is not None
-        inner = [i for i in statement.free if (n := nest_of(i)) is not None and n.depth >= outer.depth]
-        head = " ".join(
-            f"for (int64_t {v} = 0; {v} < {i.dim.find().token}; ++{v})"
-            for i in inner
-            if (n := nest_of(i)) is not None and (v := n.variable)
-        )
-        self.put(f"{head} {self.element(statement.target, statement.places)} = {first};")
+        inner = [i for i in statement.free if self.nests.loops[i].depth >= nest.depth]
+        variables = [(self.names.loops[self.nests.loops[i]], self.length(i)) for i in inner]
+        head = " ".join(f"for (int64_t {v} = 0; {v} < {n}; ++{v})" for v, n in variables)
+        self.put(f"{head} {name} = {first};")
 
     def end(self, nest: Nest) -> None:
         """Store what was combined in variables and is wanted in memory."""
         for statement in nest.members:
-            home = self.storage.homes[statement.target]
-            if outer_reduction(statement) is nest and self.storage.scalar(statement) and home.memory:
-                for lane in self._lanes_of(statement):
-                    self.lane = lane
-                    self.put(
-                        f"{self.element(statement.target, statement.places)} = {self._accumulator(statement)};"
-                    )
-                self.lane = 0
+            combined = self.nests.outer_reduction(statement) is nest and self.storage.scalar(statement)
+            if combined and self.storage.homes[statement.target].memory:
+                for _ in self._own_lanes(statement):
+                    self.put(f"{self.target_text(statement)} = {self._accumulator(statement)};")
 
     def items(self, items: Sequence[Item]) -> None:
         """Statements and inner loops, in order."""
         for item in items:
-            if isinstance(item, Statement):
+            if isinstance(item, ir.Statement):
                 self.leaf(item)
-            else:
-                self.loop(item)
-
-    def loop(self, nest: Nest, first: str = "0", last: str = "") -> None:
-        """One loop with all in it."""
-        self.begin(nest)
-        self.pragma(nest, nest.body)
-        v = nest.variable
-        with self.block(f"for (int64_t {v} = {first}; {v} < {last or nest.dim.token}; ++{v})"):
-            self.items(nest.body)
-        self.end(nest)
+                continue
+            self.begin(item)
+            self.pragma(item, item.body)
+            v, n = self.names.loops[item], self.names.length(item.dim)
+            with self.block(f"for (int64_t {v} = 0; {v} < {n}; ++{v})"):
+                self.items(item.body)
+            self.end(item)
 
     def pragma(self, nest: Nest | None, body: Sequence[Item]) -> None:
         """Ask for vector instructions where each turn stands alone or only adds."""
-        nest = nest or self.laned
-        if not all(isinstance(item, Statement) for item in body):
-            return
         sums: dict[str, list[str]] = {}
         for statement in body:
-            assert isinstance(statement, Statement)
-            if statement.combine not in ("=", "add", "dot", "+", "*"):
+            if isinstance(statement, Nest):
                 return
-            if any(nest_of(i) is nest for i in statement.reduced):
+            if statement.reduction is not None and statement.reduction.operator not in ("+", "*"):
+                return
+            if any(self.nests.of(i) is nest for i in statement.reduced):
                 if not self.storage.scalar(statement):
                     return
-                names = sums.setdefault("*" if statement.combine == "*" else "+", [])
-                for lane in self._lanes_of(statement):
-                    self.lane = lane
-                    names.append(self._accumulator(statement))
-                self.lane = 0
+                assert statement.reduction is not None
+                names = sums.setdefault(statement.reduction.operator, [])
+                names += [self._accumulator(statement) for _ in self._own_lanes(statement)]
         clauses = "".join(f" reduction({op}:{', '.join(names)})" for op, names in sums.items())
         self.put(f"#pragma omp simd{clauses}")
 
+    # ---- outermost loops
 
-def memory_name(array: Array, home: Home | None) -> str:
+    def outermost(self, items: Sequence[Item]) -> None:
+        """All loops of the function."""
+        for item in items:
+            start = len(self.lines)
+            self.comment(item)
+            if isinstance(item, Nest) and is_blocked(item):
+                (self.blocked if has_loops(item) else self.panels)(item)
+            else:
+                self.items([item])
+            nodes = sorted({n for s in statements_in(item) for n in s.nodes})
+            self.spans.append((start, len(self.lines) - 1, nodes))
+            self.put()
+
+    def comment(self, item: Item) -> None:
+        """What a loop computes, in formulas."""
+        statements = list(statements_in(item))
+        for k, statement in enumerate(statements, 1):
+            formula = self.formula(statement)
+            self.pieces.append((len(self.lines), len(self.lines), statement.nodes, formula))
+            nodes = f"   [{', '.join(map(str, statement.nodes))}]" if statement.nodes else ""
+            end = " */" if k == len(statements) else ""
+            self.put(f"{'/*' if k == 1 else '  '} {formula}{nodes}{end}")
+
+    def formula(self, statement: ir.Statement) -> str:
+        """A statement in words: ``z[i] = sum over j of x[i, j] * w[j]``."""
+
+        def access(at: ir.Read | ir.Statement, array: ir.Array) -> Text:
+            long = [p for p, dim in zip(at.places, array.dims, strict=True) if not dim.is_one]
+            inside = ", ".join(self.place_text(place).text for place in long)
+            return Text(f"{array.name}[{inside}]" if inside else array.name)
+
+        def read(at: ir.Read) -> Text:
+            return access(at, at.array)
+
+        text = render(statement.expression, self.names.length, set(), read, self.index_text).text
+        if statement.reduced:
+            assert statement.reduction is not None
+            over = ", ".join(self.index_text(i).text for i in statement.reduced)
+            text = f"{statement.reduction.word} over {over} of {text}{statement.reduction.remark}"
+        sign = "+=" if statement.adds else "="
+        return f"{access(statement, statement.target).text} {sign} {text}"
+
+    def blocked(self, nest: Nest) -> None:
+        """An outermost loop: threads take shares of it, in blocks of rows, several rows at a time."""
+        v, n, rows = self.names.loops[nest], self.names.length(nest.dim), block_of(nest)
+        triangle = nest.members[0].reduction is ir.Reduction.SYMMETRIC
+        # every turn adds to the same results: each thread has its own part of them
+        shared = [s for s in nest.members if triangle or any(self.nests.of(i) is nest for i in s.reduced)]
+        self.teams += 1
+        team = "team" if self.teams == 1 else f"team_{self.teams}"
+        if any(s.reduction is ir.Reduction.ARGMAX for s in shared):
+            team, shared = "", []  # the parts could not be put together
+        low, high = "0", n
+        if team:
+            work = " * ".join(map(self.length, max(nest.members, key=_turns).indices()))
+            self.put(f"const int {team} = team_size({work}, threads);")
+            for statement in shared:
+                self._declare_part(statement)
+            self.put(f"#pragma omp parallel num_threads({team}) if ({team} > 1)")
+        with self.block():
+            if team:
+                share = "share_triangle" if triangle else "share"
+                self.called |= {"team_size", share}
+                low, high = f"{v}_first", f"{v}_last"
+                first, last = (f"{share}({n}, {who}, {team})" for who in ("me", "me + 1"))
+                self.put("const int me = THREAD;")
+                self.put(f"const int64_t {low} = {first}, {high} = {last};")
+            for statement in shared:
+                array, ctype = statement.target, C_TYPES[statement.target.dtype]
+                if not self.storage.scalar(statement):
+                    self.parts[array] = f"{array.name}_mine"
+                    start = f"{array.name}_part + me * ({self.elements(array)})"
+                    self.put(f"{ctype} *const {array.name}_mine = {start};")
+            self._block_buffers(nest, team)
+            self.begin(nest)
+            self.laned = nest
+            self.put(f"int64_t {v} = {low};")
+            with self.block(f"for (; {v} + {rows} <= {high}; {v} += {rows})"):
+                for phase in phases(nest):
+                    self.phase(nest, phase)
+            self.put("/* the rows left over */")
+            with self.block(f"for (; {v} < {high}; ++{v})"):
+                for phase in phases(nest):
+                    if triangle:
+                        self.mirrored(nest.members[0])
+                    else:
+                        self.items(phase)
+            self.laned = None
+            self.parts.clear()
+            for statement in shared:
+                if self.storage.scalar(statement):
+                    self.put(f"{statement.target.name}_part[me] = {statement.target.name};")
+            if not team:
+                self.end(nest)
+        for statement in shared:
+            self._combine_parts(statement, team)
+
+    def mirrored(self, statement: ir.Statement) -> None:
+        """The rows at hand of a symmetric matrix times a vector, up to the diagonal; what is above is below too."""
+        start = len(self.lines)
+        matrix, factor = statement.expression.reads()
+        (row,), (column,) = statement.free, statement.reduced
+        ctype, v, j = C_TYPES[statement.target.dtype], *map(self._variable, (row, column))
+        madd = self._madd(statement.target.dtype)
+        here = ir.Read(
+            factor.dtype, factor.array, tuple(ir.Place(row) if p.index else p for p in factor.places)
+        )
+        place = self.element(statement.target, [ir.Place(column) if p.index else p for p in statement.places])
+        name, sums = statement.target.name, []
+        for _ in self.each_lane(self.lanes):
+            own = self.local_name(statement.target)
+            sums.append(own)
+            self.put(f"{ctype} {own} = 0;")
+            self.put(f"const {ctype} {own}_here = {self.read_text(statement, here)};")
+        self.put(f"#pragma omp simd reduction(+:{', '.join(sums)})")
+        with self.block(f"for (int64_t {j} = 0; {j} < {v}; ++{j})"):
+            self.put(f"{ctype} {name}_sum = {place};")
+            across = self.read_text(statement, factor)
+            for k in self.each_lane(self.lanes):
+                element = self.element(matrix.array, matrix.places)
+                self.put(f"{sums[k]} = {madd}({element}, {across}, {sums[k]});")
+                self.put(f"{name}_sum = {madd}({element}, {sums[k]}_here, {name}_sum);")
+            self.put(f"{place} = {name}_sum;")
+        self.put("/* on the diagonal, where a row is a column too */")
+        self.put("#pragma omp simd")
+        with self.block(f"for (int64_t {j} = {v}; {j} < {v} + {self.lanes}; ++{j})"):
+            self.put(f"{ctype} {name}_sum = {place};")
+            for k in self.each_lane(self.lanes):
+                element = self.element(matrix.array, matrix.places)
+                self.put(f"{name}_sum = {madd}({element}, {sums[k]}_here, {name}_sum);")
+            self.put(f"{place} = {name}_sum;")
+        for k in self.each_lane(self.lanes):
+            self.put(f"{self.target_text(statement)} += {sums[k]};")
+        self.pieces.append((start, len(self.lines) - 1, statement.nodes, ""))
+
+    def _variable(self, index: ir.Index) -> str:
+        return self.names.loops[self.nests.loops[index]]
+
+    def _declare_part(self, statement: ir.Statement) -> None:
+        array, ctype = statement.target, C_TYPES[statement.target.dtype]
+        if self.storage.scalar(statement):
+            self.put(f"{ctype} {array.name}_part[{TEAM}];")
+        else:
+            self.memory.append((f"{array.name}_part", ctype, f"threads * ({self.elements(array)})"))
+
+    def _combine_parts(self, statement: ir.Statement, team: str) -> None:
+        """The threads' results put together, always in the same order."""
+        array, home = statement.target, self.storage.homes[statement.target]
+        ctype, part = C_TYPES[array.dtype], f"{array.name}_part"
+        assert statement.reduction is not None
+        if self.storage.scalar(statement):
+            self.put(f"{ctype} {array.name} = {part}[0];")
+            text = combine_text(statement.reduction, array.dtype, array.name, f"{part}[t]")
+            self.put(f"for (int t = 1; t < {team}; ++t) {text}")
+            if home.memory:
+                self.put(f"{self.target_text(statement)} = {array.name};")
+            return
+        size = self.elements(array)
+        self.put("#pragma omp simd")
+        with self.block(f"for (int64_t e = 0; e < {size}; ++e)"):
+            self.put(f"{ctype} total = {part}[e];")
+            text = combine_text(statement.reduction, array.dtype, "total", f"{part}[t * ({size}) + e]")
+            self.put(f"for (int t = 1; t < {team}; ++t) {text}")
+            self.put(f"{memory_name(array, home)}[e] = total;")
+
+    def _block_buffers(self, nest: Nest, team: str) -> None:
+        rows = str(block_of(nest))
+        for array, home in self.storage.homes.items():
+            if home.blocked is not nest or not home.memory:
+                continue
+            ctype, others = C_TYPES[array.dtype], [k for k in home.axes if k != home.blocked_axis]
+            if not others:
+                self.put(f"ALIGNED {ctype} {array.name}_block[{rows}];")
+                continue
+            size = " * ".join([rows, *(self.names.length(array.dims[k]) for k in others)])
+            self.memory.append((f"{array.name}_blocks", ctype, f"threads * {size}" if team else size))
+            offset = f" + me * ({size})" if team else ""
+            self.put(f"{ctype} *const {array.name}_block = {array.name}_blocks{offset};")
+
+    def phase(self, nest: Nest, phase: list[Item]) -> None:
+        """One piece of a blocked loop's body, for all rows of a block."""
+        statements = [statement for item in phase for statement in statements_in(item)]
+        mirrored = statements[0].reduction is ir.Reduction.SYMMETRIC
+        if mirrored or (
+            isinstance(phase[0], Nest)
+            and any(s.reduced and s.reduction in (ir.Reduction.SUM, ir.Reduction.DOT) for s in statements)
+        ):
+            self.lanes = block_of(nest)  # every statement once for every row, inside the inner loop
+            if mirrored:
+                self.mirrored(statements[0])
+            else:
+                self.items(phase)
+            self.lanes = 1
+        else:
+            self.rows(phase, str(block_of(nest)))
+
+    def rows(self, phase: list[Item], count: str) -> None:
+        """One piece of a blocked loop's body as a loop over the rows of a block."""
+        self.row = "row"
+        if isinstance(phase[0], ir.Statement):
+            self.pragma(self.laned, phase)
+        with self.block(f"for (int row = 0; row < {count}; ++row)"):
+            self.items(phase)
+        self.row = "0"
+
+    def panels(self, nest: Nest) -> None:
+        """An outermost loop without loops inside, in blocks of rows, one phase after the other."""
+        v, n, size = self.names.loops[nest], self.names.length(nest.dim), block_of(nest)
+        self.begin(nest)
+        self.laned = nest
+        with self.block(f"for (int64_t {v} = 0; {v} < {n}; {v} += {size})"):
+            self.put(f"const int rows = {n} - {v} < {size} ? (int)({n} - {v}) : {size};")
+            self._block_buffers(nest, "")
+            for phase in phases(nest):
+                self.rows(phase, "rows")
+        self.laned = None
+        self.end(nest)
+
+    def elements(self, array: ir.Array) -> str:
+        """How many elements an array's memory has."""
+        axes = _axes(array, self.storage.homes.get(array))
+        lengths = [self.names.length(array.dims[k]) for k in axes if not array.dims[k].is_one]
+        return " * ".join(lengths) or "1"
+
+
+def _turns(statement: ir.Statement) -> tuple[int, int]:
+    """The most work is taken to be that of the most loops, and of lengths that are not known."""
+    indices = statement.indices()
+    return len(indices), sum(index.dim.find().constant is None for index in indices)
+
+
+def _axes(array: ir.Array, home: Home | None) -> list[int]:
+    """The axes that an array's memory has."""
+    return [k for k, dim in enumerate(array.dims) if not dim.is_one] if home is None else home.axes
+
+
+def memory_name(array: ir.Array, home: Home | None) -> str:
     """The pointer to an array's memory."""
     if array.kind == "output":
         return f"{array.name}_out"
     if home is not None and home.blocked is not None:
         return f"{array.name}_block"
     return array.name if home is None or not home.local else f"{array.name}_memory"
-
-
-def elements(array: Array, home: Home | None) -> str:
-    """How many elements an array's memory has, as C text."""
-    axes = range(len(array.dims)) if home is None else home.axes
-    return " * ".join(array.dims[k].find().token for k in axes if not is_one(array.dims[k])) or "1"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import warnings
 
 import numpy as np
@@ -12,6 +13,7 @@ from pytensor.link.basic import JITLinker, PerformLinker
 
 from graphs.inspection import inspect
 from graphs.inspection.findings import NodeCode
+from graphs.inspection.linkers import BY_LINKER
 from graphs.inspection.linkers.code import generated_code
 from graphs.inspection.show.report import code_view
 from graphs.terminal import as_text
@@ -90,6 +92,9 @@ def test_jax_shows_each_nodes_jaxpr_and_its_instructions():
     jaxprs = {code.node: code.text for code in codes if code.language == "jaxpr"}
     assert all("dot_general" in jaxprs[i] for i in products)
     assert set(jaxprs) == {*range(len(order)), None}
+    assert all(
+        code.lines is None for code in codes
+    )  # a node's jaxpr is traced alone, not cut out of the whole
     hlo = {code.node: code for code in codes if code.language == "hlo"}
     assert "HloModule" in hlo[None].text
     assert all(code.text or code.problem for code in hlo.values())
@@ -131,24 +136,26 @@ def test_a_linker_nobody_knows_is_named():
 
 
 class _OwnLinker(PerformLinker):
-    """A linker that knows its own code."""
-
-    def node_code(self, function, arguments, *, whole):
-        yield NodeCode(None, "c", "void f(void) {\n    for (;;);\n}")
-        yield NodeCode(0, "c", "", (2, 2))
+    """A linker that this project does not know, with a file of its own in the table."""
 
 
-class _Mute(PerformLinker):
-    """A linker that fails when asked."""
-
-    def node_code(self, function, arguments, *, whole):
+def code(function, arguments, *, whole):
+    """What `_OwnLinker` made: this module is its file."""
+    if function.maker.name == "mute":
         raise RuntimeError("not now")
-        yield
+    yield NodeCode(None, "c", "void f(void) {\n    for (;;);\n}")
+    yield NodeCode(0, "c", "", (2, 2))
 
 
-def test_a_linker_of_ones_own_speaks_for_itself():
+@pytest.fixture
+def own(monkeypatch):
+    monkeypatch.setitem(BY_LINKER, "_OwnLinker", __name__)
+    return Mode(linker=_OwnLinker(), optimizer=None)
+
+
+def test_a_linker_of_ones_own_is_one_more_line_in_the_table(own):
     x = pt.dvector("x")
-    inspection = inspect([x], [x + 1], mode=Mode(linker=_OwnLinker(), optimizer=None))
+    inspection = inspect([x], [x + 1], mode=own)
     recording = inspection.measure(np.ones(3), times=False).recording
     first, *_, last = recording.measurements.code
     assert (first.node, first.text, first.lines) == (recording.final_order[0], "", (2, 2))
@@ -158,9 +165,16 @@ def test_a_linker_of_ones_own_speaks_for_itself():
     assert "c, lines 2–2 of the whole" in shown[0]
 
 
-def test_a_generator_that_fails_is_reported():
+def test_a_generator_that_fails_is_reported(own):
     x = pt.dvector("x")
-    function = inspect([x], [x + 1], mode=Mode(linker=_Mute(), optimizer=None)).function
+    function = inspect([x], [x + 1], mode=own, name="mute").function
     (code,) = generated_code(function)
     assert "not now" in code.problem
     assert code.text == ""
+
+
+@pytest.mark.parametrize("name", sorted(BY_LINKER))
+def test_every_linker_in_the_table_answers_both_questions(name):
+    module = importlib.import_module(BY_LINKER[name])
+    assert callable(module.watch)
+    assert callable(module.code)

@@ -1,44 +1,89 @@
-"""The functions of one real variable that the C compiler shall vectorise, as C text.
+/* The C that is the same in every file that graphs.native writes.
 
-C libraries offer them one number at a time, which costs more than the whole sweep over the
-data. These have no branches, so a compiler turns a loop of calls into vector instructions;
-infinities and NaN come out as IEEE 754 and NumPy have them. Derivations:
+   Each section begins with a line "//: names <- what it needs"; write/file.py puts those into a file whose
+   names its own code calls. The functions of one real variable are those that the C compiler shall vectorise.
+   C libraries offer them one number at a time, which costs more than the whole sweep over the data. These have no
+   branches, so a compiler turns a loop of calls into vector instructions; infinities and NaN come out as IEEE
+   754 and NumPy have them. Derivations:
 
-exp
-    ``x = n·ln 2 + r`` with integer n and ``|r| ≤ ½ ln 2``; ``e^x = 2^n e^r``, and the Taylor series of
-    ``e^r`` to degree 13 errs by less than ``(½ ln 2)^14 / 14! < 5e-18``. ln 2 is held in two parts, the first
-    short enough for ``n·ln 2`` to be exact. 2^n is multiplied in two halves so that results down to the
-    smallest subnormal are rounded once.
-log
-    ``x = 2^k m`` with m in [√½, √2]; with ``f = m − 1`` and ``s = f / (2 + f)``,
-    ``log m = 2 artanh s = f − s·(f − 2·(s²/3 + s⁴/5 + …))``; ``s² < 0.0295``, so eleven terms
-    leave less than 1e-18.
-log1p
-    with ``u = fl(1 + x)``: ``log(1 + x) = log u + (x − (u − 1)) / u``, the second term being what rounding lost.
-sigmoid, softplus
-    through ``e = exp(−|x|)``, which cannot overflow: ``1/(1+e)`` or ``e/(1+e)``; ``max(x, 0) + log1p(e)``.
+   exp
+       x = n ln 2 + r with integer n and |r| <= 1/2 ln 2; e^x = 2^n e^r, and the Taylor series of e^r to degree
+       13 errs by less than (1/2 ln 2)^14 / 14! < 5e-18. ln 2 is held in two parts, the first short enough for
+       n ln 2 to be exact. 2^n is multiplied in two halves so that results down to the smallest subnormal are
+       rounded once.
+   log
+       x = 2^k m with m in [sqrt(1/2), sqrt 2]; with f = m - 1 and s = f / (2 + f),
+       log m = 2 artanh s = f - s (f - 2 (s^2/3 + s^4/5 + ...)); s^2 < 0.0295, so eleven terms leave < 1e-18.
+   log1p
+       with u = fl(1 + x): log(1 + x) = log u + (x - (u - 1)) / u, the second term being what rounding lost.
+   sigmoid, softplus
+       through e = exp(-|x|), which cannot overflow: 1/(1+e) or e/(1+e); max(x, 0) + log1p(e).
 
-Errors measured against 50 digits over the whole range are in tests/native/test_scalars.py, none above 4 ULP.
-"""
+   Errors against 50 digits over the whole range: tests/native/test_write_step.py, none above 4 ULP. */
 
-from __future__ import annotations
+//: head
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#ifdef _OPENMP
+#include <omp.h>
+#define THREAD omp_get_thread_num()
+#else
+#define THREAD 0
+#endif
+#define ALIGNED __attribute__((aligned(64)))
 
-__all__ = ["helper_text"]
+/* The head of a NumPy array, as CPython lays it out; strides are in bytes. */
+typedef struct {
+    intptr_t references;
+    void *type;
+    char *data;
+    int axes;
+    int64_t *shape, *strides;
+    void *base, *dtype;
+    int flags;
+} Array;
 
-INLINE = "#define INLINE static inline __attribute__((always_inline)) /* a loop with a call in it would not vectorise */\n"
-# Each helper: the names it needs, and its text.
-HELPERS: dict[str, tuple[tuple[str, ...], str]] = {
-    "bits": (
-        (),
-        """\
+enum { OTHER_SHAPE = -1, UNALIGNED = -2, OTHER_RANK = -3, NO_MEMORY = -4, OTHER_LAYOUT = -5 };
+
+/* Whether an array is aligned; whether an output has the shape that is wanted. */
+static int aligned(const Array *a) { return (a->flags & 0x100) != 0; }
+static int fits(const Array *a, const int64_t *want, int axes)
+{
+    for (int k = 0; k < axes; ++k)
+        if (a->shape[k] != want[k]) return 0;
+    return a->axes == axes;
+}
+
+//: team_size share
+/* Threads worth starting, and where each one's share of the rows begins. */
+static inline int team_size(int64_t work, int threads)
+{
+    const int64_t useful = work / 65536 + 1;
+    return threads < useful ? threads : (int)useful;
+}
+static inline int64_t share(int64_t rows, int64_t me, int64_t team)
+{
+    return me == team ? rows : rows * me / team & ~(int64_t)3;
+}
+
+//: share_triangle
+/* The same where row i is i numbers long: the rows before `me` hold its share of the triangle. */
+static inline int64_t share_triangle(int64_t rows, int64_t me, int64_t team)
+{
+    return me == team ? rows : (int64_t)(rows * sqrt((double)me / team)) & ~(int64_t)3;
+}
+
+//: INLINE
+#define INLINE static inline __attribute__((always_inline)) /* a loop with a call in it would not vectorise */
+
+//: bits_of from_bits
 /* A double's 64 bits as an integer, and back. */
 INLINE int64_t bits_of(double x) { int64_t b; memcpy(&b, &x, 8); return b; }
 INLINE double from_bits(int64_t b) { double x; memcpy(&x, &b, 8); return x; }
-""",
-    ),
-    "madd": (
-        (),
-        """\
+
+//: madd
 /* a*b + c, in one rounding where the processor has an instruction for it. */
 INLINE double madd(double a, double b, double c)
 {
@@ -48,11 +93,8 @@ INLINE double madd(double a, double b, double c)
     return a * b + c;
 #endif
 }
-""",
-    ),
-    "maddf": (
-        (),
-        """\
+
+//: maddf
 INLINE float maddf(float a, float b, float c)
 {
 #ifdef __FMA__
@@ -61,11 +103,8 @@ INLINE float maddf(float a, float b, float c)
     return a * b + c;
 #endif
 }
-""",
-    ),
-    "exp": (
-        ("bits", "madd"),
-        """\
+
+//: exp_ <- bits_of madd
 /* e^x = 2^n e^r, r = x - n ln 2; Taylor series for e^r. No branches, so that loops of it vectorise. */
 INLINE double exp_(double x)
 {
@@ -88,11 +127,8 @@ INLINE double exp_(double x)
     const double b = from_bits((int64_t)((uint64_t)bits_of(n - half + 1023.0 + whole) << 52));
     return p * a * b;
 }
-""",
-    ),
-    "log": (
-        ("bits", "madd"),
-        """\
+
+//: log_ <- bits_of madd
 /* log x = k ln 2 + log m, m in [sqrt(1/2), sqrt 2]; log m = 2 artanh s, s = (m-1)/(m+1). */
 INLINE double log_(double x)
 {
@@ -122,11 +158,8 @@ INLINE double log_(double x)
     y = x < 0.0 ? NAN : y;
     return x < INFINITY ? y : x;                         /* infinity, and NaN, which compares false */
 }
-""",
-    ),
-    "log1p": (
-        ("log",),
-        """\
+
+//: log1p_ <- log_
 /* log(1 + x): what rounding 1 + x lost is added back. */
 INLINE double log1p_(double x)
 {
@@ -135,22 +168,16 @@ INLINE double log1p_(double x)
     const double y = log_(u) + lost;
     return (u > 0.0 && u < INFINITY) ? (x == 0.0 ? x : y) : log_(u);
 }
-""",
-    ),
-    "sigmoid": (
-        ("exp",),
-        """\
+
+//: sigmoid <- exp_
 /* 1 / (1 + e^-x), through e^-|x|, which cannot overflow. */
 INLINE double sigmoid(double x)
 {
     const double e = exp_(-fabs(x));
     return (x < 0.0 ? e : 1.0) / (1.0 + e);
 }
-""",
-    ),
-    "log1p_unit": (
-        ("madd",),
-        """\
+
+//: log1p_unit <- madd
 /* log(1 + f) for f in [0, 1]: 2 artanh s, s = f/(2 + f). */
 INLINE double log1p_unit(double f)
 {
@@ -167,31 +194,22 @@ INLINE double log1p_unit(double f)
     p = madd(p, z, 2.0 / 3.0);
     return f - s * (f - p * z);
 }
-""",
-    ),
-    "softplus": (
-        ("exp", "log1p_unit"),
-        """\
+
+//: softplus <- exp_ log1p_unit
 /* log(1 + e^x) = max(x, 0) + log(1 + e^-|x|). */
 INLINE double softplus(double x)
 {
     return (x < 0.0 ? 0.0 : x) + log1p_unit(exp_(-fabs(x)));
 }
-""",
-    ),
-    "log1mexp": (
-        (),
-        """\
+
+//: log1mexp
 /* log(1 - e^x), x < 0. */
 INLINE double log1mexp(double x)
 {
     return x > -0.6931471805599453 ? log(-expm1(x)) : log1p(-exp(x));
 }
-""",
-    ),
-    "floor_div": (
-        (),
-        """\
+
+//: floor_div
 /* Division that rounds down, as Python's // does; NumPy gives 0 for a whole number over 0. */
 static inline int64_t floor_div(int64_t a, int64_t b)
 {
@@ -199,11 +217,8 @@ static inline int64_t floor_div(int64_t a, int64_t b)
     if (b == -1) return (int64_t)(0 - (uint64_t)a);
     return a / b - (a % b != 0 && (a < 0) != (b < 0));
 }
-""",
-    ),
-    "floor_mod": (
-        (),
-        """\
+
+//: floor_mod
 /* What floor division leaves; it has the divisor's sign. */
 static inline int64_t floor_mod(int64_t a, int64_t b)
 {
@@ -211,11 +226,8 @@ static inline int64_t floor_mod(int64_t a, int64_t b)
     const int64_t r = a % b;
     return r != 0 && (r < 0) != (b < 0) ? r + b : r;
 }
-""",
-    ),
-    "floor_modf": (
-        (),
-        """\
+
+//: floor_modf
 INLINE double floor_modf(double a, double b)
 {
     double r = fmod(a, b);
@@ -223,11 +235,8 @@ INLINE double floor_modf(double a, double b)
     if (r != 0.0) return (r < 0.0) != (b < 0.0) ? r + b : r;
     return copysign(0.0, b);
 }
-""",
-    ),
-    "floor_divf": (
-        ("floor_modf",),
-        """\
+
+//: floor_divf <- floor_modf
 INLINE double floor_divf(double a, double b)
 {
     if (b == 0.0) return a / b;
@@ -237,11 +246,8 @@ INLINE double floor_divf(double a, double b)
     const double down = floor(q);
     return q - down > 0.5 ? down + 1.0 : down;
 }
-""",
-    ),
-    "power": (
-        (),
-        """\
+
+//: power
 /* Whole powers of whole numbers, wrapping around as NumPy's do. */
 static inline int64_t power(int64_t a, int64_t n)
 {
@@ -250,11 +256,8 @@ static inline int64_t power(int64_t a, int64_t n)
         if (n & 1) r *= base;
     return (int64_t)r;
 }
-""",
-    ),
-    "slices": (
-        (),
-        """\
+
+//: slice_start slice_length
 /* Python's slices: where one starts and how long it is, given the axis's length n. */
 static inline int64_t slice_start(int64_t n, int64_t start, int64_t step)
 {
@@ -267,22 +270,22 @@ static inline int64_t slice_length(int64_t start, int64_t stop, int64_t step)
     if (step > 0) return stop > start ? (stop - start - 1) / step + 1 : 0;
     return start > stop ? (start - stop - 1) / -step + 1 : 0;
 }
-""",
-    ),
+
+//: many_steps
+/* The same step `steps` times. Input `pairs[2k]` takes the value of output `pairs[2k + 1]` after each step, the
+   two exchanging their memory; every output moves on by `advance` bytes, so that a history fills up. */
+int many_steps(Array **in, Array **out, const double *constants, int64_t *want, int threads,
+               int64_t steps, int64_t pairs, const int64_t *pair, int64_t outputs, const int64_t *advance)
+{
+    for (int64_t t = 0; t < steps; ++t) {
+        const int code = one_step(in, out, constants, want, threads);
+        if (code) return code;
+        for (int64_t k = 0; k < outputs; ++k) out[k]->data += advance[k];
+        for (int64_t k = 0; k < pairs; ++k) {
+            char *const data = in[pair[2 * k]]->data;
+            in[pair[2 * k]]->data = out[pair[2 * k + 1]]->data;
+            out[pair[2 * k + 1]]->data = data;
+        }
+    }
+    return 0;
 }
-
-
-def helper_text(names: set[str]) -> str:
-    """C text of the named helpers and of those they need, each once, needed ones first."""
-    done: dict[str, str] = {}
-
-    def add(name: str) -> None:
-        needs, text = HELPERS[name]
-        for need in needs:
-            add(need)
-        done.setdefault(name, text)
-
-    for name in HELPERS:
-        if name in names:
-            add(name)
-    return "\n".join([INLINE, *done.values()] if done else [])

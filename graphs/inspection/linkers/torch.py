@@ -1,4 +1,4 @@
-"""What PyTorch compiled for every node: the Python that ``torch.compile`` was given."""
+"""PyTorch, which compiles the whole graph as one function: the Python that ``torch.compile`` was given."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from graphs.inspection.findings import NodeCode
+from graphs.inspection.linkers.calls import one_piece as watch
 from graphs.inspection.linkers.statements import statements
 
-__all__ = ["torch_code"]
+__all__ = ["code", "watch"]
 
 
-def torch_code(function: Any, arguments: Sequence[Any], *, whole: bool) -> Iterator[NodeCode]:
+def code(function: Any, arguments: Sequence[Any], *, whole: bool) -> Iterator[NodeCode]:
     """Python of every node, by position, and of the whole."""
     compiled = getattr(getattr(function.vm, "jit_fn", None), "fn", None)
     python = getattr(compiled, "_torchdynamo_orig_callable", None)

@@ -11,7 +11,6 @@ import pytest
 
 from graphs.native import NativeLinker, NativeMode, NotNative, repeat, source_of
 from graphs.native.run import compiler
-from graphs.native.source import why_not_native
 
 v = pt.dvector("v")
 
@@ -32,7 +31,6 @@ def test_an_unknown_op_is_named(plain_default, uncached):
     assert str(warning.message).count(".") == 1
     np.testing.assert_array_equal(fn([3.0, 1.0]), [2.0, 6.0])
     assert source_of(fn) is None
-    assert "Sort" in why_not_native(fn)
 
 
 def test_no_compiler_says_what_to_install(plain_default, monkeypatch):
@@ -59,7 +57,7 @@ def test_a_compiler_that_fails_counts_as_none(plain_default, monkeypatch):
         assert (product.tolist(), float(total), s.get_value().tolist()) == ([17.0], 1.0, [3.0])
         products, totals = repeat(fn, 3, [[2.0]])  # and says it once
         assert (products.tolist(), totals.tolist()) == ([[17.0]] * 3, [3.0, 5.0, 7.0])
-        assert "false failed" in why_not_native(fn)
+        assert "false failed" in str(caught[0].message)
         assert source_of(fn) is None
     finally:
         compiler.find_compiler.cache_clear()

@@ -5,8 +5,14 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
+import pytensor.scalar as ps
 import pytensor.tensor as pt
 import pytest
+from pytensor.graph.fg import FunctionGraph
+
+import graphs.native.statements as ir
+from graphs.native.lower import LOWERINGS, lower
+from graphs.native.program import OpUnknown
 
 x, a = pt.dmatrix("x"), pt.dmatrix("a")
 w = pt.dmatrix("w")
@@ -253,7 +259,6 @@ def test_nan_and_infinity_propagate(odd, agree):
 
 
 def test_a_composite_is_taken_apart(agree):
-    import pytensor.scalar as ps
     from pytensor.scalar.basic import Composite
     from pytensor.tensor.elemwise import Elemwise
 
@@ -261,3 +266,46 @@ def test_a_composite_is_taken_apart(agree):
     inner = ps.exp(p) * q
     both = Elemwise(Composite([p, q], [inner + p, inner * inner]))(v, s)
     agree(list(both), VALUES)
+
+
+def test_a_scalar_loop_is_no_composite():
+    from pytensor.scalar.loop import ScalarLoop
+    from pytensor.tensor.elemwise import Elemwise
+
+    p = ps.float64("p")
+    twice = Elemwise(ScalarLoop([p], [p * 2.0]))(3, v)
+    with pytest.raises(OpUnknown, match="ScalarLoop"):
+        lower(FunctionGraph([v], [twice], clone=True))
+
+
+def test_an_operator_inside_another_keeps_its_operands(agree):
+    p, q, r = (pt.lvector(name) for name in "pqr")
+    numbers = {p: [1, 6, -3], q: [0, 5, 9], r: [1, 2, 4]}
+    agree(
+        [pt.xor(pt.or_(p, q), r), pt.or_(pt.xor(p, q), r), p - (q - r), -(p - q), pt.eq(p > q, r > q)],
+        numbers,
+    )
+
+
+@pytest.mark.parametrize("rows", [2, 40])
+def test_eye_of_many_rows(agree, rows):
+    agree([pt.eye(n, 4, 1), pt.eye(n)], {n: rows})
+
+
+def test_ops_are_looked_up_by_class():
+    from pytensor.gradient import GradClip
+    from pytensor.tensor.elemwise import Elemwise
+
+    assert all(isinstance(kind, type) for kind in LOWERINGS)
+    assert Elemwise in LOWERINGS
+    clipped = FunctionGraph([v], [GradClip(-1, 1)(v) * 2], clone=True)  # a ViewOp
+    assert [statement.target.kind for statement in lower(clipped).statements] == ["output"]
+
+
+def test_lengths_are_data():
+    made = lower(FunctionGraph([v], [v[1::2]], clone=True))
+    (statement,) = made.statements
+    (read,) = statement.expression.reads()
+    assert read.places[0].step == ir.Literal("int64", 2)
+    assert isinstance(read.places[0].start, ir.Named)
+    assert made.outputs[0].dims[0].source.operator == "slice_length"
