@@ -1,18 +1,19 @@
 """What several tests share: the original's data and functions compiled once per mode, and runs of the commands.
 
 ``scripts/run test`` runs the tests side by side (pytest-xdist), one process for each core. The tests of a
-file stay together in one of them, with what the file's fixtures have compiled or measured; in a file that
-shares nothing of the kind, ``pytestmark = pytest.mark.apart`` lets each test run wherever there is room.
+file stay together in one of them, with what the file's fixtures have compiled or measured.
 """
 
 from __future__ import annotations
 
 import functools
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -26,15 +27,32 @@ hypothesis.settings.register_profile("graphs", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("graphs")
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in this hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Side by side: what shares a fixture that takes long stays in one process."""
-    for item in items if "PYTEST_XDIST_WORKER" in os.environ else []:
-        given = item.callspec.params if hasattr(item, "callspec") else {}
-        if "train" in given:  # inspected once for all files of that room
-            item.add_marker(pytest.mark.xdist_group(f"train {given['train']}"))
-        elif not any(item.iter_markers("apart")):
-            item.add_marker(pytest.mark.xdist_group(item.path.relative_to(ROOT / "tests").as_posix()))
+def stays_with(test: str) -> str:
+    """What a test shares its process with, side by side: a name that those tests have in common."""
+    file, _, name = test.partition("::")
+    if file.startswith(("tests/commands/", "tests/scripts/")):
+        return test  # starts a process of its own
+    train = re.search(r"\b(NUMBA|CVM)\b", name)
+    if file.startswith("tests/inspection/") and train:
+        return train[0]  # the room's train function in that mode, inspected once for all files
+    return file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Distribute as `stays_with` says, where no other --dist is asked for.
+
+    Not by pytest-xdist's groups, which write into the tests' names: pytest 9.2 does not see them there.
+    """
+    if config.getvalue("dist") != "load":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Together(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return stays_with(nodeid)
+
+    return Together(config, log)
 
 
 @functools.cache

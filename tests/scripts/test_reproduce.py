@@ -20,8 +20,6 @@ from tests.conftest import ROOT
 from tests.figures import EXACT, UNSEEN_SEED_0
 from tests.forked import Forks, Run
 
-pytestmark = pytest.mark.apart
-
 SMALL = ("--samples", "40", "--features", "16", "--mode", "FAST_COMPILE", "--formula", "logits")
 RESULTS = ("parameters.npz", "history.csv", "result.json", "settings.json", "checkpoint.npz")
 

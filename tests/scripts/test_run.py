@@ -16,8 +16,6 @@ import pytest
 
 from tests.conftest import ROOT
 
-pytestmark = pytest.mark.apart
-
 COPIED = ("scripts", "setup.cfg", "pyproject.toml", "graphs", "README.md", "LICENSE")
 
 
