@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from graphs.data import load
 from graphs.environment import own_warnings_only
 from graphs.lessons import Rows
-from graphs.peers import COMPARED, PEERS, build, missing
+from graphs.peers import COMPARED, PEERS, build, installed, missing
 from graphs.peers.contract import Data
 
 __all__ = ["accuracy", "compiled_optimizer", "extreme_logits", "without_rewrites"]
@@ -35,9 +35,7 @@ def extreme_logits(formula: str = "textbook", runs: Sequence[str] | None = None)
     logits = np.array([40.0, -40.0, 800.0, -800.0])
     data = Data(logits[:, np.newaxis], (logits < 0).astype(np.int64), np.ones(1))  # one feature of weight 1
     rows: Rows = {}
-    for name in COMPARED if runs is None else runs:
-        if missing(name):
-            continue
+    for name in installed(COMPARED if runs is None else runs):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             training = build(name, data, formula)
