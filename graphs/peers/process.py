@@ -81,13 +81,7 @@ def whole_process(
     timeout: float,
     python: str | None = None,
 ) -> tuple[Whole, ProcessCost]:
-    """Start a fresh process, do all that is asked in it, end: what it answers, and the cost of the whole.
-
-    Raises
-    ------
-    Failure
-        If it does not finish.
-    """
+    """Start a fresh process, do all that is asked in it, end: what it answers, and the cost of the whole."""
     try:
         cost = fresh_process(command(name, request, python=python), env=env, timeout=timeout)
     except subprocess.TimeoutExpired as error:
@@ -129,11 +123,8 @@ class Process:
     def ask(self, request: Request[Answer], timeout: float) -> Answer:
         """Send one request and wait for its answer.
 
-        Raises
-        ------
-        Failure
-            If the process ends, does not answer within `timeout` seconds (it is then ended), or
-            answers with an error.
+        A `Failure` if the process ends, does not answer within `timeout` seconds (it is then ended), or answers
+        with an error.
         """
         patience = threading.Timer(timeout, self._kill)
         patience.start()

@@ -32,12 +32,7 @@ _MARKERS = "osD^vP"
 
 
 def draw(record: Record) -> bytes:
-    """A PNG: one panel for each dtype and number of threads; ours thick, peers thin, the limit dashed.
-
-    Raises
-    ------
-    MissingMatplotlib
-    """
+    """A PNG: one panel for each dtype and number of threads; ours thick, peers thin, the limit dashed."""
     timed = [cell for cell in record.steps if cell.samples]
     panels = list(dict.fromkeys((cell.dtype, cell.threads) for cell in sorted(timed, key=_panel_order))) or [
         ("", 1)

@@ -134,13 +134,7 @@ class Comparison(msgspec.Struct, kw_only=True, tag_field="kind", tag="comparison
 
 
 def begin(plan: Plan, data: Dataset) -> Comparison:
-    """A record in which every run is still to be done, or missing.
-
-    Raises
-    ------
-    InputError
-        If another Python that the plan names does not hold its framework.
-    """
+    """A record in which every run is still to be done, or missing; see also `Plan.elsewhere`."""
     elsewhere = plan.elsewhere()
     samples, features = data.x.shape
     packages = [package for run in plan.runs for package in PEERS[run].requires]
@@ -179,12 +173,7 @@ def take_up(record: Comparison, earlier: Comparison) -> None:
 
     A formula that was done with is taken over whole. Of another, each run keeps its times to
     first result and its steps; the steady state is measured anew, for it is measured in turn, and
-    what crashed, hung or failed is tried again.
-
-    Raises
-    ------
-    InputError
-        If the earlier one is of another comparison: other settings, data, versions or machine.
+    what crashed, hung or failed is tried again. One of other settings, data, versions or machine is refused.
     """
     for part, now, then in (
         ("settings", record.settings, earlier.settings),
@@ -242,15 +231,7 @@ def _taken_up(run: Run, old: Run, begun: set[str]) -> Run:
 
 
 def read_record(path: str | os.PathLike[str]) -> Comparison:
-    """The record in a file.
-
-    Raises
-    ------
-    DamagedFile
-        If it is no record of a comparison, or of another version.
-    OSError
-        If it cannot be read.
-    """
+    """The record in a file; `DamagedFile` if it is no record of a comparison, or of another version."""
     content = Path(path).read_bytes()
     try:
         head = msgspec.json.decode(content)

@@ -35,13 +35,8 @@ PARTS = ("declare", "formula", "gradient", "update", "loop")
 def side_by_side(runs: tuple[str, ...] | None = None, formula: str = "textbook") -> dict[str, dict[str, str]]:
     """Title of the peer → part → its lines of code.
 
-    Nothing is imported but the project itself: a framework that is not installed is shown too.
-
-    Parameters
-    ----------
-    runs : tuple of str, optional
-        Keys of `graphs.peers.PEERS`; default: one per framework file.
-    formula : {"textbook", "logits"}
+    Nothing is imported but the project itself: a framework that is not installed is shown too. Without `runs`
+    there is one for each framework's file.
     """
     if runs is None:
         runs = ("numpy", "autograd", "torch", "jax-loop", "pytensor")
