@@ -27,12 +27,7 @@ __all__ = ["run"]
 def run(name: str, main: Callable[[], int]) -> NoReturn:
     """Call `main` and leave the process with its exit code, or with that of the error it raised.
 
-    Parameters
-    ----------
-    name : str
-        The command's name, to begin an error with.
-    main : callable
-        Returns an exit code.
+    Every error begins with the command's `name`.
     """
     try:
         with own_warnings_only():

@@ -41,23 +41,13 @@ KINDS = (
 
 @dataclass(frozen=True)
 class NamedGraph:
-    """A graph ready to be compiled and recorded.
-
-    Attributes
-    ----------
-    name : str
-    what : compiled function, or list of input Variables
-    outputs, updates
-        With inputs, as for ``pytensor.function``; else None and empty.
-    inputs : mapping of str to array
-        Sample inputs that belong to it.
-    """
+    """A graph ready to be compiled and recorded."""
 
     name: str
-    what: Any
-    outputs: Any = None
+    what: Any  # a compiled function, or a list of input Variables
+    outputs: Any = None  # with inputs, as for ``pytensor.function``; so are the updates
     updates: Any = ()
-    inputs: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, Any] = field(default_factory=dict)  # sample arrays that belong to it
 
     @property
     def compiled(self) -> bool:
@@ -65,13 +55,7 @@ class NamedGraph:
         return isinstance(self.what, Function)
 
     def inspect(self, mode: Any = None) -> Inspection:
-        """Compile and record it.
-
-        Parameters
-        ----------
-        mode : Mode, optional
-            PyTensor's configured one by default; not for a compiled function.
-        """
+        """Compile and record it; a compiled function takes no mode."""
         if self.compiled:
             return inspect(self.what, mode=mode)
         try:
@@ -87,19 +71,9 @@ class NamedGraph:
 
 
 def named_graph(name: str, *, dtype: str = "float64") -> NamedGraph:
-    """Find the graph that `name` stands for.
+    """Find the graph that `name` stands for, as this module says; `dtype` is for ``logistic`` alone.
 
-    Parameters
-    ----------
-    name : str
-        See the module's documentation.
-    dtype : str
-        For ``logistic``: ``float64`` or ``float32``.
-
-    Raises
-    ------
-    InputError
-        If there is no such module, file or object, importing it fails, or it is no graph.
+    Refused if there is no such module, file or object, importing it fails, or it is no graph.
     """
     if name == "logistic":
         return _logistic(dtype)

@@ -86,10 +86,7 @@ def _model(state: dict[str, NDArray[Any]], history: Any, entry: int) -> dict[str
     return {
         "w": [float(value) for value in state["w"]],
         "b": float(state["b"]),
-        "w_norm": float(history.w_norm[entry]),
-        "mean_xent": float(history.mean_xent[entry]),
-        "cost": float(history.cost[entry]),
-        "accuracy": float(history.accuracy[entry]),
+        **{name: float(vars(history)[name][entry]) for name in ("w_norm", "mean_xent", "cost", "accuracy")},
     }
 
 
@@ -121,22 +118,14 @@ def reproduce(
     listener: Listener | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Reproduction:
-    """Run the experiment.
+    """Run the experiment; what is not said here is said of :func:`graphs.training.fit`.
 
     Parameters
     ----------
-    settings : Settings
     dataset : Dataset, optional
         What ``settings.load()`` returned, where that was called already.
     on_build : callable, optional
         Called when all is compiled, before the first step.
-    progress, checkpoint, checkpoint_every, listener, stop
-        See :func:`graphs.training.fit`.
-
-    Raises
-    ------
-    InputError, Diverged, Stopped
-        See :meth:`graphs.experiment.settings.Settings.load` and :func:`graphs.training.fit`.
     """
     dataset = dataset or settings.load()
     listener = listener or Listener()
@@ -179,14 +168,13 @@ def reproduce(
         "steps": stepping,
         "optimum": importing + time.perf_counter() - start,
     }
+    unseen = dataset.unseen_x
     return Reproduction(
         settings=settings,
         dataset=dataset,
         progress=progress,
         train_predictions=np.asarray(functions.predict(x)),
-        unseen_predictions=None
-        if dataset.unseen_x is None
-        else np.asarray(functions.predict(dataset.unseen_x)),
+        unseen_predictions=None if unseen is None else np.asarray(functions.predict(unseen)),
         optimum=optimum,
         certificate=certificate,
         no_optimum=why_not,

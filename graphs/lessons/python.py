@@ -65,19 +65,13 @@ def _torch_compile(notice: Notice, built: list[str] | None = None) -> Sigmoid:
     return lambda x: compiled(torch.tensor(x))
 
 
-def _jax(notice: Notice) -> Sigmoid:
-    import jax.numpy as jnp
-
-    sigmoid = _sigmoid(notice, jnp.exp)
-    return lambda x: sigmoid(jnp.asarray(x))
-
-
-def _jax_jit(notice: Notice) -> Sigmoid:
+def _jax(notice: Notice, *, jit: bool = False) -> Sigmoid:
     import jax
     import jax.numpy as jnp
 
-    compiled = jax.jit(_sigmoid(notice, jnp.exp))
-    return lambda x: compiled(jnp.asarray(x))
+    sigmoid = _sigmoid(notice, jnp.exp)
+    called = jax.jit(sigmoid) if jit else sigmoid
+    return lambda x: called(jnp.asarray(x))
 
 
 def _pytensor(notice: Notice) -> Sigmoid:
@@ -95,7 +89,7 @@ _SIGMOIDS: dict[str, Callable[[Notice], Sigmoid]] = {
     "torch": _torch,
     "torch-compile": _torch_compile,
     "jax": _jax,
-    "jax-jit": _jax_jit,
+    "jax-jit": partial(_jax, jit=True),
     "pytensor": _pytensor,
 }
 

@@ -111,10 +111,7 @@ class PytensorTraining(Training):
 
 
 class GramTraining(PytensorTraining):
-    """The same under the native linker, a step of which knows x·xᵀ and not x: ``Gram``, ``Gram × 100``."""
-
-    def __init__(self, data: Data, formula: str, how: str, learning_rate: float, weight_decay: float) -> None:
-        super().__init__(data, formula, how.replace("Gram", "NATIVE"), learning_rate, weight_decay)
+    """The same under the native linker, a step of which knows x·xᵀ and not x."""
 
     def _compile(self, learning_rate: float) -> None:
         updates = gradient_descent(self.graph.cost, [self.graph.w, self.graph.b], learning_rate)
@@ -134,9 +131,9 @@ class GramTraining(PytensorTraining):
 
 
 def build(data: Data, formula: str, how: str, learning_rate: float, weight_decay: float) -> PytensorTraining:
-    """Make the experiment ready, with Gram state where `how` says so."""
+    """Make the experiment ready, with Gram state where `how` says so: ``Gram``, ``Gram × 100``."""
     kind = GramTraining if how.startswith("Gram") else PytensorTraining
-    return kind(data, formula, how, learning_rate, weight_decay)
+    return kind(data, formula, how.replace("Gram", "NATIVE"), learning_rate, weight_decay)
 
 
 def _printed(what: Any) -> str:

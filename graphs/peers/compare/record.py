@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from msgspec.structs import replace
 from graphs.data import Dataset
 from graphs.environment import PACKAGES, stamp
 from graphs.errors import InputError
+from graphs.experiment.checkpoints import fingerprint
 from graphs.files import DamagedFile
 from graphs.peers import LEARNING_RATE, PEERS, WEIGHT_DECAY, missing
 from graphs.peers.compare.plan import Plan
@@ -137,11 +137,12 @@ def begin(plan: Plan, data: Dataset) -> Comparison:
     """A record in which every run is still to be done, or missing; see also `Plan.elsewhere`."""
     elsewhere = plan.elsewhere()
     samples, features = data.x.shape
+    digest = fingerprint(data.x, data.y, data.initial_w, np.array(data.initial_b))
     packages = [package for run in plan.runs for package in PEERS[run].requires]
     return Comparison(
         stamp=stamp(dict.fromkeys([*PACKAGES, *packages])),
         settings=plan,
-        data=Origin(data.name, data.source, samples, features, str(data.x.dtype), _digest(data)),
+        data=Origin(data.name, data.source, samples, features, str(data.x.dtype), digest),
         reference=Exact(Reference.dtype),
         runs=[
             _run(name, formula, elsewhere.get(name, ""))
@@ -150,14 +151,6 @@ def begin(plan: Plan, data: Dataset) -> Comparison:
             if formula in PEERS[name].formulas
         ],
     )
-
-
-def _digest(data: Dataset) -> str:
-    digest = hashlib.sha256()
-    for array in (data.x, data.y, data.initial_w, np.array(data.initial_b)):
-        digest.update(f"{array.dtype.str}{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
 
 
 def _run(name: str, formula: str, elsewhere: str) -> Run:

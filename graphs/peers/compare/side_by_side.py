@@ -113,35 +113,24 @@ def _tidy(code: str) -> str:
 
 def _core(part: str, formula: str) -> list[str]:
     """PyTensor's lines, from the rooms where the project keeps them."""
-    if part == "declare":
-        return [_assignments(logistic.logistic_graph, "x", "y", "w", "b")]
-    if part == "formula":
-        written = {"textbook": logistic.textbook, "logits": logistic.logits}[formula]
-        return [
-            _tidy(inspect.getsource(written)),
-            _assignments(logistic.logistic_graph, "prediction", "cost"),
-        ]
-    if part == "gradient":
-        return [_assignments(updates.gradients, "found")]
-    if part == "update":
-        return [_statements(updates.gradient_descent)[-1][1]]  # what it returns
-    return []
+    graph, written = logistic.logistic_graph, {"textbook": logistic.textbook, "logits": logistic.logits}
+    return {
+        "declare": [_statements(graph, "x", "y", "w", "b")],
+        "formula": [_tidy(inspect.getsource(written[formula])), _statements(graph, "prediction", "cost")],
+        "gradient": [_statements(updates.gradients, "found")],
+        "update": [_statements(updates.gradient_descent)],
+    }.get(part, [])
 
 
-def _assignments(function: Callable[..., Any], *names: str) -> str:
-    """Statements of `function` that assign one of `names`, as they are written."""
-    return "\n".join(
-        written
-        for statement, written in _statements(function)
-        if isinstance(statement, ast.Assign)
-        and any(isinstance(target, ast.Name) and target.id in names for target in statement.targets)
-    )
-
-
-def _statements(function: Callable[..., Any]) -> list[tuple[ast.stmt, str]]:
-    """The body of `function`, each statement beside its text."""
+def _statements(function: Callable[..., Any], *names: str) -> str:
+    """Statements of `function` that assign one of `names`, as they are written; without names, what it returns."""
     source = textwrap.dedent(inspect.getsource(function))
     (parsed,) = ast.parse(source).body
     assert isinstance(parsed, ast.FunctionDef)
-    segments = (ast.get_source_segment(source, statement, padded=True) or "" for statement in parsed.body)
-    return list(zip(parsed.body, map(textwrap.dedent, segments), strict=True))
+    chosen = []
+    for statement in parsed.body:
+        targets = statement.targets if isinstance(statement, ast.Assign) else []
+        assigned = any(isinstance(target, ast.Name) and target.id in names for target in targets)
+        if assigned or (not names and isinstance(statement, ast.Return)):
+            chosen.append(ast.get_source_segment(source, statement, padded=True) or "")
+    return "\n".join(map(textwrap.dedent, chosen))
