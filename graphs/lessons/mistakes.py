@@ -9,10 +9,12 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
+import pytensor
 from numpy.typing import NDArray
 
 from graphs.environment import own_warnings_only
 from graphs.lessons import Rows
+from graphs.models.logistic import logistic_graph
 from graphs.peers import PEERS, build, installed
 from graphs.peers.contract import Data, Training
 
@@ -67,10 +69,6 @@ def missing_input() -> Rows:
     for name in installed(("numpy", "autograd", "torch", "jax")):
         without_y = partial(_module(name).logits, x=x, w=w, b=b)
         rows[PEERS[name].title] = {"when": "calling", **outcome(without_y)}
-    import pytensor
-
-    from graphs.models.logistic import logistic_graph
-
     graph = logistic_graph(w)
     with own_warnings_only():
         rows["PyTensor"] = {"when": "compiling", **outcome(lambda: pytensor.function([graph.x], graph.cost))}
@@ -108,10 +106,6 @@ def _cross_entropy(name: str, y: NDArray[Any]) -> float:
     """The textbook formula of each framework's own file on x = 2, w = 1, with y as it comes."""
     x, w, b = np.full((1, 1), 2.0), np.ones(1), np.zeros(())
     if name == "pytensor":
-        import pytensor
-
-        from graphs.models.logistic import logistic_graph
-
         graph = logistic_graph(w)
         with own_warnings_only():
             return float(pytensor.function([graph.x, graph.y], graph.xent)(x, y)[0])

@@ -9,6 +9,8 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import pytensor
+import pytensor.tensor as pt
 from numpy.typing import NDArray
 
 from graphs.environment import own_warnings_only
@@ -75,8 +77,6 @@ def _jax(notice: Notice, *, jit: bool = False) -> Sigmoid:
 
 
 def _pytensor(notice: Notice) -> Sigmoid:
-    import pytensor
-    import pytensor.tensor as pt
 
     x = pt.vector("x", dtype="float64")
     with own_warnings_only():

@@ -57,7 +57,7 @@ class PytensorTraining(Training):
         return prediction, xent
 
     def train_many(self, steps: int) -> tuple[Any, Any]:
-        """`steps` steps; what the last one returned."""
+
         if self.at_once:
             for done in range(0, steps, self.at_once):
                 predictions, xents = self._repeat(min(self.at_once, steps - done))
@@ -86,13 +86,8 @@ class PytensorTraining(Training):
         """Apply nodes of the compiled graph, and what each allocates when evaluated."""
         native = source_of(self.function)
         if native is not None:
-            return StepCount(
-                dispatches=1,
-                ops=len(native.spans),
-                temporaries=None,
-                bytes=None,
-                how="stretches of the C file; what it allocates is not counted",
-            )
+            how = "stretches of the C file; what it allocates is not counted"
+            return StepCount(dispatches=1, ops=len(native.spans), temporaries=None, bytes=None, how=how)
         nodes = self.function.maker.fgraph.toposort()
         linker = type(self.function.maker.linker).__name__
         whole = linker not in {"CVMLinker", "VMLinker", "OpWiseCLinker", "PerformLinker"}

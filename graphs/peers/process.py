@@ -16,6 +16,7 @@ from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
+from graphs.environment import THREAD_VARIABLES
 from graphs.peers.protocol import Answer, Failure, Once, Request, Whole
 from graphs.timing import ProcessCost, fresh_process
 
@@ -47,20 +48,14 @@ def environment(threads: int, caches: str | os.PathLike[str]) -> dict[str, str]:
 
     JAX keeps compiled code on disk only where told to; the others do so anyway.
     """
-    flags = [
-        flag for flag in os.environ.get("PYTENSOR_FLAGS", "").split(",") if flag and "compiledir" not in flag
-    ]
-    caches = Path(caches)
+    caches, flags = Path(caches), os.environ.get("PYTENSOR_FLAGS", "").split(",")
+    flags = [flag for flag in flags if flag and "compiledir" not in flag]
     xla = os.environ.get("XLA_FLAGS", "")
     if threads == 1:
         xla = f"{xla} --xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1".strip()
-    number = {
-        name: str(threads)
-        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-    }
     return {
         **os.environ,
-        **number,
+        **dict.fromkeys(THREAD_VARIABLES, str(threads)),
         "XLA_FLAGS": xla,
         "PYTENSOR_FLAGS": ",".join([*flags, f"base_compiledir={caches / 'pytensor'}"]),
         "AESARA_FLAGS": f"base_compiledir={caches / 'aesara'}",

@@ -34,9 +34,8 @@ _MARKERS = "osD^vP"
 def draw(record: Record) -> bytes:
     """A PNG: one panel for each dtype and number of threads; ours thick, peers thin, the limit dashed."""
     timed = [cell for cell in record.steps if cell.samples]
-    panels = list(dict.fromkeys((cell.dtype, cell.threads) for cell in sorted(timed, key=_panel_order))) or [
-        ("", 1)
-    ]
+    shown = {(cell.dtype, cell.threads) for cell in timed} or {("", 1)}
+    panels = sorted(shown, key=lambda panel: (panel[0] != "float64", panel[1]))
     names = [name for name in BENCHMARKED if any(cell.peer == name for cell in timed)]
     figure = new_figure(figsize=(1.5 + 4.6 * len(panels), 5.4))
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
@@ -107,7 +106,3 @@ def _name_sizes(axes: Any, cells: Sequence[Cell]) -> None:
     places = {_mebibytes(cell): cell.size.replace("x", "×") for cell in cells}
     above.set_xticks(list(places), list(places.values()), rotation=35, ha="left", fontsize="x-small")
     above.minorticks_off()
-
-
-def _panel_order(cell: Cell) -> tuple[bool, int]:
-    return cell.dtype != "float64", cell.threads

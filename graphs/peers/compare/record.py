@@ -25,6 +25,7 @@ __all__ = ["CACHES", "Comparison", "Run", "Start", "Steady", "begin", "read_reco
 
 VERSION = 3
 CACHES = ("cold", "warm")
+PATIENCE = ("settings.timeout", "settings.step_limit")  # may be another when a comparison goes on
 DESCRIPTIONS = ("count", "gradient")  # a run without an answer to these is none the worse
 
 
@@ -168,13 +169,15 @@ def take_up(record: Comparison, earlier: Comparison) -> None:
     first result and its steps; the steady state is measured anew, for it is measured in turn, and
     what crashed, hung or failed is tried again. One of other settings, data, versions or machine is refused.
     """
-    for part, now, then in (
-        ("settings", record.settings, earlier.settings),
-        ("data", record.data, earlier.data),
-        ("versions", record.stamp["versions"], earlier.stamp["versions"]),
-        ("machine", record.stamp["machine"], earlier.stamp["machine"]),
-    ):
-        _refuse_other(part, _plain(now), _plain(then))
+    now, then = _conditions(record), _conditions(earlier)
+    for key in dict.fromkeys((*now, *then)):
+        if now.get(key) != then.get(key):
+            raise InputError(
+                "resume",
+                found=f"a comparison begun with {key} = {then.get(key)!r}, now {now.get(key)!r}",
+                allowed="the same command on the same machine, with --resume added",
+                remedy="leave --resume out to begin anew",
+            )
     before = {(run.name, run.formula): run for run in earlier.runs}
     if missed := [run for run in record.runs if (run.name, run.formula) not in before]:
         raise InputError(
@@ -188,20 +191,12 @@ def take_up(record: Comparison, earlier: Comparison) -> None:
     record.reference = replace(earlier.reference)
 
 
-def _plain(part: object) -> dict[str, Any]:
-    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(part))
-    return plain
-
-
-def _refuse_other(part: str, now: dict[str, Any], then: dict[str, Any]) -> None:
-    for key in dict.fromkeys((*now, *then)):
-        if now.get(key) != then.get(key) and key not in {"timeout", "step_limit"}:
-            raise InputError(
-                "resume",
-                found=f"a comparison begun with {part}.{key} = {then.get(key)!r}, now {now.get(key)!r}",
-                allowed="the same command on the same machine, with --resume added",
-                remedy="leave --resume out to begin anew",
-            )
+def _conditions(record: Comparison) -> dict[str, Any]:
+    """What must stay the same when a comparison goes on, as the file holds it."""
+    parts = {"settings": record.settings, "data": record.data, **record.stamp}
+    plain = msgspec.json.decode(msgspec.json.encode(parts))
+    conditions = {f"{part}.{key}": value for part, held in plain.items() for key, value in held.items()}
+    return {key: conditions[key] for key in conditions if key not in PATIENCE}
 
 
 def _taken_up(run: Run, old: Run, begun: set[str]) -> Run:

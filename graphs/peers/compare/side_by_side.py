@@ -63,23 +63,19 @@ def code_panels(code: dict[str, dict[str, str]]) -> RenderableType:
 
 def lines_of(run: str, part: str, formula: str = "textbook") -> str:
     """The lines of one peer that do `part`, indented as little as they can be."""
-    peer = PEERS[run]
-    own, contract = (
-        (Path(__file__).parents[1] / f"{module}.py").read_text(encoding="utf-8")
-        for module in (peer.module, "contract")
-    )
-    loop_too = run.endswith("-loop")
-    variants = {formula, "compiled"} if loop_too else {formula}
-    stretches = _marked(own, part, variants)
+    module = PEERS[run].module
+    variants = {formula, "compiled"} if run.endswith("-loop") else {formula}
+    stretches = _marked(module, part, variants)
     if part == "loop" and not stretches:  # it is Python's
-        stretches = _marked(contract, part, variants)
-    if peer.module == "in_pytensor":
+        stretches = _marked("contract", part, variants)
+    if module == "in_pytensor":
         stretches = [*_core(part, formula), *stretches]
     return "\n".join(stretches)
 
 
-def _marked(source: str, part: str, variants: set[str]) -> list[str]:
-    """Every stretch of `source` marked as `part` for one of `variants`, or for all."""
+def _marked(module: str, part: str, variants: set[str]) -> list[str]:
+    """Every stretch of a peer's file marked as `part` for one of `variants`, or for all."""
+    source = (Path(__file__).parents[1] / f"{module}.py").read_text(encoding="utf-8")
     found: list[str] = []
     taken: list[str] | None = None
     for line in [*source.splitlines(), "# --- end"]:
