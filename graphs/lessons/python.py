@@ -77,7 +77,6 @@ def _jax(notice: Notice, *, jit: bool = False) -> Sigmoid:
 
 
 def _pytensor(notice: Notice) -> Sigmoid:
-
     x = pt.vector("x", dtype="float64")
     with own_warnings_only():
         return pytensor.function([x], _sigmoid(notice, pt.exp)(x))  # type: ignore[no-any-return]  # untyped library

@@ -87,21 +87,18 @@ class JaxTraining(Training):
         return w_and_b, prediction, xent
 
     def train(self) -> tuple[Array, Array]:
-
         if self.how == "loop":
             return self.train_many(1)
         self.w_and_b, prediction, xent = self.run_step(self.w_and_b, self.x, self.y)
         return prediction, xent
 
     def train_many(self, steps: int) -> tuple[Array, Array]:
-
         if self.how == "loop":
             self.w_and_b, prediction, xent = self.run_loop(self.w_and_b, self.x, self.y, steps)
             return prediction, xent
         return super().train_many(steps)
 
     def parameters(self) -> tuple[NDArray[Any], float]:
-
         w, b = self.w_and_b
         return np.array(w), float(b)
 

@@ -57,7 +57,6 @@ class PytensorTraining(Training):
         return prediction, xent
 
     def train_many(self, steps: int) -> tuple[Any, Any]:
-
         if self.at_once:
             for done in range(0, steps, self.at_once):
                 predictions, xents = self._repeat(min(self.at_once, steps - done))
