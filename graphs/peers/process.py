@@ -11,7 +11,6 @@ import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Generic, Protocol, TypeVar
 
 import msgspec
@@ -206,9 +205,7 @@ class Opened(Generic[E]):
     def __enter__(self) -> Opened[E]:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *raised: object) -> None:
         """Let each end by itself; at once where something was raised."""
         for _, process in self._processes:
             process.let_end()  # all of them, before any is waited for
