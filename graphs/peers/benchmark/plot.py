@@ -36,6 +36,8 @@ def draw(record: Record) -> bytes:
     timed = [cell for cell in record.steps if cell.samples]
     shown = {(cell.dtype, cell.threads) for cell in timed} or {("", 1)}
     panels = sorted(shown, key=lambda panel: (panel[0] != "float64", panel[1]))
+    sizes = [_mebibytes(cell) for cell in timed]
+    narrow = max(sizes, default=1) < 30 * min(sizes, default=1)
     names = [name for name in BENCHMARKED if any(cell.peer == name for cell in timed)]
     figure = new_figure(figsize=(1.5 + 4.6 * len(panels), 5.4))
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
@@ -47,7 +49,7 @@ def draw(record: Record) -> bytes:
             if line:
                 _draw_line(axes, name, sorted(line, key=_mebibytes))
         axes.set(xscale="log", yscale="log", xlabel="size of x (MiB)")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if _narrow(timed) else (1,)))
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if narrow else (1,)))
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_title(f"{dtype}, {threads} thread{'s' if threads > 1 else ''}")
@@ -93,11 +95,6 @@ def _draw_line(axes: Any, name: str, cells: Sequence[Cell]) -> None:
 
 def _mebibytes(cell: Cell) -> float:
     return Size.of(cell.size).nbytes(cell.dtype) / 2**20
-
-
-def _narrow(cells: Sequence[Cell]) -> bool:
-    sizes = [_mebibytes(cell) for cell in cells]
-    return max(sizes, default=1) < 30 * min(sizes, default=1)
 
 
 def _name_sizes(axes: Any, cells: Sequence[Cell]) -> None:

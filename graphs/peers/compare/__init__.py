@@ -37,14 +37,8 @@ def compare(
 
     Parameters
     ----------
-    data : Dataset
-        What all start from.
-    plan : Plan, optional
-        Which peers, how far and how often; default: everything, 10,000 steps.
     earlier : Comparison, optional
         The record of the same comparison, interrupted; what it holds is not done again.
-    listener : Listener, optional
-        Is told what begins and what was found.
     keep : callable, optional
         Is given the record so far, whole in itself, after every run's every stage. Its ``finished``
         is false until the last call. It is the same object each time and goes on changing.
