@@ -35,10 +35,6 @@ def _sigmoid(notice: Notice, exp: Callable[[Any], Any]) -> Sigmoid:
     return sigmoid
 
 
-def _numpy(notice: Notice) -> Sigmoid:
-    return _sigmoid(notice, np.exp)
-
-
 def _autograd(notice: Notice) -> Sigmoid:
     import autograd.numpy as anp
     from autograd import elementwise_grad
@@ -83,7 +79,7 @@ def _pytensor(notice: Notice) -> Sigmoid:
 
 
 _SIGMOIDS: dict[str, Callable[[Notice], Sigmoid]] = {
-    "numpy": _numpy,
+    "numpy": partial(_sigmoid, exp=np.exp),
     "autograd": _autograd,
     "torch": _torch,
     "torch-compile": _torch_compile,

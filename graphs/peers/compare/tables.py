@@ -168,15 +168,11 @@ def _unit(value: float) -> tuple[str, float]:
 def _break_even(run: Run, _: dict[str, Run]) -> Sequence[str]:
     if not run.break_even:
         return ()
-    found = (run.break_even.get(against) for against in (YARDSTICK, PEERS[run.name].eager))
-    return [_steps_until(each, cache) for each in found for cache in reversed(CACHES)]
-
-
-def _steps_until(found: dict[str, int | None] | None, cache: str) -> str:
-    if found is None:
-        return ""
-    steps = found[cache]
-    return "never" if steps is None else f"{steps:,}"
+    against = [run.break_even.get(rival, {}) for rival in (YARDSTICK, PEERS[run.name].eager)]
+    found = (
+        each.get(cache, 0) for each in against for cache in reversed(CACHES)
+    )  # 0: there is no such rival
+    return ["never" if steps is None else f"{steps:,}" if steps else "" for steps in found]
 
 
 def _counted(run: Run, _: dict[str, Run]) -> Sequence[str]:
