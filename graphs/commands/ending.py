@@ -16,7 +16,8 @@ import os
 import sys
 import warnings
 from collections.abc import Callable
-from typing import NoReturn
+from functools import cache
+from typing import Any, NoReturn
 
 from graphs.environment import own_warnings_only
 from graphs.errors import InputError
@@ -27,16 +28,11 @@ __all__ = ["run"]
 def run(name: str, main: Callable[[], int]) -> NoReturn:
     """Call `main` and leave the process with its exit code, or with that of the error it raised.
 
-    Parameters
-    ----------
-    name : str
-        The command's name, to begin an error with.
-    main : callable
-        Returns an exit code.
+    Every error begins with the command's `name`.
     """
     try:
         with own_warnings_only():
-            warnings.showwarning = _Teller(name)
+            warnings.showwarning = _teller(name)
             code = main()
         sys.stdout.flush()
     except InputError as error:
@@ -54,16 +50,10 @@ def run(name: str, main: Callable[[], int]) -> NoReturn:
     sys.exit(code)
 
 
-class _Teller:
+def _teller(name: str) -> Callable[..., Any]:
     """Tells a user what was found, once, and not on which line of ours."""
-
-    def __init__(self, name: str) -> None:
-        self.name, self.told = name, set[str]()
-
-    def __call__(self, message: Warning | str, *_: object, **__: object) -> None:
-        if str(message) not in self.told:
-            self.told.add(str(message))
-            _say(self.name, str(message), 0)
+    say_once = cache(lambda message: _say(name, message, 0))
+    return lambda message, *_, **__: say_once(str(message))
 
 
 def _os_error(error: OSError) -> str:

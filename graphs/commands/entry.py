@@ -14,13 +14,7 @@ __all__ = ["enter"]
 
 
 def enter(*command: str) -> NoReturn:
-    """Do what the command line asks for and leave the process (see :mod:`graphs.commands.ending`).
-
-    Parameters
-    ----------
-    command : str, optional
-        A command that the command line follows, where it does not begin with one.
-    """
+    """Do what the command line, put behind `command`, asks for and leave the process (see ending.py)."""
     arguments = [*command, *sys.argv[1:]]
     name = arguments[0] if arguments and arguments[0] in COMMANDS else "graphs"
     run(name, lambda: _call(arguments))

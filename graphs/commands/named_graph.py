@@ -67,19 +67,9 @@ class NamedGraph:
 
 
 def named_graph(name: str, *, dtype: str = "float64") -> NamedGraph:
-    """Find the graph that `name` stands for.
+    """Find the graph that `name` stands for, as this module says; `dtype` is for ``logistic`` alone.
 
-    Parameters
-    ----------
-    name : str
-        See the module's documentation.
-    dtype : str
-        For ``logistic``: ``float64`` or ``float32``.
-
-    Raises
-    ------
-    InputError
-        If there is no such module, file or object, importing it fails, or it is no graph.
+    Refused if there is no such module, file or object, importing it fails, or it is no graph.
     """
     if name == "logistic":
         return _logistic(dtype)

@@ -9,6 +9,7 @@ started = time.perf_counter()
 import argparse
 import sys
 from contextlib import ExitStack
+from functools import partial
 
 from rich.console import Console
 
@@ -54,10 +55,7 @@ def main(given: argparse.Namespace) -> int:
     if not stabilizing_rewrites_fire():
         print(REWRITES_OFF, file=sys.stderr)
 
-    def checkpoint(progress: Progress) -> None:
-        if folder:
-            folder.checkpoint(progress, settings, dataset)
-
+    checkpoint = partial(folder.checkpoint, settings=settings, dataset=dataset) if folder else None
     signals = SignalRequests()
     with ExitStack() as entered:
         listener = entered.enter_context(Shown(quiet=quiet))

@@ -22,27 +22,14 @@ from graphs.errors import InputError
 from graphs.files import DamagedFile, read_npz, write_whole
 from graphs.training import History, Progress
 
-__all__ = ["load_checkpoint", "save_checkpoint"]
+__all__ = ["fingerprint", "load_checkpoint", "save_checkpoint"]
 
 FORMAT, VERSION = "graphs checkpoint", 1
 COUNTERS = tuple(f.name for f in fields(Progress) if f.name not in ("initial", "state", "history"))
 
 
 def save_checkpoint(path: str | os.PathLike[str], progress: Progress, settings: Mapping[str, Any]) -> None:
-    """Write `progress` and the `settings` of its run to `path`, whole or not at all.
-
-    Parameters
-    ----------
-    path : path-like
-    progress : Progress
-    settings : mapping
-        JSON-able; what the run must be resumed with.
-
-    Raises
-    ------
-    OSError
-        If the folder cannot be written or the disk is full; an earlier checkpoint then stays.
-    """
+    """Write `progress`, and the `settings` that its run must be resumed with, whole or not at all."""
     groups = {"initial": progress.initial, "state": progress.state, "history": vars(progress.history)}
     arrays = {
         f"{group}/{name}": array for group, members in groups.items() for name, array in members.items()
@@ -61,18 +48,9 @@ def save_checkpoint(path: str | os.PathLike[str], progress: Progress, settings: 
 
 
 def load_checkpoint(path: str | os.PathLike[str]) -> tuple[Progress, dict[str, Any]]:
-    """Read back what :func:`save_checkpoint` wrote.
+    """Read back what :func:`save_checkpoint` wrote: the run so far and its settings.
 
-    Returns
-    -------
-    Progress
-    dict
-        The settings of its run.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, damaged, of another version, or no checkpoint at all.
+    A file that is missing, damaged, of another version, or no checkpoint at all is refused.
     """
     path = Path(path)
     try:
@@ -89,15 +67,12 @@ def load_checkpoint(path: str | os.PathLike[str]) -> tuple[Progress, dict[str, A
     digest = header.pop("digest", None)
     if digest != _digest(header, arrays):
         raise _refused(path, "which was changed or damaged after it was written (its digest does not fit)")
-    groups: dict[str, dict[str, NDArray[Any]]] = {"initial": {}, "state": {}, "history": {}}
+    groups: dict[str, Any] = {"initial": {}, "state": {}, "history": {}}
     for name, array in arrays.items():
         group, _, member = name.partition("/")
         groups[group][member] = array
-    history = History(**groups["history"])
-    progress = Progress(
-        initial=groups["initial"], state=groups["state"], history=history, **header["counters"]
-    )
-    return progress, header["settings"]
+    groups["history"] = History(**groups["history"])
+    return Progress(**groups, **header["counters"]), header["settings"]
 
 
 def _header(arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
@@ -114,6 +89,15 @@ def _digest(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> st
     for name in sorted(arrays):
         array = arrays[name]
         digest.update(f"\n{name} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def fingerprint(*arrays: NDArray[Any]) -> str:
+    """SHA-256 of the samples that a run begins with: it goes on with the same or not at all."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
 

@@ -22,14 +22,18 @@ def draw(result: Reproduction) -> dict[str, bytes]:
 
 def draw_history(result: Reproduction) -> Figure:
     """Cost, mean cross-entropy and share of errors over the steps, and the optimum's cost."""
-    history = result.progress.history
+    x, settings, history = result.dataset.x, result.settings, result.progress.history
+    title = (
+        f"{x.shape[0]} × {x.shape[1]} {result.dataset.name}, seed {settings.seed}, "
+        f"{settings.formula} formula, mode {settings.mode}"
+    )
     figure = new_figure(figsize=(8, 6))
     above, below = figure.subplots(2, 1, sharex=True)
     above.plot(history.steps, history.cost, label="cost")
     above.plot(history.steps, history.mean_xent, label="mean cross-entropy")
     if result.optimum:
         above.axhline(result.optimum.cost, color="black", lw=0.8, ls=":", label="cost at the optimum")
-    above.set(yscale="log", ylabel="nats", title=_title(result))
+    above.set(yscale="log", ylabel="nats", title=title)
     below.plot(history.steps, 100 * history.accuracy, color="tab:green")
     below.set(ylabel="right predictions (%)", xlabel="step (logarithmic above 1)", ylim=(None, 101))
     first = result.progress.first_perfect_call
@@ -63,11 +67,3 @@ def draw_weights(result: Reproduction) -> Figure:
 def _most_square(features: int) -> int:
     """Height of the most nearly square picture with that many pixels."""
     return next(h for h in range(int(features**0.5), 0, -1) if features % h == 0)
-
-
-def _title(result: Reproduction) -> str:
-    x, settings = result.dataset.x, result.settings
-    return (
-        f"{x.shape[0]} × {x.shape[1]} {result.dataset.name}, seed {settings.seed}, "
-        f"{settings.formula} formula, mode {settings.mode}"
-    )

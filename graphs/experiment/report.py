@@ -18,18 +18,16 @@ from graphs.terminal import table
 __all__ = ["report"]
 
 GROUP, GROUPS_PER_LINE = 10, 5
+TAKES_LOGARITHMS = "the compiled train takes logarithms as the formula is written: it can overflow"
+TAKES_NONE = "the compiled train takes no logarithm of p_1: softplus stands in its stead"
 
 
 def report(result: Reproduction, import_seconds: float | None = None) -> RenderableType:
     """Lay out a run: models, targets and predictions as the original prints them, then the facts.
 
-    Parameters
-    ----------
-    result : Reproduction
-    import_seconds : float, optional
-        Time the process took to import everything, in seconds.
+    Among the times stands, where it is known, that which the process took to import everything.
     """
-    y = result.dataset.y
+    y, unseen = result.dataset.y, result.unseen_predictions
     wrong = int((result.train_predictions != y.astype(bool)).sum())
     parts: list[RenderableType] = [
         Rule("models"),
@@ -39,14 +37,10 @@ def report(result: Reproduction, import_seconds: float | None = None) -> Rendera
         Rule(f"predictions on them: {len(y) - wrong} of {len(y)} right"),
         _bits(result.train_predictions, y),
     ]
-    if result.unseen_predictions is not None:
-        parts += [
-            Rule(f"predictions on {len(result.unseen_predictions)} unseen samples"),
-            _bits(result.unseen_predictions),
-        ]
-    return Group(
-        *parts, Rule("facts"), _table(_facts(result)), Rule("times"), _table(_times(result, import_seconds))
-    )
+    if unseen is not None:
+        parts += [Rule(f"predictions on {len(unseen)} unseen samples"), _bits(unseen)]
+    parts += [Rule("facts"), _table(_facts(result)), Rule("times"), _table(_times(result, import_seconds))]
+    return Group(*parts)
 
 
 def _models(result: Reproduction) -> RenderableType:
@@ -85,33 +79,22 @@ def _facts(result: Reproduction) -> Iterable[tuple[str, str]]:
     yield "non-finite cross-entropy", _nonfinite(result)
     yield "distance to the optimum", _distance(result)
     yield "certificate", _certificate(result)
-    yield (
-        "data",
-        f"{result.dataset.source}: {samples} × {result.dataset.x.shape[1]} {settings.dtype}",
-    )
+    yield "data", f"{result.dataset.source}: {samples} × {result.dataset.x.shape[1]} {settings.dtype}"
     yield "formula, mode, linker", f"{settings.formula}, {settings.mode}, {result.linker}"
-    yield "rewrites", _rewrites(result)
+    yield "rewrites", TAKES_LOGARITHMS if result.takes_logarithms else TAKES_NONE
     yield "versions", ", ".join(f"{name} {version}" for name, version in result.stamp["versions"].items())
     machine = result.stamp["machine"]
-    threads = (
-        ", ".join(f"{name}={value}" for name, value in machine["threads"].items()) or "threads not limited"
-    )
-    yield (
-        "machine",
-        f"{machine['system']}, {machine['cpu']}, {machine['cores']} cores, {machine['blas']}, {threads}",
-    )
+    limits = ", ".join(f"{name}={value}" for name, value in machine["threads"].items())
+    hardware = f"{machine['system']}, {machine['cpu']}, {machine['cores']} cores, {machine['blas']}"
+    yield "machine", f"{hardware}, {limits or 'threads not limited'}"
 
 
 def _first_perfect(result: Reproduction) -> str:
     progress = result.progress
     if not progress.first_perfect_call:
         return "none yet"
-    after = (
-        f"{progress.mistakes_since} calls with mistakes after it"
-        if progress.mistakes_since
-        else "none wrong after it"
-    )
-    return f"{progress.first_perfect_call}, {after}"
+    mistakes = f"{progress.mistakes_since} calls with mistakes" if progress.mistakes_since else "none wrong"
+    return f"{progress.first_perfect_call}, {mistakes} after it"
 
 
 def _nonfinite(result: Reproduction) -> str:
@@ -136,17 +119,10 @@ def _certificate(result: Reproduction) -> str:
     if result.certificate is None:
         return "none without an optimum"
     certificate = result.certificate
-    sign, verdict = (
-        ("≥", "holds") if certificate.holds else ("<", "BROKEN: a gradient or the optimum is wrong")
-    )
     bound = f"{result.settings.weight_decay:g}·‖w − w*‖² = {certificate.bound:.5g}"
-    return f"{certificate.cost_gap:.5g} {sign} {bound}: {verdict}"
-
-
-def _rewrites(result: Reproduction) -> str:
-    if result.takes_logarithms:
-        return "the compiled train takes logarithms as the formula is written: it can overflow"
-    return "the compiled train takes no logarithm of p_1: softplus stands in its stead"
+    if certificate.holds:
+        return f"{certificate.cost_gap:.5g} ≥ {bound}: holds"
+    return f"{certificate.cost_gap:.5g} < {bound}: BROKEN: a gradient or the optimum is wrong"
 
 
 def _times(result: Reproduction, import_seconds: float | None) -> Iterable[tuple[str, str]]:

@@ -86,10 +86,7 @@ def _model(state: dict[str, NDArray[Any]], history: Any, entry: int) -> dict[str
     return {
         "w": [float(value) for value in state["w"]],
         "b": float(state["b"]),
-        "w_norm": float(history.w_norm[entry]),
-        "mean_xent": float(history.mean_xent[entry]),
-        "cost": float(history.cost[entry]),
-        "accuracy": float(history.accuracy[entry]),
+        **{name: float(vars(history)[name][entry]) for name in ("w_norm", "mean_xent", "cost", "accuracy")},
     }
 
 
@@ -121,30 +118,23 @@ def reproduce(
     listener: Listener | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Reproduction:
-    """Run the experiment.
+    """Run the experiment; what is not said here is said of :func:`graphs.training.fit`.
 
     Parameters
     ----------
-    settings : Settings
     dataset : Dataset, optional
         What ``settings.load()`` returned, where that was called already.
     on_build : callable, optional
         Called when all is compiled, before the first step.
-    progress, checkpoint, checkpoint_every, listener, stop
-        See :func:`graphs.training.fit`.
-
-    Raises
-    ------
-    InputError, Diverged, Stopped
-        See :meth:`graphs.experiment.settings.Settings.load` and :func:`graphs.training.fit`.
     """
     dataset = dataset or settings.load()
     listener = listener or Listener()
     listener.begins(f"compiling ({settings.mode})")
     functions = build(settings, dataset)
     x, y = dataset.x, dataset.y.astype(dataset.x.dtype)  # once, not at every call
+    why_not = _no_optimum(settings, dataset)
     start = time.perf_counter()
-    if _no_optimum(settings, dataset) is None:
+    if not why_not:
         importlib.import_module("scipy.optimize")  # takes its time, while a C compiler may be at work
     importing = time.perf_counter() - start
     start = time.perf_counter()
@@ -169,7 +159,7 @@ def reproduce(
     stepping = time.perf_counter() - start
     listener.begins("the optimum")
     start = time.perf_counter()
-    optimum, why_not = _optimum(settings, functions, dataset, progress)
+    optimum = None if why_not else _optimum(settings, functions, dataset, progress)
     final_cost = float(progress.history.cost[-1])
     w = progress.state["w"]
     certificate = certify(final_cost, w, optimum, settings.weight_decay) if optimum else None
@@ -179,14 +169,13 @@ def reproduce(
         "steps": stepping,
         "optimum": importing + time.perf_counter() - start,
     }
+    unseen = dataset.unseen_x
     return Reproduction(
         settings=settings,
         dataset=dataset,
         progress=progress,
         train_predictions=np.asarray(functions.predict(x)),
-        unseen_predictions=None
-        if dataset.unseen_x is None
-        else np.asarray(functions.predict(dataset.unseen_x)),
+        unseen_predictions=None if unseen is None else np.asarray(functions.predict(unseen)),
         optimum=optimum,
         certificate=certificate,
         no_optimum=why_not,
@@ -217,21 +206,16 @@ def _first_calls(functions: Functions, x: NDArray[Any], y: NDArray[Any]) -> None
     functions.write(before)
 
 
-def _no_optimum(settings: Settings, dataset: Dataset) -> str | None:
-    """Why there is no optimum to compare with."""
+def _no_optimum(settings: Settings, dataset: Dataset) -> str:
+    """Why there is no optimum to compare with; empty where there is one."""
     if settings.weight_decay == 0:
         return "without weight decay the cost need not have a minimum"
     if len(np.unique(dataset.y)) < 2:
         return "with one class only, b has no optimum"
-    return None
+    return ""
 
 
-def _optimum(
-    settings: Settings, functions: Functions, dataset: Dataset, progress: Progress
-) -> tuple[Optimum | None, str]:
-    why_not = _no_optimum(settings, dataset)
-    if why_not is not None:
-        return None, why_not
+def _optimum(settings: Settings, functions: Functions, dataset: Dataset, progress: Progress) -> Optimum:
     learner = functions
     if settings.dtype != "float64" or not np.isfinite(progress.history.cost[-1]):
         # The same function in a form that is finite everywhere, in float64, begun at the run's end.
@@ -242,4 +226,4 @@ def _optimum(
             weight_decay=settings.weight_decay,
         )
         learner = compile_functions(graph, gradient_descent(graph.cost, [graph.w, graph.b]), "FAST_COMPILE")
-    return find_optimum(learner, dataset.x.astype(np.float64), dataset.y), ""
+    return find_optimum(learner, dataset.x.astype(np.float64), dataset.y)

@@ -13,7 +13,6 @@ cost.png, weights.png     where matplotlib is installed
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import tempfile
@@ -27,7 +26,7 @@ import numpy as np
 
 from graphs.data import Dataset
 from graphs.errors import InputError
-from graphs.experiment.checkpoints import load_checkpoint, save_checkpoint
+from graphs.experiment.checkpoints import fingerprint, load_checkpoint, save_checkpoint
 from graphs.experiment.reproduction import Reproduction
 from graphs.experiment.settings import Settings
 from graphs.files import remove_unfinished, write_whole
@@ -39,19 +38,9 @@ FILES = ("settings.json", "checkpoint.npz", "parameters.npz", "history.csv", "re
 
 
 class RunFolder:
-    """One run's folder, locked for one process at a time.
+    """One run's folder, locked for one process at a time; made if it is missing.
 
-    Parameters
-    ----------
-    path : path-like
-        Made if it is missing.
-    resume : bool
-        Whether a run in it shall go on; otherwise one is refused.
-
-    Raises
-    ------
-    InputError
-        If the folder cannot be made or written, is in use, or holds a run that is not to be resumed.
+    Refused if it cannot be made or written, is in use, or holds a run and not `resume`.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, resume: bool) -> None:
@@ -96,15 +85,8 @@ class RunFolder:
     def begun(self, given: Mapping[str, Any]) -> tuple[Settings, Dataset, Progress] | None:
         """The run in this folder, or None where none has begun.
 
-        Parameters
-        ----------
-        given : mapping
-            Settings that the user named; they must be those of the run.
-
-        Raises
-        ------
-        InputError
-            If the checkpoint is damaged or foreign, a setting differs, or the data have changed.
+        Refused if the checkpoint is damaged or foreign, a setting that the user has `given` is not that of the
+        run, or the data have changed.
         """
         path = self.path / "checkpoint.npz"
         if not path.exists():
@@ -121,7 +103,7 @@ class RunFolder:
                 )
         settings = Settings(**{**identity, **given})
         dataset = settings.load()
-        if fingerprint(dataset) != data_sha256:
+        if fingerprint(dataset.x, dataset.y) != data_sha256:
             raise InputError(
                 "data",
                 found=f"other samples than the run in {self.path} began with",
@@ -142,25 +124,17 @@ class RunFolder:
 
     def checkpoint(self, progress: Progress, settings: Settings, dataset: Dataset) -> None:
         """Save the run so far."""
-        identity = {**asdict(settings), "data_sha256": fingerprint(dataset)}
+        identity = {**asdict(settings), "data_sha256": fingerprint(dataset.x, dataset.y)}
         save_checkpoint(self.path / "checkpoint.npz", progress, identity)
 
     def finish(self, result: Reproduction, pictures: Mapping[str, bytes]) -> None:
-        """Write the results; after a resume the same bytes again, for times.json is all that may differ.
-
-        Parameters
-        ----------
-        result : Reproduction
-        pictures : mapping of str to bytes
-            PNG files by name.
-        """
+        """Write results, and PNG files by name; after a resume the same bytes but for times.json."""
         progress = result.progress
         summary = result.summary()
         times = summary.pop("times")
         parameters = io.BytesIO()
-        initial = {f"initial_{name}": array for name, array in progress.initial.items()}
-        members: dict[str, Any] = {**progress.state, **initial}
-        np.savez(parameters, **members)
+        initial: dict[str, Any] = {f"initial_{name}": array for name, array in progress.initial.items()}
+        np.savez(parameters, **{**progress.state, **initial})
         contents = {
             "parameters.npz": parameters.getvalue(),
             "history.csv": _csv(progress.history),
@@ -170,15 +144,6 @@ class RunFolder:
         }
         for name, data in contents.items():
             write_whole(self.path / name, data)
-
-
-def fingerprint(dataset: Dataset) -> str:
-    """SHA-256 of the samples and targets: a run goes on with the data it began with or not at all."""
-    digest = hashlib.sha256()
-    for array in (dataset.x, dataset.y):
-        digest.update(f"{array.dtype.str}{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
 
 
 def to_json(value: Mapping[str, Any]) -> bytes:

@@ -30,13 +30,7 @@ class Settings:
     every: int = 10  # the history has an entry at every so many steps
 
     def load(self) -> Dataset:
-        """Check all settings and return their data set.
-
-        Raises
-        ------
-        InputError
-            For the first setting that cannot be used.
-        """
+        """Check all settings, refuse the first that cannot be used, and return their data set."""
         # Here, for the command line reads the defaults above and must answer --help at once.
         from graphs.data import load
         from graphs.functions import resolve_mode

@@ -12,8 +12,11 @@ from scipy.special import expit
 
 from graphs.data import load
 from graphs.errors import choose
+from graphs.functions import compile_functions
 from graphs.lessons import Rows
+from graphs.models.logistic import logistic_graph
 from graphs.peers import missing
+from graphs.updates import gradient_descent
 
 __all__ = ["HoursResult", "exam", "in_pytensor", "in_pytorch"]
 
@@ -83,10 +86,6 @@ def in_pytorch(reduction: str = "mean") -> HoursResult:
 
 def in_pytensor(reduction: str = "mean", mode: str = "default") -> HoursResult:
     """The same from a graph; with ``sum`` the gradient is that of Σ xent."""
-    from graphs.functions import compile_functions
-    from graphs.models.logistic import logistic_graph
-    from graphs.updates import gradient_descent
-
     choose("reduction", reduction, REDUCTIONS)
     data = load("hours")
     graph = logistic_graph(data.initial_w, data.initial_b, weight_decay=0.0)

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from typing import Any
 
 import numpy as np
+import pytensor
 from numpy.typing import NDArray
 
 from graphs.environment import own_warnings_only
 from graphs.lessons import Rows
-from graphs.peers import PEERS, build, missing
+from graphs.models.logistic import logistic_graph
+from graphs.peers import PEERS, build, installed
 from graphs.peers.contract import Data, Training
 
-__all__ = ["labels", "missing_input", "wrong_shape"]
+__all__ = ["labels", "missing_input", "outcome", "wrong_shape"]
 
 
-_RUNS = ("numpy", "autograd", "torch", "jax-jit", "pytensor")
-
-
-def _outcome(action: Callable[[], object]) -> dict[str, Any]:
+def outcome(action: Callable[[], object]) -> dict[str, Any]:
+    """``runs``, or the name of the exception, as ``outcome``; and what it ``said``, in its first line."""
     try:
         action()
     except Exception as error:  # which one is the lesson
@@ -44,12 +45,10 @@ def wrong_shape() -> Rows:
     """
     rows: Rows = {}
     data = Data(np.ones((2, 3)), np.array([0, 1]), np.ones(4))
-    for name in _RUNS:
-        if missing(name):
-            continue
+    for name in installed(("numpy", "autograd", "torch", "jax-jit", "pytensor")):
         held: list[Training] = []
-        building = _outcome(lambda name=name, held=held: held.append(build(name, data, "logits")))  # type: ignore[misc]  # mypy infers no lambda with defaults
-        calling = _outcome(held[0].train) if held else building
+        building = outcome(lambda name=name, held=held: held.append(build(name, data, "logits")))  # type: ignore[misc]  # mypy infers no lambda with defaults
+        calling = outcome(held[0].train) if held else building
         rows[PEERS[name].title] = {"when": "calling" if held else "building", **calling}
     return rows
 
@@ -67,21 +66,12 @@ def missing_input() -> Rows:
     """
     x, w, b = np.ones((2, 3)), np.ones(3), np.zeros(())
     rows: Rows = {}
-    for name in ("numpy", "autograd", "torch", "jax"):
-        if missing(name):
-            continue
-        formula = _module(name).logits
-        rows[PEERS[name].title] = {
-            "when": "calling",
-            **_outcome(lambda formula=formula: formula(x=x, w=w, b=b)),  # type: ignore[misc]  # mypy infers no lambda with defaults
-        }
-    import pytensor
-
-    from graphs.models.logistic import logistic_graph
-
+    for name in installed(("numpy", "autograd", "torch", "jax")):
+        without_y = partial(_module(name).logits, x=x, w=w, b=b)
+        rows[PEERS[name].title] = {"when": "calling", **outcome(without_y)}
     graph = logistic_graph(w)
     with own_warnings_only():
-        rows["PyTensor"] = {"when": "compiling", **_outcome(lambda: pytensor.function([graph.x], graph.cost))}
+        rows["PyTensor"] = {"when": "compiling", **outcome(lambda: pytensor.function([graph.x], graph.cost))}
     return rows
 
 
@@ -99,9 +89,7 @@ def labels() -> Rows:
         ``int64`` and ``uint8``: the cross-entropy found, or the name of the exception.
     """
     rows: Rows = {}
-    for name in ("numpy", "autograd", "torch", "jax", "pytensor"):
-        if missing(name):
-            continue
+    for name in installed(("numpy", "autograd", "torch", "jax", "pytensor")):
         row: dict[str, Any] = {}
         for dtype in ("int64", "uint8"):
             try:
@@ -118,10 +106,6 @@ def _cross_entropy(name: str, y: NDArray[Any]) -> float:
     """The textbook formula of each framework's own file on x = 2, w = 1, with y as it comes."""
     x, w, b = np.full((1, 1), 2.0), np.ones(1), np.zeros(())
     if name == "pytensor":
-        import pytensor
-
-        from graphs.models.logistic import logistic_graph
-
         graph = logistic_graph(w)
         with own_warnings_only():
             return float(pytensor.function([graph.x, graph.y], graph.xent)(x, y)[0])

@@ -8,13 +8,18 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pytensor
+import pytensor.tensor as pt
 from numpy.typing import NDArray
+from pytensor.compile.mode import Mode
 
 from graphs.data import load
 from graphs.environment import own_warnings_only
 from graphs.lessons import Rows
-from graphs.peers import COMPARED, PEERS, build, missing
+from graphs.models.logistic import logistic_graph
+from graphs.peers import COMPARED, PEERS, build, installed, missing
 from graphs.peers.contract import Data
+from graphs.updates import gradient_descent
 
 __all__ = ["accuracy", "compiled_optimizer", "extreme_logits", "without_rewrites"]
 
@@ -35,9 +40,7 @@ def extreme_logits(formula: str = "textbook", runs: Sequence[str] | None = None)
     logits = np.array([40.0, -40.0, 800.0, -800.0])
     data = Data(logits[:, np.newaxis], (logits < 0).astype(np.int64), np.ones(1))  # one feature of weight 1
     rows: Rows = {}
-    for name in COMPARED if runs is None else runs:
-        if missing(name):
-            continue
+    for name in installed(COMPARED if runs is None else runs):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             training = build(name, data, formula)
@@ -81,12 +84,6 @@ def without_rewrites(switched_off: Sequence[tuple[str, ...]] = SWITCHED_OFF) -> 
         Of 400 samples, how many xent are inf and nan; of 784 weights, how many are NaN after the
         step; and the nodes of the compiled graph.
     """
-    import pytensor
-    from pytensor.compile.mode import Mode
-
-    from graphs.models.logistic import logistic_graph
-    from graphs.updates import gradient_descent
-
     data = load()
     y = data.y.astype(data.x.dtype)
     rows: Rows = {}
@@ -159,9 +156,6 @@ def _negative_log_sigmoids(z: NDArray[np.float64]) -> dict[str, Any]:
         found["torch binary_cross_entropy of sigmoid(z)"] = functional.binary_cross_entropy(
             torch.sigmoid(t), one, reduction="none"
         )
-    import pytensor
-    import pytensor.tensor as pt
-
     symbol = pt.vector("z", dtype="float64")
     with own_warnings_only():
         evaluate = pytensor.function([symbol], [pt.softplus(-symbol), -pt.log(1 / (1 + pt.exp(-symbol)))])

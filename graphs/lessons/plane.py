@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from graphs.data import Dataset, load
+from graphs.functions import compile_functions
 from graphs.lessons import Rows
+from graphs.models.logistic import logistic_graph
+from graphs.updates import gradient_descent
 
 __all__ = ["PlaneResult", "in_numpy", "in_pytensor", "noisy_plane"]
 
@@ -69,10 +72,6 @@ def in_numpy() -> PlaneResult:
 
 def in_pytensor(mode: str = "default") -> PlaneResult:
     """The same steps from a graph: no bias column, no derivative by hand."""
-    from graphs.functions import compile_functions
-    from graphs.models.logistic import logistic_graph
-    from graphs.updates import gradient_descent
-
     data = load("plane")
     train, _ = split(data)
     graph = logistic_graph(data.initial_w, data.initial_b, weight_decay=0.0)

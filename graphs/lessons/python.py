@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
+import pytensor
+import pytensor.tensor as pt
 from numpy.typing import NDArray
 
 from graphs.environment import own_warnings_only
 from graphs.lessons import Rows
-from graphs.peers import PEERS, missing
+from graphs.lessons.mistakes import outcome
+from graphs.peers import PEERS, installed
 
 __all__ = ["python_if", "retracing", "when_python_runs"]
 
@@ -29,10 +33,6 @@ def _sigmoid(notice: Notice, exp: Callable[[Any], Any]) -> Sigmoid:
         return 1 / (1 + exp(-x))
 
     return sigmoid
-
-
-def _numpy(notice: Notice) -> Sigmoid:
-    return _sigmoid(notice, np.exp)
 
 
 def _autograd(notice: Notice) -> Sigmoid:
@@ -63,45 +63,30 @@ def _torch_compile(notice: Notice, built: list[str] | None = None) -> Sigmoid:
     return lambda x: compiled(torch.tensor(x))
 
 
-def _jax(notice: Notice) -> Sigmoid:
-    import jax.numpy as jnp
-
-    sigmoid = _sigmoid(notice, jnp.exp)
-    return lambda x: sigmoid(jnp.asarray(x))
-
-
-def _jax_jit(notice: Notice) -> Sigmoid:
+def _jax(notice: Notice, *, jit: bool = False) -> Sigmoid:
     import jax
     import jax.numpy as jnp
 
-    compiled = jax.jit(_sigmoid(notice, jnp.exp))
-    return lambda x: compiled(jnp.asarray(x))
+    sigmoid = _sigmoid(notice, jnp.exp)
+    called = jax.jit(sigmoid) if jit else sigmoid
+    return lambda x: called(jnp.asarray(x))
 
 
 def _pytensor(notice: Notice) -> Sigmoid:
-    import pytensor
-    import pytensor.tensor as pt
-
     x = pt.vector("x", dtype="float64")
     with own_warnings_only():
         return pytensor.function([x], _sigmoid(notice, pt.exp)(x))  # type: ignore[no-any-return]  # untyped library
 
 
 _SIGMOIDS: dict[str, Callable[[Notice], Sigmoid]] = {
-    "numpy": _numpy,
+    "numpy": partial(_sigmoid, exp=np.exp),
     "autograd": _autograd,
     "torch": _torch,
     "torch-compile": _torch_compile,
     "jax": _jax,
-    "jax-jit": _jax_jit,
+    "jax-jit": partial(_jax, jit=True),
     "pytensor": _pytensor,
 }
-
-
-def _installed() -> Iterator[tuple[str, str]]:
-    for name in _SIGMOIDS:
-        if not missing(name):
-            yield name, PEERS[name].title
 
 
 def when_python_runs(calls: int = 3) -> Rows:
@@ -118,13 +103,13 @@ def when_python_runs(calls: int = 3) -> Rows:
         ``prints`` per framework, and ``it saw``, the type of the argument inside.
     """
     rows: Rows = {}
-    for name, title in _installed():
+    for name in installed(_SIGMOIDS):
         with contextlib.redirect_stdout(io.StringIO()) as printed:
             sigmoid = _SIGMOIDS[name](lambda x: print(type(x).__name__))
             for _ in range(calls):
                 sigmoid(np.zeros(3))
         lines = printed.getvalue().splitlines()
-        rows[title] = {"calls": calls, "prints": len(lines), "it saw": lines[-1]}
+        rows[PEERS[name].title] = {"calls": calls, "prints": len(lines), "it saw": lines[-1]}
     return rows
 
 
@@ -144,18 +129,16 @@ def retracing() -> Rows:
     inputs: list[NDArray[Any]] = [np.zeros(3), np.zeros(3), np.zeros(4), np.zeros(5), np.zeros(5, np.float32)]
     columns = ["3 numbers", "3 again", "4", "5", "5 of float32"]
     rows: Rows = {}
-    for name, title in _installed():
-        if name not in {"torch-compile", "jax-jit", "pytensor"}:
-            continue
+    for name in installed(("torch-compile", "jax-jit", "pytensor")):
         built: list[str] = []
         if name == "torch-compile":
             sigmoid = _torch_compile(lambda x: None, built)
         else:
             sigmoid = _SIGMOIDS[name](lambda x, built=built: built.append("traced"))  # type: ignore[misc]  # mypy infers no lambda with defaults
-        rows[title] = {}
+        row = rows[PEERS[name].title] = {}
         for column, value in zip(columns, inputs, strict=True):
             sigmoid(value)
-            rows[title][column] = len(built)
+            row[column] = len(built)
     return rows
 
 
@@ -172,20 +155,19 @@ def python_if() -> Rows:
         ``outcome``: ``runs``, or the name of the exception, and what it ``said``; for
         `torch.compile`, the number of ``graphs`` into which it was broken.
     """
+
+    def sign(x: Any) -> Any:
+        if x.sum() > 0:
+            return x + 1
+        return x - 1
+
+    def call(name: str, built: list[str]) -> None:
+        sigmoid = _torch_compile(sign, built) if name == "torch-compile" else _SIGMOIDS[name](sign)
+        sigmoid(np.ones(3))
+
     rows: Rows = {}
-    for name, title in _installed():
+    for name in installed(_SIGMOIDS):
         built: list[str] = []
-
-        def sign(x: Any) -> Any:
-            if x.sum() > 0:
-                return x + 1
-            return x - 1
-
-        try:
-            sigmoid = _torch_compile(sign, built) if name == "torch-compile" else _SIGMOIDS[name](sign)
-            sigmoid(np.ones(3))
-            rows[title] = {"outcome": "runs", "said": ""}
-        except Exception as error:  # which one is the lesson
-            rows[title] = {"outcome": type(error).__name__, "said": str(error).strip().splitlines()[0]}
-        rows[title]["graphs"] = len(built) if name == "torch-compile" else ""
+        found = outcome(partial(call, name, built))
+        rows[PEERS[name].title] = {**found, "graphs": len(built) if name == "torch-compile" else ""}
     return rows

@@ -8,12 +8,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import pytensor
+import pytensor.tensor as pt
 from numpy.typing import NDArray
 
 from graphs.data import load
+from graphs.environment import own_warnings_only
+from graphs.functions import compile_functions, resolve_mode
 from graphs.lessons import Rows
+from graphs.models.logistic import logistic_graph
 from graphs.peers import missing
 from graphs.pictures import new_figure, png
+from graphs.updates import gradient_descent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -87,14 +93,6 @@ def in_autograd() -> SlopesResult:
 
 def in_pytensor(mode: str = "default") -> SlopesResult:
     """The same slopes as graphs: symbols, `grad`, one function that gives curve and slope."""
-    import pytensor
-    import pytensor.tensor as pt
-
-    from graphs.environment import own_warnings_only
-    from graphs.functions import compile_functions, resolve_mode
-    from graphs.models.logistic import logistic_graph
-    from graphs.updates import gradient_descent
-
     at = pt.vector("x", dtype="float64")
     y = pt.exp(-2.0 * at)
     tanh = (1.0 - y) / (1.0 + y)

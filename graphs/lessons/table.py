@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rich import box
 from rich.console import Group, RenderableType
 from rich.markdown import Markdown
@@ -28,9 +26,6 @@ def lesson_table(name: str, explanation: str, rows: Rows) -> RenderableType:
     who = Column("", no_wrap=max(map(len, rows)) < 30)
     shown = table(who, *columns, box=box.SIMPLE_HEAD, collapse_padding=True)
     for name, row in rows.items():
-        shown.add_row(name, *(_shown(value) for value in row.values()))
+        texts = (f"{value:.6g}" if isinstance(value, float) else str(value) for value in row.values())
+        shown.add_row(name, *map(Text, texts))
     return Group(title, said, shown)
-
-
-def _shown(value: Any) -> Text:
-    return Text(f"{value:.6g}" if isinstance(value, float) else str(value))

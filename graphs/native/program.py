@@ -65,9 +65,8 @@ class NativeSource:
     """
 
     text: str
-    spans: tuple[
-        tuple[int, int, tuple[int, ...]], ...
-    ]  # first line, last line, nodes of each loop and its comment
+    # first line, last line, nodes of each loop and its comment
+    spans: tuple[tuple[int, int, tuple[int, ...]], ...]
     # the same for single statements, in loops and before; and the formula, where the line is a comment's
     pieces: tuple[tuple[int, int, tuple[int, ...], str], ...]
     constants: tuple[float, ...]  # given at run time, in the order of the legend at the top of the file

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from graphs.errors import InputError, choose, install_command
@@ -145,9 +146,9 @@ def missing(name: str) -> tuple[str, ...]:
     return tuple(package for package in peer.requires if importlib.util.find_spec(package) is None)
 
 
-def installed() -> tuple[str, ...]:
-    """Names of the peers that can be built here."""
-    return tuple(name for name in PEERS if not missing(name))
+def installed(names: Iterable[str] = PEERS) -> tuple[str, ...]:
+    """Those of the peers `names` that can be built here."""
+    return tuple(name for name in names if not missing(name))
 
 
 def build(
@@ -160,21 +161,8 @@ def build(
 ) -> Training:
     """Make the experiment ready with one peer, in this process; this imports its framework.
 
-    Parameters
-    ----------
-    name : str
-        A key of :data:`PEERS`.
-    data : Dataset or Data
-        None of it is changed. The dtype of ``x`` is the dtype of everything.
-    formula : {"textbook", "logits"}
-        PyTorch eager also has ``softplus``.
-    learning_rate, weight_decay : float
-        η of the update p ← p − η·∂cost/∂p and λ of the penalty λ·Σw².
-
-    Raises
-    ------
-    InputError
-        If there is no such peer or formula, or its framework is not installed.
+    None of the data is changed, and the dtype of ``x`` is the dtype of everything. Raises `InputError` if there
+    is no such peer or formula, or its framework is not installed.
     """
     lacking = missing(name)
     peer = PEERS[name]

@@ -48,12 +48,9 @@ class Training:
     note = ""  # a remark to stand beside its times
 
     def train(self) -> tuple[Any, Any]:
-        """One step of gradient descent.
+        """One step of gradient descent: prediction and xent from before it, the framework's arrays of shape (N,).
 
-        Returns
-        -------
-        prediction, xent : arrays of the framework, shape (N,)
-            Both from before the update. They may still be under way; NumPy waits for them.
+        They may still be under way; NumPy waits for them.
         """
         raise NotImplementedError
 

@@ -47,9 +47,8 @@ def _plain(value: Any) -> Any:
 
 
 def _new_bytes(result: Any) -> int:
-    if isinstance(result, np.generic):
-        return result.nbytes
-    return result.nbytes if isinstance(result, np.ndarray) and result.base is None else 0
+    new = isinstance(result, np.generic) or (isinstance(result, np.ndarray) and result.base is None)
+    return result.nbytes if new else 0
 
 
 def _counting(result: Any) -> Any:

@@ -103,10 +103,7 @@ class TapeNode(Node):  # type: ignore[misc]  # Any where Autograd is skipped
             for arg in (a for a in args if isinstance(a, np.ndarray | float | int))
         ]
         for position, parent in zip(parent_argnums, parents, strict=True):
-            if position < len(operands):
-                operands[position] = f"%{parent.number}"
-            else:
-                operands.append(f"%{parent.number}")
+            operands[position : position + 1] = [f"%{parent.number}"]  # appended where it is the next
         self.lines.append(f"%{self.number} = {fun.__name__}({', '.join(operands)})  {np.shape(value)}")
 
     def initialize_root(self, name: str) -> None:

@@ -87,21 +87,18 @@ class JaxTraining(Training):
         return w_and_b, prediction, xent
 
     def train(self) -> tuple[Array, Array]:
-        """One step; prediction and xent from before it, perhaps still being computed."""
         if self.how == "loop":
             return self.train_many(1)
         self.w_and_b, prediction, xent = self.run_step(self.w_and_b, self.x, self.y)
         return prediction, xent
 
     def train_many(self, steps: int) -> tuple[Array, Array]:
-        """`steps` steps; what the last one returned."""
         if self.how == "loop":
             self.w_and_b, prediction, xent = self.run_loop(self.w_and_b, self.x, self.y, steps)
             return prediction, xent
         return super().train_many(steps)
 
     def parameters(self) -> tuple[NDArray[Any], float]:
-        """Present w and b; waits for them."""
         w, b = self.w_and_b
         return np.array(w), float(b)
 
@@ -146,11 +143,10 @@ class JaxTraining(Training):
         if self.how == "op by op":
             return self._count_profiled()
         compiled = jax.jit(self.step).lower(self.w_and_b, self.x, self.y).compile()
-        kernels = _kernels(compiled.as_text())
         memory = compiled.memory_analysis()
         return StepCount(
             dispatches=1,
-            ops=kernels,
+            ops=_kernels(compiled.as_text()),
             temporaries=None,
             bytes=memory.temp_size_in_bytes + memory.output_size_in_bytes,
             how="instructions of the step's optimised HLO entry computation; XLA's own memory analysis",

@@ -17,10 +17,7 @@ __all__ = ["build"]
 class NumpyGramTraining(Training):
     """w = c·w₀ + Xᵀ·a; a step knows u = X·w and K = X·Xᵀ only. `how` has no choices.
 
-    Raises
-    ------
-    NotApplicable
-        With more samples than features, where nobody would do it.
+    Not applicable to more samples than features, where nobody would do it.
     """
 
     def __init__(self, data: Data, formula: str, how: str, learning_rate: float, weight_decay: float) -> None:

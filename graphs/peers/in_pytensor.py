@@ -57,7 +57,6 @@ class PytensorTraining(Training):
         return prediction, xent
 
     def train_many(self, steps: int) -> tuple[Any, Any]:
-        """`steps` steps; what the last one returned."""
         if self.at_once:
             for done in range(0, steps, self.at_once):
                 predictions, xents = self._repeat(min(self.at_once, steps - done))
@@ -86,13 +85,8 @@ class PytensorTraining(Training):
         """Apply nodes of the compiled graph, and what each allocates when evaluated."""
         native = source_of(self.function)
         if native is not None:
-            return StepCount(
-                dispatches=1,
-                ops=len(native.spans),
-                temporaries=None,
-                bytes=None,
-                how="stretches of the C file; what it allocates is not counted",
-            )
+            how = "stretches of the C file; what it allocates is not counted"
+            return StepCount(dispatches=1, ops=len(native.spans), temporaries=None, bytes=None, how=how)
         nodes = self.function.maker.fgraph.toposort()
         linker = type(self.function.maker.linker).__name__
         whole = linker not in {"CVMLinker", "VMLinker", "OpWiseCLinker", "PerformLinker"}
@@ -111,10 +105,7 @@ class PytensorTraining(Training):
 
 
 class GramTraining(PytensorTraining):
-    """The same under the native linker, a step of which knows x·xᵀ and not x: ``Gram``, ``Gram × 100``."""
-
-    def __init__(self, data: Data, formula: str, how: str, learning_rate: float, weight_decay: float) -> None:
-        super().__init__(data, formula, how.replace("Gram", "NATIVE"), learning_rate, weight_decay)
+    """The same under the native linker, a step of which knows x·xᵀ and not x."""
 
     def _compile(self, learning_rate: float) -> None:
         updates = gradient_descent(self.graph.cost, [self.graph.w, self.graph.b], learning_rate)
@@ -134,9 +125,9 @@ class GramTraining(PytensorTraining):
 
 
 def build(data: Data, formula: str, how: str, learning_rate: float, weight_decay: float) -> PytensorTraining:
-    """Make the experiment ready, with Gram state where `how` says so."""
+    """Make the experiment ready, with Gram state where `how` says so: ``Gram``, ``Gram × 100``."""
     kind = GramTraining if how.startswith("Gram") else PytensorTraining
-    return kind(data, formula, how, learning_rate, weight_decay)
+    return kind(data, formula, how.replace("Gram", "NATIVE"), learning_rate, weight_decay)
 
 
 def _printed(what: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -46,34 +47,25 @@ class Limit(Training):
     """Sums X once per "step". It has no parameters; `note` says how it reads. Nothing but ``data.x`` is used."""
 
     def __init__(self, data: Data, formula: str, how: str, learning_rate: float, weight_decay: float) -> None:
-        self.x = data.x
-        self.threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
+        self.x = data.x  # whose memory is read, as long as this lives
+        self._read: Callable[[], float] = self.x.sum
         try:
-            self._read, self.note = _compiled(self.x.dtype), ""
+            self._read = _compiled(self.x)
         except CompilerMissing as error:
-            self._read, self.note = _by_numpy, f"NumPy's sum, slower than the memory: {error}"
+            self.note = f"NumPy's sum, slower than the memory: {error}"
 
     def train_many(self, steps: int) -> tuple[Any, Any]:
         """Read X `steps` times."""
         for _ in range(steps):
-            total = self._read(self.x, self.threads)
+            total = self._read()
         return None, total
 
 
-def _compiled(dtype: np.dtype[Any]) -> Callable[[NDArray[Any], int], float]:
-    text = SOURCE.replace("REAL", "double" if dtype == np.float64 else "float")
+def _compiled(x: NDArray[Any]) -> Callable[[], float]:
+    text = SOURCE.replace("REAL", "double" if x.dtype == np.float64 else "float")
     function = load_text(text).stream
     function.restype, function.argtypes = ctypes.c_double, [ctypes.c_void_p, ctypes.c_ssize_t, ctypes.c_int]
-
-    def read(x: NDArray[Any], threads: int) -> float:
-        total: float = function(x.ctypes.data, x.size, threads)
-        return total
-
-    return read
-
-
-def _by_numpy(x: NDArray[Any], threads: int) -> float:
-    return float(x.sum())
+    return partial(function, x.ctypes.data, x.size, int(os.environ.get("OMP_NUM_THREADS", "1")))
 
 
 build = Limit

@@ -11,11 +11,11 @@ import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
+from graphs.environment import THREAD_VARIABLES
 from graphs.peers.protocol import Answer, Failure, Once, Request, Whole
 from graphs.timing import ProcessCost, fresh_process
 
@@ -47,20 +47,14 @@ def environment(threads: int, caches: str | os.PathLike[str]) -> dict[str, str]:
 
     JAX keeps compiled code on disk only where told to; the others do so anyway.
     """
-    flags = [
-        flag for flag in os.environ.get("PYTENSOR_FLAGS", "").split(",") if flag and "compiledir" not in flag
-    ]
-    caches = Path(caches)
+    caches, flags = Path(caches), os.environ.get("PYTENSOR_FLAGS", "").split(",")
+    flags = [flag for flag in flags if flag and "compiledir" not in flag]
     xla = os.environ.get("XLA_FLAGS", "")
     if threads == 1:
         xla = f"{xla} --xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1".strip()
-    number = {
-        name: str(threads)
-        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-    }
     return {
         **os.environ,
-        **number,
+        **dict.fromkeys(THREAD_VARIABLES, str(threads)),
         "XLA_FLAGS": xla,
         "PYTENSOR_FLAGS": ",".join([*flags, f"base_compiledir={caches / 'pytensor'}"]),
         "AESARA_FLAGS": f"base_compiledir={caches / 'aesara'}",
@@ -81,13 +75,7 @@ def whole_process(
     timeout: float,
     python: str | None = None,
 ) -> tuple[Whole, ProcessCost]:
-    """Start a fresh process, do all that is asked in it, end: what it answers, and the cost of the whole.
-
-    Raises
-    ------
-    Failure
-        If it does not finish.
-    """
+    """Start a fresh process, do all that is asked in it, end: what it answers, and the cost of the whole."""
     try:
         cost = fresh_process(command(name, request, python=python), env=env, timeout=timeout)
     except subprocess.TimeoutExpired as error:
@@ -129,11 +117,8 @@ class Process:
     def ask(self, request: Request[Answer], timeout: float) -> Answer:
         """Send one request and wait for its answer.
 
-        Raises
-        ------
-        Failure
-            If the process ends, does not answer within `timeout` seconds (it is then ended), or
-            answers with an error.
+        A `Failure` if the process ends, does not answer within `timeout` seconds (it is then ended), or answers
+        with an error.
         """
         patience = threading.Timer(timeout, self._kill)
         patience.start()
@@ -220,9 +205,7 @@ class Opened(Generic[E]):
     def __enter__(self) -> Opened[E]:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *raised: object) -> None:
         """Let each end by itself; at once where something was raised."""
         for _, process in self._processes:
             process.let_end()  # all of them, before any is waited for

@@ -5,6 +5,7 @@ A request is named like the worker's method and holds its arguments; the type of
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, get_args
 
 import msgspec
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphs.peers import LEARNING_RATE, PEERS, WEIGHT_DECAY
+from graphs.peers.contract import StepCount
 
 __all__ = [
     "Broken",
@@ -37,21 +39,15 @@ Answer = TypeVar("Answer")
 
 
 class Failure(Exception):
-    """A worker that did not answer as it should.
+    """A worker that did not answer as it should: its status, and what is known about it, for the record.
 
-    Parameters
-    ----------
-    status : {"crashed", "hung", "failed", "not applicable"}
-        Ended by itself; ended by us after the time allowed; answered with an exception, or with
-        one that says that this way of training is not made for these data.
-    happened : str
-        What is known about it, for the record.
+    ``crashed``: ended by itself; ``hung``: ended by us after the time allowed; ``failed``: answered with an
+    exception; ``not applicable``: with one that says that this way of training is not made for these data.
     """
 
     def __init__(self, status: str, happened: str) -> None:
         super().__init__(f"{status}: {happened}")
-        self.status = status
-        self.happened = happened
+        self.status, self.happened = status, happened
 
 
 class _Refusal(msgspec.Struct):
@@ -67,13 +63,7 @@ class Request(msgspec.Struct, Generic[Answer], tag_field="do", tag=str.lower, fr
         return type(self).__name__.lower()
 
     def read(self, line: bytes) -> Answer:
-        """The answer that a line holds.
-
-        Raises
-        ------
-        Failure
-            If it says why there is none, or cannot be read.
-        """
+        """The answer that a line holds; a `Failure` if it says why there is none, or cannot be read."""
         request: Any = type(self)
         (expected,) = get_args(request.__orig_bases__[0])  # what stands in the brackets
         try:
@@ -191,14 +181,10 @@ class Once(Request[Whole], frozen=True):
     steps: int
 
 
-class Counted(msgspec.Struct):
-    """What one step makes the framework do: `graphs.peers.contract.StepCount`, and what Python does."""
+@dataclass(frozen=True)
+class Counted(StepCount):
+    """What one step makes the framework do, and what Python does."""
 
-    dispatches: int
-    ops: int
-    temporaries: int | None
-    bytes: int | None
-    how: str
     python_calls: int  # Python functions entered
     builtin_calls: int  # built-in functions called
 

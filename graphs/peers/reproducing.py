@@ -88,10 +88,7 @@ class InNumpy(NumpyTraining):
 def build(data: Data, formula: str, how: str, learning_rate: float, weight_decay: float) -> Training:
     """Make it ready; `how` is ``native`` or ``numpy``.
 
-    Raises
-    ------
-    NotApplicable
-        In float32, whose optimum `reproduce` looks for in float64 and with other functions.
+    Not applicable in float32, whose optimum `reproduce` looks for in float64 and with other functions.
     """
     if data.x.dtype != np.float64:
         raise NotApplicable("a reproduction is timed in float64")

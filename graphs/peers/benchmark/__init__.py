@@ -6,9 +6,10 @@ whole processes (whole.py), what the project set out for (targets.py), table.py 
 
 from __future__ import annotations
 
+from graphs.environment import PACKAGES, stamp
 from graphs.listener import Listener
 from graphs.peers.benchmark.plan import Plan
-from graphs.peers.benchmark.record import Cell, Record, new_record
+from graphs.peers.benchmark.record import Cell, Record
 from graphs.peers.benchmark.steps import measure_steps
 from graphs.peers.benchmark.whole import measure_processes
 from graphs.peers.size import Size
@@ -19,7 +20,7 @@ __all__ = ["Cell", "Plan", "Record", "benchmark"]
 def benchmark(plan: Plan, listener: Listener | None = None) -> Record:
     """Time every peer of the plan: steps at every size and dtype, then whole processes at the first of them."""
     listener = listener or Listener()
-    record = new_record(plan)
+    record = Record(1, stamp((*PACKAGES, "jax", "jaxlib", "torch", "autograd", "matplotlib")), plan)
     if "steps" in plan.measure:
         for dtype in plan.dtypes:
             for size in map(Size.of, plan.sizes):

@@ -15,13 +15,7 @@ MEASURES = ("steps", "processes")
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """Which peers, where and how often.
-
-    Raises
-    ------
-    InputError
-        If something is not one of what it says below; it names the command's option.
-    """
+    """Which peers, where and how often; an `InputError` about any of it names the command's option."""
 
     sizes: tuple[str, ...]  # samples x features; whole processes run at the first
     dtypes: tuple[str, ...] = DTYPES

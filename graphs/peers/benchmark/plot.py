@@ -32,16 +32,12 @@ _MARKERS = "osD^vP"
 
 
 def draw(record: Record) -> bytes:
-    """A PNG: one panel for each dtype and number of threads; ours thick, peers thin, the limit dashed.
-
-    Raises
-    ------
-    MissingMatplotlib
-    """
+    """A PNG: one panel for each dtype and number of threads; ours thick, peers thin, the limit dashed."""
     timed = [cell for cell in record.steps if cell.samples]
-    panels = list(dict.fromkeys((cell.dtype, cell.threads) for cell in sorted(timed, key=_panel_order))) or [
-        ("", 1)
-    ]
+    shown = {(cell.dtype, cell.threads) for cell in timed} or {("", 1)}
+    panels = sorted(shown, key=lambda panel: (panel[0] != "float64", panel[1]))
+    sizes = [_mebibytes(cell) for cell in timed]
+    narrow = max(sizes, default=1) < 30 * min(sizes, default=1)
     names = [name for name in BENCHMARKED if any(cell.peer == name for cell in timed)]
     figure = new_figure(figsize=(1.5 + 4.6 * len(panels), 5.4))
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
@@ -53,7 +49,7 @@ def draw(record: Record) -> bytes:
             if line:
                 _draw_line(axes, name, sorted(line, key=_mebibytes))
         axes.set(xscale="log", yscale="log", xlabel="size of x (MiB)")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if _narrow(timed) else (1,)))
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if narrow else (1,)))
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_title(f"{dtype}, {threads} thread{'s' if threads > 1 else ''}")
@@ -101,18 +97,9 @@ def _mebibytes(cell: Cell) -> float:
     return Size.of(cell.size).nbytes(cell.dtype) / 2**20
 
 
-def _narrow(cells: Sequence[Cell]) -> bool:
-    sizes = [_mebibytes(cell) for cell in cells]
-    return max(sizes, default=1) < 30 * min(sizes, default=1)
-
-
 def _name_sizes(axes: Any, cells: Sequence[Cell]) -> None:
     """The shapes above the frame, where their sizes are."""
     above = axes.secondary_xaxis("top")
     places = {_mebibytes(cell): cell.size.replace("x", "×") for cell in cells}
     above.set_xticks(list(places), list(places.values()), rotation=35, ha="left", fontsize="x-small")
     above.minorticks_off()
-
-
-def _panel_order(cell: Cell) -> tuple[bool, int]:
-    return cell.dtype != "float64", cell.threads

@@ -13,13 +13,12 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from graphs.environment import PACKAGES, stamp
 from graphs.peers import PEERS, missing
 from graphs.peers.benchmark.plan import Plan
 from graphs.peers.protocol import Failure, State
 from graphs.timing import Spread
 
-__all__ = ["TOLERANCE", "Cell", "Record", "deviation", "new_record"]
+__all__ = ["TOLERANCE", "Cell", "Record", "deviation"]
 
 TOLERANCE = {"float64": 1e-9, "float32": 1e-3}
 
@@ -99,8 +98,3 @@ class Record(msgspec.Struct):
     settings: Plan
     steps: list[Cell] = []
     processes: dict[str, list[Cell]] = {}
-
-
-def new_record(plan: Plan) -> Record:
-    """An empty record of this machine."""
-    return Record(1, stamp((*PACKAGES, "jax", "jaxlib", "torch", "autograd", "matplotlib")), plan)

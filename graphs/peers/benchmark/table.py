@@ -13,7 +13,6 @@ from graphs.peers import LIMIT, PEERS, YARDSTICK
 from graphs.peers.benchmark.record import Cell, Record
 from graphs.peers.benchmark.targets import targets
 from graphs.terminal import table
-from graphs.timing import Spread
 
 __all__ = ["show"]
 
@@ -37,20 +36,19 @@ def _cells(cells: Sequence[Cell], unit: float = 1e-6) -> Table:
     headings = ("threads", "µs" if unit == 1e-6 else "s", "quartiles", "× NumPy", ratio, "MiB")
     numbers = (Column(heading, justify="right", no_wrap=True) for heading in headings)
     shown = table(Column("", no_wrap=True), *numbers, "")
-    numpy, limit = (_median_of(cells, name, 1) for name in (YARDSTICK, LIMIT))
+    numpy, limit = (_median_of(cells, name) for name in (YARDSTICK, LIMIT))
     for cell in sorted(cells, key=lambda c: c.spread.median if c.samples else float("inf")):
         title = Text(PEERS[cell.peer].title, style="bold" if PEERS[cell.peer].ours else "")
         if not cell.samples:
             why = Text(f"{cell.status}: {cell.reason}", style="dim")
             shown.add_row(title, str(cell.threads), "–", "", "", "", "", why)
             continue
-        spread = cell.spread
-        middle = spread.median
+        middle, q1, q3 = cell.spread.median, cell.spread.q1, cell.spread.q3
         shown.add_row(
             title,
             str(cell.threads),
             _number(middle / unit),
-            _quartiles(spread, unit) if len(cell.samples) > 1 else "one sample",
+            f"{_number(q1 / unit)} – {_number(q3 / unit)}" if len(cell.samples) > 1 else "one sample",
             "" if numpy is None else f"{middle / numpy:.2f}",
             "" if limit is None else f"{middle / limit:.2f}",
             "" if cell.peak_rss_bytes is None else f"{cell.peak_rss_bytes / 2**20:.0f}",
@@ -97,16 +95,11 @@ def _machine(record: Record) -> Text:
     return Text(f"{versions}\n{machine['cpu']}, {machine['cores']} cores, {machine['blas']}", style="dim")
 
 
-def _median_of(cells: Iterable[Cell], peer: str, threads: int) -> float | None:
-    """Of a peer at that number of threads, or at the smallest that was measured."""
-    timed = sorted(
-        (c for c in cells if c.peer == peer and c.samples), key=lambda c: (c.threads != threads, c.threads)
-    )
-    return timed[0].spread.median if timed else None
-
-
-def _quartiles(spread: Spread, unit: float) -> str:
-    return f"{_number(spread.q1 / unit)} – {_number(spread.q3 / unit)}"
+def _median_of(cells: Iterable[Cell], peer: str) -> float | None:
+    """Of a peer at the smallest number of threads that was measured."""
+    timed = (c for c in cells if c.peer == peer and c.samples)
+    first = min(timed, key=lambda c: c.threads, default=None)
+    return first.spread.median if first else None
 
 
 def _number(value: float) -> str:

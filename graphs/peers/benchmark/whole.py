@@ -20,12 +20,8 @@ __all__ = ["measure_processes"]
 def measure_processes(plan: Plan, listener: Listener) -> dict[str, list[Cell]]:
     """Run every peer as a whole process, in turn: import, read the data, build, take steps, end.
 
-    Each cold run has new and empty compiler caches, each warm one those that the last cold run left.
-
-    Returns
-    -------
-    dict of str to list of Cell
-        ``cold`` and ``warm``; samples in seconds per process.
+    Each ``cold`` run has new and empty compiler caches, each ``warm`` one those that the last cold run left.
+    Samples are seconds per process.
     """
     size, dtype, threads, steps = Size.of(plan.sizes[0]), plan.dtypes[0], plan.threads[0], plan.process_steps
     names = [name for name in plan.peers if PEERS[name].whole]

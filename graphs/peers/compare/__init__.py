@@ -33,26 +33,15 @@ def compare(
     """Run one experiment with several peers and record how they differ.
 
     Each peer runs in a process of its own, so that one that is missing, crashes or hangs is
-    a line of the record and nothing more.
+    a line of the record and nothing more. What cannot be done as asked is refused before anything is started.
 
     Parameters
     ----------
-    data : Dataset
-        What all start from.
-    plan : Plan, optional
-        Which peers, how far and how often; default: everything, 10,000 steps.
     earlier : Comparison, optional
         The record of the same comparison, interrupted; what it holds is not done again.
-    listener : Listener, optional
-        Is told what begins and what was found.
     keep : callable, optional
         Is given the record so far, whole in itself, after every run's every stage. Its ``finished``
         is false until the last call. It is the same object each time and goes on changing.
-
-    Raises
-    ------
-    InputError
-        If something cannot be done as asked, before anything is started.
     """
     plan, listener = plan or Plan(), listener or Listener()
     others = [load(samples=n, features=f, dtype=str(data.x.dtype)) for n, f in plan.sizes]

@@ -22,13 +22,7 @@ print(json.dumps([platform.python_version(), [name for name in sys.argv[1:] if f
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """Which peers, how far and how often.
-
-    Raises
-    ------
-    InputError
-        If something is not one of what it says below.
-    """
+    """Which peers, how far and how often; an `InputError` if something is not one of what it says below."""
 
     runs: tuple[str, ...] = COMPARED  # those that are missing are listed as missing
     formulas: tuple[str, ...] = FORMULAS
@@ -70,13 +64,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
             )
 
     def elsewhere(self) -> dict[str, str]:
-        """Peer → version of the other Python that is to run it.
-
-        Raises
-        ------
-        InputError
-            If that Python does not start or lacks the framework too.
-        """
+        """Peer → version of the other Python that is to run it; one that does not start or lacks it is refused."""
         return {run: _probe(run, python) for run, python in self.interpreters.items()}
 
 

@@ -21,12 +21,7 @@ __all__ = ["draw", "draw_break_even", "draw_sizes", "draw_steady"]
 
 
 def draw(record: Comparison) -> dict[str, bytes]:
-    """Every picture that the record has figures for, as PNG files by name.
-
-    Raises
-    ------
-    MissingMatplotlib
-    """
+    """Every picture that the record has figures for, as PNG files by name."""
     pictures = {}
     if any(run.steady for run in record.runs):
         pictures["steady.png"] = png(draw_steady(record))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from msgspec.structs import replace
 from graphs.data import Dataset
 from graphs.environment import PACKAGES, stamp
 from graphs.errors import InputError
+from graphs.experiment.checkpoints import fingerprint
 from graphs.files import DamagedFile
 from graphs.peers import LEARNING_RATE, PEERS, WEIGHT_DECAY, missing
 from graphs.peers.compare.plan import Plan
@@ -25,6 +25,7 @@ __all__ = ["CACHES", "Comparison", "Run", "Start", "Steady", "begin", "read_reco
 
 VERSION = 3
 CACHES = ("cold", "warm")
+PATIENCE = ("settings.timeout", "settings.step_limit")  # may be another when a comparison goes on
 DESCRIPTIONS = ("count", "gradient")  # a run without an answer to these is none the worse
 
 
@@ -134,20 +135,15 @@ class Comparison(msgspec.Struct, kw_only=True, tag_field="kind", tag="comparison
 
 
 def begin(plan: Plan, data: Dataset) -> Comparison:
-    """A record in which every run is still to be done, or missing.
-
-    Raises
-    ------
-    InputError
-        If another Python that the plan names does not hold its framework.
-    """
+    """A record in which every run is still to be done, or missing; see also `Plan.elsewhere`."""
     elsewhere = plan.elsewhere()
     samples, features = data.x.shape
+    digest = fingerprint(data.x, data.y, data.initial_w, np.array(data.initial_b))
     packages = [package for run in plan.runs for package in PEERS[run].requires]
     return Comparison(
         stamp=stamp(dict.fromkeys([*PACKAGES, *packages])),
         settings=plan,
-        data=Origin(data.name, data.source, samples, features, str(data.x.dtype), _digest(data)),
+        data=Origin(data.name, data.source, samples, features, str(data.x.dtype), digest),
         reference=Exact(Reference.dtype),
         runs=[
             _run(name, formula, elsewhere.get(name, ""))
@@ -156,14 +152,6 @@ def begin(plan: Plan, data: Dataset) -> Comparison:
             if formula in PEERS[name].formulas
         ],
     )
-
-
-def _digest(data: Dataset) -> str:
-    digest = hashlib.sha256()
-    for array in (data.x, data.y, data.initial_w, np.array(data.initial_b)):
-        digest.update(f"{array.dtype.str}{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
 
 
 def _run(name: str, formula: str, elsewhere: str) -> Run:
@@ -179,20 +167,17 @@ def take_up(record: Comparison, earlier: Comparison) -> None:
 
     A formula that was done with is taken over whole. Of another, each run keeps its times to
     first result and its steps; the steady state is measured anew, for it is measured in turn, and
-    what crashed, hung or failed is tried again.
-
-    Raises
-    ------
-    InputError
-        If the earlier one is of another comparison: other settings, data, versions or machine.
+    what crashed, hung or failed is tried again. One of other settings, data, versions or machine is refused.
     """
-    for part, now, then in (
-        ("settings", record.settings, earlier.settings),
-        ("data", record.data, earlier.data),
-        ("versions", record.stamp["versions"], earlier.stamp["versions"]),
-        ("machine", record.stamp["machine"], earlier.stamp["machine"]),
-    ):
-        _refuse_other(part, _plain(now), _plain(then))
+    now, then = _conditions(record), _conditions(earlier)
+    for key in dict.fromkeys((*now, *then)):
+        if now.get(key) != then.get(key):
+            raise InputError(
+                "resume",
+                found=f"a comparison begun with {key} = {then.get(key)!r}, now {now.get(key)!r}",
+                allowed="the same command on the same machine, with --resume added",
+                remedy="leave --resume out to begin anew",
+            )
     before = {(run.name, run.formula): run for run in earlier.runs}
     if missed := [run for run in record.runs if (run.name, run.formula) not in before]:
         raise InputError(
@@ -206,20 +191,12 @@ def take_up(record: Comparison, earlier: Comparison) -> None:
     record.reference = replace(earlier.reference)
 
 
-def _plain(part: object) -> dict[str, Any]:
-    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(part))
-    return plain
-
-
-def _refuse_other(part: str, now: dict[str, Any], then: dict[str, Any]) -> None:
-    for key in dict.fromkeys((*now, *then)):
-        if now.get(key) != then.get(key) and key not in {"timeout", "step_limit"}:
-            raise InputError(
-                "resume",
-                found=f"a comparison begun with {part}.{key} = {then.get(key)!r}, now {now.get(key)!r}",
-                allowed="the same command on the same machine, with --resume added",
-                remedy="leave --resume out to begin anew",
-            )
+def _conditions(record: Comparison) -> dict[str, Any]:
+    """What must stay the same when a comparison goes on, as the file holds it."""
+    parts = {"settings": record.settings, "data": record.data, **record.stamp}
+    plain = msgspec.json.decode(msgspec.json.encode(parts))
+    conditions = {f"{part}.{key}": value for part, held in plain.items() for key, value in held.items()}
+    return {key: conditions[key] for key in conditions if key not in PATIENCE}
 
 
 def _taken_up(run: Run, old: Run, begun: set[str]) -> Run:
@@ -242,15 +219,7 @@ def _taken_up(run: Run, old: Run, begun: set[str]) -> Run:
 
 
 def read_record(path: str | os.PathLike[str]) -> Comparison:
-    """The record in a file.
-
-    Raises
-    ------
-    DamagedFile
-        If it is no record of a comparison, or of another version.
-    OSError
-        If it cannot be read.
-    """
+    """The record in a file; `DamagedFile` if it is no record of a comparison, or of another version."""
     content = Path(path).read_bytes()
     try:
         head = msgspec.json.decode(content)

@@ -64,10 +64,7 @@ class Reference:
     def parameters(self, steps: int | None = None) -> NDArray[Any]:
         """w and b behind each other, in the reference's own dtype.
 
-        Parameters
-        ----------
-        steps : int, optional
-            As they were after so many steps, a multiple of `MARK` or where it stopped; default: now.
+        As they are now, or were after so many steps: a multiple of `MARK`, or where it stopped.
         """
         return self._passed[self.steps if steps is None else steps]
 

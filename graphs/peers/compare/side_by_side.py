@@ -35,13 +35,8 @@ PARTS = ("declare", "formula", "gradient", "update", "loop")
 def side_by_side(runs: tuple[str, ...] | None = None, formula: str = "textbook") -> dict[str, dict[str, str]]:
     """Title of the peer → part → its lines of code.
 
-    Nothing is imported but the project itself: a framework that is not installed is shown too.
-
-    Parameters
-    ----------
-    runs : tuple of str, optional
-        Keys of `graphs.peers.PEERS`; default: one per framework file.
-    formula : {"textbook", "logits"}
+    Nothing is imported but the project itself: a framework that is not installed is shown too. Without `runs`
+    there is one for each framework's file.
     """
     if runs is None:
         runs = ("numpy", "autograd", "torch", "jax-loop", "pytensor")
@@ -68,23 +63,19 @@ def code_panels(code: dict[str, dict[str, str]]) -> RenderableType:
 
 def lines_of(run: str, part: str, formula: str = "textbook") -> str:
     """The lines of one peer that do `part`, indented as little as they can be."""
-    peer = PEERS[run]
-    own, contract = (
-        (Path(__file__).parents[1] / f"{module}.py").read_text(encoding="utf-8")
-        for module in (peer.module, "contract")
-    )
-    loop_too = run.endswith("-loop")
-    variants = {formula, "compiled"} if loop_too else {formula}
-    stretches = _marked(own, part, variants)
+    module = PEERS[run].module
+    variants = {formula, "compiled"} if run.endswith("-loop") else {formula}
+    stretches = _marked(module, part, variants)
     if part == "loop" and not stretches:  # it is Python's
-        stretches = _marked(contract, part, variants)
-    if peer.module == "in_pytensor":
+        stretches = _marked("contract", part, variants)
+    if module == "in_pytensor":
         stretches = [*_core(part, formula), *stretches]
     return "\n".join(stretches)
 
 
-def _marked(source: str, part: str, variants: set[str]) -> list[str]:
-    """Every stretch of `source` marked as `part` for one of `variants`, or for all."""
+def _marked(module: str, part: str, variants: set[str]) -> list[str]:
+    """Every stretch of a peer's file marked as `part` for one of `variants`, or for all."""
+    source = (Path(__file__).parents[1] / f"{module}.py").read_text(encoding="utf-8")
     found: list[str] = []
     taken: list[str] | None = None
     for line in [*source.splitlines(), "# --- end"]:
@@ -118,35 +109,24 @@ def _tidy(code: str) -> str:
 
 def _core(part: str, formula: str) -> list[str]:
     """PyTensor's lines, from the rooms where the project keeps them."""
-    if part == "declare":
-        return [_assignments(logistic.logistic_graph, "x", "y", "w", "b")]
-    if part == "formula":
-        written = {"textbook": logistic.textbook, "logits": logistic.logits}[formula]
-        return [
-            _tidy(inspect.getsource(written)),
-            _assignments(logistic.logistic_graph, "prediction", "cost"),
-        ]
-    if part == "gradient":
-        return [_assignments(updates.gradients, "found")]
-    if part == "update":
-        return [_statements(updates.gradient_descent)[-1][1]]  # what it returns
-    return []
+    graph, written = logistic.logistic_graph, {"textbook": logistic.textbook, "logits": logistic.logits}
+    return {
+        "declare": [_statements(graph, "x", "y", "w", "b")],
+        "formula": [_tidy(inspect.getsource(written[formula])), _statements(graph, "prediction", "cost")],
+        "gradient": [_statements(updates.gradients, "found")],
+        "update": [_statements(updates.gradient_descent)],
+    }.get(part, [])
 
 
-def _assignments(function: Callable[..., Any], *names: str) -> str:
-    """Statements of `function` that assign one of `names`, as they are written."""
-    return "\n".join(
-        written
-        for statement, written in _statements(function)
-        if isinstance(statement, ast.Assign)
-        and any(isinstance(target, ast.Name) and target.id in names for target in statement.targets)
-    )
-
-
-def _statements(function: Callable[..., Any]) -> list[tuple[ast.stmt, str]]:
-    """The body of `function`, each statement beside its text."""
+def _statements(function: Callable[..., Any], *names: str) -> str:
+    """Statements of `function` that assign one of `names`, as they are written; without names, what it returns."""
     source = textwrap.dedent(inspect.getsource(function))
     (parsed,) = ast.parse(source).body
     assert isinstance(parsed, ast.FunctionDef)
-    segments = (ast.get_source_segment(source, statement, padded=True) or "" for statement in parsed.body)
-    return list(zip(parsed.body, map(textwrap.dedent, segments), strict=True))
+    chosen = []
+    for statement in parsed.body:
+        targets = statement.targets if isinstance(statement, ast.Assign) else []
+        assigned = any(isinstance(target, ast.Name) and target.id in names for target in targets)
+        if assigned or (not names and isinstance(statement, ast.Return)):
+            chosen.append(ast.get_source_segment(source, statement, padded=True) or "")
+    return "\n".join(map(textwrap.dedent, chosen))

@@ -131,15 +131,12 @@ class Stages:
         run.finite = not seen.broke
         w, b = end.numbers()
         if np.isfinite(w).all() and math.isfinite(b):
-            self._advance_reference(run.steps)
+            if self.reference.steps < run.steps:
+                self.listener.begins(f"the reference, in {self.reference.dtype}")
+                self.reference.advance(run.steps - self.reference.steps, self.listener.progress)
             run.agreement = self.reference.agreement(w, b, run.steps)
             run.b, run.w_norm = b, float(np.linalg.norm(w))
         self.listener.found(_line(run))
-
-    def _advance_reference(self, steps: int) -> None:
-        if self.reference.steps < steps:
-            self.listener.begins(f"the reference, in {self.reference.dtype}")
-            self.reference.advance(steps - self.reference.steps, self.listener.progress)
 
     def steady_states(self, opened: Opened[Run]) -> dict[str, Steady]:
         """Samples of all in turn, A B C A B C …, by name."""

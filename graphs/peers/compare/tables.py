@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from rich import box
@@ -99,21 +99,20 @@ class Each(NamedTuple):
     row: Callable[[Run, dict[str, Run]], Sequence[str]]  # of a run among its formula's; empty: it has none
 
 
-def _by_formula(each: Each, runs: list[Run]) -> Iterator[Table]:
+def _by_formula(each: Each, runs: list[Run]) -> list[Table]:
     """The caption below the last explains them all."""
-    drawn = None
+    tables = []
     for formula in dict.fromkeys(run.formula for run in runs):
         of_formula = {run.name: run for run in runs if run.formula == formula}
         rows = {run.title: row for run in of_formula.values() if (row := each.row(run, of_formula))}
         if rows:
-            if drawn:
-                drawn.caption = None
-                yield drawn
             drawn = _table(f"{each.title} ({formula} formula)", each.caption, *each.columns)
             for title, row in rows.items():
                 drawn.add_row(title, *row)
-    if drawn:
-        yield drawn
+            tables.append(drawn)
+    for drawn in tables[:-1]:
+        drawn.caption = None
+    return tables
 
 
 def _red(text: str, *, unless: bool) -> str:
@@ -169,15 +168,11 @@ def _unit(value: float) -> tuple[str, float]:
 def _break_even(run: Run, _: dict[str, Run]) -> Sequence[str]:
     if not run.break_even:
         return ()
-    found = (run.break_even.get(against) for against in (YARDSTICK, PEERS[run.name].eager))
-    return [_steps_until(each, cache) for each in found for cache in reversed(CACHES)]
-
-
-def _steps_until(found: dict[str, int | None] | None, cache: str) -> str:
-    if found is None:
-        return ""
-    steps = found[cache]
-    return "never" if steps is None else f"{steps:,}"
+    against = [run.break_even.get(rival, {}) for rival in (YARDSTICK, PEERS[run.name].eager)]
+    found = (
+        each.get(cache, 0) for each in against for cache in reversed(CACHES)
+    )  # 0: there is no such rival
+    return ["never" if steps is None else f"{steps:,}" if steps else "" for steps in found]
 
 
 def _counted(run: Run, _: dict[str, Run]) -> Sequence[str]:
