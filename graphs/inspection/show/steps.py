@@ -9,7 +9,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.table import Column, Table
 from rich.text import Text
 
-from graphs.inspection.findings import IDENTICAL, ROUNDING, OutputChange, ValueSummary
+from graphs.inspection.findings import IDENTICAL, LOUD, ROUNDING, OutputChange, ValueSummary
 from graphs.inspection.recording import Recording, Step
 from graphs.inspection.show.formulas import Formulas
 from graphs.terminal import duration, table
@@ -18,7 +18,6 @@ __all__ = ["LOUD", "STYLES", "StepTable", "changes_text", "effect", "step_view",
 
 WIDE = 100
 STYLES = {"repaired": "green", "broke": "bold red", "changed": "yellow", "rounding": "dim"}
-LOUD = ("repaired", "broke", "changed")  # verdicts on what is more than rounding
 MOST_TROUBLE = 4
 
 
