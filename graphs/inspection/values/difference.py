@@ -125,14 +125,7 @@ def _same_object(first: Any, second: Any) -> bool:
 def compare(before: Any, after: Any, output: int, tolerance_ulp: float) -> OutputChange:
     """How one output moved.
 
-    Parameters
-    ----------
-    before, after : object
-        Its values.
-    output : int
-        Which output.
-    tolerance_ulp : float
-        Up to this many units in the last place of the largest finite entry count as rounding.
+    Up to `tolerance_ulp` units in the last place of the largest finite entry count as rounding.
     """
     for value in (before, after):
         if isinstance(value, Missing):
