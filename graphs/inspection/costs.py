@@ -175,15 +175,12 @@ def _moved(op: Op, node: Placed, sizes: _Sizes) -> tuple[int | None, int | None]
 
 def _indexed(op: Op, kind: str, node: Placed, sizes: _Sizes) -> tuple[int | None, int | None]:
     """Indexing touches what it takes out or puts in, not all that it could reach."""
-    whole = sizes.bytes(node.inputs[0])
+    whole, *rest = map(sizes.bytes, node.inputs)
     if "Inc" not in kind:
-        taken = sizes.bytes(node.outputs[0])
-        return _sum([taken, *(sizes.bytes(v) for v in node.inputs[1:])]), taken
-    put = sizes.bytes(node.inputs[1])
-    rest = [sizes.bytes(v) for v in node.inputs[2:]]
-    if op.destroys:
-        return _sum([put, put, *rest]), put
-    return _sum([whole, put, *rest]), whole
+        touched = sizes.bytes(node.outputs[0])
+    else:
+        touched = rest[0] if op.destroys else whole
+    return _sum([touched, *rest]), touched
 
 
 def _sum(parts: Iterable[int | None]) -> int | None:
