@@ -168,15 +168,7 @@ def work_table(recording: Recording) -> RenderableType:
 
 
 def code_view(recording: Recording, node: int | None) -> RenderableType:
-    """The generated code of a node, or of the whole function.
-
-    Parameters
-    ----------
-    recording : Recording
-        With measurements that hold code.
-    node : int or None
-        Number of a final node; None for the whole.
-    """
+    """The generated code of a final node, by number, or of the whole function."""
     codes = recording.measurements.code if recording.measurements else ()
     title = "the whole function"
     if node is not None:

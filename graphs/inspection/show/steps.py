@@ -29,14 +29,12 @@ def effect(recording: Recording, step: int, *, exactly: bool = False) -> Text:
 
 def changes_text(recording: Recording, changes: Iterable[OutputChange], *, exactly: bool = False) -> Text:
     """How outputs moved, in words; `exactly` also relative to the value and in units in the last place."""
-    said = [
-        Text(
-            _change(recording, change) + (_distance(change) if exactly else ""),
-            STYLES.get(change.verdict, ""),
-        )
-        for change in changes
-    ]
-    return Text(", ").join(said)
+
+    def told(change: OutputChange) -> Text:
+        distance = _distance(change) if exactly else ""
+        return Text(_change(recording, change) + distance, STYLES.get(change.verdict, ""))
+
+    return Text(", ").join(map(told, changes))
 
 
 def _change(recording: Recording, change: OutputChange) -> str:
@@ -142,7 +140,9 @@ class StepTable:
     def _what(self, first: int, last: int, room: int) -> Text:
         said = effect(self.recording, last)
         if last > first:
-            formulas = _several(self.recording.steps[first - 1 : last])
+            steps = self.recording.steps[first - 1 : last]
+            come = sum(len(step.come) for step in steps)
+            formulas = f"{sum(len(step.gone) for step in steps)} nodes out" + (f", {come} in" if come else "")
         else:
             formulas = _formula_pair(self.recording, first, room)
         text = Text(formulas)
@@ -151,11 +151,6 @@ class StepTable:
             text.append("⟵ ", style="bold")
             text.append_text(said)
         return text
-
-
-def _several(steps: Sequence[Step]) -> str:
-    gone, come = sum(len(s.gone) for s in steps), sum(len(s.come) for s in steps)
-    return f"{gone} nodes out, {come} in" if come else f"{gone} nodes out"
 
 
 def _formula_pair(recording: Recording, step: int, room: int) -> str:
@@ -190,14 +185,7 @@ def _cut(text: str, room: int) -> str:
 
 
 def step_view(recording: Recording, step: int) -> RenderableType:
-    """One step: the rule, the formulas before and after, the nodes out and in, the values.
-
-    Parameters
-    ----------
-    recording : Recording
-    step : int
-        Counted from 1.
-    """
+    """One step, counted from 1: the rule, the formulas before and after, the nodes out and in, the values."""
     made, rule, counts = recording.steps[step - 1], recording.rule_of(step), recording.node_counts()
     lines: list[RenderableType] = [
         Text.assemble(
