@@ -98,8 +98,7 @@ def same_value(first: Any, second: Any) -> bool:
         return False
     if one.dtype.kind not in "fc":
         return bool(np.array_equal(one, other))
-    equal = (one == other) | (np.isnan(one) & np.isnan(other))
-    return bool(equal.all()) and _same_signs(one, other)
+    return np.array_equal(one, other, equal_nan=True) and _same_signs(one, other)
 
 
 def _same_signs(one: NDArray[Any], other: NDArray[Any]) -> bool:
