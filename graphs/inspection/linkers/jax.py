@@ -97,7 +97,5 @@ def _hlo(jax: Any, python: Any, arguments: Sequence[Any]) -> Iterator[NodeCode]:
 
 
 def _in_scope(statement: ast.stmt, position: int) -> ast.stmt:
-    (scope,) = ast.parse(f"with {SCOPE}('node{position}'):\n    pass").body
-    assert isinstance(scope, ast.With)
-    scope.body = [statement]
-    return scope
+    call = ast.parse(f"{SCOPE}('node{position}')", mode="eval").body
+    return ast.With([ast.withitem(call)], [statement])
