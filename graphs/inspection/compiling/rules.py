@@ -89,10 +89,8 @@ def _inside(rewriter: Any) -> Iterator[Any]:
     if rewriter is None:
         return
     yield rewriter
-    if isinstance(rewriter, SequentialGraphRewriter):
-        for part in rewriter.data:
-            yield from _inside(part)
-    for group in ("global_rewriters", "final_rewriters", "cleanup_rewriters"):
+    groups = ["data"] if isinstance(rewriter, SequentialGraphRewriter) else []
+    for group in (*groups, "global_rewriters", "final_rewriters", "cleanup_rewriters"):
         for part in getattr(rewriter, group, None) or ():
             yield from _inside(part)
 
@@ -216,12 +214,7 @@ def _source_line(path: str, line: int, function: str) -> SourceLine:
 @cache
 def short_path(path: str) -> str:
     """A file's path below the import root it was found in, or as it is."""
-    place = Path(path)
-    for part in ("site-packages", "dist-packages"):
-        if part in place.parts:
-            index = len(place.parts) - 1 - place.parts[::-1].index(part)
-            return Path(*place.parts[index + 1 :]).as_posix()
-    return place.as_posix()
+    return re.sub(r"^(.*/)?(site|dist)-packages/", "", Path(path).as_posix())
 
 
 def _doc(rewriter: Any) -> str:
