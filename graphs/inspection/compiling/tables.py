@@ -325,7 +325,7 @@ def _upstream(ends: Iterable[Apply], inputs: dict[Apply, tuple[Variable, ...]]) 
     return found
 
 
-def _parents(application: Application) -> dict[Apply, list[Apply]]:
+def _parents(application: Application) -> dict[Apply, dict[Apply, None]]:
     """For each node an application made, the nodes it was made out of."""
     come = dict(application.come)
     gone = {node: tuple(node.inputs) for node in application.gone}
@@ -339,4 +339,4 @@ def _parents(application: Application) -> dict[Apply, list[Apply]]:
             sources += [node for node in gone if node in before]
         for made in _upstream([new.owner], come):
             parents[made].update(dict.fromkeys(sources))
-    return {node: list(found) for node, found in parents.items()}
+    return parents
