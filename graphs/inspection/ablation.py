@@ -24,15 +24,7 @@ import numpy as np
 from pytensor.configdefaults import config
 
 from graphs.inspection.compiling.pipeline import LiveCopy, record
-from graphs.inspection.findings import (
-    BROKE,
-    CHANGED,
-    IDENTICAL,
-    REPAIRED,
-    UNKNOWN,
-    Counterfactual,
-    Evaluation,
-)
+from graphs.inspection.findings import IDENTICAL, LOUD, UNKNOWN, Counterfactual, Evaluation
 from graphs.inspection.recording import Rule
 from graphs.inspection.values.difference import Missing, one_line, worst
 from graphs.inspection.values.evaluate import call, compare_all, evaluate, quietly, run_graph
@@ -42,7 +34,6 @@ from graphs.timing import interleaved
 
 __all__ = ["counterfactuals", "weighty_first"]
 
-WEIGHTY = {BROKE, REPAIRED, CHANGED}
 # Short beside a scheduler's time slice, so that a busy machine spoils some rounds and not all.
 SAMPLE_SECONDS = 0.001
 # Settings of a linker's compiler that let it take formulas for their algebra, and their strict value.
@@ -59,20 +50,9 @@ def counterfactuals(
     rounds: int = 0,
     listener: Listener | None = None,
 ) -> tuple[Counterfactual, ...]:
-    """For each rule that fired, compile without it, call it, and compare.
+    """For each rule that fired, compile without it, call it, and compare; as for `Inspection.leave_out`.
 
-    Parameters
-    ----------
-    live : LiveCopy
-    inputs : Inputs
-    evaluation : Evaluation, optional
-        The values on these inputs, if they are known already: which rules repair which outputs.
-    rules : sequence of str, optional
-        Names of the rules to leave out, one at a time; all that fired by default.
-    rounds : int
-        Rounds of timing, all compilations called in turn; 0 for none.
-    listener : Listener, optional
-        Told of each rule as its turn comes.
+    Where the values on these inputs are known already, `evaluation` says which rules repair which outputs.
     """
     listener = listener or Listener()
     expected = call(live, inputs)
@@ -114,19 +94,16 @@ class _Trial:
     inputs: Inputs
     expected: Sequence[Any]
     formula: Sequence[Any] | None
-    repairs: Mapping[int, frozenset[int]]
+    repairs: Mapping[int, set[int]]
 
 
-def _repairs(
-    live: LiveCopy, inputs: Inputs, evaluation: Evaluation | None = None
-) -> dict[int, frozenset[int]]:
+def _repairs(live: LiveCopy, inputs: Inputs, evaluation: Evaluation | None = None) -> dict[int, set[int]]:
     """For every rule, which outputs it repaired."""
     evaluation = evaluation or evaluate(live, inputs, run=False)
-    found: dict[int, frozenset[int]] = {}
+    found: dict[int, set[int]] = {}
     for value in evaluation.outputs:
         for step in value.rescued_by:
-            rule = live.recording.steps[step - 1].rule
-            found[rule] = found.get(rule, frozenset()) | {value.output}
+            found.setdefault(live.recording.steps[step - 1].rule, set()).add(value.output)
     return found
 
 
@@ -135,18 +112,18 @@ def _left_out(trial: _Trial, number: int) -> Iterator[tuple[Counterfactual, Live
     rule = trial.live.recording.rules[number]
     found, other = _without(trial, number, [rule])
     yield found, other
-    if other is None or found.verdict in WEIGHTY:
+    if other is None or found.verdict in LOUD:
         return
     freedom = FREEDOMS.get(type(trial.live.function.maker.linker).__name__)
-    if found.formula in WEIGHTY and freedom is not None:
+    if found.formula in LOUD and freedom is not None:
         setting, strict = freedom
         with config.change_flags(**{setting: strict}):
             found, other = _without(trial, number, [rule], also=setting)
-        if found.verdict in WEIGHTY:
+        if found.verdict in LOUD:
             yield found, other
         return
-    repaired = trial.repairs.get(number, frozenset())
-    stand_ins = _repairs(other, trial.inputs) if repaired and found.formula not in WEIGHTY else {}
+    repaired = trial.repairs.get(number, set())
+    stand_ins = _repairs(other, trial.inputs) if repaired and found.formula not in LOUD else {}
     for other_number, outputs in stand_ins.items():
         if outputs & repaired:
             second = other.recording.rules[other_number]
@@ -184,31 +161,24 @@ def _without(
             return found(problem=problem, nodes=nodes, carries_weight=True), None
     changes = compare_all(trial.expected, results)
     verdict = worst([change.verdict for change in changes])
-    formula = _compare_formulas(trial.formula, _op_by_op(other, trial.inputs))
+    formula, plain = UNKNOWN, _op_by_op(other, trial.inputs)
+    if trial.formula is not None and plain is not None:
+        formula = worst([change.verdict for change in compare_all(trial.formula, plain)])
     result = found(
         problem=f"still fires {left} times: other rewrites contain it" if left else "",
         nodes=nodes,
         outputs=tuple(change for change in changes if change.verdict != IDENTICAL),
         verdict=verdict,
         formula=formula,
-        carries_weight=bool({verdict, formula} & WEIGHTY),
+        carries_weight=verdict in LOUD or formula in LOUD,
     )
     return result, None if verdict == UNKNOWN else other
 
 
 def _op_by_op(live: LiveCopy, inputs: Inputs) -> Sequence[Any] | None:
     """The final graph's outputs by each Op's own Python; None where an Op has none or fails."""
-    pairs = zip(inputs.values, live.initial, strict=True)
-    values = [initial if value is None else value for value, initial in pairs]
     try:
         with quietly():
-            return run_graph(live.function.maker.fgraph, values)
+            return run_graph(live.function.maker.fgraph, inputs.with_shared(live))
     except Exception:  # whatever an Op may raise
         return None
-
-
-def _compare_formulas(full: Sequence[Any] | None, other: Sequence[Any] | None) -> str:
-    """The worst verdict on the outputs of two final graphs, evaluated Op by Op."""
-    if full is None or other is None:
-        return UNKNOWN
-    return worst([change.verdict for change in compare_all(full, other)])

@@ -68,14 +68,7 @@ class SnapshotCost:
 
 
 def node_costs(recording: Recording, snapshot: int = -1) -> tuple[NodeCost, ...]:
-    """Cost of every node of one snapshot, in the order they run.
-
-    Parameters
-    ----------
-    recording : Recording
-    snapshot : int
-        Which; the last by default.
-    """
+    """Cost of every node of one snapshot, in the order they run."""
     index = range(len(recording.steps) + 1)[snapshot]
     placed = recording.snapshot(index).nodes
     sizes = next(known for at, known in _shapes(recording) if at == index)
@@ -85,14 +78,7 @@ def node_costs(recording: Recording, snapshot: int = -1) -> tuple[NodeCost, ...]
 def snapshot_costs(
     recording: Recording, snapshots: Collection[int] | None = None
 ) -> tuple[SnapshotCost, ...]:
-    """Cost of whole snapshots.
-
-    Parameters
-    ----------
-    recording : Recording
-    snapshots : collection of int, optional
-        Which, counted from 0; all by default.
-    """
+    """Cost of whole snapshots: of these, counted from 0, or of all."""
     found = []
     for index, sizes in _shapes(recording):
         if snapshots is not None and index not in snapshots:
@@ -189,15 +175,12 @@ def _moved(op: Op, node: Placed, sizes: _Sizes) -> tuple[int | None, int | None]
 
 def _indexed(op: Op, kind: str, node: Placed, sizes: _Sizes) -> tuple[int | None, int | None]:
     """Indexing touches what it takes out or puts in, not all that it could reach."""
-    whole = sizes.bytes(node.inputs[0])
+    whole, *rest = map(sizes.bytes, node.inputs)
     if "Inc" not in kind:
-        taken = sizes.bytes(node.outputs[0])
-        return _sum([taken, *(sizes.bytes(v) for v in node.inputs[1:])]), taken
-    put = sizes.bytes(node.inputs[1])
-    rest = [sizes.bytes(v) for v in node.inputs[2:]]
-    if op.destroys:
-        return _sum([put, put, *rest]), put
-    return _sum([whole, put, *rest]), whole
+        touched = sizes.bytes(node.outputs[0])
+    else:
+        touched = rest[0] if op.destroys else whole
+    return _sum([touched, *rest]), touched
 
 
 def _sum(parts: Iterable[int | None]) -> int | None:
@@ -218,10 +201,8 @@ def _alive(recording: Recording, snapshot: Snapshot, sizes: _Sizes) -> int | Non
         op = recording.ops[node.op]
         shared = {out: ins[0] for out, ins in (*op.views, *op.destroys) if ins}
         for position, variable in enumerate(node.outputs):
-            source = shared.get(position)
-            home[variable] = (
-                variable if source is None else home.get(node.inputs[source], node.inputs[source])
-            )
+            source = node.inputs[shared[position]] if position in shared else variable
+            home[variable] = home.get(source, source)
     last: dict[int, int] = {}
     for moment, node in enumerate(snapshot.nodes):
         for variable in (*node.inputs, *node.outputs):
@@ -229,7 +210,7 @@ def _alive(recording: Recording, snapshot: Snapshot, sizes: _Sizes) -> int | Non
     for variable in snapshot.outputs:
         last[home.get(variable, variable)] = len(snapshot.nodes)
     most = now = 0
-    dying: dict[int, list[int]] = {}
+    dying: defaultdict[int, int] = defaultdict(int)  # moment → bytes freed after it
     for moment, node in enumerate(snapshot.nodes):
         for variable in node.outputs:
             if home[variable] == variable:
@@ -237,9 +218,9 @@ def _alive(recording: Recording, snapshot: Snapshot, sizes: _Sizes) -> int | Non
                 if size is None:
                     return None
                 now += size
-                dying.setdefault(last[variable], []).append(size)
+                dying[last[variable]] += size
         most = max(most, now)
-        now -= sum(dying.pop(moment, ()))
+        now -= dying[moment]
     return most
 
 
@@ -256,33 +237,32 @@ class Work(NamedTuple):
 NOTHING = Work(0.0)
 
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-_ARITHMETIC = _words(
-    "abs ceil clip conj eq floor ge gt intdiv isinf isnan le lt max maximum min minimum mod neg neq prod "
-    "reciprocal round roundhalfawayfromzero roundhalftoeven scalarmaximum scalarminimum sgn sign sqr sub "
-    "sum truediv trunc"
+_ARITHMETIC = (
+    "abs ceil clip conj eq floor ge gt intdiv isinf isnan le lt max maximum min minimum mod neg neq prod"
+    " reciprocal round roundhalfawayfromzero roundhalftoeven scalarmaximum scalarminimum sgn sign sqr sub"
+    " sum truediv trunc"
 )
-_FREE = _words(
-    "all and any cast complex expanddims identity imag invert makevector matrixtranspose or real "
-    "scalarfromtensor second shapei squeeze subtensor switch tensorfromscalar viewop xor"
+_FREE = (
+    "all and any cast complex expanddims identity imag invert makevector matrixtranspose or real"
+    " scalarfromtensor second shapei squeeze subtensor switch tensorfromscalar viewop xor"
 )
-_TRANSCENDENTAL = dict.fromkeys(
-    _words(
-        "angle arccos arccosh arcsin arcsinh arctan arctan2 arctanh cos cosh deg2rad digamma erf erfc"
-        " erfcinv erfcx erfinv exp exp2 expm1 gamma gammainc gammaincc gammal gammaln gammau i0 i1 ive iv"
-        " j0 j1 jv kn kv log log10 log1mexp log1p log2 owenst polygamma pow psi rad2deg sigmoid sin sinh"
-        " sqrt tan tanh trigamma"
-    ),
-    1,
-) | {"softplus": 2}  # log1p(exp(x))
+_TRANSCENDENTAL = (
+    "angle arccos arccosh arcsin arcsinh arctan arctan2 arctanh cos cosh deg2rad digamma erf erfc"
+    " erfcinv erfcx erfinv exp exp2 expm1 gamma gammainc gammaincc gammal gammaln gammau i0 i1 ive iv"
+    " j0 j1 jv kn kv log log10 log1mexp log1p log2 owenst polygamma pow psi rad2deg sigmoid sin sinh"
+    " sqrt tan tanh trigamma"
+)
+_SCALARS = (
+    dict.fromkeys(_ARITHMETIC.split(), Work(1.0))
+    | dict.fromkeys(_FREE.split(), NOTHING)
+    | dict.fromkeys(_TRANSCENDENTAL.split(), Work(0.0, 1))
+    | {"softplus": Work(0.0, 2)}  # log1p(exp(x))
+)
 
 # Memory is set up, moved or looked at; nothing is computed.
-_MOVES = _words(
-    "Alloc AllocEmpty Assert CheckAndRaise DeepCopyOp Eye Join MakeVector Nonzero Reshape Shape Shape_i "
-    "ScalarFromTensor Split SpecifyShape TensorFromScalar ViewOp"
+_MOVES = (
+    "Alloc AllocEmpty Assert CheckAndRaise DeepCopyOp Eye Join MakeVector Nonzero Reshape Shape Shape_i"
+    " ScalarFromTensor Split SpecifyShape TensorFromScalar ViewOp"
 )
 
 
@@ -293,8 +273,8 @@ def work_of(op: Op, inputs: list[Shape], outputs: list[Shape]) -> Work | None:
         return _PRODUCTS[kind](inputs)
     if "Subtensor" in kind:
         adds = "Inc" in kind and not op.name.lower().startswith(("set", "advancedset"))
-        return Work(_size(inputs[1])) if adds else NOTHING
-    if kind in _MOVES or len(op.views) >= len(outputs):
+        return Work(math.prod(inputs[1])) if adds else NOTHING
+    if kind in _MOVES.split() or len(op.views) >= len(outputs):
         return NOTHING
     if kind == "Blockwise":
         return _batched(op, inputs)
@@ -302,10 +282,10 @@ def work_of(op: Op, inputs: list[Shape], outputs: list[Shape]) -> Work | None:
         return _FACTORIZATIONS[kind](inputs)
     if kind.endswith("Elemwise") or op.kind.startswith("pytensor.scalar."):
         each = _inner(op.inner) if op.inner else _scalar(op.scalar or op.kind, len(inputs))
-        return each and each.times(max(map(_size, [*inputs, *outputs]), default=0))
+        return each and each.times(max(map(math.prod, [*inputs, *outputs]), default=0))
     if op.scalar and op.inner is None and len(inputs) == 1:  # a reduction
         each = _scalar(op.scalar, 2)
-        return each and each.times(_size(inputs[0]))
+        return each and each.times(math.prod(inputs[0]))
     return None
 
 
@@ -325,13 +305,7 @@ def _scalar(name: str, operands: int) -> Work | None:
     name = re.sub(r"[{(\[].*", "", name).rpartition(".")[2].replace("_", "").lower()
     if name in ("add", "mul"):
         return Work(max(operands - 1, 1))
-    if name in _ARITHMETIC:
-        return Work(1.0)
-    if name in _FREE:
-        return NOTHING
-    if name in _TRANSCENDENTAL:
-        return Work(0.0, _TRANSCENDENTAL[name])
-    return None
+    return _SCALARS.get(name)
 
 
 def _batched(op: Op, inputs: list[Shape]) -> Work | None:
@@ -340,36 +314,28 @@ def _batched(op: Op, inputs: list[Shape]) -> Work | None:
     rule = _PRODUCTS.get(core) or _FACTORIZATIONS.get(core)
     if rule is None or any(len(shape) < 2 for shape in inputs):
         return None
-    count = max(_size(shape[:-2]) for shape in inputs)
+    count = max(math.prod(shape[:-2]) for shape in inputs)
     return rule([shape[-2:] for shape in inputs]).times(count)
-
-
-def _size(shape: Shape) -> int:
-    return math.prod(shape)
 
 
 def _dot(a: Shape, b: Shape) -> float:
     """A product and a sum for every pair: 2·m·k·n."""
-    return 2.0 * _size(a) * (b[-1] if len(b) > 1 else 1)
+    return 2.0 * math.prod(a) * (b[-1] if len(b) > 1 else 1)
 
 
 _PRODUCTS: dict[str, Callable[[list[Shape]], Work]] = {
     "Dot": lambda s: Work(_dot(s[0], s[1])),
     "Dot22": lambda s: Work(_dot(s[0], s[1])),
     "Dot22Scalar": lambda s: Work(_dot(s[0], s[1]) + s[0][0] * s[1][1]),
-    "BatchedDot": lambda s: Work(2.0 * _size(s[0]) * (s[1][-1] if len(s[1]) > 2 else 1)),
+    "BatchedDot": lambda s: Work(2.0 * math.prod(s[0]) * (s[1][-1] if len(s[1]) > 2 else 1)),
     # y ← β·y + α·A·x, Z ← β·Z + α·X·Y, A ← A + α·x·yᵀ, all with the inputs in BLAS order
-    "Gemv": lambda s: Work(2.0 * _size(s[2]) + 3.0 * _size(s[0])),
-    "CGemv": lambda s: Work(2.0 * _size(s[2]) + 3.0 * _size(s[0])),
-    "Gemm": lambda s: Work(_dot(s[2], s[3]) + 3.0 * _size(s[0])),
-    "Ger": lambda s: Work(2.0 * _size(s[0]) + s[2][0]),
-    "CGer": lambda s: Work(2.0 * _size(s[0]) + s[2][0]),
-    "Outer": lambda s: Work(float(_size(s[0]) * _size(s[1]))),
+    "Gemv": lambda s: Work(2.0 * math.prod(s[2]) + 3.0 * math.prod(s[0])),
+    "CGemv": lambda s: Work(2.0 * math.prod(s[2]) + 3.0 * math.prod(s[0])),
+    "Gemm": lambda s: Work(_dot(s[2], s[3]) + 3.0 * math.prod(s[0])),
+    "Ger": lambda s: Work(2.0 * math.prod(s[0]) + s[2][0]),
+    "CGer": lambda s: Work(2.0 * math.prod(s[0]) + s[2][0]),
+    "Outer": lambda s: Work(float(math.prod(s[0]) * math.prod(s[1]))),
 }
-
-
-def _side(shape: Shape) -> int:
-    return shape[-1]
 
 
 def _right(shapes: list[Shape]) -> int:
@@ -378,11 +344,11 @@ def _right(shapes: list[Shape]) -> int:
 
 
 _FACTORIZATIONS: dict[str, Callable[[list[Shape]], Work]] = {
-    "Cholesky": lambda s: Work(_side(s[0]) ** 3 / 3),
-    "Det": lambda s: Work(2 * _side(s[0]) ** 3 / 3),
-    "SLogDet": lambda s: Work(2 * _side(s[0]) ** 3 / 3),
-    "MatrixInverse": lambda s: Work(2.0 * _side(s[0]) ** 3),
-    "SolveTriangular": lambda s: Work(float(_side(s[0]) ** 2 * _right(s))),
-    "CholeskySolve": lambda s: Work(2.0 * _side(s[0]) ** 2 * _right(s)),
-    "Solve": lambda s: Work(2 * _side(s[0]) ** 3 / 3 + 2.0 * _side(s[0]) ** 2 * _right(s)),
+    "Cholesky": lambda s: Work(s[0][-1] ** 3 / 3),
+    "Det": lambda s: Work(2 * s[0][-1] ** 3 / 3),
+    "SLogDet": lambda s: Work(2 * s[0][-1] ** 3 / 3),
+    "MatrixInverse": lambda s: Work(2.0 * s[0][-1] ** 3),
+    "SolveTriangular": lambda s: Work(float(s[0][-1] ** 2 * _right(s))),
+    "CholeskySolve": lambda s: Work(2.0 * s[0][-1] ** 2 * _right(s)),
+    "Solve": lambda s: Work(2 * s[0][-1] ** 3 / 3 + 2.0 * s[0][-1] ** 2 * _right(s)),
 }

@@ -22,7 +22,7 @@ from pytensor.graph.fg import FunctionGraph
 from scipy.special import erfcx
 
 from graphs.functions import resolve_mode
-from graphs.inspection.compiling.watch import rewriting
+from graphs.inspection.compiling.watch import query_of, rewriting
 from graphs.inspection.findings import Diagnosis
 from graphs.inspection.values.evaluate import quietly, run_graph
 
@@ -199,6 +199,5 @@ def _advice(case: Case, mode: Mode) -> str:
 
 def _stabilizes(mode: Mode) -> bool:
     """Whether the mode runs the stabilize phase with all it holds."""
-    query = getattr(mode, "_optimizer", None)
-    include, exclude = (set(getattr(query, which, ())) for which in ("include", "exclude"))
-    return bool(include & {"fast_run", "stabilize"}) and not exclude & {"stabilize", "fast_run"}
+    query = set(query_of(mode))
+    return bool(query & {"+fast_run", "+stabilize"}) and not query & {"-fast_run", "-stabilize"}

@@ -29,16 +29,13 @@ from graphs.timing import Spread
 __all__ = ["FORMAT", "VERSION", "from_json", "load", "save", "schema", "to_json"]
 
 FORMAT: Final = "graphs recording"
-VERSION: Final = (
-    3  # 1 had an object for every row and no times around the nodes; 2 cut defaults off a row's end
-)
+# 1 had an object for every row and no times around the nodes; 2 cut defaults off a row's end
+VERSION: Final = 3
 ALLOWED = f"a {FORMAT}, version {VERSION}, as saved by graphs.inspection.save"
 SPELLED = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
-ROWS: list[type[msgspec.Struct]] = [*Row.__subclasses__(), Spread]
-COLUMNS = {
-    kind.__name__: list(kind.__struct_fields__) for kind in sorted(ROWS, key=lambda kind: kind.__name__)
-}
+ROWS: list[type[msgspec.Struct]] = sorted([*Row.__subclasses__(), Spread], key=lambda kind: kind.__name__)
+COLUMNS = {kind.__name__: list(kind.__struct_fields__) for kind in ROWS}
 
 
 class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -96,14 +93,7 @@ def to_json(recording: Recording) -> str:
 
 
 def from_json(text: str | bytes, *, name: str = "text") -> Recording:
-    """The recording that `text` stands for.
-
-    Parameters
-    ----------
-    text : str or bytes
-        JSON, UTF-8 if bytes.
-    name : str
-        What to call it in an error: the file's path.
+    """The recording that `text` (UTF-8 if bytes) stands for; an error calls it `name`.
 
     Raises
     ------
@@ -148,14 +138,12 @@ def schema() -> dict[str, Any]:
                 entry["description"] = comments[field]
     definitions["Document"]["properties"]["columns"]["const"] = COLUMNS
     spelled = {"type": "object", "properties": {"float": {"enum": list(SPELLED)}}, "required": ["float"]}
-    definitions["float"] = {"anyOf": [{"type": "number"}, {**spelled, "additionalProperties": False}]}
+    number = {"anyOf": [{"type": "number"}, {**spelled, "additionalProperties": False}]}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"{FORMAT}, version {VERSION}",
         **reference,
-        "$defs": {
-            name: part if name == "float" else _with_floats(part) for name, part in definitions.items()
-        },
+        "$defs": {**_with_floats(definitions), "float": number},
     }
 
 
@@ -206,16 +194,14 @@ def _comments(kind: type) -> Iterator[tuple[str, str]]:
 
 def _check(recording: Recording) -> None:
     """Every number must refer to something, and the steps must fit together."""
-    sizes = {
-        table: len(getattr(recording, table)) for table in ("ops", "variables", "nodes", "rules", "lines")
-    }
 
     def damaged(place: str, told: str) -> msgspec.ValidationError:
         return msgspec.ValidationError(f"{told} - at `$.recording.{place}`")
 
     def refer(place: str, table: str, *numbers: int) -> None:
+        size = len(getattr(recording, table))
         for number in numbers:
-            if not 0 <= number < sizes[table]:
+            if not 0 <= number < size:
                 raise damaged(place, f"there is no {number} in {table}")
 
     refer("inputs", "variables", *recording.inputs)
@@ -240,14 +226,13 @@ def _check(recording: Recording) -> None:
                 refer(place, "nodes", change.node)
         for pair in step.replaced:
             refer(place, "variables", *pair)
-    outputs, last = len(recording.outputs), len(recording.steps)
-    if recording.evaluation is not None:
-        found = recording.evaluation
+    outputs = len(recording.outputs)
+    if (found := recording.evaluation) is not None:
         refer("evaluation.values", "variables", *(value.variable for value in found.values))
         numbers = [change.output for verdict in found.steps for change in verdict.outputs]
         numbers += [change.output for change in found.compiled]
         numbers += [value.output for value in found.outputs]
-        told = [verdict.step for verdict in found.steps] == list(range(1, last + 1))
+        told = [verdict.step for verdict in found.steps] == list(range(1, len(recording.steps) + 1))
         if not told or any(not 0 <= number < outputs for number in numbers):
             raise damaged("evaluation", "of other steps or outputs than these")
     for counterfactual in recording.counterfactuals or ():

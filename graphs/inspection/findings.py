@@ -16,6 +16,7 @@ __all__ = [
     "BROKE",
     "CHANGED",
     "IDENTICAL",
+    "LOUD",
     "REPAIRED",
     "ROUNDING",
     "UNKNOWN",
@@ -41,6 +42,7 @@ REPAIRED = "repaired"  # non-finite entries became finite
 BROKE = "broke"  # finite entries became non-finite
 CHANGED = "changed"
 UNKNOWN = "unknown"  # there is no value to compare
+LOUD = (REPAIRED, BROKE, CHANGED)  # verdicts on what is more than rounding
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):

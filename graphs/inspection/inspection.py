@@ -74,12 +74,8 @@ def inspect(
         function.
     """
     if isinstance(what, Function):
-        for argument, value in {
-            "outputs": outputs,
-            "updates": updates,
-            "mode": mode,
-            "givens": givens,
-        }.items():
+        beside = {"outputs": outputs, "updates": updates, "mode": mode, "givens": givens}
+        for argument, value in beside.items():
             if value is not None and value != ():
                 raise InputError(
                     argument,

@@ -6,8 +6,7 @@ import re
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from graphs.inspection.findings import Evaluation
-from graphs.inspection.recording import Recording
+from graphs.inspection.recording import Recording, Step
 
 __all__ = ["Aligned", "OutputPair", "Parting", "align"]
 
@@ -55,7 +54,7 @@ def align(first: Recording, second: Recording) -> Parting:
         Recorded under two modes, with and without a rule, or in two precisions. The names of
         float types do not count when steps are paired.
     """
-    keys = [_keys(recording) for recording in (first, second)]
+    keys = [[_key(recording, step) for step in recording.steps] for recording in (first, second)]
     rows: list[Aligned] = []
     # autojunk would drop frequent steps, merges above all, from long stories
     matcher = SequenceMatcher(a=keys[0], b=keys[1], autojunk=False)
@@ -76,15 +75,9 @@ def align(first: Recording, second: Recording) -> Parting:
     )
 
 
-def _keys(recording: Recording) -> list[Key]:
-    return [
-        (
-            recording.rules[step.rule].name,
-            _op_names(recording, step.gone),
-            _op_names(recording, step.come),
-        )
-        for step in recording.steps
-    ]
+def _key(recording: Recording, step: Step) -> Key:
+    rule = recording.rules[step.rule].name
+    return rule, _op_names(recording, step.gone), _op_names(recording, step.come)
 
 
 def _op_names(recording: Recording, nodes: tuple[int, ...]) -> tuple[str, ...]:
@@ -93,11 +86,10 @@ def _op_names(recording: Recording, nodes: tuple[int, ...]) -> tuple[str, ...]:
 
 
 def _row(first: Recording, second: Recording, i: int | None, j: int | None) -> Aligned:
-    def verdict(evaluation: Evaluation, index: int | None) -> str:
-        return "" if index is None else evaluation.steps[index].verdict
-
-    both = first.evaluation and second.evaluation and (first.evaluation, second.evaluation)
-    verdicts = (verdict(both[0], i), verdict(both[1], j)) if both else None
+    verdicts = None
+    if first.evaluation and second.evaluation:
+        one = "" if i is None else first.evaluation.steps[i].verdict
+        verdicts = one, "" if j is None else second.evaluation.steps[j].verdict
     return Aligned(None if i is None else i + 1, None if j is None else j + 1, verdicts)
 
 

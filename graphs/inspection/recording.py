@@ -255,10 +255,8 @@ class Recording(
         """Every rescue that the recorded values show, each with its proof where there is one."""
 
         def proof(output: int, rule: int) -> Counterfactual | None:
-            for found in self.counterfactuals or ():
-                if found.rule == rule and any(c.output == output and c.broke for c in found.outputs):
-                    return found
-            return None
+            without = (found for found in self.counterfactuals or () if found.rule == rule)
+            return next((f for f in without if any(c.output == output and c.broke for c in f.outputs)), None)
 
         outputs = self.evaluation.outputs if self.evaluation else ()
         return tuple(

@@ -39,15 +39,7 @@ def is_revert(reason: object) -> bool:
 
 
 def describe(reason: object, phase: Any) -> Rule:
-    """Name a rule and find where it is defined.
-
-    Parameters
-    ----------
-    reason : object
-        What the change came with.
-    phase : GraphRewriter or None
-        The part of the rewriter that was running.
-    """
+    """Name the rule a change came with, in this part of the rewriter, and find where it is defined."""
     if isinstance(reason, list):  # members of a group that acted together
         rules = [describe(member, phase) for member in reason]
         registered = tuple(dict.fromkeys(name for rule in rules for name in rule.registered))
@@ -79,7 +71,8 @@ def _describe_text(reason: str, phase: Any) -> Rule:
             return Rule(name, _place(rewriter), _registered(rewriter), _doc(rewriter))
     if shaped:
         reason = f"{shaped[1]}_{shaped[2]}".strip("_")
-    found = next(_globals_named(reason), phase)
+    known = (vars(module)[reason] for module in _rewriting_modules() if reason in vars(module))
+    found = next(known, phase)  # a rewriter or its class
     names = _registered(found)
     if not names and getattr(phase, "name", None):
         names = _registered(phase) or (str(phase.name),)
@@ -96,10 +89,8 @@ def _inside(rewriter: Any) -> Iterator[Any]:
     if rewriter is None:
         return
     yield rewriter
-    if isinstance(rewriter, SequentialGraphRewriter):
-        for part in rewriter.data:
-            yield from _inside(part)
-    for group in ("global_rewriters", "final_rewriters", "cleanup_rewriters"):
+    groups = ["data"] if isinstance(rewriter, SequentialGraphRewriter) else []
+    for group in (*groups, "global_rewriters", "final_rewriters", "cleanup_rewriters"):
         for part in getattr(rewriter, group, None) or ():
             yield from _inside(part)
 
@@ -168,9 +159,8 @@ def _place(rewriter: Any) -> SourceLine | None:
         return _class_place(rewriter)
     if isinstance(rewriter, SequentialGraphRewriter) and rewriter.data:
         return _place(rewriter.data[0])
-    function = rewriter
-    if isinstance(rewriter, FromFunctionNodeRewriter | FromFunctionGraphRewriter):
-        function = rewriter.fn
+    from_function = isinstance(rewriter, FromFunctionNodeRewriter | FromFunctionGraphRewriter)
+    function = rewriter.fn if from_function else rewriter
     function = inspect.unwrap(function) if callable(function) else function
     code = getattr(function, "__code__", None)
     if code is not None:
@@ -204,15 +194,6 @@ def _assignment(rewriter: Any) -> SourceLine | None:
     return None
 
 
-def _globals_named(name: str) -> Iterator[Any]:
-    """Rewriters and rewriter classes that a rewriting module knows under `name`."""
-    if not name.isidentifier():
-        return
-    for module in _rewriting_modules():
-        if name in vars(module):
-            yield vars(module)[name]
-
-
 def _rewriting_modules() -> list[Any]:
     return [m for n, m in sorted(sys.modules.items()) if "rewriting" in n and m is not None]
 
@@ -221,10 +202,8 @@ def _rewriting_modules() -> list[Any]:
 def _find_line(path: str, pattern: str) -> int:
     """Number of the first line that matches, or 0."""
     wanted = re.compile(pattern)
-    for number, text in enumerate(linecache.getlines(path), start=1):
-        if wanted.search(text):
-            return number
-    return 0
+    lines = enumerate(linecache.getlines(path), start=1)
+    return next((number for number, text in lines if wanted.search(text)), 0)
 
 
 def _source_line(path: str, line: int, function: str) -> SourceLine:
@@ -235,12 +214,7 @@ def _source_line(path: str, line: int, function: str) -> SourceLine:
 @cache
 def short_path(path: str) -> str:
     """A file's path below the import root it was found in, or as it is."""
-    place = Path(path)
-    for part in ("site-packages", "dist-packages"):
-        if part in place.parts:
-            index = len(place.parts) - 1 - place.parts[::-1].index(part)
-            return Path(*place.parts[index + 1 :]).as_posix()
-    return place.as_posix()
+    return re.sub(r"^(.*/)?(site|dist)-packages/", "", Path(path).as_posix())
 
 
 def _doc(rewriter: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -139,10 +140,10 @@ class Tables:
 
     def _describe(self, variable: Variable) -> plain.Variable:
         kind, owner, position, value = "input", None, 0, ""
-        if variable.owner is not None and self.has(variable.owner):
-            kind, owner, position = "computed", self.node(variable.owner), variable.index
-        elif variable.owner is not None:  # its node came and went within one step
+        if variable.owner is not None:
             kind = "computed"
+            if self.has(variable.owner):  # else it came and went within one step
+                owner, position = self.node(variable.owner), variable.index
         elif isinstance(variable, Constant):
             kind, value = "constant", _print_value(variable.data)
         elif isinstance(variable, SharedVariable):
@@ -201,20 +202,17 @@ def _memory_map(mapping: Any) -> tuple[tuple[int, tuple[int, ...]], ...]:
 
 def _inner(op: Any) -> plain.Inner | None:
     """The graph inside a fused, looping or wrapping Op, if there is one."""
-    for holder in (op, getattr(op, "scalar_op", None), getattr(op, "core_op", None)):
-        fgraph = getattr(holder, "fgraph", None)
-        if fgraph is not None:
-            break
-    else:
+    holders = (op, getattr(op, "scalar_op", None), getattr(op, "core_op", None))
+    inside = (getattr(holder, "fgraph", None) for holder in holders)
+    fgraph = next((graph for graph in inside if graph is not None), None)
+    if fgraph is None:
         return None
     names = {variable: f"i{i}" for i, variable in enumerate(fgraph.inputs)}
     nodes: list[plain.InnerNode] = []
-    results = 0
+    results = itertools.count()
     for node in fgraph.toposort():
         inputs = tuple(_inner_name(variable, names) for variable in node.inputs)
-        for variable in node.outputs:
-            names[variable] = f"t{results}"
-            results += 1
+        names |= {variable: f"t{next(results)}" for variable in node.outputs}
         outputs = ", ".join(names[variable] for variable in node.outputs)
         op = shorten(printed(node.op), VALUE_LIMIT)
         nodes.append(plain.InnerNode(op, inputs, outputs, _inner(node.op)))
@@ -240,7 +238,7 @@ def _print_value(value: Any) -> str:
     return f"{array.dtype}{list(array.shape)}"
 
 
-def user_line(frames: Iterable[Any]) -> plain.SourceLine | None:
+def _user_line(frames: Iterable[Any]) -> plain.SourceLine | None:
     """The innermost frame of a variable's trace that is the user's own code."""
     for file, line, function, text in reversed(list(frames)):
         if file and not _is_machinery(file):
@@ -289,7 +287,7 @@ def _first(watched: Watched, tables: Tables) -> dict[int, plain.Origin]:
     returned = watched.first_outputs[: watched.returned]
     ends = [v.owner for v in returned if v.owner in readers] + list(gradient)
     forward = _upstream(ends, inputs) - gradient
-    lines = {node: [found for t in _traces(node) if (found := user_line(t))] for node in nodes}
+    lines = {node: [found for t in _traces(node) if (found := _user_line(t))] for node in nodes}
     for node in reversed(nodes):
         # The trace of a deep gradient node holds only PyTensor's recursion; the call that asked
         # for it stands with the node that ends it.
@@ -327,7 +325,7 @@ def _upstream(ends: Iterable[Apply], inputs: dict[Apply, tuple[Variable, ...]]) 
     return found
 
 
-def _parents(application: Application) -> dict[Apply, list[Apply]]:
+def _parents(application: Application) -> dict[Apply, dict[Apply, None]]:
     """For each node an application made, the nodes it was made out of."""
     come = dict(application.come)
     gone = {node: tuple(node.inputs) for node in application.gone}
@@ -341,4 +339,4 @@ def _parents(application: Application) -> dict[Apply, list[Apply]]:
             sources += [node for node in gone if node in before]
         for made in _upstream([new.owner], come):
             parents[made].update(dict.fromkeys(sources))
-    return {node: list(found) for node, found in parents.items()}
+    return parents

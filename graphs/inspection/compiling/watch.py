@@ -197,14 +197,9 @@ class Watcher(Feature):  # type: ignore[misc]  # PyTensor's classes are untyped
         fresh = set(come)
         moved: list[tuple[Any, int, Variable, Variable]] = []
         for (node, i), old in group.moved.items():
-            if node is None:
-                new = self.outputs[i]
-            elif node in self.wiring and node not in fresh:
-                new = self.wiring[node][i]
-            else:
-                continue
-            if new is not old:
-                moved.append((node, i, old, new))
+            reads = self.outputs if node is None else self.wiring.get(node)
+            if reads is not None and node not in fresh and reads[i] is not old:
+                moved.append((node, i, old, reads[i]))
         if not (gone or come or moved):
             return
         self.applications.append(
@@ -335,10 +330,8 @@ def _phase_name(rewriter: Any) -> str:
 
 def mode_name(mode: Any) -> str:
     """PyTensor's own name for a mode where it has one, else its class and linker."""
-    for name, known in predefined_modes.items():
-        if known is mode:
-            return str(name)
-    return f"{type(mode).__name__}({type(mode.linker).__name__})"
+    names = (str(name) for name, known in predefined_modes.items() if known is mode)
+    return next(names, f"{type(mode).__name__}({type(mode.linker).__name__})")
 
 
 def query_of(mode: Any) -> tuple[str, ...]:

@@ -77,17 +77,7 @@ class Written:
 
 
 def written_function(function: Any) -> Written:
-    """Take a compiled function apart without touching it.
-
-    Parameters
-    ----------
-    function : pytensor.compile.executor.Function
-        What ``pytensor.function`` returned.
-
-    Returns
-    -------
-    Written
-        With shared variables replaced by private copies of their current values.
+    """Take a compiled function apart without touching it; its shared variables are copied as they are now.
 
     Raises
     ------
@@ -130,15 +120,11 @@ def written_expression(
     InputError
         If ``pytensor.function`` would refuse them.
     """
-    if outputs is None:
-        outputs = []
-    elif isinstance(outputs, Iterable) and not isinstance(outputs, Variable):
-        outputs = list(outputs)
-    else:
-        outputs = [outputs]
+    several = isinstance(outputs, Iterable) and not isinstance(outputs, Variable)
+    asked = [] if outputs is None else list(outputs) if several else [outputs]
     try:
         ins, clones = construct_function_ins_and_outs(
-            list(inputs), outputs, updates=updates or None, givens=givens or None
+            list(inputs), asked, updates=updates or None, givens=givens or None
         )
     except (TypeError, AttributeError) as problem:
         raise InputError(
@@ -147,11 +133,14 @@ def written_expression(
             allowed="inputs, outputs and updates as pytensor.function takes them",
         ) from problem
     outs = [out if isinstance(out, Out) else Out(out) for out in clones]
-    roots = tuple(spec.variable for spec in ins)
-    results = [out.variable for out in outs]
+    return Written(*_own(_specified(ins, outs), ins, outs), resolve_mode(mode), name=name)
+
+
+def _specified(ins: Sequence[In], outs: Sequence[Out]) -> Wiring:
+    """The graph that specifications name: its outputs are the function's, then the updates."""
+    results = [spec.variable for spec in outs]
     results += [spec.update for spec in ins if spec.update is not None]
-    own = _own(Wiring.of(roots, results), ins, outs)
-    return Written(*own, resolve_mode(mode), name=name)
+    return Wiring.of([spec.variable for spec in ins], results)
 
 
 def _own(wiring: Wiring, ins: Sequence[In], outs: Sequence[Out]) -> tuple[list[In], list[Out], Wiring]:
@@ -172,9 +161,12 @@ def _own(wiring: Wiring, ins: Sequence[In], outs: Sequence[Out]) -> tuple[list[I
         root = memo[variable] = variable.clone()
         value = getattr(spec, "value", None)
         value = value.container if isinstance(value, Variable) else value
-        value = _own_container(value) if isinstance(value, Container) else copy.deepcopy(value)
-        if isinstance(value, Container) and isinstance(root, SharedVariable):
-            root.container = value
+        if isinstance(value, Container):
+            value = _with(value, storage=[copy.deepcopy(value.storage[0])])
+            if isinstance(root, SharedVariable):
+                root.container = value
+        else:
+            value = copy.deepcopy(value)
         values.append(value)
     for node, op, reads in wiring.nodes:
         # Not clone_with_new_inputs: that may build the node anew and narrow its types.
@@ -201,17 +193,6 @@ def _with(spec: Any, **changed: Any) -> Any:
     return twin
 
 
-def _own_container(container: Container) -> Container:
-    return Container(
-        container.type,
-        [copy.deepcopy(container.storage[0])],
-        readonly=container.readonly,
-        strict=container.strict,
-        allow_downcast=container.allow_downcast,
-        name=container.name,
-    )
-
-
 def _own_op(op: Any) -> Any:
     """An Op that linking may edit without touching the given one."""
     return op.clone() if isinstance(op, HasInnerGraph) else op
@@ -230,16 +211,8 @@ class _NoteUnrewritten(GraphRewriter):  # type: ignore[misc]  # PyTensor's class
 
 
 if PASS_NAME not in optdb:
-    optdb.register(
-        PASS_NAME,
-        _NoteUnrewritten(),
-        "fast_run",
-        "fast_compile",
-        "minimum_compile",
-        "merge",
-        "stable",
-        position=-1000,
-    )
+    tags = ("fast_run", "fast_compile", "minimum_compile", "merge", "stable")
+    optdb.register(PASS_NAME, _NoteUnrewritten(), *tags, position=-1000)
 
 
 def _wiring_of(function: Any) -> Wiring | None:
@@ -247,7 +220,7 @@ def _wiring_of(function: Any) -> Wiring | None:
     maker = function.maker
     wiring = _NOTES.get(maker.fgraph)
     if wiring is None and (is_from_cache(function) or _has_no_rewrites(maker)):
-        wiring = Wiring.of([spec.variable for spec in maker.inputs], _results(maker))
+        wiring = _specified(maker.inputs, maker.outputs)
     return wiring or _find_in_memory(maker)
 
 
@@ -263,24 +236,18 @@ def _has_no_rewrites(maker: Any) -> bool:
     return not getattr(get_mode(maker.mode).optimizer, "data", [None])
 
 
-def _results(maker: Any) -> list[Any]:
-    results = [spec.variable for spec in maker.outputs]
-    return results + [spec.update for spec in maker.inputs if spec.update is not None]
-
-
 def _find_in_memory(maker: Any) -> Wiring | None:
     """The user's own expression behind a function compiled before notes were taken.
 
     PyTensor compiles a clone, whose variables share the list of trace frames with the user's.
     """
-    results = _results(maker)
-    inputs = [spec.variable for spec in maker.inputs]
-    originals = [v if v.owner is None else _original(v) for v in results]
+    clone = _specified(maker.inputs, maker.outputs)
+    originals = [v if v.owner is None else _original(v) for v in clone.outputs]
     if any(v is None for v in originals):
         return None
-    wiring = Wiring.of(inputs, originals)
+    wiring = Wiring.of(clone.inputs, originals)
     roots = {v for *_, reads in wiring.nodes for v in reads if v.owner is None}
-    declared = all(isinstance(v, Constant) or v in inputs for v in roots)
+    declared = all(isinstance(v, Constant) or v in clone.inputs for v in roots)
     return wiring if declared else None
 
 
@@ -325,11 +292,6 @@ def same_graph(first: Any, second: Any) -> bool:
 
     Nodes must have equal Ops (the in-place and view maps belong to an Op) and read the same
     variables; inputs correspond by position, constants by type and value.
-
-    Parameters
-    ----------
-    first, second : FunctionGraph
-        Graphs with inputs in the same order.
     """
     parts = ("inputs", "outputs", "apply_nodes")
     if any(len(getattr(first, part)) != len(getattr(second, part)) for part in parts):
@@ -348,19 +310,14 @@ def same_graph(first: Any, second: Any) -> bool:
         if one.type != other.type:
             return False
         if one.owner is None or other.owner is None:
-            if not _same_root(one, other):
+            constants = isinstance(one, Constant) and isinstance(other, Constant)
+            if one is not other and not (constants and one.equals(other)):
                 return False
             continue
         if one.index != other.index or not _same_op(one.owner, other.owner):
             return False
         waiting.extend(zip(one.owner.inputs, other.owner.inputs, strict=True))
     return True
-
-
-def _same_root(one: Variable, other: Variable) -> bool:
-    if isinstance(one, Constant) and isinstance(other, Constant):
-        return bool(one.equals(other))
-    return one is other
 
 
 def _same_op(one: Any, other: Any) -> bool:

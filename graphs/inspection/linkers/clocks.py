@@ -44,25 +44,19 @@ def time_nodes(
     seconds: float = 2.0,
     rounds: int = 25,
 ) -> Times:
-    """Time every node of a compiled function.
+    """Time every node of a compiled function; what cannot be timed says why.
 
     Parameters
     ----------
-    function : pytensor.compile.executor.Function
-        It is called many times; the contents of its shared variables are put back.
-    arguments : sequence
-        Its inputs; copied for every call where the function may overwrite them.
+    function, arguments
+        Called many times; the contents of its shared variables are put back, and arguments copied for every
+        call where it may overwrite them.
     numbers : sequence of int, optional
         Numbers to give the nodes, in the order they run; 0, 1, 2 … by default.
     seconds : float
         About how long to measure, without compiling.
     rounds : int
         Rounds to spread that over; fewer if a call takes too long.
-
-    Returns
-    -------
-    Times
-        With the reason, and without figures, for what could not be timed.
     """
     order = function.maker.fgraph.toposort()
     names = range(len(order)) if numbers is None else numbers
@@ -100,9 +94,7 @@ def _time(
     parts = dict(zip(watch.parts, map(Spread.of, np.array(stretches).T), strict=True))
     first = watch.parts.index(NODES)
     around = tuple(
-        Around(name, parts[name], after=position > first)
-        for position, name in enumerate(watch.parts)
-        if name != NODES
+        Around(name, parts[name], after=i > first) for i, name in enumerate(watch.parts) if i != first
     )
     if problem:
         timed = tuple(NodeTime(n, None, problem) for n in names)

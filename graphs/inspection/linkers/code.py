@@ -21,24 +21,11 @@ def generated_code(
     numbers: Sequence[int] | None = None,
     whole: bool = False,
 ) -> tuple[NodeCode, ...]:
-    """The code that a compiled function's nodes became.
+    """The code that a compiled function's nodes became: in the order they run, then that of the whole.
 
-    Parameters
-    ----------
-    function : pytensor.compile.executor.Function
-        It is not run, except by JAX's tracing, which runs the nodes one by one.
-    arguments : sequence
-        Its inputs; what JAX traces on.
-    numbers : sequence of int, optional
-        Numbers to give the nodes, in the order they run; 0, 1, 2 … by default.
-    whole : bool
-        Also what takes longer or is large: LLVM and assembly, compiled HLO.
-
-    Returns
-    -------
-    tuple of NodeCode
-        By node in the order they run, then that of the whole function. Where there is no way
-        to get at it, one entry for the whole that says so.
+    Where there is no way to get at it, one entry for the whole says so. The function is not run, except by
+    JAX's tracing, which runs the nodes one by one on the arguments. With `whole`, also what takes longer or is
+    large: LLVM and assembly, compiled HLO. The nodes are numbered 0, 1, 2 … where no `numbers` are given.
     """
     made_by = function.maker.linker
     linker = known(made_by)

@@ -61,7 +61,7 @@ def _node(jax: Any, position: int, statement: ast.stmt, environment: dict[str, A
     if (call := called(statement)) is not None:
         try:
             name, expressions = call
-            arguments = [_evaluate(expression, environment) for expression in expressions]
+            arguments = [eval(ast.unparse(expression), environment) for expression in expressions]
             text = str(jax.make_jaxpr(environment[name])(*arguments))
         except Exception as refusal:  # shapes that must be static, generators, callbacks …
             problem = f"JAX does not trace it alone: {type(refusal).__name__}"
@@ -70,10 +70,6 @@ def _node(jax: Any, position: int, statement: ast.stmt, environment: dict[str, A
     except Exception as failure:
         problem = problem or f"it does not run outside the whole: {type(failure).__name__}"
     return NodeCode(position, "jaxpr", text, problem=problem)
-
-
-def _evaluate(expression: ast.expr, environment: dict[str, Any]) -> Any:
-    return eval(compile(ast.Expression(expression), "<generated>", "eval"), environment)
 
 
 def _execute(module: ast.Module, environment: dict[str, Any]) -> None:
@@ -101,7 +97,5 @@ def _hlo(jax: Any, python: Any, arguments: Sequence[Any]) -> Iterator[NodeCode]:
 
 
 def _in_scope(statement: ast.stmt, position: int) -> ast.stmt:
-    (scope,) = ast.parse(f"with {SCOPE}('node{position}'):\n    pass").body
-    assert isinstance(scope, ast.With)
-    scope.body = [statement]
-    return scope
+    call = ast.parse(f"{SCOPE}('node{position}')", mode="eval").body
+    return ast.With([ast.withitem(call)], [statement])

@@ -14,6 +14,7 @@ from __future__ import annotations
 import ast
 import ctypes
 import functools
+import itertools
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -136,20 +137,17 @@ def _with_reads(python: Any, nodes: int, every_node: bool) -> tuple[ast.Module, 
     body, last = function.body[:-1], function.body[-1]
     if not isinstance(last, ast.Return) or len(body) != nodes:
         raise CannotTime(f"the generated source has {len(body)} statements for {nodes} nodes")
-    reads = 0
+    reads = itertools.count()
 
     def read() -> ast.stmt:
-        nonlocal reads
-        (statement,) = ast.parse(f"{CLOCK}({CLOCK_ID}, {STAMP}{reads})").body
-        reads += 1
-        return statement
+        return ast.parse(f"{CLOCK}({CLOCK_ID}, {STAMP}{next(reads)})").body[0]
 
     probed = [read()]
     for statement in body:
         probed += [statement, read()] if every_node else [statement]
     probed += [read()] if every_node else [read(), read()]
     function.body = [*probed, last]
-    return ast.fix_missing_locations(module), reads
+    return ast.fix_missing_locations(module), next(reads)
 
 
 @functools.cache

@@ -43,12 +43,7 @@ def called(statement: ast.stmt) -> tuple[str, list[ast.expr]] | None:
 def statements(python: Any, behind: Behind = lambda stub: None) -> Iterator[NodeCode]:
     """Code of every node, by position, and of the whole.
 
-    Parameters
-    ----------
-    python : function
-        With its text as ``__source__``.
-    behind : callable
-        Gives the function that a compiler takes in the place of a Python stub, or None.
+    `behind` gives the function that a compiler takes in the place of a Python stub, or None.
     """
     lines = python.__source__.splitlines()
     _, function = definition(python)
@@ -71,7 +66,9 @@ def _helpers(helper: Any, behind: Behind) -> Iterator[str]:
     while waiting:
         thing = waiting.pop(0)
         python = getattr(thing, "py_func", thing)
-        if id(python) in seen or not inspect.isfunction(python) or _is_foreign(python):
+        if id(python) in seen or not inspect.isfunction(python):
+            continue
+        if (python.__module__ or "").partition(".")[0] in FOREIGN:
             continue
         seen.add(id(python))
         built = None if python is not thing else behind(python)
@@ -100,10 +97,6 @@ def _reached(python: Any) -> dict[str, Any]:
     return found
 
 
-def _is_foreign(python: Any) -> bool:
-    return (python.__module__ or "").partition(".")[0] in FOREIGN
-
-
 def _source(python: Any) -> str:
     """A function's text, and what the short names in it stand for."""
     text = getattr(python, "__source__", "")
@@ -116,8 +109,6 @@ def _source(python: Any) -> str:
     for name, value in _reached(python).items():
         if isinstance(value, np.ufunc):
             meanings.append(f"# where {name} is numpy.{value.__name__}")
-        elif np.ndim(value) == 0 and isinstance(
-            value, bool | int | float | complex | np.generic | np.ndarray
-        ):
+        elif isinstance(value, int | float | complex | np.generic | np.ndarray) and np.ndim(value) == 0:
             meanings.append(f"# where {name} is {np.asarray(value).item()!r}")
     return "\n".join([textwrap.dedent(text).strip(), *meanings])

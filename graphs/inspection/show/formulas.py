@@ -88,7 +88,7 @@ class Formulas:
             return parts[0]  # a constant fits any shape
         name = _short_name(op)
         inner = op.inner if kind.endswith("Elemwise") else None
-        if inner is not None and len(inner.outputs) == 1 and _operations(op) <= FEW:
+        if inner is not None and len(inner.outputs) == 1 and _operations(inner) <= FEW:
             return _expand(inner, parts)
         if kind in BLAS:
             return _blas(parts[-1], parts[1], parts[0], (parts[2], parts[3]))
@@ -194,7 +194,7 @@ def _call(op: Op, name: str, parts: Sequence[Part]) -> str:
     arguments = ", ".join(text for text, _ in parts)
     kind = op.kind.rpartition(".")[2]
     if op.inner is not None and "{..." in name and kind.endswith("Elemwise"):
-        return f"fused[{_operations(op)} operations]({arguments})"
+        return f"fused[{_operations(op.inner)} operations]({arguments})"
     if name.startswith("Cast"):
         return f"{_braced(op.name) or 'cast'}({arguments})"
     if kind in ("Sum", "Prod", "Max", "Min", "All", "Any", "Mean"):
@@ -208,10 +208,7 @@ def _call(op: Op, name: str, parts: Sequence[Part]) -> str:
     return f"{name}({arguments})"
 
 
-def _operations(op: Op) -> int:
-    inner = op.inner
-    if inner is None:
-        return 1
+def _operations(inner: Inner) -> int:
     return sum(len(node.inner.nodes) if node.inner else 1 for node in inner.nodes)
 
 

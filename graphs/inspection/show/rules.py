@@ -21,12 +21,7 @@ __all__ = ["doctor_view", "pair_view", "weight_table"]
 def weight_table(recording: Recording, *, every: bool = False) -> RenderableType:
     """What each rule is worth: the same compilation without it.
 
-    Parameters
-    ----------
-    recording : Recording
-        With counterfactuals.
-    every : bool
-        Also the rules without which values and nodes stay the same.
+    With `every`, also the rules without which values and nodes stay the same.
     """
     if not recording.counterfactuals:
         return Text("No rule was left out for comparison.")
@@ -115,14 +110,7 @@ def doctor_view(recording: Recording) -> RenderableType:
 
 
 def pair_view(first: Recording, second: Recording, *, labels: tuple[str, str]) -> RenderableType:
-    """Two recordings of one expression side by side, from where they part.
-
-    Parameters
-    ----------
-    first, second : Recording
-    labels : tuple of str
-        What to call them.
-    """
+    """Two recordings of one expression, so called, side by side, from where they part."""
     parting = align(first, second)
     shared = sum(row.first is not None and row.second is not None for row in parting.rows)
     lines: list[RenderableType] = [

@@ -169,14 +169,7 @@ def work_table(recording: Recording) -> RenderableType:
 
 
 def code_view(recording: Recording, node: int | str | None) -> RenderableType:
-    """The generated code of a node, or of the whole function.
-
-    Parameters
-    ----------
-    recording : Recording
-        With measurements that hold code.
-    node : int, str or None
-        Number of a final node, also as ``"65"`` or ``"#65"``; None for the whole.
+    """The generated code of a final node (65, or as ``"65"`` or ``"#65"``), or of the whole function.
 
     Raises
     ------

@@ -10,7 +10,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from graphs.errors import InputError, whole_number
-from graphs.inspection.findings import IDENTICAL, ROUNDING, OutputChange, ValueSummary
+from graphs.inspection.findings import IDENTICAL, LOUD, ROUNDING, OutputChange, ValueSummary
 from graphs.inspection.recording import Recording, Step
 from graphs.inspection.show.formulas import Formulas
 from graphs.terminal import duration, table
@@ -19,7 +19,6 @@ __all__ = ["LOUD", "STYLES", "StepTable", "changes_text", "effect", "step_view",
 
 WIDE = 100
 STYLES = {"repaired": "green", "broke": "bold red", "changed": "yellow", "rounding": "dim"}
-LOUD = ("repaired", "broke", "changed")  # verdicts on what is more than rounding
 MOST_TROUBLE = 4
 
 
@@ -31,14 +30,12 @@ def effect(recording: Recording, step: int, *, exactly: bool = False) -> Text:
 
 def changes_text(recording: Recording, changes: Iterable[OutputChange], *, exactly: bool = False) -> Text:
     """How outputs moved, in words; `exactly` also relative to the value and in units in the last place."""
-    said = [
-        Text(
-            _change(recording, change) + (_distance(change) if exactly else ""),
-            STYLES.get(change.verdict, ""),
-        )
-        for change in changes
-    ]
-    return Text(", ").join(said)
+
+    def told(change: OutputChange) -> Text:
+        distance = _distance(change) if exactly else ""
+        return Text(_change(recording, change) + distance, STYLES.get(change.verdict, ""))
+
+    return Text(", ").join(map(told, changes))
 
 
 def _change(recording: Recording, change: OutputChange) -> str:
@@ -144,7 +141,9 @@ class StepTable:
     def _what(self, first: int, last: int, room: int) -> Text:
         said = effect(self.recording, last)
         if last > first:
-            formulas = _several(self.recording.steps[first - 1 : last])
+            steps = self.recording.steps[first - 1 : last]
+            come = sum(len(step.come) for step in steps)
+            formulas = f"{sum(len(step.gone) for step in steps)} nodes out" + (f", {come} in" if come else "")
         else:
             formulas = _formula_pair(self.recording, first, room)
         text = Text(formulas)
@@ -153,11 +152,6 @@ class StepTable:
             text.append("⟵ ", style="bold")
             text.append_text(said)
         return text
-
-
-def _several(steps: Sequence[Step]) -> str:
-    gone, come = sum(len(s.gone) for s in steps), sum(len(s.come) for s in steps)
-    return f"{gone} nodes out, {come} in" if come else f"{gone} nodes out"
 
 
 def _formula_pair(recording: Recording, step: int, room: int) -> str:
@@ -192,13 +186,7 @@ def _cut(text: str, room: int) -> str:
 
 
 def step_view(recording: Recording, step: int) -> RenderableType:
-    """One step: the rule, the formulas before and after, the nodes out and in, the values.
-
-    Parameters
-    ----------
-    recording : Recording
-    step : int
-        Counted from 1.
+    """One step, counted from 1: the rule, the formulas before and after, the nodes out and in, the values.
 
     Raises
     ------

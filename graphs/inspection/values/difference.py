@@ -98,8 +98,7 @@ def same_value(first: Any, second: Any) -> bool:
         return False
     if one.dtype.kind not in "fc":
         return bool(np.array_equal(one, other))
-    equal = (one == other) | (np.isnan(one) & np.isnan(other))
-    return bool(equal.all()) and _same_signs(one, other)
+    return np.array_equal(one, other, equal_nan=True) and _same_signs(one, other)
 
 
 def _same_signs(one: NDArray[Any], other: NDArray[Any]) -> bool:
@@ -125,14 +124,7 @@ def _same_object(first: Any, second: Any) -> bool:
 def compare(before: Any, after: Any, output: int, tolerance_ulp: float) -> OutputChange:
     """How one output moved.
 
-    Parameters
-    ----------
-    before, after : object
-        Its values.
-    output : int
-        Which output.
-    tolerance_ulp : float
-        Up to this many units in the last place of the largest finite entry count as rounding.
+    Up to `tolerance_ulp` units in the last place of the largest finite entry count as rounding.
     """
     for value in (before, after):
         if isinstance(value, Missing):

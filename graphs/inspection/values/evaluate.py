@@ -45,14 +45,8 @@ NUMPY_OPERANDS = 32
 def evaluate(live: LiveCopy, inputs: Inputs, *, run: bool = True) -> Evaluation:
     """Compute every snapshot Op by Op and judge every step.
 
-    Shared variables have the values they had when the recording was made.
-
-    Parameters
-    ----------
-    live : LiveCopy
-    inputs : Inputs
-    run : bool
-        Whether to call the compiled copy too and compare it with the last snapshot.
+    Shared variables have the values they had when the recording was made. With `run`, the compiled copy is
+    called too and compared with the last snapshot.
     """
     recording = live.recording
     with quietly():
@@ -135,9 +129,8 @@ class _Replay:
         self.values: dict[int, Any] = {}
         self.summaries: list[ValueSummary] = []
         self._placed: dict[int, Placed] = {}
-        pairs = zip(live.recording.inputs, inputs.values, live.initial, strict=True)
-        for number, value, initial in pairs:
-            self._set(number, value if value is not None else initial, 0)
+        for number, value in zip(live.recording.inputs, inputs.with_shared(live), strict=True):
+            self._set(number, value, 0)
         self.advance(live.recording.snapshots[0])
 
     def advance(self, snapshot: Snapshot) -> None:
@@ -145,8 +138,7 @@ class _Replay:
         fresh: set[int] = set()
         before, self._placed = self._placed, {placed.node: placed for placed in snapshot.nodes}
         for placed in snapshot.nodes:
-            unmoved = before.get(placed.node) == placed
-            if unmoved and (not fresh or fresh.isdisjoint(placed.inputs)):
+            if before.get(placed.node) == placed and fresh.isdisjoint(placed.inputs):
                 continue
             for number in placed.inputs:
                 self._ensure_root(number, snapshot.index)
@@ -183,9 +175,8 @@ class _Replay:
     def _compute(self, node: int, reads: Sequence[int]) -> list[Any]:
         apply = self.live.nodes[node]
         arguments = [self.values[number] for number in reads]
-        for argument in arguments:
-            if isinstance(argument, Missing):
-                return [Missing("an input could not be computed")] * len(apply.outputs)
+        if any(isinstance(argument, Missing) for argument in arguments):
+            return [Missing("an input could not be computed")] * len(apply.outputs)
         variables = [self.live.variables[number] for number in reads]
         try:
             return perform(apply, variables, arguments)
@@ -204,14 +195,8 @@ def quietly() -> Iterator[None]:
 def perform(node: Apply, variables: Sequence[Any], values: Sequence[Any]) -> list[Any]:
     """Run the Python implementation of a node's Op once.
 
-    Parameters
-    ----------
-    node : Apply
-        Gives the Op and the Types of the outputs.
-    variables : sequence of Variable
-        What the node reads in the snapshot at hand (its own inputs may be others by now).
-    values : sequence
-        Their values; copied where the Op overwrites them.
+    `variables` are what the node reads in the snapshot at hand (its own inputs may be others by now), `values`
+    theirs; they are copied where the Op overwrites them.
     """
     op = node.op
     if isinstance(op, Elemwise) and len(values) + len(node.outputs) > NUMPY_OPERANDS:
@@ -228,28 +213,17 @@ def perform(node: Apply, variables: Sequence[Any], values: Sequence[Any]) -> lis
     # One variable per position: a node may read the same one twice and overwrite it once.
     inputs = [variable.clone() for variable in variables]
     apply = Apply(op, inputs, [output.clone() for output in node.outputs])
-    storage: dict[Any, list[Any]] = {}
-    computed: dict[Any, list[bool]] = {}
+    storage: dict[Any, list[Any]] = {output: [None] for output in apply.outputs}
     for i, (variable, value) in enumerate(zip(inputs, values, strict=True)):
         storage[variable] = [copy.deepcopy(value) if i in overwritten else value]
-        computed[variable] = [True]
-    for output in apply.outputs:
-        storage[output] = [None]
-        computed[output] = [False]
+    computed = {variable: [variable.owner is None] for variable in storage}
     thunk = op.make_thunk(apply, storage, computed, no_recycling=[], impl="py")
     thunk()
     return [storage[output][0] for output in apply.outputs]
 
 
 def run_graph(fgraph: Any, values: Sequence[Any]) -> list[Any]:
-    """Evaluate a whole graph Op by Op.
-
-    Parameters
-    ----------
-    fgraph : FunctionGraph
-    values : sequence
-        Of its inputs.
-    """
+    """Evaluate a whole graph Op by Op on these values of its inputs."""
     known = dict(zip(fgraph.inputs, values, strict=True))
 
     def read(variable: Any) -> Any:

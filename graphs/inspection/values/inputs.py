@@ -32,6 +32,11 @@ class Inputs:
         """Those that the caller of the function provides."""
         return tuple(value for value in self.values if value is not None)
 
+    def with_shared(self, live: LiveCopy) -> list[Any]:
+        """By graph input: these, and the shared variables' values when `live` was recorded."""
+        pairs = zip(self.values, live.initial, strict=True)
+        return [initial if value is None else value for value, initial in pairs]
+
     def same(self, other: Inputs) -> bool:
         """Whether the two are the same to the bit, and from the same places."""
         origins = (self.sources, self.seed) == (other.sources, other.seed)
@@ -55,22 +60,17 @@ def bind(live: LiveCopy, given: Given | None = None, shapes: Shapes | None = Non
 
 
 def sample_inputs(
-    variables: Sequence[Any],
-    given: Given | None,
-    shapes: Shapes | None,
-    seed: int,
+    variables: Sequence[Any], given: Given | None, shapes: Shapes | None, seed: int
 ) -> tuple[list[Any], list[str]]:
     """A value for each input, given or drawn, and which of the two.
 
     Parameters
     ----------
-    variables : sequence of Variable
-        The inputs the caller must provide.
-    given : mapping by name, or sequence by position, optional
-        Values.
-    shapes : mapping by name, or sequence by position, optional
-        Shapes of the inputs to draw; a static shape need not be given.
-    seed : int
+    variables, given
+        The inputs the caller must provide, and values for them.
+    shapes
+        Of the inputs to draw; a static shape need not be given.
+    seed
         For `numpy.random.default_rng`. Floats are drawn from the standard normal distribution
         (complex ones in both parts), integers and booleans are 0 or 1.
 
@@ -143,12 +143,9 @@ def _draw(variable: Any, name: str, shape: Any, random: np.random.Generator) -> 
             remedy="give a shape or a value for it",
         )
     kind_of = np.dtype(dtype).kind
-    drawn: Any
-    if kind_of in "fc":
-        drawn = random.standard_normal(shape)
-        drawn = drawn + 1j * random.standard_normal(shape) if kind_of == "c" else drawn
-    else:
-        drawn = random.integers(0, 2, shape)
+    drawn: Any = random.standard_normal(shape) if kind_of in "fc" else random.integers(0, 2, shape)
+    if kind_of == "c":
+        drawn = drawn + 1j * random.standard_normal(shape)
     if hasattr(kind, "format"):
         import scipy.sparse
 
