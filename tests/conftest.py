@@ -35,6 +35,8 @@ def stays_with(test: str) -> str:
     train = re.search(r"\b(NUMBA|CVM)\b", name)
     if file.startswith("tests/inspection/") and train:
         return train[0]  # the room's train function in that mode, inspected once for all files
+    if file.startswith("tests/inspection/show/"):
+        return "tests/inspection/show"  # one examined graph
     return file
 
 

@@ -121,8 +121,9 @@ class Process:
         with an error.
         """
         patience = threading.Timer(timeout, self._kill)
-        patience.start()
+        patience.daemon = True  # never waited for where a signal ends this process
         try:
+            patience.start()  # in here, for a signal may be raised before it comes back
             with contextlib.suppress(OSError):  # it has ended; reading says how
                 self._requests.write(msgspec.json.encode(request) + b"\n")
                 self._requests.flush()

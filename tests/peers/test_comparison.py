@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
+import threading
 import time
 
 import msgspec
@@ -12,6 +14,7 @@ import numpy as np
 import pytest
 
 import graphs
+from graphs.interruption import Interrupted
 from graphs.listener import Listener
 from graphs.peers import FORMULAS, process
 from graphs.peers.compare import Plan, compare, stages
@@ -241,6 +244,24 @@ def test_the_others_finish_and_the_record_says_what_happened(misbehaving, code, 
     assert said in bad.happened
     assert good.steady.seconds.median > 0
     assert any(line.startswith(f"Autograd (logits) {status}") for line in record.verdicts)
+
+
+def test_a_signal_that_comes_while_it_is_asked_leaves_no_clock_running(tmp_path, monkeypatch):
+    """One that ran on would keep the whole program from ending until it is over."""
+    started, start = [], threading.Timer.start
+
+    def interrupted(timer):
+        start(timer)
+        started.append(timer)
+        raise Interrupted(signal.SIGTERM)
+
+    monkeypatch.setattr(threading.Timer, "start", interrupted)
+    waiting = process.Process([sys.executable, "-c", "import sys; sys.stdin.read()"], os.environ)
+    with pytest.raises(Interrupted):
+        waiting.ask(Build.of("numpy", tmp_path, "logits"), 1000.0)
+    waiting.close()
+    started[0].join(10)
+    assert not started[0].is_alive()
 
 
 def test_a_hanging_process_is_ended_with_what_it_started(tmp_path):

@@ -10,7 +10,7 @@ from tests.inspection.conftest import PYTHON
 from tests.inspection.odd_graphs import ODD_GRAPHS
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def textbook() -> Recording:
     """A small graph with everything: rescue, updates, times, code, weight."""
     inputs, outputs, updates, values = ODD_GRAPHS["textbook_cross_entropy"]()
