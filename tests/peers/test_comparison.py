@@ -161,7 +161,12 @@ def test_the_reference_has_the_exact_figures(original):
 def test_the_reference_remembers_where_it_came_by():
     far, near = Reference(graphs.load(**SMALL)), Reference(graphs.load(**SMALL))
     done: list[tuple[int, int]] = []
-    far.advance(130, lambda *progress: done.append(progress))
+
+    class Told(Listener):
+        def progress(self, *how_far):
+            done.append(how_far)
+
+    far.advance(130, Told())
     near.advance(50)
     w, b = near.parameters()[:-1].astype(float), float(near.parameters()[-1])
     assert far.steps == 130

@@ -78,6 +78,7 @@ class _Opening:
 
     def __init__(self, text: str, cached: bool) -> None:
         self.text, self.cached = text, cached
+        # Comments say the numbers that a call is given: another learning rate is the same library.
         without_comments = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
         self.key = cache.digest("library", without_comments, _toolchain())
         self.lock = threading.Lock()

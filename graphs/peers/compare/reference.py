@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphs.data import Dataset
+from graphs.listener import Listener
 from graphs.peers import LEARNING_RATE, WEIGHT_DECAY, in_numpy
 from graphs.peers.contract import Data
 
@@ -48,15 +48,16 @@ class Reference:
         self.steps = 0  # taken so far
         self._passed = {0: self._state()}
 
-    def advance(self, steps: int, progress: Callable[[int, int], object] = lambda done, of: None) -> None:
-        """Take `steps` steps; call `progress` with the number done and `steps` every now and then."""
+    def advance(self, steps: int, listener: Listener | None = None) -> None:
+        """Take `steps` steps; the listener is told every now and then how many of them are done."""
+        listener = listener or Listener()
         end = self.steps + steps
         while self.steps < end:
             until = min(end, (self.steps // MARK + 1) * MARK)
             self._training.train_many(until - self.steps)
             self.steps = until
             self._passed[until] = self._state()
-            progress(steps - (end - until), steps)
+            listener.progress(steps - (end - until), steps)
 
     def _state(self) -> NDArray[Any]:
         return np.append(self._training.w, self._training.b)

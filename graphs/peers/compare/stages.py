@@ -133,7 +133,7 @@ class Stages:
         if np.isfinite(w).all() and math.isfinite(b):
             if self.reference.steps < run.steps:
                 self.listener.begins(f"the reference, in {self.reference.dtype}")
-                self.reference.advance(run.steps - self.reference.steps, self.listener.progress)
+                self.reference.advance(run.steps - self.reference.steps, self.listener)
             run.agreement = self.reference.agreement(w, b, run.steps)
             run.b, run.w_norm = b, float(np.linalg.norm(w))
         self.listener.found(_line(run))

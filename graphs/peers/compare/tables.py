@@ -145,7 +145,7 @@ def _step(run: Run, runs: dict[str, Run]) -> Sequence[str]:
     unit, size = _unit(spread.median)
     median, q1, q3 = (f"{each / size:.3g}" for each in (spread.median, spread.q1, spread.q3))
     others = (runs.get(name) for name in (YARDSTICK, PEERS[run.name].eager))
-    found = (ratios(run, other)[1] if other and other.steady else None for other in others)
+    found = (ratios(run, other).median if other and other.steady else None for other in others)
     return (
         f"{median} {unit}",
         f"{q1}–{q3}",

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-import numpy as np
-
 from graphs.peers import PEERS, YARDSTICK
 from graphs.peers.compare.record import CACHES, Comparison, OtherSize, Run
 from graphs.peers.protocol import Broken
+from graphs.timing import Spread
 
 __all__ = ["AGREES", "add_break_even", "conclude", "ratios", "verdicts"]
 
@@ -124,20 +123,19 @@ def _lose(timed: list[Run]) -> Iterator[str]:
     for run in timed:
         slower = []
         for other in _rivals(run, timed) if PEERS[run.name].eager else ():
-            q1, ratio, _ = ratios(run, other)
-            if q1 > 1:
-                slower.append(f"{ratio:.3g} times as long as {other.title}")
+            ratio = ratios(run, other)
+            if ratio.q1 > 1:
+                slower.append(f"{ratio.median:.3g} times as long as {other.title}")
         if slower:
             yield f"{run.title} ({run.formula}) loses: its compiled step takes {', '.join(slower)}."
 
 
-def ratios(run: Run, other: Run) -> tuple[float, float, float]:
-    """Quartiles of a step's time over the other's, each ratio from samples of the same round."""
+def ratios(run: Run, other: Run) -> Spread:
+    """A step's time over the other's, each ratio from samples of the same round."""
     assert run.steady
     assert other.steady
     pairs = zip(run.steady.samples, other.steady.samples, strict=True)
-    q1, median, q3 = np.quantile([mine / theirs for mine, theirs in pairs], (0.25, 0.5, 0.75))
-    return float(q1), float(median), float(q3)
+    return Spread.of([mine / theirs for mine, theirs in pairs])
 
 
 def _fastest(size: OtherSize) -> str:
