@@ -49,8 +49,18 @@ def find_optimum(learner: Learner, x: Array, y: Array) -> Optimum:
     gradient goes as far as differences of the cost can tell; a Newton–Krylov solve of
     gradient = 0 takes the last digits.
 
-    The learner has float64 parameters ``w`` and ``b``; `x` has shape (samples, features), `y` (samples,). Both
-    targets must occur, else `b` runs off to infinity: :class:`InputError`.
+    Parameters
+    ----------
+    learner : Learner
+        With float64 parameters ``w`` and ``b``.
+    x : ndarray, shape (samples, features)
+    y : ndarray, shape (samples,)
+        Both targets must occur: else `b` runs off to infinity.
+
+    Raises
+    ------
+    InputError
+        If `y` holds one target only.
     """
     from scipy.optimize import minimize, root  # slow to import, and many a run asks for no optimum
 
@@ -81,7 +91,17 @@ def find_optimum(learner: Learner, x: Array, y: Array) -> Optimum:
 
 
 def certify(cost: float, w: Array, optimum: Optimum, weight_decay: float) -> Certificate:
-    """Compare a run's final `cost`, in nats, and `w`, of shape (features,), with the optimum; `weight_decay` is λ."""
+    """Compare a run's final `cost` and `w` with the optimum.
+
+    Parameters
+    ----------
+    cost : float
+        In nats.
+    w : ndarray, shape (features,)
+    optimum : Optimum
+    weight_decay : float
+        λ.
+    """
     gap = float(cost) - optimum.cost
     distance = float(np.linalg.norm(w - optimum.w))
     bound = weight_decay * distance**2

@@ -161,8 +161,22 @@ def build(
 ) -> Training:
     """Make the experiment ready with one peer, in this process; this imports its framework.
 
-    None of the data is changed, and the dtype of ``x`` is the dtype of everything. Raises `InputError` if there
-    is no such peer or formula, or its framework is not installed.
+    Parameters
+    ----------
+    name : str
+        A key of :data:`PEERS`.
+    data : Data or Dataset
+        Its ``x``, ``y``, ``initial_w`` and ``initial_b`` are used; none is changed. The dtype of
+        ``x`` is the dtype of everything.
+    formula : str
+        One of those that the peer offers.
+    learning_rate, weight_decay : float
+        η of the update p ← p − η·∂cost/∂p and λ of the penalty λ·Σw².
+
+    Raises
+    ------
+    InputError
+        If there is no such peer or formula, or its framework is not installed.
     """
     lacking = missing(name)
     peer = PEERS[name]
