@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from numbers import Integral, Real
+
+from graphs.foreign import plain, quoted
 
 __all__ = ["InputError", "choose", "finite_number", "install_command", "whole_number"]
 
@@ -32,12 +35,12 @@ class InputError(ValueError):
     """
 
     def __init__(self, argument: str, *, found: str, allowed: str, remedy: str = "") -> None:
-        self.argument = argument
-        self.found = found
-        self.allowed = allowed
-        self.remedy = remedy
-        text = f"{argument}: found {found}; allowed: {allowed}"
-        super().__init__(f"{text}; {remedy}." if remedy else f"{text}.")
+        # What was found is foreign, and what is allowed may list names of somebody else's.
+        self.argument, self.found, self.allowed, self.remedy = (
+            plain(part, 1000) for part in (argument, found, allowed, remedy)
+        )
+        text = f"{self.argument}: found {self.found}; allowed: {self.allowed}"
+        super().__init__(f"{text}; {self.remedy}." if self.remedy else f"{text}.")
 
 
 def choose(argument: str, found: object, allowed: Iterable[str]) -> str:
@@ -45,30 +48,48 @@ def choose(argument: str, found: object, allowed: Iterable[str]) -> str:
     names = tuple(allowed)
     if isinstance(found, str) and found in names:
         return found
-    raise InputError(argument, found=repr(found), allowed=", ".join(names))
+    raise InputError(argument, found=quoted(found), allowed=", ".join(names))
 
 
-def whole_number(argument: str, found: object, least: int, most: int | None = None) -> int:
-    """Return `found` as an int if it is a whole number from `least` to `most`; else raise :class:`InputError`."""
-    if hasattr(found, "__index__") and not isinstance(found, bool):
-        number = int(found)  # NumPy's integers have an index too
-        if number >= least and (most is None or number <= most):
+# More steps than a century of computing makes, more bytes than a machine has: no count of ours is larger.
+MOST = 10**15
+
+
+def whole_number(argument: str, found: object, least: int, most: int = MOST) -> int:
+    """Return `found` as an int if it is a whole number from `least` to `most`; else raise :class:`InputError`.
+
+    NumPy's integers are whole numbers; a truth value, a float or a text is none.
+    """
+    if not isinstance(found, bool) and isinstance(found, Integral):
+        number = int(found)
+        if least <= number <= most:
             return number
-    allowed = f"a whole number ≥ {least}" if most is None else f"a whole number from {least} to {most}"
-    raise InputError(argument, found=repr(found), allowed=allowed)
+        bounded = most < MOST or number > MOST
+    else:
+        bounded = most < MOST
+    allowed = f"a whole number from {least} to {most}" if bounded else f"a whole number ≥ {least}"
+    raise InputError(argument, found=quoted(found), allowed=allowed)
 
 
 def finite_number(
     argument: str,
-    found: float,
+    found: object,
     *,
     least: float = -math.inf,
     above: float = -math.inf,
     below: float = math.inf,
 ) -> float:
-    """Return `found` as a float if it is finite and within the bounds; else raise :class:`InputError`."""
-    if math.isfinite(found) and found >= least and above < found < below:
-        return float(found)
+    """Return `found` as a float if it is finite and within the bounds; else raise :class:`InputError`.
+
+    Python's and NumPy's real numbers are taken; a truth value, a text or an array is none.
+    """
+    if not isinstance(found, bool) and isinstance(found, Real):
+        try:
+            number = float(found)
+        except OverflowError:  # a whole number that no float reaches
+            number = math.inf
+        if math.isfinite(number) and number >= least and above < number < below:
+            return number
     bounds = ((" ≥ ", least), (" > ", above), (" < ", below))
     allowed = " and".join(f"{sign}{bound:g}" for sign, bound in bounds if math.isfinite(bound))
-    raise InputError(argument, found=repr(found), allowed=f"a finite number{allowed}")
+    raise InputError(argument, found=quoted(found), allowed=f"a finite number{allowed}")

@@ -28,17 +28,30 @@ def test_a_choice_is_one_of_the_names():
             choose("dtype", wrong, iter(["float64", "float32"]))
 
 
-@pytest.mark.parametrize("wrong", [0, 11, 1.0, True, "1", None, np.float64(2)])
+@pytest.mark.parametrize(
+    "wrong", [0, 11, 1.0, True, "1", None, np.float64(2), np.True_, np.array(1), 10**4200]
+)
 def test_a_whole_number_is_within_its_bounds(wrong):
     assert whole_number("steps", np.int32(1), 1, 10) == 1
     with pytest.raises(InputError, match=r"steps: found .*; allowed: a whole number from 1 to 10"):
         whole_number("steps", wrong, 1, 10)
     with pytest.raises(InputError, match="a whole number ≥ 1"):
         whole_number("steps", 0, 1)
+    with pytest.raises(InputError, match="allowed: a whole number from 1 to 1000000000000000"):
+        whole_number("steps", 10**19, 1)
 
 
-@pytest.mark.parametrize("wrong", [-1.0, 0.0, 1.0, math.nan, math.inf])
+@pytest.mark.parametrize(
+    "wrong",
+    [-1.0, 0.0, 1.0, math.nan, math.inf, "0.5", None, True, np.True_, [0.5], np.ones(1), 0.5j, 10**400],
+)
 def test_a_finite_number_is_within_its_bounds(wrong):
     assert finite_number("decay", np.float32(0.5), above=0, below=1) == 0.5
     with pytest.raises(InputError, match="allowed: a finite number > 0 and < 1"):
         finite_number("decay", wrong, above=0, below=1)
+
+
+def test_a_refusal_shows_foreign_text_and_does_not_obey_it():
+    error = InputError("graph", found="\x1b]0;owned\x07" + "a" * 5000, allowed="x")
+    assert str(error).isprintable()
+    assert len(str(error)) < 1200
