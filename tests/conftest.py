@@ -138,3 +138,21 @@ def run_python() -> Callable[..., subprocess.CompletedProcess[str]]:
         )
 
     return run
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """What the attack (tests/attack) has tried, and how much of it held."""
+    rows = [
+        (report.nodeid.partition("::")[2], *counted)
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if getattr(report, "when", "") == "teardown"
+        for name, counted in report.user_properties
+        if name == "attack"
+    ]
+    if rows:
+        terminalreporter.section("attack: tried, held")
+        for test, tried, held in sorted(rows):
+            terminalreporter.write_line(f"{tried:7,} {held:7,}  {test}{'' if tried == held else '   FAILED'}")
+        tried, held = (sum(row[k] for row in rows) for k in (1, 2))
+        terminalreporter.write_line(f"{tried:7,} {held:7,}  in all")
