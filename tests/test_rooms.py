@@ -20,6 +20,7 @@ from tests.conftest import ROOT
 # rewrites stand before functions.py, which picks them.
 GROUND = (
     "foreign",
+    "fork",
     "errors",
     "files",
     "environment",

@@ -8,6 +8,7 @@ linker for a callable. So :class:`NativeRewriter` rewrites (or recognises) a gra
 from __future__ import annotations
 
 import functools
+import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import pytensor
+from pytensor.compile.maker import FunctionMaker
 from pytensor.compile.mode import Mode, get_default_mode, get_mode
 from pytensor.graph.replace import clone_replace
 from pytensor.graph.rewriting.basic import GraphRewriter
@@ -23,10 +25,12 @@ from pytensor.graph.rewriting.db import RewriteDatabaseQuery
 from pytensor.link.basic import Container, Linker
 from pytensor.link.utils import map_storage
 
+from graphs.errors import InputError
 from graphs.native.program import NativeSource, OpUnknown, Program
 from graphs.native.run import store
 from graphs.native.run.call import NativeCall
 from graphs.native.run.compiler import CompilerMissing, begin_library
+from graphs.native.run.function import NativeFunction
 
 __all__ = ["NativeLinker", "NativeMode", "NativeRewriter", "NotNative", "native_mode", "source_of"]
 
@@ -131,6 +135,7 @@ class NativeLinker(Linker):  # type: ignore[misc]  # PyTensor's classes are unty
         self.query: Any = QUERY  # for graphs that come without a plan: copies of functions, other modes'
         self.fgraph: Any = None
         self.plan = Plan(None)
+        self.guarded = False  # whether what it makes is called by a NativeFunction
 
     def __repr__(self) -> str:
         return f"NativeLinker(cached={self.cached})"
@@ -146,8 +151,7 @@ class NativeLinker(Linker):  # type: ignore[misc]  # PyTensor's classes are unty
             NativeRewriter(pytensor.compile.mode.optdb, self.query, self.cached).apply(fgraph)
         plan = _PLANS[fgraph]
         if plan.program is None:
-            text = f"This function runs in PyTensor's default mode: {plan.reason}."
-            warnings.warn(text, NotNative, stacklevel=8)
+            _tell(plan.reason)
             other = default_mode().linker.clone(allow_gc=False)
             other = other.accept(fgraph, no_recycling=no_recycling, profile=profile)
             if hasattr(other, "accept_var_updates"):  # PyTensor asks the mode's own linker only
@@ -161,11 +165,24 @@ class NativeLinker(Linker):  # type: ignore[misc]  # PyTensor's classes are unty
     def make_thunk(
         self, input_storage: Any = None, output_storage: Any = None, storage_map: Any = None, **kwargs: Any
     ) -> Any:
-        """The callable, and containers for its inputs and outputs."""
+        """The callable, and containers for its inputs and outputs.
+
+        Raises :class:`~graphs.errors.InputError` in another mode than a :class:`NativeMode`: its functions would
+        mix up the arguments of threads that call them at once.
+        """
+        if not self.guarded:
+            raise InputError(
+                "mode",
+                found="a NativeLinker in a mode whose functions do not keep threads apart",
+                allowed="NativeMode(linker, optimizer), or the mode's name NATIVE",
+            )
         assert self.plan.program is not None
         cells = input_storage, output_storage, storage_map
         inputs, outputs, storage_map = map_storage(self.fgraph, self.schedule(self.fgraph), *cells)
-        call = NativeCall(self.plan.program, self.variant, self.instead, inputs, self.cached, storage_map)
+        updates = self.fgraph.update_mapping or {}
+        call = NativeCall(
+            self.plan.program, self.variant, self.instead, inputs, updates, self.cached, storage_map
+        )
         entering = [Container(v, cell) for v, cell in zip(self.fgraph.inputs, inputs, strict=True)]
         for container in entering:
             container.type = Remembering(container.type, container.storage)
@@ -190,13 +207,25 @@ class NativeLinker(Linker):  # type: ignore[misc]  # PyTensor's classes are unty
 
     def instead(self, reason: str) -> Callable[..., list[Any]]:
         """What runs where the compiler has refused the program: the whole graph in the default mode."""
-        warnings.warn(f"This function runs in PyTensor's default mode: {reason}.", NotNative, stacklevel=6)
+        _tell(reason)
         inputs = {v: v.type() for v in self.fgraph.inputs}  # a shared variable cannot be an argument
         outputs = clone_replace(list(self.fgraph.outputs), replace=inputs)
         function: Callable[..., list[Any]] = pytensor.function(
             list(inputs.values()), outputs, mode=default_mode(), on_unused_input="ignore"
         )
         return function
+
+
+def _tell(reason: str) -> None:
+    """Warn that a function is not native, where the user has asked for it: the first line outside this and PyTensor."""
+    frame, level = sys._getframe(), 0
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in (
+        "graphs",
+        "pytensor",
+    ):
+        frame, level = frame.f_back, level + 1  # type: ignore[assignment]  # the last one has none
+    text = f"This function runs in PyTensor's default mode: {reason}."
+    warnings.warn(text, NotNative, stacklevel=level + 1)
 
 
 class Remembering:
@@ -226,8 +255,19 @@ class Remembering:
         return self.kind
 
 
+class NativeMaker(FunctionMaker):  # type: ignore[misc]  # PyTensor's classes are untyped
+    """Makes functions that any thread may call."""
+
+    def __init__(self, *args: Any, function_class: Any = NativeFunction, **kwargs: Any) -> None:
+        super().__init__(*args, function_class=function_class, **kwargs)
+        if isinstance(self.linker, NativeLinker):  # its own: a linker gives a copy of itself for each graph
+            self.linker.guarded = issubclass(function_class, NativeFunction)
+
+
 class NativeMode(Mode):  # type: ignore[misc]  # PyTensor's classes are untyped
     """A mode whose rewrites end with the decision whether the graph is native."""
+
+    function_maker = NativeMaker
 
     linker: Any  # a NativeLinker that knows the mode's rewrites
 

@@ -6,12 +6,14 @@ import builtins
 import ctypes
 import os
 import sys
-import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import repeat
+from operator import itemgetter, setitem
 from typing import Any
 
 import numpy as np
 
+from graphs import fork
 from graphs.environment import usable_cores
 from graphs.memory import aligned_empty
 from graphs.native.program import Program
@@ -24,17 +26,7 @@ Array = np.ndarray[Any, Any]
 OTHER_SHAPE, UNALIGNED, OTHER_RANK, NO_MEMORY, OTHER_LAYOUT = -1, -2, -3, -4, -5
 MAX_THREADS = 64
 LARGE = 2**21  # numbers
-_forked = False
-
-
-def _after_fork() -> None:
-    """OpenMP's threads do not survive a fork, and waiting for them would never end."""
-    global _forked
-    _forked = True
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+ALIGNED = 0x100  # NumPy's flag
 
 
 def _thread_limit() -> tuple[int, int]:
@@ -68,18 +60,35 @@ class Header(ctypes.Structure):
 
 
 def _layout_is_as_expected() -> bool:
-    """Whether this Python and NumPy lay an array out as :class:`Header` says."""
-    array = np.zeros((3, 5))[:, ::2]
-    seen = Header.from_address(id(array))
-    expected = seen.axes == 2 and seen.data == array.ctypes.data and seen.flags & 0x100
-    if not (expected and seen.shape and seen.strides):
+    """Whether this Python and NumPy lay every array out as :class:`Header` says: asked of some of each kind."""
+    word = ctypes.sizeof(ctypes.c_void_p)
+    # before anything is read: an object's head is two words and an array is no shorter than what is read of it
+    if word != 8 or object.__basicsize__ != 2 * word or np.ndarray.__basicsize__ < ctypes.sizeof(Header):
         return False
-    pair = ctypes.c_int64 * 2
-    shape, strides = pair.from_address(seen.shape), pair.from_address(seen.strides)
-    return tuple(shape) == array.shape and tuple(strides) == array.strides
+    unaligned = np.frombuffer(bytearray(17), "uint8")[1:].view("float64")
+    for array in (
+        np.zeros((3, 5))[:, ::2],
+        np.zeros((2, 0, 4), "float32"),
+        np.array(1),
+        np.zeros(7)[::-1],
+        unaligned,
+    ):
+        seen = Header.from_address(id(array))
+        if (seen.type, seen.axes, seen.data) != (id(np.ndarray), array.ndim, array.ctypes.data):
+            return False
+        if bool(seen.flags & ALIGNED) != array.flags.aligned:
+            return False
+        if array.ndim:
+            several = ctypes.c_int64 * array.ndim
+            shape, strides = several.from_address(seen.shape), several.from_address(seen.strides)
+            if (tuple(shape), tuple(strides)) != (array.shape, array.strides):
+                return False
+    return True
 
 
-DIRECT = sys.implementation.name == "cpython" and _layout_is_as_expected()
+# Without the interpreter's lock, another thread could change an array's head while C reads it.
+LOCKED = getattr(sys, "_is_gil_enabled", lambda: True)()
+DIRECT = sys.implementation.name == "cpython" and LOCKED and _layout_is_as_expected()
 
 
 class Described:
@@ -98,7 +107,7 @@ class Described:
                 axes=array.ndim,
                 shape=ctypes.addressof(self.shape),
                 strides=ctypes.addressof(self.strides),
-                flags=0x100 if array.flags.aligned else 0,
+                flags=ALIGNED if array.flags.aligned else 0,
             )
         self.start = self.header.data  # where the array's first number is; C may move the head on
         self.address = ctypes.addressof(self.header)  # what the C function takes
@@ -131,7 +140,8 @@ class Pool:
     def reshape(self, shape: tuple[int, ...]) -> None:
         """From now on arrays of another shape."""
         if shape != self.shape:
-            self.shape, self.arrays = shape, []
+            self.arrays = []  # first: a child forked in between must not find old arrays under the new shape
+            self.shape = shape
 
 
 def _free_count() -> int:
@@ -141,16 +151,91 @@ def _free_count() -> int:
     raise AssertionError
 
 
+def _hold_in_a_frame(array: Array) -> Iterator[None]:
+    yield None
+    array.fill(0)
+
+
+# Ways in which somebody may hold an array that a function has returned.
+HOLDERS: tuple[Callable[[Array], Any], ...] = (
+    lambda array: array,
+    lambda array: [array],
+    lambda array: {"key": array},
+    lambda array: lambda: array,
+    lambda array: array[:1],
+    lambda array: array.reshape(1, 1),
+    lambda array: array.sum,
+    lambda array: array.ctypes,
+    lambda array: array.flat,
+    np.asarray,
+    iter,
+    memoryview,
+    lambda array: next(frame := _hold_in_a_frame(array)) or frame,
+)
+
+
+def _arrays_held_are_known() -> bool:
+    """Whether a :class:`Pool` of this Python gives out no array again that somebody holds, whichever way.
+
+    What ``sys.getrefcount`` counts is CPython's own business: 3.14 no longer counts every variable.
+    """
+
+    def is_given_again(pool: Pool, held: Any) -> bool:  # `held`: in a variable of this frame too
+        return pool.take().ctypes.data == pool.arrays[0].ctypes.data
+
+    for hold in HOLDERS:
+        pool = Pool("float64", 1)
+        pool.reshape((1,))
+        held = hold(pool.take())
+        if pool.take().ctypes.data == pool.arrays[0].ctypes.data or is_given_again(pool, held):
+            return False
+        del held
+        if is_given_again(pool, pool.take()):
+            return False
+    return True
+
+
 FREE = _free_count()
+if not (LOCKED and _arrays_held_are_known()):
+    FREE = -1  # no array is ever given out again
+
+
+# Held while shared variables are read, or written, as a whole: for a moment, where nobody is out of patience.
+_whole = fork.open_lock()
+_content, ZEROS = itemgetter(0), repeat(0)
+PATIENCE = 8  # times that a call is made again because its shared variables have been changed meanwhile
+
+
+class _Ready:
+    """A program with its library, and what C is handed at each call: made whole, then put in place at once."""
+
+    def __init__(self, program: Program, library: ctypes.CDLL) -> None:
+        self.program, self.library = program, library
+        self.step = library.one_step
+        self.table_heads = [Described(table) for table in program.table_arrays()]
+        tables = (head.address for head in self.table_heads)
+        self.arguments = pointers([*(0 for _ in program.inputs), *tables])
+        self.results = pointers(0 for _ in program.outputs)
+        self.constants = (ctypes.c_double * (len(program.constants) + 1))(*program.constants)
+        self.want = (ctypes.c_int64 * (sum(rank for _, rank in program.outputs) + 1))()
+        self.fixed = self.block(self.arguments, self.results)
+
+    def block(self, arguments: Any, results: Any) -> tuple[int, ...]:
+        """The first four arguments of each function of the C file."""
+        return tuple(map(ctypes.addressof, (arguments, results, self.constants, self.want)))
 
 
 class NativeCall:
     """A compiled function over PyTensor's storage cells.
 
-    Calls of one function are made one at a time: a lock guards its argument block.
+    Calls of one function are made one at a time: `lock` is held from before its arguments are written into the
+    cells (:class:`~graphs.native.run.function.NativeFunction`) until its outputs are there. Shared variables are
+    read all at once and written all at once; where another thread has written one in between, the call is made
+    again on what stands there now, so that no update is lost.
     """
 
-    allow_gc = False  # a Function looks for this too
+    allow_gc = False  # a Function looks for this too,
+    need_update_inputs = False  # and for this: whether it shall write the updates
 
     def __init__(
         self,
@@ -158,72 +243,106 @@ class NativeCall:
         variant: Callable[[str], Program],
         otherwise: Callable[[str], Callable[..., list[Any]]],
         inputs: list[list[Any]],
+        updates: Mapping[int, int],
         cached: bool = True,
         storage_map: Any = None,
     ) -> None:
         self.cells = inputs  # of PyTensor's storage, one array each
+        self.updates = dict(updates)  # from which output to which input
+        self.updated = [(inputs[position], position) for position in self.updates.values()]
+        self.written = [cell for cell, _ in self.updated]
         self.storage_map = storage_map  # the cells by Variable; a Function looks here for them
         self.variant = variant  # makes the program for other memory orders of the inputs
         self.otherwise = otherwise  # given why the compiler failed, makes what then runs,
         self.instead: Callable[..., list[Any]] | None = None  # a function of all inputs
         self.cached = cached  # whether compiled libraries go through the cache
-        self.lock = threading.Lock()
-        self.programs = {program.layouts: program}
+        self.lock = fork.open_lock()
+        self.program = program  # that is called, or was last
+        self.ready: dict[str, _Ready] = {}  # by the memory orders of the inputs
+        self.current: _Ready | None = None  # that of `program`
         self.pools = [Pool(dtype, rank) for dtype, rank in program.outputs]
         self.dtypes = [np.dtype(dtype) for dtype, _ in program.inputs]
-        self.want = (ctypes.c_int64 * (sum(rank for _, rank in program.outputs) + 1))()
-        self.use(program)
-
-    def use(self, program: Program) -> None:
-        """Make `program` the one that is called; its library is waited for when it is."""
-        self.program = program
-        self.library: ctypes.CDLL | None = None
         self.threads, self.large = _thread_limit()
-        self.table_heads = [Described(table) for table in program.table_arrays()]
-        tables = (head.address for head in self.table_heads)
-        self.arguments = pointers([*(0 for _ in program.inputs), *tables])
-        self.results = pointers(0 for _ in program.outputs)
-        self.constants = (ctypes.c_double * (len(program.constants) + 1))(*program.constants)
-        self.fixed = self.block(self.arguments, self.results)
-
-    def block(self, arguments: Any, results: Any) -> tuple[int, ...]:
-        """The first four arguments of each function of the C file."""
-        return tuple(map(ctypes.addressof, (arguments, results, self.constants, self.want)))
 
     def __call__(self) -> list[Array]:
-        with self.lock:
-            return self.run(self.read_inputs())
+        if not self.updates:
+            return self.run(self.arrays(self.read()))
+        outputs = self.settle(self.run)
+        assert outputs is not None
+        return outputs
 
-    def open(self) -> None:
-        """Wait for the library; where there can be none, the default mode runs from now on."""
-        if self.instead is None:
+    def settle(self, compute: Callable[[list[Array]], list[Array] | None]) -> list[Array] | None:
+        """What `compute` makes of the inputs; its updates are written as if no other thread had run meanwhile.
+
+        Nothing is written where it returns None.
+        """
+        for _ in range(PATIENCE):
+            values = self.read()
+            outputs = compute(self.arrays(values))
+            if outputs is None:
+                return None
+            with _whole:
+                for cell, position in self.updated:
+                    if cell[0] is not values[position]:
+                        break
+                else:
+                    self.write(outputs)
+                    return outputs
+        with _whole:  # others keep coming first; now they wait
+            outputs = compute(self.arrays(self.read()))
+            if outputs is not None:
+                self.write(outputs)
+            return outputs
+
+    def read(self) -> list[Any]:
+        """What stands in the cells at one moment."""
+        if LOCKED:
+            return list(
+                map(_content, self.cells)
+            )  # no other thread runs before that is done, nor does a fork
+        with _whole:
+            return [cell[0] for cell in self.cells]
+
+    def write(self, outputs: list[Array]) -> None:
+        """Put the updates into their cells: all in one go, as they are read."""
+        any(map(setitem, self.written, ZEROS, map(outputs.__getitem__, self.updates)))
+
+    def opened(self) -> _Ready | None:
+        """The program with its library, which is waited for; None where the default mode runs from now on."""
+        if self.instead is not None:
+            return None
+        ready = self.ready.get(self.program.layouts)
+        if ready is None:
             try:
-                self.library = open_library(self.program.text, self.cached)
-                self.step = self.library.one_step
+                ready = _Ready(self.program, open_library(self.program.text, self.cached))
             except CompilerMissing as failure:
-                self.instead = self.otherwise(str(failure))
+                self.current, self.instead = None, self.otherwise(str(failure))
+                return None
+            self.ready[self.program.layouts] = ready
+        self.current = ready
+        return ready
 
     def thread_count(self, arrays: list[Array]) -> int:
-        """Most threads of a call on these arrays."""
-        if _forked or self.threads == 1:
+        """Most threads of a call on these arrays; one in a forked child, where OpenMP would wait for others for ever."""
+        if self.threads == 1 or fork.is_child():
             return 1
         if self.large and max((array.size for array in arrays), default=0) < self.large:
             return 1
         return self.threads
 
-    def read_inputs(self) -> list[Array]:
-        """The arrays in the cells; what is no array of the right type becomes one, or is refused."""
+    def arrays(self, values: list[Any]) -> list[Array]:
+        """The inputs; what is no array of the right type becomes one, or is refused."""
         return [
             value if type(value) is np.ndarray and value.dtype is dtype else _as_array(value, dtype)
-            for (value,), dtype in zip(self.cells, self.dtypes, strict=True)
+            for value, dtype in zip(values, self.dtypes, strict=True)
         ]
 
     def run(self, arrays: list[Array]) -> list[Array]:
         """One step on these arrays."""
         for _ in range(8):  # a shape, a copy and a layout may each need another turn
-            if self.library is None:
-                self.open()
-            if self.instead is not None:
+            ready = self.current or self.opened()
+            if ready is None:
+                assert self.instead is not None
                 return self.instead(*arrays)
             outputs = [pool.take() for pool in self.pools]
             if DIRECT:
@@ -231,30 +350,29 @@ class NativeCall:
             else:
                 heads = [[Described(array) for array in group] for group in (arrays, outputs)]
                 entering, leaving = ([head.address for head in group] for group in heads)
-            self.arguments[: len(entering)] = entering  # type: ignore[assignment]  # c_void_p takes whole numbers
-            self.results[: len(leaving)] = leaving  # type: ignore[assignment]  # likewise
-            code = self.step(*self.fixed, self.thread_count(arrays))
+            ready.arguments[: len(entering)] = entering  # type: ignore[assignment]  # c_void_p takes whole numbers
+            ready.results[: len(leaving)] = leaving  # type: ignore[assignment]  # likewise
+            code = ready.step(*ready.fixed, self.thread_count(arrays))
             if code == 0:
                 return outputs
-            arrays = self.answer(code, arrays)
+            arrays = self.answer(code, arrays, ready)
         raise RuntimeError("the compiled function keeps asking for other arrays")
 
-    def answer(self, code: int, arrays: list[Array]) -> list[Array]:
+    def answer(self, code: int, arrays: list[Array], ready: _Ready) -> list[Array]:
         """Do what a return code other than 0 asks for, or raise what it says."""
         if code == OTHER_SHAPE:  # the outputs get the shapes that the C function has written down
-            wanted = iter(self.want)
-            for pool, (_, rank) in zip(self.pools, self.program.outputs, strict=True):
+            wanted = iter(ready.want)
+            for pool, (_, rank) in zip(self.pools, ready.program.outputs, strict=True):
                 pool.reshape(tuple(next(wanted) for _ in range(rank)))
             return arrays
         if code == UNALIGNED:
             return [np.require(array, requirements="A") for array in arrays]
         if code == OTHER_LAYOUT:
             layouts = "".join(map(_layout, arrays))
-            if layouts == self.program.layouts:
+            if layouts == ready.program.layouts:
                 raise RuntimeError("the memory order of the inputs changed during the call")
-            if layouts not in self.programs:
-                self.programs[layouts] = self.variant(layouts)
-            self.use(self.programs[layouts])
+            self.current, known = None, self.ready.get(layouts)
+            self.program = known.program if known else self.variant(layouts)
             return arrays
         raise self.error(code)
 

@@ -14,13 +14,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import weakref
 from collections.abc import Sequence
 from importlib import util
 from pathlib import Path
 from typing import NamedTuple
 
+from graphs import fork
 from graphs.environment import usable_cores
 from graphs.errors import install_command
 from graphs.native.run import cache
@@ -81,7 +81,7 @@ class _Opening:
         # Comments say the numbers that a call is given: another learning rate is the same library.
         without_comments = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
         self.key = cache.digest("library", without_comments, _toolchain())
-        self.lock = threading.Lock()
+        self.lock = fork.open_lock()
         self.compilation: Compilation | None = None
         self.loaded = self._kept() if cached else None
         if self.loaded is None:
@@ -252,7 +252,7 @@ def _end(folder: Path, running: list[subprocess.Popen[bytes]], made_in: int) -> 
 
 
 _under_way: list[Compilation] = []
-_turn = threading.Lock()
+_turn = fork.open_lock()
 
 
 def _begun(text: str) -> Compilation:

@@ -11,6 +11,7 @@ import numpy as np
 from graphs.errors import InputError, whole_number
 from graphs.memory import aligned_copy, aligned_empty
 from graphs.native.run.call import Described, NativeCall, pointers
+from graphs.native.run.function import alone
 
 __all__ = ["repeat"]
 
@@ -50,67 +51,69 @@ def repeat(fn: Any, steps: int, inputs: Sequence[Any], keep: Sequence[int] | Non
     for position in kept:
         if position not in range(count):
             raise InputError("keep", found=repr(position), allowed=f"positions of outputs, 0 to {count - 1}")
-    first = _outputs(fn, inputs)
-    histories = {k: np.empty((steps, *np.shape(first[k])), first[k].dtype) for k in kept}
-    for k, history in histories.items():
-        history[0] = first[k]
-    done = 1
-    if steps > 1 and isinstance(fn.vm, NativeCall) and fn.vm.instead is None:
-        done += _in_c(fn, steps - 1, {k: history[1:] for k, history in histories.items()})
-    for t in range(done, steps):
-        values = _outputs(fn, inputs)
+    with alone(fn) as call:
+        first = _outputs(call(*inputs))
+        histories = {k: np.empty((steps, *np.shape(first[k])), first[k].dtype) for k in kept}
         for k, history in histories.items():
-            history[t] = values[k]
+            history[0] = first[k]
+        done = 1
+        if steps > 1 and isinstance(fn.vm, NativeCall):
+            rest = {k: history[1:] for k, history in histories.items()}
+            if fn.vm.settle(lambda arrays: _in_c(fn.vm, arrays, steps - 1, rest)) is not None:
+                done = steps
+        for t in range(done, steps):
+            values = _outputs(call(*inputs))
+            for k, history in histories.items():
+                history[t] = values[k]
     return [histories[k] for k in kept]
 
 
-def _outputs(fn: Any, inputs: Sequence[Any]) -> list[Array]:
-    result = fn(*inputs)
+def _outputs(result: Any) -> list[Array]:
     values = [] if result is None else list(result) if isinstance(result, list | tuple) else [result]
     return [np.asarray(value) for value in values]
 
 
-def _in_c(fn: Any, steps: int, histories: dict[int, Array]) -> int:
-    """The steps after the first; how many were made (0: Python must make them).
+def _in_c(
+    call: NativeCall, arrays: list[Array], steps: int, histories: dict[int, Array]
+) -> list[Array] | None:
+    """Make the steps after the first; the outputs of the last of them, or None where Python must make them.
 
     An output that updates an input swaps heads with it after every step; one that is kept moves on by one
     entry of its history.
     """
-    call: NativeCall = fn.vm
-    pairs = dict(fn.maker.fgraph.update_mapping)
-    with call.lock:
-        arrays = call.read_inputs()
-        spare: dict[int, Array] = {}
-        for output, position in pairs.items():
-            array = arrays[position]
-            if not array.flags.c_contiguous or array.shape != call.pools[output].shape:
-                return 0
-            arrays[position] = aligned_copy(array)
-            spare[output] = aligned_empty(array.shape, array.dtype)
-        written = {k: history[0, ...] for k, history in histories.items()} | spare
-        entering = [Described(np.require(array, requirements="A")) for array in arrays]
-        leaving = [
-            Described(written[k] if k in written else aligned_empty(pool.shape, pool.dtype))
-            for k, pool in enumerate(call.pools)
-        ]
-        arguments = pointers(head.address for head in (*entering, *call.table_heads))
-        results = pointers(head.address for head in leaving)
-        flat = [number for output, position in pairs.items() for number in (position, output)]
-        swaps = (ctypes.c_int64 * (len(flat) + 1))(*flat)
-        advance = (ctypes.c_int64 * (len(leaving) + 1))()
-        for k in histories.keys() - pairs.keys():
-            advance[k] = histories[k].strides[0]
-        assert call.library is not None, "the first call has opened it"
-        code = call.library.many_steps(
-            *call.block(arguments, results),
-            *(call.thread_count(arrays), steps),
-            *(len(pairs), ctypes.addressof(swaps), len(leaving), ctypes.addressof(advance)),
-        )
-        if code < 0:
-            return 0
-        if code:
-            raise call.error(code)
-        for output, position in pairs.items():
-            head = entering[position]
-            call.cells[position][0] = arrays[position] if head.header.data == head.start else spare[output]
-    return steps
+    ready = call.opened()
+    if ready is None:
+        return None
+    outputs: dict[int, Array] = {}
+    for k, position in call.updates.items():
+        array = arrays[position]
+        if not array.flags.c_contiguous or array.shape != call.pools[k].shape:
+            return None
+        arrays[position] = aligned_copy(array)
+        outputs[k] = aligned_empty(array.shape, array.dtype)
+    for k, pool in enumerate(call.pools):
+        if k not in outputs:
+            outputs[k] = histories[k][0, ...] if k in histories else aligned_empty(pool.shape, pool.dtype)
+    entering = [Described(np.require(array, requirements="A")) for array in arrays]
+    leaving = [Described(outputs[k]) for k in range(len(outputs))]
+    arguments = pointers(head.address for head in (*entering, *ready.table_heads))
+    results = pointers(head.address for head in leaving)
+    flat = [number for k, position in call.updates.items() for number in (position, k)]
+    swaps = (ctypes.c_int64 * (len(flat) + 1))(*flat)
+    advance = (ctypes.c_int64 * (len(leaving) + 1))()
+    for k in histories.keys() - call.updates.keys():
+        advance[k] = histories[k].strides[0]
+    code = ready.library.many_steps(
+        *ready.block(arguments, results),
+        *(call.thread_count(arrays), steps),
+        *(len(call.updates), ctypes.addressof(swaps), len(leaving), ctypes.addressof(advance)),
+    )
+    if code < 0:
+        return None
+    if code:
+        raise call.error(code)
+    for k, position in call.updates.items():
+        head = entering[position]
+        if head.header.data == head.start:  # after an even number of exchanges
+            outputs[k] = arrays[position]
+    return [outputs[k] for k in range(len(outputs))]
