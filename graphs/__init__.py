@@ -6,8 +6,9 @@ imported when it is used first (SPEC 1), so that ``import graphs`` itself takes 
 
 import lazy_loader
 
-from graphs.environment import prepare_compile_folder
+from graphs.environment import drop_odd_thread_counts, prepare_compile_folder
 
-prepare_compile_folder()  # before anything here imports pytensor
+drop_odd_thread_counts()  # before anything here imports pytensor
+prepare_compile_folder()  # likewise
 
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

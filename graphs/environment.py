@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import stat
 import warnings
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
+    "drop_odd_thread_counts",
     "own_warnings_only",
     "prepare_compile_folder",
     "stabilizing_rewrites_fire",
@@ -25,6 +25,7 @@ __all__ = [
 ]
 
 PACKAGES = ("pytensor", "numpy", "scipy", "numba", "packaging", "rich")
+ROOM = 2**16  # bytes that a folder for code must have
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
@@ -42,38 +43,64 @@ def prepare_compile_folder() -> Path | None:
     with contextlib.suppress(OSError), open(f"{home}/.pytensorrc") as settings:
         if "compiledir" in settings.read():
             return None
-    if os.name == "nt" or _can_write(f"{home}/.pytensor"):
+    if os.name == "nt" or _can_hold_code(f"{home}/.pytensor"):
         return None
     folder = _private_folder()
-    os.environ["PYTENSOR_FLAGS"] = ",".join(filter(None, (flags, f"base_compiledir={folder}")))
+    if folder is not None:
+        os.environ["PYTENSOR_FLAGS"] = ",".join(filter(None, (flags, f"base_compiledir={folder}")))
     return folder
 
 
-def _can_write(folder: str) -> bool:
-    """Whether a file can really be made there; permissions alone do not tell (root, mounts)."""
+def _can_hold_code(folder: str) -> bool:
+    """Whether a file can really be made there, and run; permissions alone do not tell (root, mounts, a full disk)."""
     probe = f"{folder}/.writable-{os.getpid()}"
     try:
         os.makedirs(folder, exist_ok=True)
-        with open(probe, "w"):
-            pass
+        with open(probe, "wb") as file:
+            file.write(bytes(ROOM))
+        noexec = hasattr(os, "statvfs") and os.statvfs(folder).f_flag & getattr(os, "ST_NOEXEC", 0)
     except OSError:
-        return False
-    with contextlib.suppress(FileNotFoundError):  # a container that shares this home has such a process too
+        noexec = 1
+    with contextlib.suppress(OSError):  # a container that shares this home has such a process too
         os.unlink(probe)
-    return True
+    return not noexec
 
 
-def _private_folder() -> Path:
-    """A folder below the temporary one that nobody else can have put code into."""
-    import tempfile
-    from pathlib import Path
+def _private_folder() -> Path | None:
+    """A folder that nobody else can have put code into, below the temporary one or another such; None if none works."""
+    from graphs import temporary
 
-    folder = Path(tempfile.gettempdir()) / f"pytensor-{os.getuid()}"
-    with contextlib.suppress(FileExistsError):
-        folder.mkdir(mode=0o700)
-    found = folder.lstat()
-    safe = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
-    return folder if safe else Path(tempfile.mkdtemp(prefix="pytensor-"))
+    for base in (None, "/var/tmp", "/dev/shm"):
+        with contextlib.suppress(OSError):
+            user = os.getuid() if hasattr(os, "getuid") else ""
+            folder = temporary.private_folder(f"pytensor-{user}", base)
+            if _can_hold_code(str(folder)):
+                return folder
+    return None
+
+
+def drop_odd_thread_counts() -> None:
+    """Say which variables that limit threads hold no number, and go on without them.
+
+    Must run before the first ``import pytensor``, which otherwise fails where ``OMP_NUM_THREADS`` holds a list, as
+    OpenMP allows; its first number is the one that matters here.
+    """
+    for name in THREAD_VARIABLES:
+        given = os.environ.get(name)
+        if given is None:
+            continue
+        counts = [count.strip() for count in given.split(",")]
+        if all(
+            count.isascii() and count.isdigit() and 0 < len(count) < 10 and int(count) for count in counts
+        ):
+            os.environ[name] = counts[0]
+            continue
+        del os.environ[name]
+        if given.strip():
+            from graphs.foreign import quoted
+
+            text = f"{name}: found {quoted(given, 40)}; allowed: a whole number ≥ 1. It is taken as not set."
+            warnings.warn_explicit(text, UserWarning, "graphs", 1)
 
 
 # What each says is right, and nothing that a user of these tools can act on.

@@ -23,6 +23,7 @@ GROUND = (
     "fork",
     "errors",
     "files",
+    "temporary",
     "environment",
     "listener",
     "timing",

@@ -95,7 +95,7 @@ class NativeRewriter(GraphRewriter):  # type: ignore[misc]  # PyTensor's classes
     def apply(self, fgraph: Any) -> Any:
         """Rewrite, or recognise, `fgraph`, and plan it."""
         key = store.key(fgraph, self.query) if self.cached else None
-        program = store.known(key)
+        program = store.known(key, fgraph)
         if program is not None:
             _PLANS[fgraph] = Plan(program, rewritten=False)
             return None
@@ -193,7 +193,7 @@ class NativeLinker(Linker):  # type: ignore[misc]  # PyTensor's classes are unty
         """The program for inputs in other memory orders."""
         keep = self.cached and self.from_cache
         key = store.key(self.fgraph, self.query, layouts) if keep else None
-        program = store.known(key)
+        program = store.known(key, self.fgraph, layouts)
         if program is None:
             from graphs.native.pipeline import make_program
 

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import base64
-import json
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from typing import Annotated, Any
 
+import msgspec
 import numpy as np
 
 __all__ = ["NativeSource", "OpUnknown", "Program"]
 
-FORMAT = 3
+FORMAT = 4
+AXES = 64  # that NumPy can have
+DTYPES = {
+    "bool",
+    "float32",
+    "float64",
+    *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)),
+}
 
 
 class OpUnknown(Exception):
@@ -35,24 +42,63 @@ class Program:
 
     def to_json(self) -> str:
         """The program as text; ``constants`` are exact."""
-        data = asdict(self) | {"constants": [float(c).hex() for c in self.constants], "format": FORMAT}
-        return json.dumps(data)
+        data = {field.name: getattr(self, field.name) for field in fields(self)}
+        data |= {"constants": [float(c).hex() for c in self.constants], "format": FORMAT}
+        return msgspec.json.encode(data).decode()
 
     @classmethod
-    def from_json(cls, text: str) -> Program:
-        """Read back what :meth:`to_json` wrote; a ValueError, KeyError or TypeError if it is something else."""
-        data = json.loads(text)
-        if not isinstance(data, dict) or data.pop("format", None) != FORMAT:
-            raise ValueError("not a program of this format")
-        data["constants"] = [float.fromhex(c) for c in data["constants"]]
-        return cls(**data)
+    def from_json(cls, text: str | bytes) -> Program:
+        """Read back what :meth:`to_json` wrote; a ValueError if it is something else, whatever that is."""
+        try:
+            stored = msgspec.json.decode(text, type=_Stored)
+            if stored.format != FORMAT:
+                raise ValueError("a program of another format")
+            constants = [float.fromhex(c) for c in stored.constants]
+            program = cls(**{field.name: getattr(stored, field.name) for field in fields(cls)})
+        except (msgspec.MsgspecError, RecursionError, OverflowError) as problem:
+            raise ValueError(str(problem)) from None
+        program = replace(program, constants=constants)
+        program.check()
+        return program
+
+    def check(self) -> None:
+        """Raise a ValueError unless one part fits the other, as far as can be told without reading the C text."""
+        last_line = self.text.count("\n") + 1
+        if not all(1 <= first <= last <= last_line for first, last, *_ in (*self.spans, *self.pieces)):
+            raise ValueError("lines that are not there")
+        if not {dtype for dtype, *_ in (*self.inputs, *self.outputs, *self.tables)} <= DTYPES:
+            raise ValueError("numbers of another kind")
+        if len(self.layouts) != len(self.inputs) or not set(self.layouts) <= set("CFA"):
+            raise ValueError("memory orders that are none")
+        if not ("int one_step(" in self.text and "int many_steps(" in self.text):
+            raise ValueError("a C file without its functions")
+        self.table_arrays()
 
     def table_arrays(self) -> list[np.ndarray[Any, Any]]:
-        """The constant arrays."""
+        """The constant arrays; a ValueError if one is not as long as it says."""
         return [
-            np.frombuffer(base64.b64decode(data), dtype).reshape(shape).copy()
+            np.frombuffer(base64.b64decode(data, validate=True), dtype).reshape(shape).copy()
             for dtype, shape, data in self.tables
         ]
+
+
+_Count = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
+_Interface = list[tuple[str, Annotated[int, msgspec.Meta(ge=0, le=AXES)]]]
+
+
+class _Stored(msgspec.Struct, forbid_unknown_fields=True):
+    """A program's JSON: each part of the type that it must have, and nothing else."""
+
+    format: int
+    text: str
+    spans: list[tuple[_Count, _Count, list[_Count]]]
+    pieces: list[tuple[_Count, _Count, list[_Count], str]]
+    inputs: _Interface
+    outputs: _Interface
+    constants: list[str]
+    tables: list[tuple[str, Annotated[list[_Count], msgspec.Meta(max_length=AXES)], str]]
+    errors: list[tuple[str, str]]
+    layouts: str
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import jax
@@ -13,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from graphs import temporary
 from graphs.peers.contract import Data, StepCount, Training
 
 __all__ = ["build"]
@@ -155,10 +154,10 @@ class JaxTraining(Training):
 
 def _executions(step: Callable[[], object]) -> tuple[int, int]:
     """Programs that XLA was asked to run during `step`, and kernels of theirs; both from JAX's profiler."""
-    with tempfile.TemporaryDirectory(prefix="graphs-jax-") as folder:
+    with temporary.folder("jax") as folder:
         with jax.profiler.trace(folder):
             step()
-        (written,) = Path(folder).rglob("*.xplane.pb")
+        (written,) = folder.rglob("*.xplane.pb")
         planes = jax.profiler.ProfileData.from_file(str(written)).planes
         names = [event.name for plane in planes for line in plane.lines for event in line.events]
     programs = sum(name.endswith("::ExecuteHelperOnSingleDevice") for name in names)

@@ -2,8 +2,10 @@
 
 One folder holds ``<key>.json`` (a program, found by its graph before rewriting) and ``<key>.so`` (a
 library, found by its C text without comments, the compiler, its flags and the processor, so that
-functions that differ in a learning rate share one). Nothing in it is executed or unpickled before
-its digest has been compared; an entry that is damaged or of another version counts as absent. A folder
+functions that differ in a learning rate share one). Each ends in a line that only somebody can have written who
+could read the folder's ``secret``: what others put there while the folder was open to them is not believed later.
+Nothing is executed that has not been compared with its line, and what is executed are the bytes that were
+compared. An entry that is damaged or of another version counts as absent. A folder
 that cannot be written, or that others may write, is not used.
 """
 
@@ -11,8 +13,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import hmac
 import json
 import os
+import secrets
 import stat
 from pathlib import Path
 
@@ -22,6 +26,7 @@ __all__ = ["LIMIT_BYTES", "clear", "entries", "folder", "load", "store"]
 
 LIMIT_BYTES = 64 * 1024 * 1024
 VARIABLE = "GRAPHS_NATIVE_CACHE"
+SECRET, SECRET_BYTES = "secret", 32
 
 
 def folder() -> Path:
@@ -34,16 +39,41 @@ def folder() -> Path:
     return Path(config.base_compiledir) / "graphs-native"
 
 
+def _is_ours(state: os.stat_result, others: int = 0o022) -> bool:
+    """Whether this user owns it, and others may not do with it what the bits `others` say."""
+    return not hasattr(os, "getuid") or (state.st_uid == os.getuid() and not state.st_mode & others)
+
+
 def _usable(path: Path, *, make: bool) -> bool:
     """Whether the folder is there, ours, and nobody else may put code into it."""
     try:
         if make:
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
         state = path.stat()
-    except OSError:
+    except (OSError, ValueError):
         return False
-    ours = os.name == "nt" or (state.st_uid == os.getuid() and not state.st_mode & 0o022)
-    return stat.S_ISDIR(state.st_mode) and ours
+    return stat.S_ISDIR(state.st_mode) and _is_ours(state)
+
+
+def _read(path: Path, most: int, others: int = 0o022) -> bytes | None:
+    """What a plain file of ours holds; None if there is none, if it is longer than `most`, or `others` may touch it."""
+    flags = os.O_RDONLY
+    for name in (
+        "O_NOFOLLOW",
+        "O_NONBLOCK",
+        "O_CLOEXEC",
+        "O_BINARY",
+    ):  # O_NONBLOCK: a pipe would wait for a writer
+        flags |= getattr(os, name, 0)
+    try:
+        with open(os.open(path, flags), "rb") as stream:
+            state = os.fstat(stream.fileno())
+            if not (stat.S_ISREG(state.st_mode) and _is_ours(state, others) and state.st_size <= most):
+                return None
+            data = stream.read(most + 1)
+    except (OSError, ValueError):
+        return None
+    return data if len(data) <= most else None
 
 
 def load(key: str, suffix: str) -> tuple[Path, bytes] | None:
@@ -51,15 +81,12 @@ def load(key: str, suffix: str) -> tuple[Path, bytes] | None:
     path = folder() / f"{key}{suffix}"
     if not _usable(path.parent, make=False):
         return None
-    try:
-        data = path.read_bytes()
-        if suffix == ".so":
-            found = path.with_suffix(".sha256").read_bytes()
-        else:
-            data, _, found = data.rpartition(b"\n")
-    except OSError:
+    data = _read(path, LIMIT_BYTES)
+    secret = _secret(path.parent) if data else None
+    if not data or not secret:
         return None
-    return (path, data) if found == _mark(key, data) else None
+    data, _, mark = data.rpartition(b"\n")
+    return (path, data) if hmac.compare_digest(mark, _mark(secret, key, data)) else None
 
 
 def store(key: str, suffix: str, data: bytes) -> Path | None:
@@ -68,21 +95,45 @@ def store(key: str, suffix: str, data: bytes) -> Path | None:
     if not _usable(path.parent, make=True):
         return None
     try:
-        if suffix == ".so":
-            # a reader that comes between the two finds a digest that does not fit, and makes its own
-            write_whole(path, data)
-            write_whole(path.with_suffix(".sha256"), _mark(key, data))
-        else:
-            write_whole(path, data + b"\n" + _mark(key, data))
+        secret = _secret(path.parent) or _new_secret(path.parent)
+        if not secret:
+            return None
+        write_whole(path, data + b"\n" + _mark(secret, key, data))
+        path.chmod(0o600)  # whatever the umask
     except OSError:
         return None
     _prune(path)
     return path
 
 
-def _mark(key: str, data: bytes) -> bytes:
-    """What stands at the end of a file, or beside a library: data that are whole, and kept under this key."""
-    return hashlib.sha256(key.encode() + data).hexdigest().encode()
+def _mark(secret: bytes, key: str, data: bytes) -> bytes:
+    """What stands at the end of a file: it is whole, kept under this key, and by somebody who knows the secret."""
+    return hmac.new(secret, key.encode() + b"\n" + data, hashlib.sha256).hexdigest().encode()
+
+
+def _secret(where: Path) -> bytes | None:
+    """The folder's secret, which nobody else can read or have made."""
+    found = _read(where / SECRET, SECRET_BYTES, others=0o077)
+    return found if found and len(found) == SECRET_BYTES else None
+
+
+def _new_secret(where: Path) -> bytes | None:
+    """Make the folder's secret; where another process is quicker, theirs counts."""
+    import tempfile
+
+    descriptor, name = tempfile.mkstemp(dir=where, prefix=f".{SECRET}.", suffix=".part")
+    try:
+        with open(descriptor, "wb") as stream:
+            stream.write(secrets.token_bytes(SECRET_BYTES))
+        try:
+            os.link(name, where / SECRET)
+        except OSError:  # there is one by now, or a file that is none; or links are unknown here
+            if _secret(where) is None:
+                os.replace(name, where / SECRET)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name)
+    return _secret(where)
 
 
 def _prune(kept: Path) -> None:
@@ -105,22 +156,21 @@ def entries() -> list[tuple[Path, os.stat_result]]:
         for path in folder().iterdir():
             if path.suffix in (".json", ".so"):
                 with contextlib.suppress(OSError):
-                    found.append((path, path.stat()))
+                    found.append((path, path.lstat()))
     return found
 
 
 def _remove(path: Path) -> None:
-    for each in (path, path.with_suffix(".sha256")) if path.suffix == ".so" else (path,):
-        with contextlib.suppress(OSError):
-            each.unlink()
+    with contextlib.suppress(OSError):
+        path.unlink()
 
 
 def clear() -> tuple[int, Path]:
-    """Remove every entry; other files are left alone. How many there were, and where."""
-    there = entries()
-    for path, _ in there:
+    """Remove every entry, and the secret; other files are left alone. How many entries there were, and where."""
+    there, where = entries(), folder()
+    for path in (*(path for path, _ in there), where / SECRET):
         _remove(path)
-    return len(there), folder()
+    return len(there), where
 
 
 def digest(*parts: object) -> str:

@@ -37,9 +37,9 @@ def _thread_limit() -> tuple[int, int]:
     50 µs of work on, but where another process wants a core, each wait can last as long as that
     process is let run, some milliseconds. Who names a number of threads says that the cores are free.
     """
-    named = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-    if named.isdigit() and int(named) > 0:
-        return min(int(named), MAX_THREADS), 0
+    named = os.environ.get("OMP_NUM_THREADS", "")  # a number, where `import graphs` has found it there
+    if named.isascii() and named.isdigit() and int(named[:9]):
+        return min(int(named[:9]), MAX_THREADS), 0
     return min(usable_cores(), MAX_THREADS), LARGE
 
 
@@ -382,7 +382,10 @@ class NativeCall:
             return TypeError("an input has another number of axes than the graph's variable")
         if code == NO_MEMORY:
             return MemoryError("no memory for what is computed in between")
-        kind, message = self.program.errors[code - 1]
+        errors = self.program.errors
+        kind, message = (
+            errors[code - 1] if 0 < code <= len(errors) else ("RuntimeError", f"the C file says {code}")
+        )
         exception = getattr(builtins, kind, None)
         if not (isinstance(exception, type) and issubclass(exception, Exception)):
             return RuntimeError(f"{kind}: {message}")

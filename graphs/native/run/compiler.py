@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import functools
 import hashlib
+import itertools
 import os
 import platform
 import re
@@ -13,16 +14,16 @@ import shlex
 import shutil
 import subprocess
 import sys
-import tempfile
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import util
 from pathlib import Path
 from typing import NamedTuple
 
-from graphs import fork
+from graphs import fork, temporary
 from graphs.environment import usable_cores
 from graphs.errors import install_command
+from graphs.foreign import plain, quoted
 from graphs.native.run import cache
 
 __all__ = ["CompilerMissing", "begin_library", "load_text", "open_library"]
@@ -41,12 +42,15 @@ FLAGS = [
     "-ffp-contract=off",
     "-fwrapv",
 ]
+FLAGS_VARIABLE = "GRAPHS_NATIVE_CFLAGS"
+LEAST_ROOM = 2**20  # bytes
 THREADS: tuple[tuple[str, ...], ...] = (("-fopenmp",), ("-fopenmp-simd",), ())
+ROOM = "free some room there, or name another folder in TMPDIR"
 REMEDY = f"install gcc or clang, or `{install_command('native')}`, which brings ziglang, a C compiler"
 
 
 class CompilerMissing(Exception):
-    """No C compiler, or one that does not work; the message says what to install."""
+    """No C compiler, or one that does not work, or no place for what it makes; the message says what to do."""
 
 
 def begin_library(text: str, cached: bool = True) -> None:
@@ -88,10 +92,11 @@ class _Opening:
             self.compilation = _begun(text)
 
     def _kept(self) -> ctypes.CDLL | None:
+        temporary.remove_left()  # also where nothing is compiled
         found = cache.load(self.key, ".so")
         try:
-            return _declared(ctypes.CDLL(os.fspath(found[0]))) if found else None
-        except OSError:  # made for another machine after all
+            return _declared(_loaded(found[1])) if found else None
+        except (CompilerMissing, AttributeError):  # made for another machine after all, or something else
             return None
 
     def library(self) -> ctypes.CDLL:
@@ -100,8 +105,9 @@ class _Opening:
             if self.loaded is None:
                 compilation, self.compilation = self.compilation or _begun(self.text), None
                 data = compilation.library()
-                path = cache.store(self.key, ".so", data) if self.cached else None
-                self.loaded = _declared(ctypes.CDLL(os.fspath(path)) if path else _loaded(data))
+                self.loaded = _declared(_loaded(data))
+                if self.cached:
+                    cache.store(self.key, ".so", data)
             return self.loaded
 
 
@@ -109,11 +115,43 @@ _opening = functools.lru_cache(maxsize=256)(_Opening)
 
 
 def _loaded(data: bytes) -> ctypes.CDLL:
-    """Load a library from a file that is gone again afterwards; the system keeps what is mapped."""
-    with tempfile.TemporaryDirectory(prefix="graphs-native-") as folder:
-        path = Path(folder, "step.so")
-        path.write_bytes(data)
-        return ctypes.CDLL(os.fspath(path))
+    """Load a library from these very bytes: from memory, or from a file that is gone again afterwards.
+
+    Raises :class:`CompilerMissing` where neither can be done.
+    """
+    try:
+        return _from_memory(data)
+    except OSError as problem:
+        first = problem
+    try:
+        with temporary.folder("library") as folder:
+            path = folder / "step.so"
+            path.write_bytes(data)
+            return ctypes.CDLL(os.fspath(path))
+    except OSError as problem:
+        raise CompilerMissing(
+            f"a library can be loaded neither from memory ({plain(first)}) nor from the temporary folder "
+            f"({plain(problem)}): name a folder in TMPDIR that has room and is not mounted noexec"
+        ) from None
+
+
+_loads = itertools.count(1)
+
+
+def _from_memory(data: bytes) -> ctypes.CDLL:
+    """Load a library through a file that no folder holds, so that no mount can forbid it; Linux has these."""
+    if not hasattr(os, "memfd_create"):
+        raise OSError("this system loads none from there")
+    descriptor = os.memfd_create("graphs")
+    try:
+        with open(descriptor, "wb", closefd=False) as stream:
+            stream.write(data)
+        # The loader knows libraries by name, and the next one may get this very descriptor: each is spelled in
+        # another way, with the bits of a number as "/" and "./".
+        spelled = f"{next(_loads):b}".replace("1", "./").replace("0", "/")
+        return ctypes.CDLL(f"/proc/self/{spelled}fd/{descriptor}")
+    finally:
+        os.close(descriptor)
 
 
 def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
@@ -134,9 +172,9 @@ class Compiler(NamedTuple):
 @functools.cache
 def find_compiler() -> Compiler:
     """The compiler named in ``CC``, else gcc, clang, cc, else the package ``ziglang``."""
-    named = os.environ.get("CC", "")
+    named = os.environ.get("CC", "").strip()
     for candidate in [named] if named else ["gcc", "clang", "cc"]:
-        words = shlex.split(candidate)
+        words = _words("CC", candidate)
         found = shutil.which(words[0])
         if found:
             real = Path(found).resolve()
@@ -147,8 +185,18 @@ def find_compiler() -> Compiler:
 
         command = (sys.executable, "-m", "ziglang", "cc", "-fno-sanitize=undefined")
         return Compiler(command, f"ziglang {metadata.version('ziglang')}")
-    what = f"CC names {named}, which is not there" if named else "there is no C compiler"
+    what = f"CC names {plain(named)}, which is not there" if named else "there is no C compiler"
     raise CompilerMissing(f"{what}: {REMEDY}")
+
+
+def _words(variable: str, text: str) -> list[str]:
+    """The words of a command line that stands in an environment variable."""
+    try:
+        return shlex.split(text)
+    except ValueError:
+        raise CompilerMissing(
+            f"{variable} is {quoted(text)}, whose quotation does not end: end it, or unset {variable}"
+        ) from None
 
 
 @functools.cache
@@ -163,7 +211,7 @@ def _processor() -> str:
 
 def _more_flags() -> str:
     """More compiler flags from the environment (sanitizers, debugging)."""
-    return os.environ.get("GRAPHS_NATIVE_CFLAGS", "")
+    return os.environ.get(FLAGS_VARIABLE, "")
 
 
 def _toolchain() -> list[str]:
@@ -179,12 +227,15 @@ class Compilation:
 
     def __init__(self, text: str) -> None:
         self.compiler = find_compiler()
+        self.flags = _words(FLAGS_VARIABLE, _more_flags())
         self.text, self.made_in = text, os.getpid()
-        self.folder = Path(tempfile.mkdtemp(prefix="graphs-native-"))
+        with _place():
+            self.folder = temporary.make_folder("native")
         self.running: list[subprocess.Popen[bytes]] = []
         # Also where nobody ever asks for the library: nothing is left running or lying about.
         self.end = weakref.finalize(self, _end, self.folder, self.running, self.made_in)
-        (self.folder / "step.c").write_text(text)
+        with _place(self.folder):
+            (self.folder / "step.c").write_text(text)
         self.start(THREADS[0])
 
     def start(self, threads: Sequence[str]) -> None:
@@ -193,7 +244,7 @@ class Compilation:
             *self.compiler.command,
             *FLAGS,
             *threads,
-            *shlex.split(_more_flags()),
+            *self.flags,
             *(str(self.folder / "step.c"), "-o", str(self.folder / "step.so"), "-lm"),
         ]
         try:
@@ -201,11 +252,16 @@ class Compilation:
                 # In a session of its own: Ctrl-C asks Python to stop, who knows whether to stop this too.
                 nothing = subprocess.DEVNULL
                 process = subprocess.Popen(
-                    command, stdin=nothing, stdout=nothing, stderr=messages, start_new_session=True
+                    command,
+                    stdin=nothing,
+                    stdout=nothing,
+                    stderr=messages,
+                    start_new_session=True,
+                    env=os.environ | dict.fromkeys(("TMPDIR", "TMP", "TEMP"), str(self.folder)),
                 )
-        except OSError as failure:
+        except (OSError, ValueError) as failure:  # ValueError: a flag with a null character
             self.end()
-            raise self.missing(f"does not run ({failure})") from None
+            raise self.missing(f"does not run ({plain(failure)})") from None
         self.running[:] = [process]
 
     def missing(self, what: str) -> CompilerMissing:
@@ -232,12 +288,25 @@ class Compilation:
                 if self.wait() == 0:
                     break
                 self.start(threads)
-            if self.wait() == 0:
-                return (self.folder / "step.so").read_bytes()
-            said = (self.folder / "messages").read_text(errors="replace").strip()
-            raise self.missing(f"failed ({said[:300] or 'no message'})")
+            with _place(self.folder):
+                if self.wait() == 0:
+                    return (self.folder / "step.so").read_bytes()
+                said = (self.folder / "messages").read_text(errors="replace").strip()
+                if shutil.disk_usage(self.folder).free < LEAST_ROOM:
+                    raise CompilerMissing(f"{self.folder} has no room for what the C compiler writes: {ROOM}")
+            raise self.missing(f"failed ({plain(said, 300) or 'no message'})")
         finally:
             self.end()
+
+
+@contextlib.contextmanager
+def _place(folder: Path | None = None) -> Iterator[None]:
+    """A context in which a compilation needs its folder, and may find that the disk is full."""
+    try:
+        yield
+    except OSError as problem:
+        where = f"{folder} cannot be used" if folder else "there is no temporary folder"
+        raise CompilerMissing(f"{where} ({plain(problem)}): {ROOM}") from None
 
 
 def _end(folder: Path, running: list[subprocess.Popen[bytes]], made_in: int) -> None:

@@ -31,17 +31,31 @@ def key(fgraph: Any, query: Any, layouts: str = "") -> str | None:
     return cache.digest("program", own_text(), *described, layouts)
 
 
-def known(key: str | None) -> Program | None:
-    """The program kept under `key`, its library at hand or being made; None if there is none."""
+def known(key: str | None, fgraph: Any, layouts: str = "") -> Program | None:
+    """The program of a graph kept under `key`, its library at hand or being made; None if there is none."""
     found = cache.load(key, ".json") if key else None
     if found is None:
         return None
     try:
-        program = Program.from_json(found[1].decode())
+        program = Program.from_json(found[1])
+        if not _is_of(program, fgraph, layouts):
+            return None
         begin_library(program.text)
-    except (ValueError, KeyError, TypeError, CompilerMissing):
+    except (ValueError, CompilerMissing):
         return None
     return program
+
+
+def _is_of(program: Program, fgraph: Any, layouts: str) -> bool:
+    """Whether a program takes and gives what its graph does, in these memory orders if any are named."""
+    taken, given = (
+        [(getattr(v.type, "dtype", None), getattr(v.type, "ndim", None)) for v in variables]
+        for variables in (fgraph.inputs, fgraph.outputs)
+    )
+    same = taken == [tuple(each) for each in program.inputs] and given == [
+        tuple(each) for each in program.outputs
+    ]
+    return same and program.layouts == (layouts or program.layouts)
 
 
 def remember(key: str | None, program: Program) -> None:

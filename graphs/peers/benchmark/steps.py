@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from graphs import temporary
 from graphs.data import load
 from graphs.listener import Listener
 from graphs.peers import LIMIT, PEERS, YARDSTICK
@@ -40,7 +40,7 @@ def measure_steps(size: Size, dtype: str, plan: Plan, listener: Listener) -> lis
     listener.begins(f"{where}: drawing x")
     with (
         drawn_data(size, dtype) as folder,
-        tempfile.TemporaryDirectory(prefix="graphs-caches-") as caches,
+        temporary.folder("caches") as caches,
         Opened[Cell](plan.timeout) as opened,
     ):
         reference: State | None = None
@@ -112,6 +112,6 @@ def drawn_data(size: Size, dtype: str) -> Iterator[Path]:
     memory = "/dev/shm"
     usable = os.path.isdir(memory) and os.access(memory, os.W_OK)
     roomy = usable and shutil.disk_usage(memory).free > 2 * size.nbytes(dtype)
-    with tempfile.TemporaryDirectory(prefix="graphs-benchmark-", dir=memory if roomy else None) as folder:
-        write_data(Path(folder), load(samples=size.samples, features=size.features, dtype=dtype))
-        yield Path(folder)
+    with temporary.folder("benchmark", memory if roomy else None) as folder:
+        write_data(folder, load(samples=size.samples, features=size.features, dtype=dtype))
+        yield folder

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
+from graphs import temporary
 from graphs.listener import Listener
 from graphs.peers import PEERS, YARDSTICK
 from graphs.peers.benchmark.plan import Plan
@@ -32,7 +32,7 @@ def measure_processes(plan: Plan, listener: Listener) -> dict[str, list[Cell]]:
     reference: State | None = None
     with (
         drawn_data(size, dtype) as folder,
-        tempfile.TemporaryDirectory(prefix="graphs-caches-") as caches,
+        temporary.folder("caches") as caches,
     ):
         for kind, number in ((each, number) for each in rounds for number in range(rounds[each])):
             for cell, before in zip({"cold": cold, "warm": warm}[kind], cold, strict=True):

@@ -7,10 +7,9 @@ written into a record (record.py) and summed up (verdicts.py). Tables, plots and
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 
+from graphs import temporary
 from graphs.data import Dataset, load
 from graphs.listener import Listener
 from graphs.peers.compare.plan import Plan
@@ -54,9 +53,9 @@ def compare(
         keep(record)
 
     so_far()
-    with tempfile.TemporaryDirectory(prefix="graphs-compare-") as folder:
+    with temporary.folder("compare") as folder:
         reference = Reference(data)
-        stages = Stages(Path(folder), plan, data, reference, listener)
+        stages = Stages(folder, plan, data, reference, listener)
         for formula in plan.formulas:
             waiting = [run for run in record.runs if run.formula == formula and run.stands]
             for number, run in enumerate(waiting, 1):
