@@ -70,7 +70,7 @@ def _private_folder() -> Path | None:
     """A folder that nobody else can have put code into, below the temporary one or another such; None if none works."""
     from graphs import temporary
 
-    for base in (None, "/var/tmp", "/dev/shm"):
+    for base in (None, *temporary.OTHERS):
         with contextlib.suppress(OSError):
             user = os.getuid() if hasattr(os, "getuid") else ""
             folder = temporary.private_folder(f"pytensor-{user}", base)

@@ -181,6 +181,13 @@ def compile_functions(
             evaluate = compiled([graph.x, y], whole, name="evaluate")
             predict = compiled([graph.x], graph.prediction, name="predict")
     except ImportError as error:
+        if not isinstance(error, ModuleNotFoundError):  # a library that the mode has compiled
+            raise InputError(
+                "compile folder",
+                found=f"one from which the mode {label} cannot load what it compiles ({error})",
+                allowed="a folder on a file system that is not mounted noexec",
+                remedy="name another one: PYTENSOR_FLAGS=base_compiledir=FOLDER",
+            ) from error
         raise InputError(
             "mode",
             found=f"{label}, whose framework is not installed ({error})",

@@ -16,16 +16,18 @@ import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["folder", "make_folder", "private_folder", "remove_left"]
+__all__ = ["folder", "has_room", "make_folder", "private_folder", "remove_left"]
 
 OLD = 7 * 24 * 3600.0  # seconds after which what may be alive is believed to be dead
+ROOM = 2**20  # bytes that a place for temporary folders must have free
+OTHERS = ("/var/tmp", "/dev/shm")
 ALIVE = "alive"  # the locked file of a process
 _NEW, _GONE = ".new-", ".gone-"  # folders that are being made, and removed
 
 
 @contextlib.contextmanager
 def folder(purpose: str, base: str | None = None) -> Iterator[Path]:
-    """An empty folder for the time of the context, below the folder `base`, by default the system's temporary one.
+    """An empty folder for the time of the context, below the folder `base`, by default the first that has room.
 
     Raises
     ------
@@ -43,7 +45,7 @@ def make_folder(purpose: str, base: str | None = None) -> Path:
     """An empty folder that is there until the caller removes it, or this process ends; raises as :func:`folder`."""
     import tempfile  # takes a while, and who needs no folder need not wait for it
 
-    return Path(tempfile.mkdtemp(prefix=f"{purpose}-", dir=_of_this_process(base or tempfile.gettempdir())))
+    return Path(tempfile.mkdtemp(prefix=f"{purpose}-", dir=_of_this_process(base or _with_room())))
 
 
 def private_folder(name: str, base: str | None = None) -> Path:
@@ -63,17 +65,39 @@ def private_folder(name: str, base: str | None = None) -> Path:
     raise PermissionError(f"somebody else has taken {where / name} and every name like it")
 
 
+def has_room(base: str | Path) -> bool:
+    """Whether a temporary file of usual size fits in there; also where a system cannot tell."""
+    try:
+        return shutil.disk_usage(base).free >= ROOM
+    except OSError:
+        return False
+    except AttributeError:
+        return os.path.isdir(base)
+
+
 def remove_left(base: str | None = None) -> None:
     """Remove what processes have left below `base` that were killed."""
+    for where in [base] if base else _bases():
+        with contextlib.suppress(OSError):
+            if os.path.lexists(os.path.join(where, _NAME)):
+                for path in private_folder(_NAME, where).iterdir():
+                    with contextlib.suppress(OSError):
+                        _remove_if_left(path)
+
+
+def _bases() -> list[str]:
+    """Where temporary folders may be: the system's own place, and others for when that is full."""
     import tempfile
 
-    with contextlib.suppress(OSError):
-        where = base or tempfile.gettempdir()
-        if not os.path.lexists(os.path.join(where, _NAME)):
-            return
-        for path in private_folder(_NAME, where).iterdir():
-            with contextlib.suppress(OSError):
-                _remove_if_left(path)
+    try:
+        return [tempfile.gettempdir(), *OTHERS]
+    except FileNotFoundError:  # none can be written
+        return [*OTHERS]
+
+
+def _with_room() -> str:
+    bases = _bases()
+    return next((base for base in bases if has_room(base) and os.access(base, os.W_OK)), bases[0])
 
 
 _NAME = f"graphs-{os.getuid()}" if hasattr(os, "getuid") else "graphs"

@@ -77,7 +77,7 @@ def native(factor: float):
 
 
 def left(folder: Path) -> list[str]:
-    return [path.name for path in folder.iterdir() if path.name.startswith("graphs-native-")]
+    return [path.name for path in folder.rglob("native-*")]
 
 
 def test_a_function_is_there_before_its_library(waiting):

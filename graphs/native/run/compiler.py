@@ -43,9 +43,8 @@ FLAGS = [
     "-fwrapv",
 ]
 FLAGS_VARIABLE = "GRAPHS_NATIVE_CFLAGS"
-LEAST_ROOM = 2**20  # bytes
 THREADS: tuple[tuple[str, ...], ...] = (("-fopenmp",), ("-fopenmp-simd",), ())
-ROOM = "free some room there, or name another folder in TMPDIR"
+MORE_ROOM = "free some room there, or name another folder in TMPDIR"
 REMEDY = f"install gcc or clang, or `{install_command('native')}`, which brings ziglang, a C compiler"
 
 
@@ -292,8 +291,10 @@ class Compilation:
                 if self.wait() == 0:
                     return (self.folder / "step.so").read_bytes()
                 said = (self.folder / "messages").read_text(errors="replace").strip()
-                if shutil.disk_usage(self.folder).free < LEAST_ROOM:
-                    raise CompilerMissing(f"{self.folder} has no room for what the C compiler writes: {ROOM}")
+                if not temporary.has_room(self.folder):
+                    raise CompilerMissing(
+                        f"{self.folder} has no room for what the C compiler writes: {MORE_ROOM}"
+                    )
             raise self.missing(f"failed ({plain(said, 300) or 'no message'})")
         finally:
             self.end()
@@ -306,7 +307,7 @@ def _place(folder: Path | None = None) -> Iterator[None]:
         yield
     except OSError as problem:
         where = f"{folder} cannot be used" if folder else "there is no temporary folder"
-        raise CompilerMissing(f"{where} ({plain(problem)}): {ROOM}") from None
+        raise CompilerMissing(f"{where} ({plain(problem)}): {MORE_ROOM}") from None
 
 
 def _end(folder: Path, running: list[subprocess.Popen[bytes]], made_in: int) -> None:

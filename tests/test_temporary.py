@@ -1,0 +1,131 @@
+"""Temporary folders go with their process, also where that was killed; those of the living stay."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from graphs import temporary
+
+ROOT = Path(__file__).parents[1]
+HOLD = """
+import os, signal, sys
+from graphs import temporary
+folder = temporary.make_folder("held")
+(folder / "file").write_text("x")
+print(folder, flush=True)
+if sys.argv[1] == "fork" and not os.fork():
+    sys.exit()  # a child that ends leaves its parent's folder alone
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def base(tmp_path, monkeypatch):
+    """A temporary folder of its own."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(temporary, "_owned", {})
+    return tmp_path
+
+
+@contextlib.contextmanager
+def process(how: str = ""):
+    """Another process that has a temporary folder, and where that is."""
+    command = [sys.executable, "-c", HOLD, how]
+    with subprocess.Popen(
+        command, cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as begun:
+        try:
+            yield begun, Path(begun.stdout.readline().strip())
+        finally:
+            begun.kill()
+
+
+def test_a_folder_is_there_for_its_time_and_nobody_else_s(base):
+    with temporary.folder("mine") as folder, temporary.folder("mine") as other:
+        assert folder != other
+        assert folder.name.startswith("mine-")
+        assert base in folder.parents
+        if os.name == "posix":
+            for path in (folder, folder.parent, folder.parent.parent):
+                assert stat.S_IMODE(path.stat().st_mode) == 0o700
+    assert not folder.exists()
+
+
+def test_a_process_that_ends_leaves_nothing(base):
+    with process() as (begun, folder):
+        assert (folder / "file").exists()
+        begun.communicate()
+    assert [path.name for path in folder.parent.parent.iterdir()] == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)])
+def test_what_a_killed_one_has_left_goes_with_the_next_start(base, number):
+    with process() as (begun, folder):
+        begun.send_signal(number)
+        begun.wait(60)
+    assert (folder / "file").exists()
+    temporary.make_folder("next")
+    assert not folder.parent.exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_what_the_living_have_stays(base):
+    for how in ("", "fork"):
+        with process(how) as (_, folder):
+            temporary.remove_left()
+            temporary.make_folder("next")
+            assert (folder / "file").exists()
+
+
+def test_in_doubt_it_stays_until_it_is_old(base, monkeypatch):
+    mine = temporary.make_folder("mine")
+    with process() as (begun, folder):
+        begun.kill()
+    monkeypatch.setitem(sys.modules, "fcntl", None)  # no locks here
+    root = folder.parent.parent
+    (root / ".new-unfinished").mkdir()
+    (root / "without-a-lock").mkdir()
+    (root / ".gone-half").mkdir()
+    temporary.remove_left()
+    left = {path.name for path in root.iterdir()}
+    assert left == {mine.parent.name, folder.parent.name, ".new-unfinished", "without-a-lock"}
+    for path in root.iterdir():
+        os.utime(path, (0, 0))
+    temporary.remove_left()
+    assert [path.name for path in root.iterdir()] == [mine.parent.name], "its own it keeps"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions are POSIX's")
+def test_a_folder_that_others_can_write_is_none_of_ours(base):
+    planted = base / temporary._NAME
+    planted.mkdir()
+    planted.chmod(0o777)
+    assert temporary.make_folder("mine").parents[1] == base / f"{temporary._NAME}-2"
+    planted.rmdir()
+    planted.symlink_to(base)
+    assert temporary.private_folder(temporary._NAME, str(base)) == base / f"{temporary._NAME}-2"
+
+
+def test_a_full_place_is_not_the_first_choice(base, tmp_path_factory, monkeypatch):
+    other = tmp_path_factory.mktemp("roomy")
+    monkeypatch.setattr(temporary, "OTHERS", (str(other),))
+    usage = shutil.disk_usage(base)
+    monkeypatch.setattr(
+        shutil, "disk_usage", lambda path: usage._replace(free=0 if path == str(base) else 10**9)
+    )
+    assert other in temporary.make_folder("mine").parents
+
+
+def test_a_folder_that_somebody_has_removed_is_made_again(base):
+    shutil.rmtree(temporary.make_folder("mine").parent)
+    assert temporary.make_folder("mine").is_dir()
