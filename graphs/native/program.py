@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from dataclasses import dataclass, fields, replace
 from typing import Annotated, Any
 
@@ -72,6 +73,14 @@ class Program:
             raise ValueError("memory orders that are none")
         if not ("int one_step(" in self.text and "int many_steps(" in self.text):
             raise ValueError("a C file without its functions")
+        code = re.sub(r"/\*.*?\*/", "", self.text, flags=re.DOTALL)
+        for name, count in (
+            ("in", len(self.inputs) + len(self.tables)),
+            ("out", len(self.outputs)),
+            ("constants", len(self.constants)),
+        ):
+            if count != 1 + max(map(int, re.findall(rf"\b{name}\[(\d{{1,9}})\]", code)), default=-1):
+                raise ValueError(f"another number of {name} than the C file takes")
         self.table_arrays()
 
     def table_arrays(self) -> list[np.ndarray[Any, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 
 from graphs.native import NativeLinker, NativeMode
 from graphs.native.linker import NativeRewriter
+from graphs.native.pipeline import make_program
 from graphs.native.run import cache, compiler, store
 
 v = pt.dvector("v")
@@ -224,3 +226,142 @@ def test_key_does_not_depend_on_what_pytensor_imports_later():
         "assert surroundings(None) != early\n"
     )
     subprocess.run([sys.executable, "-c", text], check=True, timeout=100)
+
+
+def test_what_others_left_in_a_folder_that_was_open_to_them_is_not_believed(folder, compilations):
+    build()
+    (program,), (library,) = folder.glob("*.json"), folder.glob("*.so")
+    kept = {path: path.read_bytes() for path in (program, library)}
+    cache.clear()
+    folder.chmod(0o777)
+    for path, data in kept.items():  # theirs, made where they knew a secret of their own
+        path.write_bytes(data)
+    folder.chmod(0o700)
+    build()
+    assert len(compilations) == 2
+    build()
+    assert len(compilations) == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="files have no owners here")
+@pytest.mark.parametrize("what", ["readable", "short", "a link", "a folder"])
+def test_a_secret_that_is_none_is_replaced(folder, compilations, what):
+    build()
+    secret = folder / cache.SECRET
+    assert secret.stat().st_mode & 0o777 == 0o600
+    data = secret.read_bytes()
+    if what == "readable":
+        secret.chmod(0o644)
+    else:
+        secret.unlink()
+        if what == "short":
+            secret.write_bytes(data[:5])
+        elif what == "a link":
+            (folder / "elsewhere").write_bytes(data)
+            (folder / "elsewhere").chmod(0o600)
+            secret.symlink_to("elsewhere")
+        else:
+            secret.mkdir()
+    build()
+    assert len(compilations) == 2
+    build()
+    # a folder cannot be replaced: then nothing is kept
+    assert len(compilations) == (3 if what == "a folder" else 2)
+    assert not list(folder.glob(".*"))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+@pytest.mark.parametrize("what", ["a pipe", "a link", "others may write it", "a folder", "too long"])
+def test_what_is_no_plain_file_of_ours_is_not_read(folder, monkeypatch, what):
+    key = "c" * 40
+    path = cache.store(key, ".json", b"data")
+    assert cache.load(key, ".json") == (path, b"data")
+    if what == "others may write it":
+        path.chmod(0o666)
+    elif what == "too long":
+        monkeypatch.setattr(cache, "LIMIT_BYTES", 20)
+    else:
+        path.rename(folder / "elsewhere")
+        {"a pipe": os.mkfifo, "a link": lambda p: p.symlink_to("elsewhere"), "a folder": Path.mkdir}[what](
+            path
+        )
+    assert cache.load(key, ".json") is None
+
+
+def test_the_bytes_that_were_compared_are_loaded(folder, compilations, monkeypatch):
+    build()
+    (library,) = folder.glob("*.so")
+    real = cache.load
+
+    def changed_after(key, suffix):
+        found = real(key, suffix)
+        if suffix == ".so":
+            library.write_bytes(b"not what was compared")
+        return found
+
+    monkeypatch.setattr(cache, "load", changed_after)
+    fn, _ = build()
+    assert fn([1.0, 2.0, 3.0]) == 6.0
+    assert len(compilations) == 1
+
+
+def odd_programs():
+    """What may stand in a program's file, each with a mark that fits."""
+    graph = pytensor.graph.fg.FunctionGraph([v], [v * 2], clone=True)
+    good = json.loads(make_program(graph).to_json())
+    deep = "[" * 100_000 + "]" * 100_000
+    yield "deep", deep
+    yield "deep inside", json.dumps(good | {"spans": "DEEP"}).replace('"DEEP"', deep)
+    yield "deep beside", json.dumps(good | {"more": "DEEP"}).replace('"DEEP"', deep)
+    yield "deep objects", '{"a":' * 100_000 + "1" + "}" * 100_000
+    yield "no UTF-8", b"\xff\xfe{}"
+    yield "a number", "1e999"
+    yield "long number", json.dumps(good).replace('"format":', '"format": 1' + "0" * 5000)
+    for field in good:
+        yield f"without {field}", json.dumps({name: value for name, value in good.items() if name != field})
+        for value in (None, True, -1, 2**70, 1.5, "x", [], {}, [[]], [None], [["float64"]], [[1, 2, [3]]]):
+            if value != good[field]:
+                yield f"{field} {value}", json.dumps(good | {field: value})
+    changes = {
+        "inputs": [
+            [["float64", -1]],
+            [["float64", 65]],
+            [["object", 1]],
+            [["float64", True]],
+            [["float64", 2]],
+        ],
+        "outputs": [[["float32", 1]], [["float64", 0]], [["V8", 1]], [["float64", 1], ["float64", 1]]],
+        "layouts": ["", "CC", "X"],
+        "constants": [["0x"], ["1e999999p"], ["0x1p99999"], [1.0]],
+        "tables": [
+            [["float64", [3], "AAAA"]],
+            [["object", [1], "AAAA"]],
+            [["float64", [-1], ""]],
+            [["int8", [2**62], ""]],
+            [["int8", [1] * 70, "AA=="]],
+            [["int8", [3], "!!!!"]],
+        ],
+        "spans": [[[0, 1, []]], [[5, 2, []]], [[1, 10**6, []]], [[1, 2, [-1]]]],
+        "errors": [[["ValueError"]], [[1, 2]]],
+        "text": ["", "int one_step(void) { return 0; }"],
+    }
+    for field, values in changes.items():
+        for value in values:
+            yield f"{field} {value}", json.dumps(good | {field: value})
+
+
+def test_a_program_of_any_other_content_counts_as_absent(folder):
+    graph = pytensor.graph.fg.FunctionGraph([v], [v * 2], clone=True)
+    key = store.key(graph, None)
+    believed = []
+    for name, text in odd_programs():
+        cache.store(key, ".json", text if isinstance(text, bytes) else text.encode())
+        assert cache.load(key, ".json") is not None
+        if store.known(key, graph) is not None:
+            believed.append(name)
+    # only what a graph like this one may have
+    assert set(believed) <= {"spans []", "spans [[1, 2, [3]]]", "pieces []", "errors []"}
+    store.remember(key, make_program(graph))
+    assert store.known(key, graph) is not None
+    assert store.known(key, graph, "A") is None
+    compiler._opening.cache_clear()
