@@ -11,7 +11,13 @@ import warnings
 import pytest
 
 import graphs
-from graphs.environment import own_warnings_only, prepare_compile_folder, stabilizing_rewrites_fire, stamp
+from graphs.environment import (
+    drop_odd_thread_counts,
+    own_warnings_only,
+    prepare_compile_folder,
+    stabilizing_rewrites_fire,
+    stamp,
+)
 
 
 def test_the_stamp_is_plain_data_with_versions_and_machine():
@@ -101,3 +107,50 @@ def test_what_a_command_imports_before_it_knows_what_to_do_is_light():
     command = [sys.executable, "-c", LIGHT, os.path.dirname(graphs.__file__)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.split() == ["graphs"]
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"), [("2", "2"), ("2,2", "2"), (" 3 , 1", "3"), ("007", "007"), ("", ""), ("  ", "")]
+)
+def test_a_number_of_threads_is_a_number(monkeypatch, value, kept):
+    monkeypatch.setenv("OMP_NUM_THREADS", value)
+    drop_odd_thread_counts()
+    assert os.environ.get("OMP_NUM_THREADS", "") == kept
+
+
+@pytest.mark.parametrize("name", ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"])
+@pytest.mark.parametrize("value", ["abc", "0", "-1", "2,abc", "²", "1e3", "9" * 5000, "\x1b]0;owned\x07"])
+def test_a_number_of_threads_that_is_none_is_said_and_dropped(monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    with pytest.warns(UserWarning, match=f"{name}: found .*; allowed: a whole number ≥ 1") as caught:
+        drop_odd_thread_counts()
+    assert name not in os.environ
+    assert str(caught[0].message).isprintable()
+    assert len(str(caught[0].message)) < 200
+
+
+@pytest.mark.parametrize("value", ["2,2", "abc"])
+def test_pytensor_can_be_imported_whatever_the_number_of_threads(value):
+    env = os.environ | {"OMP_NUM_THREADS": value}
+    code = "import graphs, pytensor, numba; print(pytensor.config.openmp)"
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("options", ["noexec", "size=4k"])
+def test_a_home_that_cannot_hold_code_is_passed_by(tmp_path, monkeypatch, options):
+    home, temporary = tmp_path / "home", tmp_path / "temporary"
+    home.mkdir()
+    temporary.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(home)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"nothing can be mounted here: {done.stderr}")
+    try:
+        monkeypatch.setattr("tempfile.tempdir", str(temporary))
+        monkeypatch.setenv("HOME", str(home))
+        monkeypatch.setenv("PYTENSOR_FLAGS", "")
+        assert prepare_compile_folder() == temporary / f"pytensor-{os.getuid()}"
+    finally:
+        subprocess.run(["umount", "-l", str(home)], check=True)

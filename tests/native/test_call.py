@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
@@ -40,3 +42,43 @@ def test_a_call_comes_out_the_same_either_way(monkeypatch, uncached, direct):
         np.testing.assert_array_equal(fn(array), array.sum(axis=0))
     np.testing.assert_array_equal(repeat(fn, 3, [np.ones((2, 3))])[0], np.full((3, 3), 2.0))
     np.testing.assert_array_equal(s.get_value(), [3.0, 5.0, 7.0])
+
+
+def test_what_is_used_of_cpython_is_asked_for():
+    if sys.implementation.name == "cpython" and sys.version_info < (3, 14) and call.LOCKED:
+        assert call.DIRECT
+        assert call.FREE > 0, "arrays are given out again"
+
+
+@pytest.mark.parametrize("field", ["axes", "data", "shape", "strides", "flags", "type"])
+def test_another_layout_is_noticed(monkeypatch, field):
+    fields = [(name if name != field else f"no_{name}", kind) for name, kind in call.Header._fields_]
+    spare = next(kind for name, kind in call.Header._fields_ if name == field)
+    moved = type("Header", (call.ctypes.Structure,), {"_fields_": [*fields, (field, spare)]})
+    monkeypatch.setattr(call, "Header", moved)
+    assert not call._layout_is_as_expected()
+
+
+@pytest.mark.parametrize("unseen", [1, 2, 100])
+def test_a_python_that_does_not_count_every_holder_is_noticed(monkeypatch, unseen):
+    if call.FREE < 0:
+        pytest.skip("this Python is such a one")
+    assert call._arrays_held_are_known()
+    monkeypatch.setattr(call.sys, "getrefcount", lambda a: max(call.FREE, real(a) - 1 - unseen), raising=True)
+    assert not call._arrays_held_are_known()
+
+
+real = sys.getrefcount
+
+
+@pytest.mark.parametrize("hold", call.HOLDERS)
+def test_an_array_that_somebody_holds_is_not_written_to(uncached, hold):
+    v = pt.dvector("v")
+    fn = pytensor.function([v], v * 2, mode=uncached)
+    held = hold(fn(np.full(300, 1.0)))
+    taken = [fn(np.full(300, 5.0)) for _ in range(6)]
+    again = held() if callable(held) and not hasattr(held, "__self__") else held
+    if isinstance(again, np.ndarray | list | dict | memoryview):
+        kept = again["key"] if isinstance(again, dict) else again
+        assert (np.asarray(kept).ravel() == 2.0).all()
+    assert all((array == 10.0).all() for array in taken)

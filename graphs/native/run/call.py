@@ -79,6 +79,8 @@ def _layout_is_as_expected() -> bool:
         if bool(seen.flags & ALIGNED) != array.flags.aligned:
             return False
         if array.ndim:
+            if not (seen.shape and seen.strides):
+                return False
             several = ctypes.c_int64 * array.ndim
             shape, strides = several.from_address(seen.shape), several.from_address(seen.strides)
             if (tuple(shape), tuple(strides)) != (array.shape, array.strides):
@@ -163,7 +165,7 @@ HOLDERS: tuple[Callable[[Array], Any], ...] = (
     lambda array: {"key": array},
     lambda array: lambda: array,
     lambda array: array[:1],
-    lambda array: array.reshape(1, 1),
+    lambda array: array.reshape(1, -1),
     lambda array: array.sum,
     lambda array: array.ctypes,
     lambda array: array.flat,
