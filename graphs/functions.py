@@ -18,7 +18,7 @@ from pytensor.scalar.basic import Log, Log1p
 from graphs.environment import own_warnings_only
 from graphs.errors import InputError
 from graphs.models.logistic import LogisticGraph
-from graphs.native import NativeLinker, repeat, source_of
+from graphs.native import NativeLinker, alone, repeat, source_of
 from graphs.updates import UpdatePair, gradients
 
 __all__ = ["Functions", "Stateful", "compile_functions", "mode_names", "resolve_mode"]
@@ -29,11 +29,13 @@ Array = NDArray[Any]
 class Stateful:
     """What trains by update pairs: its state is what their shared Variables hold."""
 
+    train: Callable[..., Any]
     updates: tuple[UpdatePair, ...]
 
     def read(self) -> dict[str, Array]:
         """Copies of everything that `train` changes, by name (``w``, ``b``, velocities)."""
-        return {shared.name: np.array(shared.get_value(borrow=True)) for shared, _ in self.updates}
+        with alone(self.train):  # all from before a step of another thread, or all from after it
+            return {shared.name: np.array(shared.get_value(borrow=True)) for shared, _ in self.updates}
 
     def write(self, state: Mapping[str, Array]) -> None:
         """Put back what :meth:`read` gave.
@@ -48,8 +50,9 @@ class Stateful:
             found = f"shape {np.shape(state[shared.name])}" if shared.name in state else "nothing"
             if found != there:
                 raise InputError(f"state[{shared.name!r}]", found=found, allowed=there)
-        for shared, _ in self.updates:
-            shared.set_value(np.array(state[shared.name], dtype=shared.dtype))
+        with alone(self.train):
+            for shared, _ in self.updates:
+                shared.set_value(np.array(state[shared.name], dtype=shared.dtype))
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from graphs.environment import own_warnings_only
 from graphs.errors import InputError
 from graphs.functions import Functions, Stateful, compile_functions, resolve_mode
 from graphs.models.logistic import LogisticGraph
-from graphs.native import repeat
+from graphs.native import alone, repeat
 from graphs.rewrites.gram import GramState, gram_state
 from graphs.updates import UpdatePair
 
@@ -68,11 +68,13 @@ class GramFunctions(Stateful):
 
     def predict(self, x: Array) -> Any:
         """Predictions for any x, by the recovered weights."""
-        return self._recovered().predict(x)
+        with alone(self.step):
+            return self._recovered().predict(x)
 
     def evaluate(self, x: Array, y: Array) -> list[Any]:
         """Prediction, xent, cost, gw and gb for any x and y, by the recovered weights; takes no step."""
-        return self._recovered().evaluate(x, y)
+        with alone(self.step):
+            return self._recovered().evaluate(x, y)
 
     def read(self) -> dict[str, Array]:
         """Copies of everything that `train` changes, by the names of the original pairs.
@@ -80,13 +82,15 @@ class GramFunctions(Stateful):
         The state is rebased on what is read, so that a run that goes on from these values with
         :meth:`write`, in another process say, gives the same bits as this one.
         """
-        self._put(self.state.rebase())
-        return super().read()
+        with alone(self.step):
+            self._put(self.state.rebase())
+            return super().read()
 
     def write(self, state: Mapping[str, Array]) -> None:
         """As for :class:`graphs.functions.Functions`."""
-        super().write(state)
-        self.state.load({s: s.get_value(borrow=True) for s in self.state.weights})
+        with alone(self.step):
+            super().write(state)
+            self.state.load({s: s.get_value(borrow=True) for s in self.state.weights})
 
     @cached_property
     def _plain(self) -> Functions:

@@ -15,7 +15,9 @@ import pytensor.tensor as pt
 import pytest
 from pytensor.compile.mode import Mode
 
+from graphs import compile_functions, gradient_descent, load, logistic_graph
 from graphs.errors import InputError
+from graphs.gram_functions import compile_gram
 from graphs.native import NativeLinker, NotNative, repeat
 from graphs.native.run.function import NativeFunction
 
@@ -172,3 +174,32 @@ def test_a_child_forked_while_another_thread_is_inside_goes_on(uncached, inside,
     finally:
         stop.set()
         worker.join()
+
+
+@pytest.mark.parametrize("gram", [False, True])
+def test_a_model_that_several_threads_train_and_ask_is_whole(uncached, gram):
+    data = load("random", seed=0, samples=20, features=50)
+    graph = logistic_graph(data.initial_w)
+    pairs = gradient_descent(graph.cost, [graph.w, graph.b], 0.1)
+    if gram:
+        learner = compile_gram(graph, pairs, data.x, uncached, even_if_it_loses=True)
+    else:
+        learner = compile_functions(graph, pairs, uncached)
+    x = learner.state.x if gram else data.x
+    start = learner.read()
+    trail = [learner.evaluate(x, data.y)[2]]
+    for _ in range(8 * 12):
+        learner.train(x, data.y)
+        trail.append(learner.evaluate(x, data.y)[2])
+    learner.write(start)
+
+    def work(number):
+        for _ in range(4):
+            learner.train_many(x, data.y, 3)
+            state = learner.read()
+            assert set(state) == {"w", "b"}
+            cost = learner.evaluate(x, data.y)[2]
+            assert np.abs(np.array(trail) - cost).min() < 1e-9, "that of a moment of the run"
+
+    at_once(work)
+    np.testing.assert_allclose(learner.evaluate(x, data.y)[2], trail[-1], rtol=1e-9)
