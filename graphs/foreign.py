@@ -16,7 +16,7 @@ __all__ = ["WHOLE", "block", "legible", "one_line", "plain", "quoted"]
 
 LIMIT = 400  # characters of a text that are shown
 LINES = 40  # likewise lines
-WHOLE = (1_000_000, 10_000)  # lines, and characters of each, where somebody asks for code as it is
+WHOLE = (100_000, 2_000)  # lines, and characters of each, where somebody asks for code as it is
 Data = TypeVar("Data")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
-from rich.table import Column, Table
+from rich.table import Column
 from rich.text import Text
 
 from graphs.errors import InputError, whole_number
@@ -247,7 +247,7 @@ class _Side:
 
 
 def _formulas(recording: Recording, made: Step, before: _Side, after: _Side) -> RenderableType:
-    grid = Table.grid(padding=(0, 1))
+    grid = table(Column(), Column(), show_header=False, collapse_padding=True)
     for old, new in made.replaced:
         left = before.formulas.variable(old, depth=6, named=False)
         right = after.formulas.variable(new, depth=6, named=False)
