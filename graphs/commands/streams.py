@@ -11,7 +11,7 @@ import contextlib
 import io
 import os
 import sys
-from typing import TextIO
+from collections.abc import Iterator
 
 __all__ = ["open_streams", "output_lost"]
 
@@ -53,27 +53,48 @@ def open_streams() -> None:
         sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w")
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="spelled")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout = _Stream(sys.stdout)
     if isinstance(sys.stderr, io.TextIOWrapper):
-        sys.stderr = _Told(sys.stderr)
+        sys.stderr = _Deaf(sys.stderr)
 
 
-class _Told(io.TextIOWrapper):
-    """An error stream that never fails: where nobody can be told, the work goes on."""
+class _Stream(io.TextIOWrapper):
+    """A stream in place of a given one; it knows every character, and what became of the writing."""
 
-    def __init__(self, stream: TextIO) -> None:
-        super().__init__(stream.buffer, encoding=stream.encoding, errors=stream.errors, line_buffering=True)
+    def __init__(self, stream: io.TextIOWrapper) -> None:
+        self._stream = stream  # whose end would close what both write to
+        self.failed: OSError | None = (
+            None  # the first failure; Python forgets it where nobody catches it at once
+        )
+        buffered = stream.line_buffering
+        super().__init__(stream.buffer, encoding=stream.encoding, errors="spelled", line_buffering=buffered)
 
     def write(self, text: str) -> int:
-        with contextlib.suppress(OSError):
+        with self._noted():
             super().write(text)
         return len(text)
 
     def flush(self) -> None:
-        with contextlib.suppress(OSError):
+        with self._noted():
             super().flush()
+
+    @contextlib.contextmanager
+    def _noted(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            self.failed = self.failed or error
+            raise
+
+
+class _Deaf(_Stream):
+    """An error stream: where nobody can be told, the work goes on."""
+
+    @contextlib.contextmanager
+    def _noted(self) -> Iterator[None]:
+        with contextlib.suppress(OSError):
+            yield
 
 
 def output_lost() -> str:
@@ -83,12 +104,15 @@ def output_lost() -> str:
     """
     try:
         sys.stdout.flush()
-    except OSError as error:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
-        return "" if isinstance(error, BrokenPipeError) else str(error.strerror or error)
-    return ""
+        error = getattr(sys.stdout, "failed", None)
+    except OSError as failed:
+        error = failed
+    if error is None:
+        return ""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+    return "" if isinstance(error, BrokenPipeError) else str(error.strerror or error)
 
 
 def _spelled(error: UnicodeError) -> tuple[str, int]:
