@@ -76,7 +76,7 @@ def fields(data: Any, place: str = "") -> set[str]:
     return set().union(*(fields(getattr(data, n), f"{type(data).__name__}.{n}") for n in names))
 
 
-def views(recording: Recording, most: int = 6) -> Iterator[tuple[str, RenderableType]]:
+def views(recording: Recording, most: int = 3) -> Iterator[tuple[str, RenderableType]]:
     """Everything that can be shown of a recording, by name; of steps and code so many, from first to last."""
     yield "report", overview(recording)
     yield "steps", StepTable(recording, every=True)
