@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Callable
 from types import FrameType
 from typing import Any, NoReturn, Self
 
-__all__ = ["Interrupted", "SignalRequests", "raised_signals"]
+__all__ = ["Interrupted", "SignalRequests", "SignalWatch", "raised_signals"]
 
 
 class Interrupted(BaseException):
@@ -57,6 +58,33 @@ def raised_signals() -> _FirstSignal:
     never a write of ours in the middle: files are written whole or not at all.
     """
     return _FirstSignal(_raise)
+
+
+class SignalWatch:
+    """A context that notes whether a SIGINT or SIGTERM came, which then acts as usual.
+
+    So a KeyboardInterrupt that code of somebody else's raises is told from a user who interrupts.
+    """
+
+    def __init__(self) -> None:
+        self.received = 0  # the signal's number, 0 while none came
+        self._previous: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():  # no other may set handlers
+            for which in (signal.SIGINT, signal.SIGTERM):
+                if callable(previous := signal.getsignal(which)):
+                    self._previous[which] = previous
+                    signal.signal(which, self._handle)
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        while self._previous:
+            signal.signal(*self._previous.popitem())
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        self.received = number
+        self._previous[signal.Signals(number)](number, frame)
 
 
 def _raise(number: int) -> NoReturn:

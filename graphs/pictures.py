@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from graphs.errors import install_command
+from graphs.foreign import plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["MissingMatplotlib", "new_figure", "png"]
+__all__ = ["MissingMatplotlib", "caption", "new_figure", "png"]
 
 
 class MissingMatplotlib(ImportError):
@@ -29,8 +31,22 @@ def new_figure(**options: Any) -> Figure:
     return Figure(layout="constrained", dpi=100, **options)
 
 
+def caption(text: object) -> str:
+    """Foreign text for a picture, in one short line: matplotlib takes what stands between two ``$`` for a formula."""
+    return plain(text, 80).replace("$", r"\$")
+
+
 def png(drawn: Figure) -> bytes:
     """The figure as a PNG file; the same bytes for the same figure and versions."""
+    import matplotlib
+    from matplotlib.text import Text
+
+    for text in drawn.findobj(Text):
+        text.set_usetex(False)  # whatever a user's matplotlibrc says: TeX runs what it reads
     buffer = io.BytesIO()
-    drawn.savefig(buffer, format="png", metadata={"Software": None})
+    with matplotlib.rc_context({"text.usetex": False}), warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", "Glyph .* missing from"
+        )  # of a file's name, say; a box stands there
+        drawn.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()

@@ -1,26 +1,32 @@
 """What every view needs of a terminal: numbers as people read them, tables, plain text and HTML, progress.
 
-A room of its own in the ground, so that the views of experiment, inspection, peers and lessons share one look.
+A room of its own in the ground, so that the views of experiment, inspection, peers and lessons share one look, and
+so that rich's consoles are all made here: text is text to them, and nothing that a text holds moves the cursor.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+import os
+from collections.abc import Collection, Iterable
 from io import StringIO
 from time import monotonic
 from typing import Any
 
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.segment import Segment
 from rich.table import Column, Table
 from rich.text import Text
 
+from graphs.foreign import plain
 from graphs.listener import Listener
 
-__all__ = ["Shown", "as_html", "as_text", "count", "duration", "rate", "share", "size", "table"]
+__all__ = ["Shown", "as_html", "as_text", "console", "count", "duration", "rate", "share", "size", "table"]
 
 UNKNOWN = "?"
+WIDEST = 1000  # columns
+REPLACEMENT = "�"  # for a character that would move the cursor, where a view has let one through
 
 
 def _scaled(value: float | None, units: list[tuple[float, str]]) -> str:
@@ -67,6 +73,13 @@ def share(part: float) -> str:
     return f"{100 * part:.0f} %" if part >= 0.0995 or part == 0 else f"{100 * part:.1f} %"
 
 
+class _Table(Table):
+    """A table in which text is text, whichever console prints it: that of a notebook reads markup."""
+
+    def add_row(self, *cells: RenderableType | None, **options: Any) -> None:
+        super().add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in cells), **options)
+
+
 def table(*columns: str | Column, numbers: Collection[str] = (), **options: Any) -> Table:
     """An empty table in the look of all of them: without borders unless ``box`` is among the `options` for rich's.
 
@@ -80,23 +93,65 @@ def table(*columns: str | Column, numbers: Collection[str] = (), **options: Any)
         else Column(column, overflow="fold")
         for column in columns
     ]
+    for column in made:
+        column.header = Text(column.header) if isinstance(column.header, str) else column.header
     defaults: dict[str, Any] = {"box": None, "padding": (0, 1), "pad_edge": False, "header_style": "bold"}
-    return Table(*made, **{**defaults, **options})
+    return _Table(*made, **{**defaults, **options})
+
+
+class _Console(Console):
+    """rich's console for text that nobody wrote for it: no markup, no emoji codes, no highlighting.
+
+    Views make foreign text fit to be shown (graphs/foreign.py). Where one forgets to, a control character still
+    does not get through: only what rich itself says to the terminal may move its cursor.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES") or _is_length(v)}
+        text_only: dict[str, Any] = {
+            "markup": False,
+            "emoji": False,
+            "highlight": False,
+            "force_jupyter": False,
+        }
+        super().__init__(**text_only, _environ=environment, **options)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            text = segment.text
+            if segment.control or text.isprintable() or text.replace("\n", "").isprintable():
+                yield segment
+            else:
+                kept = (c if c.isprintable() or c == "\n" else REPLACEMENT for c in text)
+                yield Segment("".join(kept), segment.style)
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError  # who runs the command knows how it ends then; rich would close the wrong stream
+
+
+def _is_length(text: str) -> bool:
+    """Whether a terminal can be so wide; rich would take ``²`` for a number, and draw lines of any length."""
+    return text.isascii() and text.isdigit() and len(text) < 5 and 0 < int(text) <= WIDEST
+
+
+def console(**options: Any) -> Console:
+    """A console for the standard output, or as rich's `options` say; all of them are made here."""
+    return _Console(**options)
 
 
 def as_text(content: RenderableType, width: int = 100) -> str:
     """`content` as plain text, without colours."""
     written = StringIO()
-    Console(file=written, width=width, color_system=None).print(content)
+    console(file=written, width=width, color_system=None).print(content)
     return "\n".join(line.rstrip() for line in written.getvalue().splitlines()) + "\n"
 
 
 def as_html(content: RenderableType, width: int = 110) -> str:
     """`content` as one ``<pre>`` element with inline styles, for a notebook."""
-    console = Console(file=StringIO(), width=width, record=True, force_jupyter=False)
-    console.print(content)
+    recorder = console(file=StringIO(), width=width, record=True)
+    recorder.print(content)
     pre = '<pre style="line-height:1.3;overflow-x:auto;font-family:Menlo,Consolas,monospace">{code}</pre>'
-    return console.export_html(inline_styles=True, code_format=pre)
+    return recorder.export_html(inline_styles=True, code_format=pre)
 
 
 class _DoneOf(ProgressColumn):
@@ -114,7 +169,7 @@ class Shown(Listener):
     """
 
     def __init__(self, *, quiet: bool = False, lines: bool = False) -> None:
-        self.console = Console(stderr=True, highlight=False)
+        self.console = console(stderr=True)
         self.live = self.console.is_terminal and not quiet
         self.lines = lines and not quiet
         what = TextColumn("{task.description}", markup=False)
@@ -132,6 +187,7 @@ class Shown(Listener):
 
     def begins(self, what: str) -> None:
         """Show it in the line that changes, or as a line."""
+        what = plain(what)
         if self.live:
             self.bar.remove_task(self.task)  # a reset one would keep the total of what ended
             self.task = self.bar.add_task(what, total=None)
@@ -147,7 +203,7 @@ class Shown(Listener):
     def found(self, what: str) -> None:
         """Show it as a line, to stay."""
         if self.live or self.lines:
-            self._print(what)
+            self._print(plain(what))
 
     def _print(self, what: str) -> None:
-        self.console.print(f"{monotonic() - self.start:5.0f} s  {what}", markup=False, soft_wrap=True)
+        self.console.print(f"{monotonic() - self.start:5.0f} s  {what}", soft_wrap=True)

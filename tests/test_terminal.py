@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import io
 import math
 import os
 import pty
@@ -10,11 +12,15 @@ import subprocess
 import sys
 
 import pytest
+from rich.console import Console
+from rich.panel import Panel
+from rich.rule import Rule
+from rich.syntax import Syntax
 from rich.table import Column
 from rich.text import Text
 
 from graphs.listener import Listener
-from graphs.terminal import Shown, as_html, as_text, count, duration, rate, share, size, table
+from graphs.terminal import Shown, as_html, as_text, console, count, duration, rate, share, size, table
 from tests.conftest import ROOT
 
 
@@ -76,6 +82,70 @@ def test_text_is_plain_and_html_keeps_colours_and_escapes():
     assert html.startswith("<pre ")
     assert "a &lt; b" in html
     assert "color: #" in html
+
+
+MOVES = "\x1b[2J\x9b1m\x00\u202e\x7f"
+
+
+@pytest.mark.parametrize(
+    "forgetful",
+    [
+        "a[/b]" + MOVES,
+        Text("a[/b]" + MOVES, style="red"),
+        Rule("a[/b]" + MOVES),
+        Panel(Text("a[/b]" + MOVES), title=Text("a[/b]" + MOVES)),
+        Syntax("a[/b]" + MOVES, "python", word_wrap=True),
+    ],
+)
+def test_what_a_view_forgets_moves_no_cursor(forgetful):
+    """The belt: views make foreign text fit, and where one does not, a terminal is safe all the same."""
+    for width in (20, 80):
+        shown = as_text(forgetful, width)
+        assert all(c.isprintable() or c == "\n" for c in shown)
+        assert "a[/b]" in shown
+    written = io.StringIO()
+    console(file=written, force_terminal=True, width=40).print(forgetful)
+    assert all(c.isprintable() or c == "\n" for c in re.sub(r"\x1b\[[0-9;]*m", "", written.getvalue()))
+
+
+def test_a_cell_is_text_to_any_console():
+    shown = table("x[a]", Column("y[/b]"))
+    shown.add_row(":smile:", "[/c]")
+    written = io.StringIO()
+    Console(file=written, width=40).print(shown)
+    for text in ("x[a]", "y[/b]", ":smile:", "[/c]"):
+        assert text in written.getvalue()
+
+
+@pytest.mark.parametrize("columns", ["²", "0", "1", "999999999", "wide", ""])
+def test_any_width_that_the_environment_names(monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setenv("LINES", columns)
+    written = io.StringIO()
+    console(file=written).print(Rule("a"))
+    assert len(written.getvalue()) < 1100
+
+
+def test_consoles_are_made_in_one_place():
+    """Those of rich's own read markup."""
+    for path in (ROOT / "graphs").rglob("*.py"):
+        calls = (node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
+        made = {ast.unparse(call) for call in calls} & {
+            "Console",
+            "rich.print",
+            "Text.from_markup",
+            "Table.grid",
+        }
+        assert not made, f"{path}: {made}"
+
+
+def test_what_is_told_is_fit_to_be_shown(capsys):
+    shown = Shown(lines=True)
+    shown.begins("x[/a]\x1b]0;owned\x07")
+    shown.found("n" * 10**5)
+    begun, found = capsys.readouterr().err.splitlines()
+    assert begun.endswith(r"x[/a]\x1b]0;owned\x07 …")
+    assert len(found) < 500
 
 
 def test_a_listener_need_not_listen():

@@ -7,8 +7,6 @@ import signal
 import sys
 from typing import NoReturn
 
-from rich.console import Console
-
 from graphs.commands.options import QUICK_SIZES, SIZES
 from graphs.data import DTYPES
 from graphs.errors import InputError, choose, whole_number
@@ -19,7 +17,7 @@ from graphs.peers.benchmark.plot import draw
 from graphs.peers.benchmark.table import show
 from graphs.peers.benchmark.targets import to_json
 from graphs.pictures import MissingMatplotlib
-from graphs.terminal import Shown
+from graphs.terminal import Shown, console
 
 __all__ = ["main"]
 
@@ -59,7 +57,7 @@ def main(given: argparse.Namespace) -> int:
         except MissingMatplotlib as error:
             print(f"benchmark: {error}", file=sys.stderr)
     if not given.quiet:
-        Console().print(show(record))
+        console().print(show(record))
     return 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from graphs.foreign import plain
 from graphs.native.run import cache
 from graphs.terminal import size
 
@@ -14,10 +15,10 @@ def main(given: argparse.Namespace) -> int:
     """Call, show."""
     if given.action == "clear":
         count, where = cache.clear()
-        print(f"{count} files removed from {where}")
+        print(f"{count} files removed from {plain(where)}")
     else:
         sizes = [state.st_size for _, state in cache.entries()]
         print(
-            f"{len(sizes)} files, {size(sum(sizes))} of at most {size(cache.LIMIT_BYTES)}, in {cache.folder()}"
+            f"{len(sizes)} files, {size(sum(sizes))} of at most {size(cache.LIMIT_BYTES)}, in {plain(cache.folder())}"
         )
     return 0

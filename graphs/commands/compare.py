@@ -6,10 +6,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from rich.console import Console
-
 from graphs.data import load
 from graphs.errors import InputError
+from graphs.foreign import plain
 from graphs.interruption import Interrupted, raised_signals
 from graphs.peers import COMPARED
 from graphs.peers.compare import Comparison, Plan, compare
@@ -18,7 +17,7 @@ from graphs.peers.compare.side_by_side import code_panels, side_by_side
 from graphs.peers.compare.tables import comparison_tables
 from graphs.peers.size import Size
 from graphs.reading import read
-from graphs.terminal import Shown
+from graphs.terminal import Shown, console
 
 __all__ = ["main"]
 
@@ -35,7 +34,7 @@ def main(given: argparse.Namespace) -> int:
     """Parse, compare, show."""
     if given.code:
         runs = tuple(given.runs) if given.runs else None
-        Console().print(code_panels(side_by_side(runs, given.formulas[0])))
+        console().print(code_panels(side_by_side(runs, given.formulas[0])))
         return 0
     plan = Plan(
         runs=tuple(given.runs or COMPARED),
@@ -95,8 +94,8 @@ def show(record: Comparison | None, given: argparse.Namespace, out: Path | None)
     if given.json:
         sys.stdout.buffer.write(record.to_json())
         return
-    console = Console()
-    console.print(comparison_tables(record))
+    out_there = console()
+    out_there.print(comparison_tables(record))
     if given.gradients:
-        console.print(gradients(record), markup=False, highlight=False)
-    console.print(f"kept in {out}" if out else "nothing kept; --out DIR keeps it")
+        out_there.print(gradients(record))
+    out_there.print(f"kept in {plain(out)}" if out else "nothing kept; --out DIR keeps it")

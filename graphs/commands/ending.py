@@ -12,17 +12,20 @@ from __future__ import annotations
 
 import errno
 import gc
-import os
 import sys
 import warnings
 from collections.abc import Callable
 from functools import cache
 from typing import Any, NoReturn
 
+from graphs.commands.streams import output_lost
 from graphs.environment import own_warnings_only
 from graphs.errors import InputError
+from graphs.foreign import plain
 
 __all__ = ["run"]
+
+LONGEST = 4000  # characters of a sentence; a refusal has four parts of 1,000 at most
 
 
 def run(name: str, main: Callable[[], int]) -> NoReturn:
@@ -30,22 +33,27 @@ def run(name: str, main: Callable[[], int]) -> NoReturn:
 
     Every error begins with the command's `name`.
     """
+    problem = ""
     try:
         with own_warnings_only():
             warnings.showwarning = _teller(name)
             code = main()
-        sys.stdout.flush()
+    except SystemExit as left:  # after --help, say, or a usage that argparse has told
+        code = left.code if isinstance(left.code, int) else 0
     except InputError as error:
         code = _say(name, str(error), 2)
     except KeyboardInterrupt:
         code = _say(name, "interrupted.", 130)
     except BrokenPipeError:  # the reader of our output left, as `head` does; nobody to tell
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
     except MemoryError as error:
         code = _say(name, f"out of memory ({error}); take fewer samples or features, or float32.", 1)
     except OSError as error:
-        code = _say(name, _os_error(error), 1)
+        code, problem = 1, _os_error(error)
+    if lost := output_lost():
+        code, problem = code or 1, f"the output could not be written ({lost})."
+    if problem:
+        _say(name, problem, code)
     gc.freeze()  # what is left dies with the process; looking through all of it once more takes a tenth of a second
     sys.exit(code)
 
@@ -57,12 +65,12 @@ def _teller(name: str) -> Callable[..., Any]:
 
 
 def _os_error(error: OSError) -> str:
-    where = f" {error.filename}" if error.filename else ""
+    where = f" {error.filename}" if error.filename else " a file"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"the disk is full:{where} was not written; what stood there before is whole. Free some room."
     return f"{error.strerror or error}:{where} could not be used."
 
 
 def _say(name: str, what: str, code: int) -> int:
-    print(f"{name}: {what}", file=sys.stderr)
+    print(f"{name}: {plain(what, LONGEST)}", file=sys.stderr)
     return code

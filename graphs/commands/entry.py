@@ -8,13 +8,16 @@ from typing import NoReturn
 
 from graphs.commands.ending import run
 from graphs.commands.options import COMMANDS, parser
+from graphs.commands.streams import open_streams
 from graphs.errors import InputError
+from graphs.foreign import quoted
 
 __all__ = ["enter"]
 
 
 def enter(*command: str) -> NoReturn:
     """Do what the command line, put behind `command`, asks for and leave the process (see ending.py)."""
+    open_streams()
     arguments = [*command, *sys.argv[1:]]
     name = arguments[0] if arguments and arguments[0] in COMMANDS else "graphs"
     run(name, lambda: _call(arguments))
@@ -24,7 +27,7 @@ def _call(arguments: list[str]) -> int:
     if not arguments or not (arguments[0] in COMMANDS or arguments[0].startswith("-")):
         raise InputError(
             "command",
-            found=repr(arguments[0]) if arguments else "none",
+            found=quoted(arguments[0]) if arguments else "none",
             allowed=", ".join(COMMANDS),
             remedy="graphs --help tells what each does",
         )

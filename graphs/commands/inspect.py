@@ -6,18 +6,20 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.rule import Rule
 
 from graphs.data import DTYPES
 from graphs.errors import InputError, whole_number
+from graphs.foreign import plain, quoted
 from graphs.inspection import load, save
 from graphs.inspection.file import schema
 from graphs.inspection.recording import Recording
 from graphs.inspection.show.report import HotNodes, StepTable, code_view, pair_view, report, step_view
 from graphs.listener import Listener
-from graphs.terminal import Shown, as_text
+from graphs.terminal import Shown, as_text, console
 
 __all__ = ["main"]
 
@@ -25,12 +27,11 @@ __all__ = ["main"]
 def main(given: argparse.Namespace) -> int:
     """Compile and ask, or load; then show what is asked for."""
     if given.schema:
-        print(json.dumps(schema(), indent=2, ensure_ascii=False))
+        sys.stdout.buffer.write(json.dumps(schema(), indent=2, ensure_ascii=False).encode() + b"\n")
         return 0
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show → or µ still shows the rest
+    _refuse_nonsense(given)
     width = None if given.width is None else whole_number("width", given.width, 40, 1000)
-    out = Console(width=width)
+    out = console(width=width)
     with Shown() as listener:
         recording = load(given.load) if given.load else _recorded(given, listener)
         sections = list(_sections(recording, given))
@@ -45,8 +46,60 @@ def main(given: argparse.Namespace) -> int:
         else:
             print(as_text(titled, width or 120), end="")
     if given.json:
-        print(f"kept in {given.json}")
+        print(f"kept in {plain(given.json)}")
     return 0
+
+
+def _refuse_nonsense(given: argparse.Namespace) -> None:
+    """Refuse, before anything is compiled, what would be left aside or cannot be there."""
+    for name, value in vars(given).items():
+        if value == "":
+            raise InputError(name, found="an empty text", allowed="what --help says of it")
+    kept = given.load and not (given.against and not given.against.endswith(".json"))
+    compiled = {
+        "graph": given.graph != "logistic",
+        "mode": given.mode is not None,
+        "dtype": given.dtype != DTYPES[0],
+        "shape": bool(given.shape),
+        "seed": given.seed != 0,
+        "quick": given.quick,
+    }
+    shown = {
+        "step": given.step is not None,
+        "rule": given.rule is not None,
+        "phase": given.phase is not None,
+        "nodes": given.nodes,
+        "code": given.code is not None,
+    }
+    beside = [("load", name) for name, asked in compiled.items() if kept and asked]
+    beside += [("against", name) for name, asked in shown.items() if given.against and asked]
+    for one, other in beside:
+        why = {"load": "nothing is compiled", "against": "the two are shown side by side"}[one]
+        raise InputError(
+            other, found=f"--{other} beside --{one}", allowed=f"one of them, for with --{one} {why}"
+        )
+    if given.shape and given.graph == "logistic":
+        raise InputError(
+            "shape",
+            found="--shape for the logistic graph, which has data of its own",
+            allowed="a shape for an input of --graph",
+        )
+    if given.step is not None:
+        whole_number("step", given.step, 1)
+    if given.code is not None and given.code != "whole":
+        number = given.code.removeprefix("#")
+        if not (number.isascii() and number.isdigit()):
+            raise InputError(
+                "code",
+                found=quoted(given.code),
+                allowed="whole, or a final node",
+                remedy="--nodes lists them",
+            )
+    if given.json and not Path(given.json).absolute().parent.is_dir():
+        found = f"{given.json}, whose folder is not there"
+        raise InputError("json", found=found, allowed="a file in a folder that is")
+    if given.json and Path(given.json).is_dir():
+        raise InputError("json", found=f"{given.json}, which is a folder", allowed="a file")
 
 
 def _recorded(given: argparse.Namespace, listener: Listener, against: str = "") -> Recording:
@@ -54,11 +107,20 @@ def _recorded(given: argparse.Namespace, listener: Listener, against: str = "") 
     # Only now: a recording that was kept is shown without PyTensor.
     from graphs.commands.named_graph import named_graph
     from graphs.functions import resolve_mode
+    from graphs.inspection.compiling.rules import names_in_database
 
     graph = named_graph(given.graph, dtype=against if against in DTYPES else given.dtype)
     other = "" if against in DTYPES else against
     if other.startswith("without:"):
-        mode = resolve_mode(given.mode).excluding(*other.removeprefix("without:").split(","))
+        rules = other.removeprefix("without:").split(",")
+        if unknown := [rule for rule in rules if rule not in names_in_database()]:
+            raise InputError(
+                "against",
+                found=f"without:{unknown[0]}",
+                allowed="names of PyTensor's rewrites",
+                remedy="graphs inspect shows those that fire here",
+            )
+        mode = resolve_mode(given.mode).excluding(*rules)
     elif other:
         mode = resolve_mode(other)
     else:
@@ -69,8 +131,8 @@ def _recorded(given: argparse.Namespace, listener: Listener, against: str = "") 
     whole = given.code == "whole"
     try:
         inspection = graph.inspect(mode)
-        inspection = inspection.examine(
-            *inputs, shapes=shapes, seed=seed, parts=_parts(given), whole=whole, listener=listener
+        inspection = graph.examine(
+            inspection, *inputs, shapes=shapes, seed=seed, parts=_parts(given), whole=whole, listener=listener
         )
     except InputError as error:
         if not error.argument.startswith("shapes["):
@@ -106,7 +168,7 @@ def _shapes(given: list[str]) -> dict[str, tuple[int, ...]] | None:
         except ValueError:
             equals = ""
         if not equals or not name:
-            raise InputError("shape", found=repr(text), allowed="NAME=LENGTH,LENGTH,… as in x=400,784")
+            raise InputError("shape", found=quoted(text), allowed="NAME=LENGTH,LENGTH,… as in x=400,784")
     return shapes or None
 
 
@@ -120,8 +182,10 @@ def _sections(recording: Recording, given: argparse.Namespace) -> Iterator[tuple
             there = sorted({step.phase for step in recording.steps})
             raise InputError(
                 "rule" if given.rule else "phase",
-                found=f"no step of {given.rule or given.phase!r}",
-                allowed=f"rules that fired, in the phases {', '.join(there)}",
+                found=f"no step of {quoted(given.rule or given.phase)}",
+                allowed=f"rules that fired, in the phases {', '.join(there)}"
+                if there
+                else "no rule fired here",
             )
         yield "", table
     if given.nodes:

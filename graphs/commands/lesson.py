@@ -7,8 +7,6 @@ import inspect
 import sys
 from pathlib import Path
 
-from rich.console import Console
-
 from graphs.errors import InputError, choose
 from graphs.experiment.results import to_json
 from graphs.files import write_whole
@@ -16,6 +14,7 @@ from graphs.lessons import LESSONS, lesson
 from graphs.lessons.slopes import picture
 from graphs.lessons.table import lesson_table
 from graphs.pictures import MissingMatplotlib
+from graphs.terminal import console
 
 __all__ = ["main"]
 
@@ -30,14 +29,13 @@ def main(given: argparse.Namespace) -> int:
             raise InputError(
                 "out", found=f"{given.out} ({error.strerror})", allowed="a folder that can be made"
             ) from error
-    console = Console()
     taught = {}
     for name in chosen:
         teach = lesson(name)
         taught[name] = teach()
         if not given.json:
             explanation = (inspect.getdoc(teach) or "").partition("\nReturns\n")[0].strip()
-            console.print(lesson_table(name, explanation, taught[name]), "")
+            console().print(lesson_table(name, explanation, taught[name]), "")
     if given.json:
         sys.stdout.buffer.write(to_json(taught))
     if given.out:

@@ -7,15 +7,20 @@
 - an expression, or a list of them (its inputs are found),
 - ``(inputs, outputs)`` or ``(inputs, outputs, updates)``, as for ``pytensor.function``,
 - or something to call without arguments that returns one of these.
+
+That code may do anything. Whatever it raises ends in one sentence, and it neither ends this process nor moves it
+into another folder.
 """
 
 from __future__ import annotations
 
+import errno
 import importlib
 import importlib.util
+import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -23,12 +28,15 @@ from typing import Any
 
 from pytensor.compile.executor import Function
 from pytensor.graph.basic import Variable
+from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.traversal import explicit_graph_inputs
 
 from graphs.data import load
 from graphs.errors import InputError
+from graphs.foreign import one_line, quoted
 from graphs.inspection import Inspection, inspect
-from graphs.inspection.values.difference import one_line
+from graphs.inspection.compiling.written import written_expression
+from graphs.interruption import SignalWatch
 from graphs.models.logistic import logistic_graph
 from graphs.updates import gradient_descent
 
@@ -39,6 +47,7 @@ KINDS = (
     "a compiled PyTensor function, an expression or a list of them, (inputs, outputs) or"
     " (inputs, outputs, updates), or something callable without arguments that returns one of these"
 )
+MOST_OUTPUTS = 1000
 
 
 @dataclass(frozen=True)
@@ -59,11 +68,18 @@ class NamedGraph:
     def inspect(self, mode: Any = None) -> Inspection:
         """Compile and record it, in PyTensor's configured mode by default; a compiled function has one."""
         if self.compiled:
-            return inspect(self.what, mode=mode)
+            with _refused("graph", f"{self.name}, which does not compile again", KINDS, but=_no_room):
+                return inspect(self.what, mode=mode)
         # Linkers refuse Ops, frameworks are missing: each in its own way.
         known = "a mode whose linker knows all of the graph's Ops and whose framework is installed"
-        with _refused("mode", f"one that cannot compile {self.name}", known):
+        with _refused("mode", f"one that cannot compile {self.name}", known, but=_no_room):
             return inspect(self.what, self.outputs, self.updates, mode=mode, name=self.name)
+
+    def examine(self, inspection: Inspection, *inputs: Any, **asked: Any) -> Inspection:
+        """`Inspection.examine`, which runs the Ops of the graph; they may be the user's own."""
+        computed = "a graph that can be computed"
+        with _refused("graph", f"{self.name}, which does not run", computed, but=_no_room):
+            return inspection.examine(*inputs, **asked)
 
 
 def named_graph(name: str, *, dtype: str = "float64") -> NamedGraph:
@@ -75,19 +91,13 @@ def named_graph(name: str, *, dtype: str = "float64") -> NamedGraph:
         return _logistic(dtype)
     if dtype != "float64":
         raise InputError("dtype", found=f"{dtype} for {name}", allowed="float64, but for the logistic graph")
-    place, colon, attribute = name.rpartition(":")
-    if not colon or not place or not attribute:
-        raise InputError("graph", found=repr(name), allowed=ALLOWED)
+    place, _, attribute = name.rpartition(":")
+    if not place or not attribute:
+        raise InputError("graph", found=quoted(name), allowed=ALLOWED)
     module = _from_file(Path(place)) if place.endswith(".py") else _from_module(place)
-    thing: Any = module
-    for part in attribute.split("."):
-        if not hasattr(thing, part):
-            there = sorted(n for n in vars(module) if not n.startswith("_"))
-            raise InputError(
-                "graph", found=f"no {attribute} in {place}", allowed=", ".join(there[:12]) or "nothing there"
-            )
-        thing = getattr(thing, part)
-    return _as_graph(attribute, thing)
+    where = f"{attribute} in {place}"
+    with _refused("graph", f"{where}, which cannot be looked at", KINDS):
+        return _as_graph(attribute, where, _attribute(module, place, attribute))
 
 
 def _logistic(dtype: str) -> NamedGraph:
@@ -100,46 +110,118 @@ def _logistic(dtype: str) -> NamedGraph:
 
 def _from_module(name: str) -> ModuleType:
     # The folder one stands in, as with ``python -m``.
-    if "" not in sys.path and str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
-    with _refused("graph", f"module {name}, which does not import", ALLOWED):
+    with _refused("graph", f"module {name}, which does not import", ALLOWED), _first(Path()):
         return importlib.import_module(name)
 
 
 def _from_file(path: Path) -> ModuleType:
     if not path.is_file():
-        raise InputError("graph", found=f"no file {path}", allowed="an existing Python file")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+        found = f"{path}, which is no file" if path.exists() else f"no file {path}"
+        raise InputError("graph", found=found, allowed="an existing Python file")
+    # Dataclasses and pickling look the module up by its name, which must not be that of a package.
+    name = path.stem
+    if not name.isidentifier() or name in sys.modules or importlib.util.find_spec(name):
+        name = f"graph file {name}"
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None  # so for every .py file
     assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module  # dataclasses and pickling look it up by name
-    sys.path.insert(0, str(path.parent.resolve()))
-    with _refused("graph", f"{path}, which does not run", "a Python file that runs"):
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    with _refused("graph", f"{path}, which does not run", "a Python file that runs"), _first(path.parent):
         spec.loader.exec_module(module)
     return module
 
 
-def _as_graph(name: str, thing: Any) -> NamedGraph:
+@contextmanager
+def _first(folder: Path) -> Iterator[None]:
+    """Import with the modules of `folder` found first meanwhile, and last from then on.
+
+    For what is imported here later must not be a file of the user's that happens to have its name.
+    """
+    place = str(folder.resolve())
+    sys.path.insert(0, place)
+    try:
+        yield
+    finally:
+        if place in sys.path:
+            sys.path.remove(place)
+        sys.path.append(place)
+
+
+def _attribute(module: ModuleType, place: str, attribute: str) -> Any:
+    thing: Any = module
+    for part in attribute.split("."):
+        try:
+            thing = getattr(thing, part)
+        except AttributeError as absent:
+            there = sorted(str(n) for n in vars(module) if not str(n).startswith("_"))
+            raise InputError(
+                "graph", found=f"no {attribute} in {place}", allowed=", ".join(there[:12]) or "nothing there"
+            ) from absent
+    return thing
+
+
+def _as_graph(name: str, where: str, thing: Any) -> NamedGraph:
     if callable(thing) and not isinstance(thing, Function | Variable):
-        with _refused("graph", f"{name}, which cannot be called without arguments", KINDS):
+        with _refused("graph", f"{where}, which cannot be called without arguments", KINDS):
             thing = thing()
     if isinstance(thing, Function):
         return NamedGraph(name, thing)
-    outputs = thing if isinstance(thing, list) else [thing]
-    if outputs and all(isinstance(output, Variable) for output in outputs):
-        return NamedGraph(name, list(dict.fromkeys(explicit_graph_inputs(outputs))), thing)
-    if isinstance(thing, tuple) and len(thing) in (2, 3) and isinstance(thing[0], Sequence):
-        return NamedGraph(name, list(thing[0]), *thing[1:])
-    raise InputError("graph", found=f"{name}, a {type(thing).__name__}", allowed=KINDS)
+    parts = list(thing) if isinstance(thing, list | tuple) else [thing]
+    if isinstance(thing, tuple) and len(parts) in (2, 3) and isinstance(parts[0], Sequence):
+        inputs, outputs, updates = list(parts[0]), parts[1], parts[2] if len(parts) == 3 else ()
+    elif parts and not isinstance(thing, tuple) and all(isinstance(part, Variable) for part in parts):
+        inputs, outputs, updates = list(dict.fromkeys(explicit_graph_inputs(parts))), thing, ()
+    else:
+        raise InputError("graph", found=f"{where}, a {type(thing).__name__}", allowed=KINDS)
+    if isinstance(outputs, Sequence) and len(outputs) > MOST_OUTPUTS:
+        raise InputError(
+            "graph", found=f"{where} with {len(outputs):,} outputs", allowed=f"at most {MOST_OUTPUTS:,}"
+        )
+    with _refused("graph", f"{where}, which pytensor.function does not take", KINDS):
+        try:
+            written = written_expression(inputs, outputs, updates)
+        except InputError as refusal:
+            raise InputError(
+                "graph", found=f"{where}, {refusal.found}", allowed=refusal.allowed, remedy=refusal.remedy
+            ) from refusal
+        # Refuses an output that depends on an input which is not among them.
+        FunctionGraph(written.wiring.inputs, written.wiring.outputs)
+    return NamedGraph(name, inputs, outputs, updates)
+
+
+def _no_room(problem: BaseException) -> bool:
+    """Whether there is too little memory or disk, which is nobody's mistake."""
+    full = isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT)
+    return full or isinstance(problem, MemoryError)
 
 
 @contextmanager
-def _refused(argument: str, what: str, allowed: str) -> Iterator[None]:
-    """Whatever the user's code, or a linker, raises inside: an InputError that tells it in a line."""
+def _same_folder() -> Iterator[None]:
+    try:
+        before = os.getcwd()
+    except OSError:  # somebody has removed it
+        before = ""
     try:
         yield
-    except InputError:
-        raise
-    except Exception as problem:
-        raise InputError(argument, found=f"{what} ({one_line(problem)})", allowed=allowed) from problem
+    finally:
+        with suppress(OSError):
+            os.chdir(before)
+
+
+@contextmanager
+def _refused(
+    argument: str, what: str, allowed: str, *, but: Callable[[BaseException], bool] = lambda problem: False
+) -> Iterator[None]:
+    """Whatever the user's code, or a linker, raises inside: an InputError that tells it in a line.
+
+    Also what would end this process, silently; only a signal does. The folder stays the one it was.
+    """
+    with SignalWatch() as signals, _same_folder():
+        try:
+            yield
+        except InputError:
+            raise
+        except BaseException as problem:
+            if signals.received or but(problem):
+                raise
+            raise InputError(argument, found=f"{what} ({one_line(problem)})", allowed=allowed) from problem

@@ -11,8 +11,6 @@ import sys
 from contextlib import ExitStack
 from functools import partial
 
-from rich.console import Console
-
 from graphs.environment import stabilizing_rewrites_fire, stamp
 from graphs.errors import InputError, whole_number
 from graphs.experiment.pictures import MissingMatplotlib, draw
@@ -20,8 +18,9 @@ from graphs.experiment.report import report
 from graphs.experiment.reproduction import Reproduction, reproduce
 from graphs.experiment.results import RunFolder, to_json
 from graphs.experiment.settings import Settings
+from graphs.foreign import plain
 from graphs.interruption import SignalRequests
-from graphs.terminal import Shown
+from graphs.terminal import Shown, console
 from graphs.training import Diverged, Progress, Stopped
 
 import_seconds = time.perf_counter() - started
@@ -74,7 +73,9 @@ def main(given: argparse.Namespace) -> int:
             print(f"reproduce: {error}", file=sys.stderr)
             return 1
         except Stopped as stopped:
-            kept = f"go on with --out {out} --resume" if folder else "nothing is kept without --out DIR"
+            kept = (
+                f"go on with --out {plain(out)} --resume" if folder else "nothing is kept without --out DIR"
+            )
             print(f"reproduce: {stopped} of {settings.steps}; {kept}.", file=sys.stderr)
             return 128 + signals.received
     if folder:
@@ -84,8 +85,8 @@ def main(given: argparse.Namespace) -> int:
         summary["times"] = {"import": import_seconds, **summary["times"]}
         sys.stdout.buffer.write(to_json(summary))
     elif not quiet:
-        Console().print(report(result, import_seconds))
-        print(f"kept in {out}" if folder else "nothing kept; --out DIR keeps it")
+        console().print(report(result, import_seconds))
+        print(f"kept in {plain(out)}" if folder else "nothing kept; --out DIR keeps it")
     return 0
 
 

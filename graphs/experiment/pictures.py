@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graphs.experiment.reproduction import Reproduction
-from graphs.pictures import MissingMatplotlib, new_figure, png
+from graphs.pictures import MissingMatplotlib, caption, new_figure, png
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,8 +24,8 @@ def draw_history(result: Reproduction) -> Figure:
     """Cost, mean cross-entropy and share of errors over the steps, and the optimum's cost."""
     x, settings, history = result.dataset.x, result.settings, result.progress.history
     title = (
-        f"{x.shape[0]} × {x.shape[1]} {result.dataset.name}, seed {settings.seed}, "
-        f"{settings.formula} formula, mode {settings.mode}"
+        f"{x.shape[0]} × {x.shape[1]} {caption(result.dataset.name)}, seed {settings.seed}, "
+        f"{settings.formula} formula, mode {caption(settings.mode)}"
     )
     figure = new_figure(figsize=(8, 6))
     above, below = figure.subplots(2, 1, sharex=True)

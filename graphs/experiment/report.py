@@ -13,11 +13,13 @@ from rich.table import Column
 from rich.text import Text
 
 from graphs.experiment.reproduction import Reproduction
+from graphs.foreign import plain
 from graphs.terminal import table
 
 __all__ = ["report"]
 
 GROUP, GROUPS_PER_LINE = 10, 5
+LONGEST = 2000  # characters of a fact; the machine's is the longest
 TAKES_LOGARITHMS = "the compiled train takes logarithms as the formula is written: it can overflow"
 TAKES_NONE = "the compiled train takes no logarithm of p_1: softplus stands in its stead"
 
@@ -79,7 +81,7 @@ def _facts(result: Reproduction) -> Iterable[tuple[str, str]]:
     yield "non-finite cross-entropy", _nonfinite(result)
     yield "distance to the optimum", _distance(result)
     yield "certificate", _certificate(result)
-    yield "data", f"{result.dataset.source}: {samples} × {result.dataset.x.shape[1]} {settings.dtype}"
+    yield "data", f"{plain(result.dataset.source)}: {samples} × {result.dataset.x.shape[1]} {settings.dtype}"
     yield "formula, mode, linker", f"{settings.formula}, {settings.mode}, {result.linker}"
     yield "rewrites", TAKES_LOGARITHMS if result.takes_logarithms else TAKES_NONE
     yield "versions", ", ".join(f"{name} {version}" for name, version in result.stamp["versions"].items())
@@ -140,6 +142,6 @@ def _times(result: Reproduction, import_seconds: float | None) -> Iterable[tuple
 
 def _table(rows: Iterable[tuple[str, str]]) -> RenderableType:
     shown = table(Column(style="bold"), Column(overflow="fold"), show_header=False)
-    for row in rows:
-        shown.add_row(*row)
+    for name, said in rows:
+        shown.add_row(name, plain(said, LONGEST))
     return shown

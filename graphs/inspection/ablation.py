@@ -23,10 +23,11 @@ import msgspec
 import numpy as np
 from pytensor.configdefaults import config
 
+from graphs.foreign import one_line
 from graphs.inspection.compiling.pipeline import LiveCopy, record
 from graphs.inspection.findings import IDENTICAL, LOUD, UNKNOWN, Counterfactual, Evaluation
 from graphs.inspection.recording import Rule
-from graphs.inspection.values.difference import Missing, one_line, worst
+from graphs.inspection.values.difference import Missing, worst
 from graphs.inspection.values.evaluate import call, compare_all, evaluate, quietly, run_graph
 from graphs.inspection.values.inputs import Inputs
 from graphs.listener import Listener

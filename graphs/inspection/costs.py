@@ -128,11 +128,9 @@ class _Sizes:
     def bytes(self, variable: int) -> int | None:
         shape = self.shape(variable)
         real = self._real.get(variable)
-        dtype = real[1] if real else self._variables[variable].dtype
-        try:
-            return None if shape is None else math.prod(shape) * np.dtype(dtype).itemsize
-        except TypeError:  # a value without a NumPy dtype
-            return None
+        # Looked up and not parsed, for it may be any text; None for a value without a NumPy dtype.
+        kind = np.sctypeDict.get(real[1] if real else self._variables[variable].dtype)
+        return None if shape is None or kind is None else math.prod(shape) * np.dtype(kind).itemsize
 
 
 def _shapes(recording: Recording) -> Iterator[tuple[int, _Sizes]]:

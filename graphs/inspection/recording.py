@@ -19,6 +19,7 @@ from typing import Any
 
 import msgspec
 
+from graphs.foreign import plain
 from graphs.inspection.findings import Counterfactual, Diagnosis, Evaluation, Measurements, Rescue, Row
 from graphs.inspection.views import Printable
 
@@ -267,9 +268,9 @@ class Recording(
 
     def __repr__(self) -> str:
         counts = self.node_counts()
-        name = f" of {self.name}" if self.name else ""
+        name = f" of {plain(self.name)}" if self.name else ""
         story = f"{counts[0]} → {counts[-1]} nodes in {len(self.steps)} steps"
-        return f"<Recording{name}: {story}, mode {self.mode}>"
+        return f"<Recording{name}: {story}, mode {plain(self.mode)}>"
 
     def _replay(self) -> Iterator[Snapshot]:
         def place(node: int, inputs: tuple[int, ...]) -> Placed:

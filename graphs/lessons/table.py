@@ -8,6 +8,7 @@ from rich.markdown import Markdown
 from rich.table import Column
 from rich.text import Text
 
+from graphs.foreign import legible
 from graphs.lessons import Rows
 from graphs.terminal import table
 
@@ -16,7 +17,7 @@ __all__ = ["lesson_table"]
 
 def lesson_table(name: str, explanation: str, rows: Rows) -> RenderableType:
     """The lesson's explanation (Markdown) above a table of its rows."""
-    title, said = Text(name, style="bold"), Markdown(explanation)
+    title, said, rows = Text(name, style="bold"), Markdown(explanation), legible(rows)
     if not rows:
         return Group(title, said, Text("Its framework is not installed here.", style="red"))
     columns = [
@@ -27,5 +28,5 @@ def lesson_table(name: str, explanation: str, rows: Rows) -> RenderableType:
     shown = table(who, *columns, box=box.SIMPLE_HEAD, collapse_padding=True)
     for name, row in rows.items():
         texts = (f"{value:.6g}" if isinstance(value, float) else str(value) for value in row.values())
-        shown.add_row(name, *map(Text, texts))
+        shown.add_row(name, *texts)
     return Group(title, said, shown)

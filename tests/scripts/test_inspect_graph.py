@@ -33,6 +33,17 @@ def fails():
 
 def needs(argument):
     return argument
+
+
+class Leaves(pytensor.graph.op.Op):
+    __props__ = ()
+    itypes = otypes = [pt.dvector]
+
+    def perform(self, node, inputs, outputs):
+        raise SystemExit(0)
+
+
+leaves = ([x], Leaves()(x))
 """
 
 
@@ -163,6 +174,20 @@ def test_help_teaches(inspect):
         (("--graph", "{own}:parts", "--mode", "none"), "--shape x=LENGTH"),
         (("--mode", "FASTEST"), "FAST_COMPILE"),
         (("--width", "3"), "width"),
+        (("--width", "9" * 30), "width"),
+        (("--shape", "x=3"), "shape"),
+        (("--step", "0"), "step"),
+        (("--code", "²"), "code"),
+        (("--code", "x"), "code"),
+        (("--rule", ""), "rule"),
+        (("--load", "{own}", "--mode", "CVM"), "--mode beside --load"),
+        (("--load", "{own}", "--graph", "a:b"), "--graph beside --load"),
+        (("--load", "{own}", "--shape", "x=3"), "--shape beside --load"),
+        (("--against", "CVM", "--step", "3"), "--step beside --against"),
+        (("--json", "{own}/no/such"), "whose folder is not there"),
+        (("--graph", "{own}:parts", "--shape", "x=3", "--against", "without:nosuch"), "without:nosuch"),
+        (("--graph", "{own}:leaves", "--mode", "none", "--shape", "x=3"), "does not run (SystemExit: 0)"),
+        (("--graph", "\x1b]0;owned\x07.py:f"), r"\x1b]0;owned\x07.py"),
         (("--seed", "x"), "seed"),
         (("--load", "{own}"), "not JSON"),
         (("--load", "/no/such/file.json"), "/no/such/file.json"),
@@ -173,4 +198,13 @@ def test_bad_input_is_refused_in_a_sentence(inspect_forked, own, arguments, name
     assert done.returncode == 2, done.stderr
     assert named in done.stderr
     assert "Traceback" not in done.stderr
+    assert "\x1b" not in done.stderr
     assert done.stdout == ""
+
+
+def test_an_interrupted_import_ends_as_interrupted(inspect, tmp_path):
+    path = tmp_path / "slow.py"
+    path.write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nwhile True: pass\n")
+    done = inspect("--graph", f"{path}:f")
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "inspect: interrupted.\n"

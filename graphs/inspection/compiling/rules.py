@@ -28,7 +28,7 @@ from pytensor.graph.rewriting.db import RewriteDatabase
 
 from graphs.inspection.recording import Rule, SourceLine
 
-__all__ = ["describe", "is_revert", "short_path"]
+__all__ = ["describe", "is_revert", "names_in_database", "short_path"]
 
 CLASS_PRINT = re.compile(r"^<class '(?:.*\.)?(\w+)'>_?(\w*)$")
 
@@ -135,6 +135,24 @@ def _names_by_identity() -> tuple[Names, Names]:
 
     visit(optdb, "", direct)
     return direct, inherited
+
+
+@cache
+def names_in_database() -> frozenset[str]:
+    """Every name and tag that ``mode.excluding`` knows; it takes any other too, and does nothing."""
+    known: set[str] = set()
+    waiting: list[Any] = [optdb]
+    seen: set[int] = set()
+    while waiting:
+        database = waiting.pop()
+        if isinstance(database, RewriteDatabase) and id(database) not in seen:
+            seen.add(id(database))
+            known |= database.__db__.keys()
+            waiting += [
+                getattr(database, "db", None),
+                *(e for entries in database.__db__.values() for e in entries),
+            ]
+    return frozenset(known)
 
 
 def _contents(rewriter: Any) -> list[Any]:

@@ -23,10 +23,10 @@ from typing import Any
 import numpy as np
 
 from graphs.environment import own_warnings_only
+from graphs.foreign import one_line
 from graphs.inspection.findings import Around, NodeTime, Times
 from graphs.inspection.linkers import known
 from graphs.inspection.linkers.calls import NODES, Call, CannotTime, Whole, one_piece, seconds_of_calls
-from graphs.inspection.values.difference import one_line
 from graphs.timing import Spread
 
 __all__ = ["time_nodes"]

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from graphs.foreign import one_line
 from graphs.inspection.findings import NodeCode
 from graphs.inspection.linkers.calls import (
     CHECKING,
@@ -34,7 +35,6 @@ from graphs.inspection.linkers.calls import (
     reading,
 )
 from graphs.inspection.linkers.statements import definition, statements
-from graphs.inspection.values.difference import one_line
 
 __all__ = ["code", "watch"]
 

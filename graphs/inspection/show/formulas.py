@@ -2,7 +2,8 @@
 
 ``log1p(-p_1)`` says more than ``Log1p ← Neg ← …``; so a step is shown as one formula turning
 into another. Written as NumPy would: ``x @ w``, ``w[:, None]``, ``x.shape[0]``. Formulas stop at
-the user's own names and at a depth, with ``…`` for what lies deeper.
+the user's own names and at a depth, with ``…`` for what lies deeper, and are no longer than a reader reads:
+a node may have any number of operands, and operands of operands.
 """
 
 from __future__ import annotations
@@ -37,10 +38,14 @@ INFIX = {
 # How the scalar Ops inside a fused one print themselves.
 SCALARS = {name.lower(): name for name in (*INFIX, "Neg", "Reciprocal", "Second", "Switch", "Sqr", "Cast")}
 FEW = 6  # up to so many operations a fused Op is written out
+OPERANDS = 16  # of one operation
+NODES = 100  # in one formula
+LONGEST = 2000  # characters of one formula
 Part = tuple[str, int]  # a formula and how strongly it binds
 BLAS = ("Gemv", "CGemv", "Gemm")
 UNDECORATED = ("Assert", "CheckAndRaise", "MakeVector", "Alloc", "AllocEmpty")
 UNARY, ATOM = 6, 9
+LEFT_OUT: Part = ("…", ATOM)
 FUNCTIONS = {"Second": "fill", "Switch": "where", "Sqr": "square", "Conj": "conj", "ScalarMaximum": "maximum"}
 
 
@@ -51,16 +56,19 @@ class Formulas:
         self._recording = recording
         nodes = recording.snapshot(snapshot).nodes
         self._owner = {variable: node for node in nodes for variable in node.outputs}
+        self._left = NODES  # of the formula being written
 
     def variable(self, number: int, *, depth: int = 4, named: bool = True) -> str:
         """The formula of a variable, `depth` nodes deep.
 
         One with a name of the user's is that name if `named`; the ones below it always are.
         """
+        self._left = NODES
         return self._write(number, depth, named)[0]
 
     def node(self, node: Placed, *, depth: int = 1) -> str:
         """The formula of a node's own operation."""
+        self._left = NODES
         return self._apply(node, depth)[0]
 
     def _write(self, number: int, depth: int, named: bool = True) -> Part:
@@ -70,31 +78,41 @@ class Formulas:
             return described.value or described.name or f"input{number}", ATOM
         if described.name and named:
             return described.name, ATOM
-        if depth == 0:
-            return "…", ATOM
+        if depth == 0 or self._left <= 0:
+            return LEFT_OUT
         text, strength = self._apply(owner, depth)
         if len(owner.outputs) > 1:
             return f"{text}[{owner.outputs.index(number)}]", ATOM
         return text, strength
 
     def _apply(self, node: Placed, depth: int) -> Part:
+        self._left -= 1
+        return _short(self._applied(node, depth))
+
+    def _applied(self, node: Placed, depth: int) -> Part:
         op = self._recording.ops[node.op]
         kind = op.kind.rpartition(".")[2]
         shuffles = kind == "DimShuffle"
         converts = kind in ("ScalarFromTensor", "TensorFromScalar")
         below = depth if shuffles or converts else depth - 1
-        parts = [self._write(number, below) for number in node.inputs]
+        parts = [self._write(number, below) for number in node.inputs[:OPERANDS]]
+        parts += [LEFT_OUT] * (len(node.inputs) > OPERANDS)
         if converts or (shuffles and self._recording.variables[node.inputs[0]].value):
             return parts[0]  # a constant fits any shape
         name = _short_name(op)
         inner = op.inner if kind.endswith("Elemwise") else None
         if inner is not None and len(inner.outputs) == 1 and _operations(inner) <= FEW:
             return _expand(inner, parts)
-        if kind in BLAS:
+        if kind in BLAS and len(parts) == 5:
             return _blas(parts[-1], parts[1], parts[0], (parts[2], parts[3]))
         if operation := _operation(name, parts):
             return operation
         return _postfix(op, name, parts) or _call(op, name, parts), ATOM
+
+
+def _short(part: Part) -> Part:
+    text, strength = part
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…", strength
 
 
 def _infix(name: str, parts: Sequence[Part]) -> Part:
@@ -138,7 +156,8 @@ def _expand(inner: Inner, parts: Sequence[Part]) -> Part:
     """The formula of a small fused Op, with its operands put in."""
     known: dict[str, Part] = {f"i{i}": part for i, part in enumerate(parts)}
     for node in inner.nodes:
-        operands = [known.get(name, (name, ATOM)) for name in node.inputs]
+        operands = [known.get(name, (name, ATOM)) for name in node.inputs[:OPERANDS]]
+        operands += [LEFT_OUT] * (len(node.inputs) > OPERANDS)
         if node.inner is not None and len(node.inner.outputs) == 1:
             known[node.output] = _expand(node.inner, operands)
             continue
@@ -149,7 +168,7 @@ def _expand(inner: Inner, parts: Sequence[Part]) -> Part:
             continue
         arguments = ", ".join(text for text, _ in operands)
         word = _braced(node.op) if name == "Cast" else FUNCTIONS.get(name, name.lower())
-        known[node.output] = _operation(name, operands) or (f"{word}({arguments})", ATOM)
+        known[node.output] = _short(_operation(name, operands) or (f"{word}({arguments})", ATOM))
     return known.get(inner.outputs[0], (inner.outputs[0], ATOM))
 
 
@@ -209,7 +228,7 @@ def _call(op: Op, name: str, parts: Sequence[Part]) -> str:
 
 
 def _operations(inner: Inner) -> int:
-    return sum(len(node.inner.nodes) if node.inner else 1 for node in inner.nodes)
+    return sum(_operations(node.inner) if node.inner else 1 for node in inner.nodes)
 
 
 def _braced(name: str) -> str:

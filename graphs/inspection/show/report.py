@@ -16,6 +16,7 @@ from rich.rule import Rule
 from rich.table import Column
 from rich.text import Text
 
+from graphs.foreign import legible
 from graphs.inspection.findings import IDENTICAL, ROUNDING, OutputValue, ValueSummary
 from graphs.inspection.recording import Recording
 from graphs.inspection.show.formulas import Formulas
@@ -48,6 +49,7 @@ def overview(recording: Recording) -> RenderableType:
 
 def report(recording: Recording) -> Iterator[tuple[str, RenderableType]]:
     """Every section that the recording has something for: heading and content, in reading order."""
+    recording = legible(recording)
     yield "Summary", _summary(recording)
     yield "Rewrites, in order", StepTable(recording)
     for step in telling_steps(recording):

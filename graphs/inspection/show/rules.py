@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Column
 from rich.text import Text
 
+from graphs.foreign import legible
 from graphs.inspection.findings import UNKNOWN, Counterfactual
 from graphs.inspection.pair import OutputPair, Parting, align
 from graphs.inspection.recording import Recording
@@ -23,6 +24,7 @@ def weight_table(recording: Recording, *, every: bool = False) -> RenderableType
 
     With `every`, also the rules without which values and nodes stay the same.
     """
+    recording = legible(recording)
     if not recording.counterfactuals:
         return Text("No rule was left out for comparison.")
     final = recording.node_counts()[-1]
@@ -95,6 +97,7 @@ def _call(left_out: Counterfactual) -> str:
 
 def doctor_view(recording: Recording) -> RenderableType:
     """Known stabilizing rewrites: does each one fire in this environment and mode?"""
+    recording = legible(recording)
     if not recording.diagnoses:
         return Text("No stabilizing rewrite was tried.")
     sick = [d for d in recording.diagnoses if not d.fires or d.finite is False]
@@ -111,6 +114,7 @@ def doctor_view(recording: Recording) -> RenderableType:
 
 def pair_view(first: Recording, second: Recording, *, labels: tuple[str, str]) -> RenderableType:
     """Two recordings of one expression, so called, side by side, from where they part."""
+    first, second, labels = legible((first, second, labels))
     parting = align(first, second)
     shared = sum(row.first is not None and row.second is not None for row in parting.rows)
     lines: list[RenderableType] = [

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
@@ -12,6 +13,7 @@ from rich.table import Column
 from rich.text import Text
 
 from graphs.errors import InputError
+from graphs.foreign import WHOLE, block, legible, plain, quoted
 from graphs.inspection.costs import NodeCost, node_costs, snapshot_costs
 from graphs.inspection.findings import NodeCode, NodeTime, Times
 from graphs.inspection.recording import Placed, Recording
@@ -32,7 +34,7 @@ class HotNodes:
     most: int = 10  # rows at most; the other nodes in one sum
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        recording, width = self.recording, options.max_width
+        recording, width = legible(self.recording), options.max_width
         times = recording.measurements.times if recording.measurements else None
         timed = {t.node: t for t in times.nodes} if times and times.total is not None else {}
         costs = {cost.node: cost for cost in node_costs(recording)}
@@ -50,8 +52,9 @@ class HotNodes:
             Column("what it computes", width=max(width - taken - 2, 20), overflow="fold"),
             *(Column(name, width=room, justify="right", no_wrap=True) for name, room in columns),
         )
+        formulas, named = Formulas(recording, -1), _output_names(recording)
         for node in nodes[: self.most]:
-            cells = [f"#{node.node}", _computes(recording, node)]
+            cells = [f"#{node.node}", _computes(recording, node, formulas, named)]
             cells += _time(timed[node.node], whole, wide) if timed else []
             cells += _work(costs[node.node], timed.get(node.node)) if wide or not timed else []
             rows.add_row(*cells[: 2 + len(columns)])
@@ -82,13 +85,19 @@ def _pieces(times: Times) -> Iterator[tuple[str, float]]:
     yield from ((f"after the nodes: {p.name}", p.seconds.median) for p in times.around if p.after)
 
 
-def _computes(recording: Recording, node: Placed) -> str:
+def _output_names(recording: Recording) -> dict[int, set[str]]:
+    """The outputs' names, by the variable that the function returns there in the end."""
+    names: defaultdict[int, set[str]] = defaultdict(set)
+    for spec, variable in zip(recording.outputs, recording.snapshot(-1).outputs, strict=True):
+        names[variable].add(spec.name)
+    return names
+
+
+def _computes(recording: Recording, node: Placed, formulas: Formulas, named: Mapping[int, set[str]]) -> str:
     """``w = w - 0.1 * …``: results that have a name are named."""
-    last = recording.snapshot(-1)
     names = {recording.variables[variable].name for variable in node.outputs} - {""}
-    outputs = zip(recording.outputs, last.outputs, strict=True)
-    names |= {spec.name for spec, variable in outputs if variable in node.outputs}
-    formula = Formulas(recording, -1).node(node, depth=2)
+    names = names.union(*(named.get(variable, ()) for variable in node.outputs))
+    formula = formulas.node(node, depth=2)
     names -= {formula}
     return f"{', '.join(sorted(names))} = {formula}" if names else formula
 
@@ -176,24 +185,28 @@ def code_view(recording: Recording, node: int | str | None) -> RenderableType:
     InputError
         If no final node has that number.
     """
-    codes = recording.measurements.code if recording.measurements else ()
+    codes = (
+        recording.measurements.code if recording.measurements else ()
+    )  # several lines each, to be shown whole
+    recording = legible(recording)
     number, title = None, "the whole function"
     if node is not None:
         placed = {str(p.node): p for p in recording.snapshot(-1).nodes}.get(str(node).removeprefix("#"))
         if placed is None:
             numbers = ", ".join(map(str, recording.final_order[:20]))
             allowed = f"whole, or a final node: {numbers}"
-            raise InputError("code", found=repr(node), allowed=allowed, remedy="--nodes lists them")
-        number, title = placed.node, f"#{placed.node}: {_computes(recording, placed)}"
+            raise InputError("code", found=quoted(node), allowed=allowed, remedy="--nodes lists them")
+        computes = _computes(recording, placed, Formulas(recording, -1), _output_names(recording))
+        number, title = placed.node, f"#{placed.node}: {computes}"
     parts: list[RenderableType] = []
     for code in codes:
         if code.node != number:
             continue
         where = f", lines {code.lines[0]}–{code.lines[1]} of the whole" if code.lines else ""
-        parts.append(Text.assemble((title, "bold"), (f"  {code.language}{where}", "dim")))
+        parts.append(Text.assemble((title, "bold"), (f"  {plain(code.language)}{where}", "dim")))
         if code.problem:
-            parts.append(Text(code.problem, style="yellow"))
-        if text := code.text or _lines_of_whole(codes, code):
+            parts.append(Text(plain(code.problem), style="yellow"))
+        if text := block(code.text or _lines_of_whole(codes, code), *WHOLE):
             lexer = LEXERS.get(code.language, "text")
             parts.append(Syntax(text, lexer, theme="ansi_dark", word_wrap=True, background_color="default"))
         parts.append(Text(""))

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
-from rich.table import Column, Table
+from rich.table import Column
 from rich.text import Text
 
 from graphs.errors import InputError, whole_number
+from graphs.foreign import legible
 from graphs.inspection.findings import IDENTICAL, LOUD, ROUNDING, OutputChange, ValueSummary
 from graphs.inspection.recording import Recording, Step
 from graphs.inspection.show.formulas import Formulas
@@ -111,7 +112,7 @@ class StepTable:
         )
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        width = options.max_width
+        recording, width = legible(self.recording), options.max_width
         wide = width >= WIDE
         rules = 38 if wide else max(min(38, width // 3), 12)
         room = max(width - rules - 24, 16)
@@ -121,37 +122,39 @@ class StepTable:
             Column("nodes", width=11, no_wrap=True),
             Column("what it made of what", width=room, overflow="fold"),
         )
-        counts = self.recording.node_counts()
+        counts = recording.node_counts()
         phase = ""
         for first, last in self.rows():
-            step = self.recording.steps[first - 1]
+            step = recording.steps[first - 1]
             if step.phase != phase:
                 phase = step.phase
                 shown.add_row("", Text(phase, style="bold cyan"), "", "")
-            name = self.recording.rule_of(first).name
+            name = recording.rule_of(first).name
             times = f" ×{last - first + 1}" if last > first else ""
             shown.add_row(
                 f"{first}–{last}" if last > first else str(first),
                 Text(f"{name}{times}"),
                 f"{counts[first - 1]} → {counts[last]}",
-                self._what(first, last, room if wide else 2 * room),
+                _what(recording, first, last, room if wide else 2 * room),
             )
         yield shown
 
-    def _what(self, first: int, last: int, room: int) -> Text:
-        said = effect(self.recording, last)
-        if last > first:
-            steps = self.recording.steps[first - 1 : last]
-            come = sum(len(step.come) for step in steps)
-            formulas = f"{sum(len(step.gone) for step in steps)} nodes out" + (f", {come} in" if come else "")
-        else:
-            formulas = _formula_pair(self.recording, first, room)
-        text = Text(formulas)
-        if said:  # beside the formula where both fit, else below it, for neither may be cut
-            text.append("\n" if len(formulas) + len(said) + 4 > room else "  ")
-            text.append("⟵ ", style="bold")
-            text.append_text(said)
-        return text
+
+def _what(recording: Recording, first: int, last: int, room: int) -> Text:
+    """What a row of steps made of what, and what that did to the outputs."""
+    said = effect(recording, last)
+    if last > first:
+        steps = recording.steps[first - 1 : last]
+        come = sum(len(step.come) for step in steps)
+        formulas = f"{sum(len(step.gone) for step in steps)} nodes out" + (f", {come} in" if come else "")
+    else:
+        formulas = _formula_pair(recording, first, room)
+    text = Text(formulas)
+    if said:  # beside the formula where both fit, else below it, for neither may be cut
+        text.append("\n" if len(formulas) + len(said) + 4 > room else "  ")
+        text.append("⟵ ", style="bold")
+        text.append_text(said)
+    return text
 
 
 def _formula_pair(recording: Recording, step: int, room: int) -> str:
@@ -196,6 +199,7 @@ def step_view(recording: Recording, step: int) -> RenderableType:
     if not recording.steps:
         raise InputError("step", found=str(step), allowed="none: no rewrite changed this graph")
     whole_number("step", step, 1, len(recording.steps))
+    recording = legible(recording)
     made, rule, counts = recording.steps[step - 1], recording.rule_of(step), recording.node_counts()
     lines: list[RenderableType] = [
         Text.assemble(
@@ -243,7 +247,7 @@ class _Side:
 
 
 def _formulas(recording: Recording, made: Step, before: _Side, after: _Side) -> RenderableType:
-    grid = Table.grid(padding=(0, 1))
+    grid = table(Column(), Column(), show_header=False, collapse_padding=True)
     for old, new in made.replaced:
         left = before.formulas.variable(old, depth=6, named=False)
         right = after.formulas.variable(new, depth=6, named=False)

@@ -20,7 +20,7 @@ from graphs.inspection.findings import (
     ValueSummary,
 )
 
-__all__ = ["Missing", "compare", "one_line", "same_value", "summarize", "worst"]
+__all__ = ["Missing", "compare", "same_value", "summarize", "worst"]
 
 SEVERITY = (IDENTICAL, ROUNDING, UNKNOWN, CHANGED, REPAIRED, BROKE)
 
@@ -30,12 +30,6 @@ class Missing:
     """Stands for a value that could not be computed."""
 
     problem: str  # why
-
-
-def one_line(problem: Exception) -> str:
-    """An exception's class and the first line of what it says."""
-    lines = str(problem).strip().splitlines()
-    return f"{type(problem).__name__}: {lines[0] if lines else ''}"[:200].rstrip(": ")
 
 
 def worst(verdicts: Sequence[str]) -> str:

@@ -21,6 +21,7 @@ from pytensor.scan.op import Scan
 from pytensor.tensor.basic import AllocEmpty
 from pytensor.tensor.elemwise import CAReduce, Elemwise
 
+from graphs.foreign import one_line
 from graphs.inspection.compiling.pipeline import LiveCopy
 from graphs.inspection.findings import (
     IDENTICAL,
@@ -31,7 +32,7 @@ from graphs.inspection.findings import (
     ValueSummary,
 )
 from graphs.inspection.recording import Placed, Snapshot
-from graphs.inspection.values.difference import Missing, compare, one_line, same_value, summarize, worst
+from graphs.inspection.values.difference import Missing, compare, same_value, summarize, worst
 from graphs.inspection.values.inputs import Inputs
 
 __all__ = ["TOLERANCE_ULP", "call", "compare_all", "evaluate", "perform", "quietly", "run_graph"]

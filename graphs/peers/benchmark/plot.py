@@ -8,7 +8,7 @@ from typing import Any
 from graphs.peers import BENCHMARKED, LIMIT, PEERS
 from graphs.peers.benchmark.record import Cell, Record
 from graphs.peers.size import Size
-from graphs.pictures import new_figure, png
+from graphs.pictures import caption, new_figure, png
 
 __all__ = ["draw"]
 
@@ -68,7 +68,7 @@ def draw(record: Record) -> bytes:
     versions = record.stamp["versions"]
     figure.suptitle(
         f"One step of logistic regression: PyTensor {versions['pytensor']}, NumPy {versions['numpy']}, "
-        f"{machine['cpu']}, {machine['cores']} cores",
+        f"{caption(machine['cpu'])}, {machine['cores']} cores",
         fontsize="medium",
     )
     return png(figure)

@@ -9,6 +9,7 @@ from rich.rule import Rule
 from rich.table import Column, Table
 from rich.text import Text
 
+from graphs.foreign import legible
 from graphs.peers import LIMIT, PEERS, YARDSTICK
 from graphs.peers.benchmark.record import Cell, Record
 from graphs.peers.benchmark.targets import targets
@@ -19,6 +20,7 @@ __all__ = ["show"]
 
 def show(record: Record) -> RenderableType:
     """Lay out a whole record."""
+    record = legible(record)
     parts: list[RenderableType] = []
     for size, dtype in dict.fromkeys((cell.size, cell.dtype) for cell in record.steps):
         here = [cell for cell in record.steps if (cell.size, cell.dtype) == (size, dtype)]

@@ -10,19 +10,18 @@ gradients.txt   every framework's representation of the gradient
 
 from __future__ import annotations
 
-import io
 import tempfile
 import warnings
 from pathlib import Path
 
-from rich.console import Console
-
 from graphs.errors import InputError
 from graphs.files import DamagedFile, write_whole
+from graphs.foreign import WHOLE, block, plain
 from graphs.peers.compare.plots import draw
 from graphs.peers.compare.record import Comparison, read_record
 from graphs.peers.compare.tables import comparison_tables
 from graphs.pictures import MissingMatplotlib
+from graphs.terminal import as_text
 
 __all__ = ["begun", "gradients", "keep", "keep_record", "prepare"]
 
@@ -68,7 +67,7 @@ def begun(path: Path) -> Comparison | None:
 def gradients(record: Comparison) -> str:
     """Every representation of the gradient, one after the other."""
     return "\n".join(
-        f"===== {run.title}, {run.formula} formula: {kind}\n\n{text.rstrip()}\n"
+        f"===== {plain(f'{run.title}, {run.formula} formula: {kind}')}\n\n{block(text.rstrip(), *WHOLE)}\n"
         for run in record.runs
         for kind, text in run.gradient.items()
     )
@@ -83,9 +82,7 @@ def keep(path: Path, record: Comparison) -> None:
     """Write record, tables, gradients and pictures; warn where pictures cannot be drawn."""
     keep_record(path, record)
     write_whole(path / "gradients.txt", gradients(record).encode())
-    page = io.StringIO()
-    Console(width=100, file=page).print(comparison_tables(record))
-    write_whole(path / "compare.txt", page.getvalue().encode())
+    write_whole(path / "compare.txt", as_text(comparison_tables(record)).encode())
     try:
         pictures = draw(record)
     except MissingMatplotlib as error:

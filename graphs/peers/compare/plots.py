@@ -10,7 +10,7 @@ import numpy as np
 from graphs.peers import PEERS, YARDSTICK
 from graphs.peers.compare.record import CACHES, Comparison
 from graphs.peers.compare.tables import seconds
-from graphs.pictures import new_figure, png
+from graphs.pictures import caption, new_figure, png
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,7 +59,7 @@ def draw_steady(record: Comparison) -> Figure:
         axes.axvline(1e6 * by_hand[-1], color="black", lw=0.8, ls=":", zorder=0, label="NumPy by hand")
     for row in range(0, len(titles), 2):
         axes.axhspan(row - 0.5, row + 0.5, color="0.96", zorder=-1)
-    axes.set_yticks(range(len(titles)), titles)
+    axes.set_yticks(range(len(titles)), map(caption, titles))
     axes.set_ylim(len(titles) - 0.5, -0.5)
     axes.set(
         xscale="log", xlabel="one step: median and quartiles; further left is faster", title=_title(record)
@@ -195,4 +195,4 @@ def _label_times(axis: Axis, unit: float) -> None:
 def _title(record: Comparison) -> str:
     data, threads = record.data, record.settings.threads
     size = f"{data.samples} × {data.features}"
-    return f"{data.name} {size} {data.dtype}, {threads} thread{'s' * (threads > 1)}"
+    return f"{caption(data.name)} {size} {data.dtype}, {threads} thread{'s' * (threads > 1)}"

@@ -11,6 +11,7 @@ from rich.panel import Panel
 from rich.table import Column, Table
 from rich.text import Text
 
+from graphs.foreign import legible
 from graphs.peers import PEERS, YARDSTICK
 from graphs.peers.compare.record import CACHES, Comparison, Run
 from graphs.peers.compare.reference import Reference
@@ -19,9 +20,12 @@ from graphs.terminal import table
 
 __all__ = ["comparison_tables", "seconds"]
 
+LONGEST = 2000  # characters of a text; a sentence about every peer is longer than a message
+
 
 def comparison_tables(record: Comparison) -> RenderableType:
     """The whole record: what broke, agreement, times, cost of a step, sizes, and what follows."""
+    record = legible(record, LONGEST)
     parts: list[RenderableType] = [_head(record), _truth(record)]
     for each in EACH:
         parts += _by_formula(each, record.runs)
@@ -96,7 +100,9 @@ class Each(NamedTuple):
     title: str
     caption: str
     columns: tuple[str, ...]
-    row: Callable[[Run, dict[str, Run]], Sequence[str]]  # of a run among its formula's; empty: it has none
+    row: Callable[
+        [Run, dict[str, Run]], Sequence[str | Text]
+    ]  # of a run among its formula's; empty: it has none
 
 
 def _by_formula(each: Each, runs: list[Run]) -> list[Table]:
@@ -115,11 +121,11 @@ def _by_formula(each: Each, runs: list[Run]) -> list[Table]:
     return tables
 
 
-def _red(text: str, *, unless: bool) -> str:
-    return text if unless else f"[red]{text}[/]"
+def _red(text: str, *, unless: bool) -> Text:
+    return Text(text, style="" if unless else "red")
 
 
-def _agreement(run: Run, _: dict[str, Run]) -> Sequence[str]:
+def _agreement(run: Run, _: dict[str, Run]) -> Sequence[str | Text]:
     if not run.agreement:
         return ()
     return (
@@ -138,7 +144,7 @@ def _first_result(run: Run, _: dict[str, Run]) -> Sequence[str]:
     return [seconds(each) for each in times]
 
 
-def _step(run: Run, runs: dict[str, Run]) -> Sequence[str]:
+def _step(run: Run, runs: dict[str, Run]) -> Sequence[str | Text]:
     if not run.steady:
         return ()
     spread = run.steady.seconds
@@ -236,6 +242,6 @@ def _sizes(record: Comparison) -> Table:
             fastest = min(steady.seconds.median for steady in size.steady.values())
             median = size.steady[name].seconds.median if name in size.steady else None
             text = "" if median is None else seconds(median)
-            cells.append(f"[green]{text}[/]" if median == fastest else text)
+            cells.append(Text(text, style="green" if median == fastest else ""))
         drawn.add_row(PEERS[name].title, *cells)
     return drawn
