@@ -56,6 +56,7 @@ STAGES = {
         "views",
         "findings",
         "recording",
+        "validity",
         "file",
         "compiling",
         "values",
