@@ -105,6 +105,12 @@ class RunFolder:
                 found=f"other samples than the run in {self.path} began with",
                 allowed="the same samples",
             )
+        if not np.array_equal(progress.initial["w"], dataset.initial_w):
+            raise InputError(
+                "resume",
+                found=f"a checkpoint in {self.path} with other initial weights than its settings give",
+                allowed="a checkpoint as this program wrote it",
+            )
         return settings, dataset, progress
 
     def begin(self, settings: Settings, dataset: Dataset, stamp: Mapping[str, Any]) -> Progress:
