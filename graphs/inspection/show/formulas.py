@@ -37,6 +37,8 @@ INFIX = {
 # How the scalar Ops inside a fused one print themselves.
 SCALARS = {name.lower(): name for name in (*INFIX, "Neg", "Reciprocal", "Second", "Switch", "Sqr", "Cast")}
 FEW = 6  # up to so many operations a fused Op is written out
+# A formula of any graph, however wide: Ops written out, operands of one, and characters of a part.
+MOST_OPS, MOST_OPERANDS, LONGEST = 200, 100, 2000
 Part = tuple[str, int]  # a formula and how strongly it binds
 BLAS = ("Gemv", "CGemv", "Gemm")
 UNDECORATED = ("Assert", "CheckAndRaise", "MakeVector", "Alloc", "AllocEmpty")
@@ -51,16 +53,19 @@ class Formulas:
         self._recording = recording
         nodes = recording.snapshot(snapshot).nodes
         self._owner = {variable: node for node in nodes for variable in node.outputs}
+        self._written = 0  # Ops of the formula that is being written
 
     def variable(self, number: int, *, depth: int = 4, named: bool = True) -> str:
         """The formula of a variable, `depth` nodes deep.
 
         One with a name of the user's is that name if `named`; the ones below it always are.
         """
+        self._written = 0
         return self._write(number, depth, named)[0]
 
     def node(self, node: Placed, *, depth: int = 1) -> str:
         """The formula of a node's own operation."""
+        self._written = 0
         return self._apply(node, depth)[0]
 
     def _write(self, number: int, depth: int, named: bool = True) -> Part:
@@ -70,7 +75,7 @@ class Formulas:
             return described.value or described.name or f"input{number}", ATOM
         if described.name and named:
             return described.name, ATOM
-        if depth == 0:
+        if depth == 0 or self._written >= MOST_OPS:
             return "…", ATOM
         text, strength = self._apply(owner, depth)
         if len(owner.outputs) > 1:
@@ -78,19 +83,27 @@ class Formulas:
         return text, strength
 
     def _apply(self, node: Placed, depth: int) -> Part:
+        self._written += 1
+        text, strength = self._operation(node, depth)
+        return (text if len(text) <= LONGEST else text[:LONGEST] + "…"), strength
+
+    def _operation(self, node: Placed, depth: int) -> Part:
         op = self._recording.ops[node.op]
         kind = op.kind.rpartition(".")[2]
         shuffles = kind == "DimShuffle"
         converts = kind in ("ScalarFromTensor", "TensorFromScalar")
         below = depth if shuffles or converts else depth - 1
-        parts = [self._write(number, below) for number in node.inputs]
-        if converts or (shuffles and self._recording.variables[node.inputs[0]].value):
+        parts = [self._write(number, below) for number in node.inputs[:MOST_OPERANDS]]
+        if len(node.inputs) > MOST_OPERANDS:
+            parts.append(("…", ATOM))
+        # An Op of a name that is known here may come from elsewhere and take other operands.
+        if parts and (converts or (shuffles and self._recording.variables[node.inputs[0]].value)):
             return parts[0]  # a constant fits any shape
         name = _short_name(op)
         inner = op.inner if kind.endswith("Elemwise") else None
         if inner is not None and len(inner.outputs) == 1 and _operations(inner) <= FEW:
             return _expand(inner, parts)
-        if kind in BLAS:
+        if kind in BLAS and len(parts) == 5:
             return _blas(parts[-1], parts[1], parts[0], (parts[2], parts[3]))
         if operation := _operation(name, parts):
             return operation
@@ -108,6 +121,8 @@ def _operation(name: str, parts: Sequence[Part]) -> Part | None:
     """What is written with a sign: between its operands, or before the only one."""
     if name in INFIX and len(parts) > 1:
         return _infix(name, parts)
+    if not parts:
+        return None
     if name == "Neg":
         return f"-{_wrap(parts[0], UNARY)}", UNARY
     if name == "Reciprocal":
@@ -138,18 +153,19 @@ def _expand(inner: Inner, parts: Sequence[Part]) -> Part:
     """The formula of a small fused Op, with its operands put in."""
     known: dict[str, Part] = {f"i{i}": part for i, part in enumerate(parts)}
     for node in inner.nodes:
-        operands = [known.get(name, (name, ATOM)) for name in node.inputs]
+        operands = [known.get(name, (name, ATOM)) for name in node.inputs[:MOST_OPERANDS]]
         if node.inner is not None and len(node.inner.outputs) == 1:
             known[node.output] = _expand(node.inner, operands)
             continue
         word = node.op.partition("{")[0]
         name = SCALARS.get(word.replace("_", "").lower(), word)
-        if name in ("TensorFromScalar", "ScalarFromTensor", "ExpandDims", "Squeeze"):
+        if operands and name in ("TensorFromScalar", "ScalarFromTensor", "ExpandDims", "Squeeze"):
             known[node.output] = operands[0]
             continue
         arguments = ", ".join(text for text, _ in operands)
         word = _braced(node.op) if name == "Cast" else FUNCTIONS.get(name, name.lower())
-        known[node.output] = _operation(name, operands) or (f"{word}({arguments})", ATOM)
+        text, strength = _operation(name, operands) or (f"{word}({arguments})", ATOM)
+        known[node.output] = text[:LONGEST], strength
     return known.get(inner.outputs[0], (inner.outputs[0], ATOM))
 
 
@@ -184,7 +200,7 @@ def _postfix(op: Op, name: str, parts: Sequence[Part]) -> str:
         return ""
     if op.name == "MatrixTranspose":
         return f"{operand}.T"
-    axis = re.fullmatch(r"(ExpandDims|Squeeze)\{axis=(\d+)\}", op.name)
+    axis = re.fullmatch(r"(ExpandDims|Squeeze)\{axis=(\d{1,2})\}", op.name)
     if axis and axis[1] == "ExpandDims":
         return f"{operand}[{':, ' * int(axis[2])}None]"
     return f"{operand}.squeeze({axis[2]})" if axis else ""

@@ -55,6 +55,12 @@ def begun(path: Path) -> Comparison | None:
         return read_record(path / RECORD)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise InputError(
+            "resume",
+            found=f"{path / RECORD}, which cannot be read ({error.strerror or error})",
+            allowed="the record of a comparison",
+        ) from error
     except DamagedFile as error:
         raise InputError(
             "resume",
