@@ -1,17 +1,72 @@
-"""Files appear whole or not at all, and what is damaged is refused."""
+"""Files and folders: results appear whole or not at all, and what others wrote is read within limits.
+
+Whoever made a file decides what stands in it, so nothing of it is believed before it was checked: it must be an
+ordinary file (a pipe may never end), not too large, and what it says of its own contents must fit its size and the
+memory of this machine. Everything else is a :class:`DamagedFile`, said in one sentence.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import errno
+import io
+import math
 import os
+import stat
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from graphs.errors import InputError
+from graphs.foreign import plain, quoted
+
 if TYPE_CHECKING:
+    import zipfile
+
     from numpy.typing import NDArray
 
-__all__ = ["DamagedFile", "read_npz", "remove_unfinished", "write_whole"]
+__all__ = [
+    "DamagedFile",
+    "file_path",
+    "free_memory",
+    "make_folder",
+    "open_file",
+    "read_npz",
+    "read_whole",
+    "remove_unfinished",
+    "write_whole",
+]
+
+# No single read of ours asks for more, so a ZIP file's table of contents that is larger (some ten thousand
+# arrays) is refused before it is built, and an array arrives in pieces.
+MOST_AT_ONCE = 2**20
+# Deflate makes at most 1032 bytes of one; what claims more lies.
+EXPANSION = 1032
+# Memory that an array takes is needed a second time by what is done with it.
+SHARE_OF_MEMORY = 0.5
+# Name, type and shape of an array take a hundred characters; numpy's own limit.
+HEADER = 10_000
+
+_BINARY = getattr(os, "O_BINARY", 0)  # Windows would else change the ends of lines
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY
+_READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _BINARY
+
+
+class DamagedFile(ValueError):
+    """The file is not what its name says: truncated, changed, or another kind of file."""
+
+
+def file_path(argument: str, found: object) -> Path:
+    """Return `found` as a path, or say that it is none: another type, or text that no system has as a name."""
+    if isinstance(found, str | os.PathLike):
+        try:
+            path = Path(found)
+            if b"\0" not in os.fsencode(path):
+                return path
+        except (TypeError, ValueError):  # a path-like of bytes; a lone surrogate
+            pass
+    raise InputError(argument, found=quoted(found), allowed="the path of a file, a text without NUL")
 
 
 def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
@@ -19,28 +74,58 @@ def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
 
     The bytes go to a temporary file in the same folder, are flushed to the disk, and take the
     name in one rename. A crash, a kill or a full disk leaves what stood there before. The folder must exist.
+    A file that stood there leaves the new one its permissions; a symbolic link stays one, and what it points to is
+    replaced. What is no file, or a file that may not be written, is left alone.
 
     Raises
     ------
     OSError
-        If the folder cannot be written or the disk is full; nothing is left behind.
+        If the file cannot be written or the disk is full; it names the file, and nothing is left behind.
     """
-    import tempfile  # takes longer than all else here, and who only reads need not wait for it
+    with _naming(path):
+        place, mode = _to_replace(Path(path))
+        part = _part(place)
+        descriptor = os.open(part, _NEW, 0o666)  # the system takes off what the umask says
+        try:
+            with os.fdopen(descriptor, "wb") as stream:
+                stream.write(data)
+                stream.flush()
+                if mode is not None and mode != stat.S_IMODE(os.fstat(descriptor).st_mode):
+                    os.chmod(part, mode)
+                os.fsync(descriptor)
+            os.replace(part, place)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(part)
+            raise
+        _flush_folder(place.parent)
 
-    path = Path(path)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(name, 0o666 & ~_umask())  # mkstemp makes files that only their owner may read
-        os.replace(name, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(name)
-        raise
-    _flush_folder(path.parent)
+
+def make_folder(path: str | os.PathLike[str]) -> Path:
+    """A folder that files can be written to: made with those above it where it is missing, and tried.
+
+    Each new folder is flushed in the one above, so that a power cut takes none of them with what stands in it.
+
+    Raises
+    ------
+    OSError
+        If it cannot be made, is no folder, or no file can be made in it; it names the folder.
+    """
+    folder = Path(path)
+    with _naming(path):
+        for each in (*reversed(folder.parents), folder):
+            if each.is_dir():
+                continue
+            try:
+                each.mkdir()
+            except FileExistsError:
+                if not each.is_dir():  # or else another process was faster
+                    raise
+            _flush_folder(each.parent)
+        part = _part(folder / "tried")
+        os.close(os.open(part, _NEW, 0o666))
+        os.unlink(part)
+    return folder
 
 
 def remove_unfinished(folder: Path, *, older_than: float = 0.0) -> None:
@@ -49,53 +134,213 @@ def remove_unfinished(folder: Path, *, older_than: float = 0.0) -> None:
     0 only where nobody else can be writing there now.
     """
     latest = time.time() - older_than
-    for left in folder.glob(".*.????????.part"):  # mkstemp's names, and hardly anybody else's
+    for left in folder.glob(".*.????????.part"):  # as `_part` calls them, and hardly anybody else
         with contextlib.suppress(OSError):
             if left.stat().st_mtime <= latest:
                 left.unlink()
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _part(place: Path) -> Path:
+    """A new name beside `place` for what is to take its name; a long one is cut, for the longest has no room."""
+    return place.with_name(f".{place.name[:40]}.{os.urandom(4).hex()}.part")
+
+
+def _to_replace(path: Path) -> tuple[Path, int | None]:
+    """Where a file is really to stand, and the permissions of the one that stands there."""
+    try:
+        state = os.stat(path)
+    except FileNotFoundError:
+        mode = None
+    else:
+        if stat.S_ISDIR(state.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not stat.S_ISREG(state.st_mode):  # /dev/null must not become a file
+            raise OSError(errno.EINVAL, "It is no ordinary file")
+        if not os.access(path, os.W_OK):  # whoever may write the folder could still rename over it
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        mode = stat.S_IMODE(state.st_mode) & 0o777
+    return (Path(os.path.realpath(path)) if path.is_symlink() else path), mode
 
 
 def _flush_folder(folder: Path) -> None:
-    """Make the rename itself survive a power cut, where the system offers that."""
+    """Make a new name in a folder itself survive a power cut, where the system offers that."""
     if os.name != "posix":
         return
-    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except PermissionError:  # one may write here and not look
+        return
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # network file systems that have no such thing
+            raise
     finally:
         os.close(descriptor)
 
 
-class DamagedFile(ValueError):
-    """The file is not what its name says: truncated, changed, or another kind of file."""
+@contextlib.contextmanager
+def _naming(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Let every OSError name the file meant, not a temporary one or none."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or error.filename == os.fspath(path):
+            raise
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from error
 
 
-def read_npz(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
-    """Read all arrays of an NPZ file; pickled objects are refused.
+def open_file(path: str | os.PathLike[str]) -> io.BufferedReader:
+    """Open an ordinary file to read its bytes; never waits.
 
     Raises
     ------
     DamagedFile
-        If it is damaged, truncated, or no NPZ file of plain arrays.
+        If it is a pipe, a device or a socket.
+    OSError
+        If there is none, it cannot be read, or it is a folder.
+    """
+    with _naming(path):
+        _ordinary(os.stat(path))  # before it is opened, which with some devices does something
+        descriptor = os.open(path, _READ)
+        try:
+            _ordinary(os.fstat(descriptor))
+            return _InPieces(io.FileIO(descriptor))
+        except BaseException:
+            os.close(descriptor)
+            raise
+
+
+def _ordinary(state: os.stat_result) -> None:
+    if stat.S_ISDIR(state.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(state.st_mode):
+        raise DamagedFile("it is a pipe, a device or a socket, and no ordinary file")
+
+
+class _InPieces(io.BufferedReader):
+    """Refuses to read more than a piece at once: nobody here asks for more, but a damaged file may have it asked."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > MOST_AT_ONCE:
+            raise DamagedFile(f"a part of {size:,} bytes that is none of its arrays")
+        return super().read(MOST_AT_ONCE if size is None or size < 0 else size)
+
+
+def read_whole(path: str | os.PathLike[str], most: int) -> bytes:
+    """All bytes of an ordinary file that is no larger than `most`.
+
+    Raises
+    ------
+    DamagedFile
+        If it is larger, no ordinary file, or became shorter meanwhile.
     OSError
         If it cannot be read.
     """
+    with open_file(path) as stream:
+        size = os.fstat(stream.fileno()).st_size
+        if size > most:
+            raise DamagedFile(f"it has {size:,} bytes, more than the {most:,} that are read")
+        whole = bytearray(size)
+        if stream.readinto(whole) < size:
+            raise DamagedFile("it became shorter while it was read")
+        return bytes(whole)
+
+
+def free_memory() -> int:
+    """Bytes that can be had without swapping, as far as the system tells; else more than there are."""
+    with contextlib.suppress(OSError, ValueError, IndexError), open("/proc/meminfo") as lines:
+        for line in lines:
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    if "SC_PHYS_PAGES" in getattr(os, "sysconf_names", ()):
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return 2**63
+
+
+def read_npz(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
+    """Read all arrays of an NPZ file: plain numbers only, of sizes that fit its own and this machine's memory.
+
+    Raises
+    ------
+    DamagedFile
+        If it is damaged, truncated, no NPZ file of plain arrays, or too large.
+    OSError
+        If it cannot be read.
+    """
+    import warnings
     import zipfile
-    import zlib
 
-    import numpy as np
+    with open_file(path) as stream:
+        if stream.peek(6)[:6] == b"\x93NUMPY":
+            raise DamagedFile("it holds no named arrays")
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # what Python or numpy may say of odd headers helps nobody
+                with zipfile.ZipFile(stream) as archive:
+                    return _arrays(archive)
+        except DamagedFile:
+            raise
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # which says that a place named in it lies before its beginning
+                raise
+            raise DamagedFile("it names places that it does not have") from error
+        # Whatever zipfile, zlib, numpy, ast and struct raise on bytes that somebody chose: a dozen types today.
+        except Exception as error:
+            raise DamagedFile(plain(str(error) or type(error).__name__)) from error
 
-    try:
-        # Opened here, because numpy leaves a file open that turns out to be no archive.
-        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as stored:
-            return {name: stored[name] for name in stored.files}
-    except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, KeyError, NotImplementedError) as error:
-        raise DamagedFile(str(error)) from error
-    except (AttributeError, TypeError) as error:  # a lone .npy array is no context manager
-        raise DamagedFile("it holds no named arrays") from error
+
+def _arrays(archive: zipfile.ZipFile) -> dict[str, NDArray[Any]]:
+    """All of them, each checked by its header, and their sum, before any memory is taken."""
+    from numpy.lib import format as npy
+
+    members: dict[str, zipfile.ZipInfo] = {}
+    total, room = 0, int(free_memory() * SHARE_OF_MEMORY)
+    for member in archive.infolist():
+        name = member.filename.removesuffix(".npy")
+        if name == member.filename:
+            raise DamagedFile(f"{plain(name)} in it is no array")
+        if name in members:
+            raise DamagedFile(f"it holds {plain(name)} twice")
+        members[name] = member
+        total += _checked_size(archive, member)
+        if total > room:
+            found, most = (f"{size / 2**30:,.1f} GiB" for size in (total, room))
+            raise DamagedFile(f"its arrays take {found}, more than half of the free memory, {most}")
+    arrays = {}
+    for name, member in members.items():
+        with archive.open(member) as stream:
+            arrays[name] = npy.read_array(stream, allow_pickle=False, max_header_size=HEADER)
+    return arrays
+
+
+def _checked_size(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> int:
+    """How many bytes the array takes, as its header and the archive agree."""
+    import zipfile
+
+    from numpy.lib import format as npy
+
+    name, size = plain(member.filename.removesuffix(".npy")), member.file_size
+    if member.flag_bits & 1:
+        raise DamagedFile(f"{name} is encrypted")
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise DamagedFile(f"{name} is compressed in a way that numpy does not write")
+    if size > member.compress_size * EXPANSION:
+        raise DamagedFile(f"{name} is said to have {size:,} bytes in {member.compress_size:,}")
+    readers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+    with archive.open(member) as stream:
+        version = npy.read_magic(stream)
+        if (
+            version not in readers
+        ):  # 3.0 differs in the names of a table's columns, which are no plain numbers
+            raise DamagedFile(f"{name} is in version {version[0]}.{version[1]} of numpy's format")
+        shape, _, dtype = readers[version](stream, max_header_size=HEADER)
+        header = stream.tell()
+    if dtype.kind not in "biufc":
+        raise DamagedFile(f"{name} holds {plain(dtype)}, and no real numbers")
+    if any(type(length) is not int or length < 0 for length in shape):
+        raise DamagedFile(f"{name} has the shape {quoted(shape)}")
+    taken: int = math.prod(shape) * dtype.itemsize
+    if header + taken != size:
+        raise DamagedFile(f"{name} has {size - header:,} bytes for the shape {quoted(shape)} of {dtype}")
+    return taken

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import itertools
 import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from graphs.data import DTYPES, Dataset
 from graphs.errors import InputError, choose, whole_number
-from graphs.files import DamagedFile, read_npz
+from graphs.files import DamagedFile, file_path, free_memory, open_file, read_npz
+from graphs.foreign import plain, quoted
 
 __all__ = ["read"]
+
+# A digit and a comma become a float64, which is copied once.
+MEMORY_PER_BYTE = 8
+# A million features to full precision; more on one line is hardly a sample.
+LONGEST_LINE = 2**25
+# The cells of a line, for as long as they are numbers; never tried twice, for a line may have millions.
+NUMBERS = re.compile(
+    r'(?:\s*+"?+[-+]?+(?>(?>\d++\.?+\d*+|\.\d++)(?:e[-+]?+\d++)?+|infinity|inf|nan)"?+\s*+(?>,|$))*+',
+    re.ASCII | re.IGNORECASE,
+)
+BETWEEN = ((";", "semicolons"), ("\t", "tabs"))
 
 
 def read(path: str | os.PathLike[str], *, seed: int = 0, dtype: str = "float64") -> Dataset:
@@ -36,7 +53,7 @@ def read(path: str | os.PathLike[str], *, seed: int = 0, dtype: str = "float64")
         If the file is missing, empty, truncated, unreadable, holds text, NaN or infinity, or its
         shapes or targets do not fit.
     """
-    path = Path(path)
+    path = file_path("data", path)
     choose("dtype", dtype, DTYPES)
     whole_number("seed", seed, 0, 2**32 - 1)
     readers = {".csv": _read_csv, ".npz": _read_npz}
@@ -44,13 +61,13 @@ def read(path: str | os.PathLike[str], *, seed: int = 0, dtype: str = "float64")
         allowed = "a name ending in .csv or .npz"
         raise InputError("data", found=f"the file {path}", allowed=allowed, remedy="convert or rename it")
     try:
-        if path.stat().st_size == 0:
+        if path.is_file() and path.stat().st_size == 0:
             raise InputError("data", found=f"an empty file, {path}", allowed="a file with samples")
         x, y = readers[path.suffix.lower()](path)
     except OSError as error:
         raise InputError(
             "data",
-            found=f"{path}, which cannot be read ({error.strerror or error})",
+            found=f"{plain(path)}, which cannot be read ({error.strerror or error})",
             allowed="a readable CSV or NPZ file",
             remedy="check the name and its permissions",
         ) from error
@@ -71,7 +88,7 @@ def read(path: str | os.PathLike[str], *, seed: int = 0, dtype: str = "float64")
 
 def _read_npz(path: Path) -> tuple[ArrayLike, ArrayLike]:
     try:
-        arrays = {name.lower(): array for name, array in read_npz(path).items()}
+        arrays = read_npz(path)
     except DamagedFile as error:
         raise InputError(
             "data",
@@ -79,39 +96,108 @@ def _read_npz(path: Path) -> tuple[ArrayLike, ArrayLike]:
             allowed="a whole NPZ file of plain numbers",
             remedy="write it again with numpy.savez(path, x=x, y=y)",
         ) from error
-    if not {"x", "y"} <= arrays.keys():
+    named = [[array for name, array in arrays.items() if name.lower() == wanted] for wanted in "xy"]
+    if [len(each) for each in named] != [1, 1]:
         raise InputError(
             "data",
             found=f"{path} with the arrays {', '.join(arrays) or '(none)'}",
-            allowed="arrays named x and y",
+            allowed="arrays named x and y, one of each",
             remedy="write it with numpy.savez(path, x=x, y=y)",
         )
-    return arrays["x"], arrays["y"]
+    ((x,), (y,)) = named
+    return x, y
 
 
 def _read_csv(path: Path) -> tuple[ArrayLike, ArrayLike]:
     try:
-        with path.open(encoding="utf-8-sig") as lines:
-            header = [cell.strip().strip('"') for cell in lines.readline().split(",")]
-            named = not any(_is_number(cell) for cell in header)
-            if not named:
-                lines.seek(0)
-            rows = [line for line in lines if line.strip()]
-        table = np.loadtxt(rows, delimiter=",", comments=None, ndmin=2, encoding="utf-8") if rows else None
-    except ValueError as error:  # UnicodeDecodeError is one too
+        header, table = _parsed(path)
+    except DamagedFile as error:
+        allowed = "an ordinary file of numbers that fit in memory"
+        raise InputError("data", found=f"{path}, but {error}", allowed=allowed) from error
+    except ValueError as error:
+        why = "it is no text in UTF-8" if isinstance(error, UnicodeError) else _fault(path) or error
         raise InputError(
             "data",
-            found=f"{path}, which does not parse ({error})",
-            allowed="comma-separated numbers, as many on every line, and at most one line of names",
-            remedy="mend that row (counted from 0 below the names)",
+            found=f"{path}, which does not parse ({why})",
+            allowed="numbers with commas between them, as many on every line, and at most one line of names",
+            remedy="mend that line" if why is not error else "",
         ) from error
     if table is None:
         raise InputError("data", found=f"{path} without a sample", allowed="at least one line of numbers")
-    target = header.index("y") if named and "y" in header else table.shape[1] - 1
-    if named and len(header) != table.shape[1]:
+    if header and len(header) != table.shape[1]:
         found = f"{path} with {len(header)} names over {table.shape[1]} columns"
         raise InputError("data", found=found, allowed="a name per column")
+    if header.count("y") > 1:
+        raise InputError("data", found=f"{path} with {header.count('y')} columns y", allowed="one target")
+    target = header.index("y") if "y" in header else table.shape[1] - 1
     return np.delete(table, target, axis=1), table[:, target]
+
+
+def _open(path: Path) -> TextIO:
+    stream = open_file(path)
+    size, room = os.fstat(stream.fileno()).st_size, free_memory() // MEMORY_PER_BYTE
+    if size > room:
+        stream.close()
+        raise DamagedFile(f"its {size:,} bytes of text make more numbers than the free memory has room for")
+    return io.TextIOWrapper(stream, encoding="utf-8-sig")
+
+
+def _rows(lines: TextIO) -> Iterator[tuple[int, str]]:
+    """The lines that are not blank, with their numbers."""
+    for number, line in enumerate(iter(lambda: lines.readline(LONGEST_LINE + 1), ""), 1):
+        if len(line) > LONGEST_LINE:
+            raise DamagedFile(f"line {number} has more than {LONGEST_LINE:,} characters")
+        if not line.isspace():
+            yield number, line
+
+
+def _parsed(path: Path) -> tuple[list[str], NDArray[np.float64] | None]:
+    """Names of the columns in lower case, none where there is no line of them; and the numbers, None without any."""
+    with _open(path) as lines:
+        rows = (line for _, line in _rows(lines))
+        first = next(rows, None)
+        names = _names(first or "")
+        if names:
+            first = next(rows, None)
+        if first is None:
+            return names, None
+        numbers = itertools.chain([first], rows)
+        return names, np.loadtxt(
+            numbers, delimiter=",", quotechar='"', comments=None, ndmin=2, encoding="utf-8"
+        )
+
+
+def _names(line: str) -> list[str]:
+    """The cells of a line in lower case, where none of them is a number; or else none."""
+    try:
+        cells = next(csv.reader([line]), [])
+    except csv.Error as error:  # its limit is 131,072 characters
+        raise DamagedFile("a cell of its first line is too long") from error
+    return [] if any(map(_is_number, cells)) else [cell.strip().lower() for cell in cells]
+
+
+def _fault(path: Path) -> str:
+    """The first line that does not parse, and why; empty where it is none of these."""
+    columns = 0
+    with _open(path) as lines:
+        for index, (number, line) in enumerate(_rows(lines)):
+            if index == 0 and _names(line):
+                continue
+            line = line.rstrip("\n") + "\n"
+            good = NUMBERS.match(line)
+            end = good.end() if good else 0
+            if end < len(line):
+                cell = line[end : end + 1000].split(",")[0].strip()
+                between = next(
+                    (f", with {word} where commas should be" for s, word in BETWEEN if s in cell), ""
+                )
+                column = line.count(",", 0, end) + 1
+                return f"line {number}, column {column}: {quoted(cell)} is no number{between}"
+            here = line.count(",") + 1
+            if columns not in (0, here):
+                return f"line {number} has {here} columns, and those before it {columns}"
+            columns = here
+    return ""
 
 
 def _is_number(cell: str) -> bool:

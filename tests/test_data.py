@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import graphs
+from graphs import reading
 from graphs.errors import InputError
 
 
@@ -96,6 +97,23 @@ BAD_CSV = {
     "no features": ("0\n1\n", "shape (2, 0)"),
     "not text": (b"\xff\xfe\x00\x01\n", "does not parse"),
     "names missing": ("a,b\n1,2,0\n", "2 names over 3 columns"),
+    "two targets": ("y,a,Y\n0,1,0\n", "2 columns y"),
+    "NUL": (b"1,2,0\n1,\0,1\n", r"line 2, column 2: '\x00' is no number"),
+    "UTF-16": ("1,2,0\n".encode("utf-16"), "no text in UTF-8"),
+    "Latin-1": ("größe,y\n1,0\n".encode("latin-1"), "no text in UTF-8"),
+    "semicolons": ("1;2;0\n3;4;1\n", "with semicolons where commas should be"),
+    "tabs": ("a\ty\n1\t0\n", "with tabs where commas should be"),
+    "hexadecimal": ("0x10,0\n", "line 1, column 1: '0x10' is no number"),
+    "underscores": ("1_000,0\n", "'1_000' is no number"),
+    "full-width digits": ("１,0\n", "'１' is no number"),
+    "too large": ("1,1\n1e999,0\n", "inf at (1, 0)"),
+    "nothing between": ("a,b,y\n\n1,,0\n", "line 3, column 2: '' is no number"),
+    "nothing at the end": ("1,0,\n", "line 1, column 3: '' is no number"),
+    "shorter": ("1,2,0\n\n1,2,0\n1,1\n", "line 4 has 2 columns, and those before it 3"),
+    "decimal commas": ('"1,5",0\n', "'1,5'"),
+    "an open quotation": ('a,y\n"1,0\n2,1\n', "does not parse"),
+    "a long name": ("a" * 200_000 + ",y\n1,0\n", "too long"),
+    "escapes": ("1,0\n\x1b]0;owned\x07,1\n", r"'\x1b]0;owned\x07' is no number"),
 }
 
 
@@ -107,7 +125,76 @@ def test_bad_csv(tmp_path, content, says):
     assert "allowed" in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        "1,0\r2,1\r",
+        "a,y\r\n1,0\r\n2,1\r\n",
+        '"1","0"\n"2","1"\n',
+        '"a, b","y"\n1,0\n2,1\n',
+        "\n\na,y\n\n1,0\n \n2,1",
+        "\ufeff1,0\n2,1\n",
+        "Y,a\n0,1\n1,2\n",
+        " +1.0 ,\t0\n20e-1,1.\n",
+    ],
+)
+def test_csv_as_other_programs_write_it(tmp_path, content):
+    data = graphs.read(write(tmp_path / "d.csv", content))
+    assert data.x.tolist() == [[1], [2]]
+    assert data.y.tolist() == [0, 1]
+
+
+def test_csv_without_end(tmp_path, monkeypatch):
+    """Neither a line nor a file makes more numbers than there is room for."""
+    monkeypatch.setattr(reading, "LONGEST_LINE", 1000)
+    with pytest.raises(InputError, match="line 2 has more than 1,000 characters"):
+        graphs.read(write(tmp_path / "d.csv", "1,0\n" + "1," * 600))
+    monkeypatch.setattr(reading, "free_memory", lambda: 30)
+    with pytest.raises(InputError, match="more numbers than the free memory has room for"):
+        graphs.read(tmp_path / "d.csv")
+
+
+@pytest.mark.parametrize("path", [None, 3, b"d.csv", ["d.csv"], "a\0.csv", "\ud800.csv"])
+def test_a_path_that_is_none(path):
+    with pytest.raises(InputError, match="path of a file"):
+        graphs.read(path)
+
+
+@pytest.mark.parametrize("path", ["a" * 5000 + ".csv", "a/" * 3000 + "d.npz"])
+def test_a_path_that_is_too_long(path):
+    with pytest.raises(InputError, match="cannot be read"):
+        graphs.read(path)
+
+
+@pytest.mark.parametrize("name", ["d.csv", "d.npz"])
+@pytest.mark.parametrize("device", ["/dev/zero", "/proc/self/status", ""])
+def test_what_is_no_file_of_samples_is_not_waited_for(tmp_path, name, device):
+    (tmp_path / name).symlink_to(device) if device else os.mkfifo(tmp_path / name)
+    with pytest.raises(InputError, match=r"no ordinary file|an empty file"):
+        graphs.read(tmp_path / name)
+
+
+@pytest.mark.parametrize("kind", ["float16", "longdouble", ">f4", "uint64", "bool", ">i2"])
+def test_npz_takes_what_is_a_number(tmp_path, kind):
+    x = np.asfortranarray(np.array([[1, 0], [0, 1], [1, 1]], kind))
+    np.savez_compressed(tmp_path / "d.npz", X=x, y=[[0, 1, 1]][0])
+    data = graphs.read(tmp_path / "d.npz")
+    np.testing.assert_array_equal(data.x, [[1, 0], [0, 1], [1, 1]])
+    assert data.x.dtype == np.float64
+    assert data.x.flags.c_contiguous
+
+
 BAD_NPZ = {
+    "x twice": ({"x": np.ones((2, 2)), "X": np.ones((2, 2)), "y": np.ones(2)}, "the arrays x, X, y"),
+    "dates": ({"x": np.ones((2, 2), "M8[s]"), "y": np.ones(2)}, "no real numbers"),
+    "a number": ({"x": np.array(1.0), "y": np.ones(1)}, "shape ()"),
+    "three axes": ({"x": np.ones((2, 2, 1)), "y": np.ones(2)}, "shape (2, 2, 1)"),
+    "y a column": ({"x": np.ones((2, 2)), "y": np.ones((2, 1))}, "shape (2, 1)"),
+    "transposed": ({"x": np.ones((3, 2)), "y": np.ones(2)}, "shape (3, 2)"),
+    "beyond float64": (
+        {"x": np.full((2, 2), np.longdouble("1e4000")), "y": np.ones(2)},
+        "inf" if np.finfo(np.longdouble).max > 1e308 else "",
+    ),
     "no y": ({"x": np.ones((2, 2))}, "arrays named x and y"),
     "lengths differ": ({"x": np.ones((2, 2)), "y": np.ones(3)}, "(2, 2)"),
     "no samples": ({"x": np.ones((0, 2)), "y": np.ones(0)}, "shape (0, 2)"),

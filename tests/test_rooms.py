@@ -58,6 +58,7 @@ STAGES = {
         "views",
         "findings",
         "recording",
+        "validity",
         "file",
         "compiling",
         "values",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from graphs.errors import InputError, choose
 from graphs.experiment.results import to_json
-from graphs.files import write_whole
+from graphs.files import make_folder, write_whole
 from graphs.lessons import LESSONS, lesson
 from graphs.lessons.slopes import picture
 from graphs.lessons.table import lesson_table
@@ -24,7 +24,7 @@ def main(given: argparse.Namespace) -> int:
     chosen = [choose("lesson", name, LESSONS) for name in given.lesson] or list(LESSONS)
     if given.out:
         try:
-            Path(given.out).mkdir(parents=True, exist_ok=True)
+            make_folder(given.out)
         except OSError as error:
             raise InputError(
                 "out", found=f"{given.out} ({error.strerror})", allowed="a folder that can be made"

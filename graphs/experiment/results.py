@@ -15,10 +15,8 @@ from __future__ import annotations
 
 import io
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -29,7 +27,7 @@ from graphs.errors import InputError
 from graphs.experiment.checkpoints import fingerprint, load_checkpoint, save_checkpoint
 from graphs.experiment.reproduction import Reproduction
 from graphs.experiment.settings import Settings
-from graphs.files import remove_unfinished, write_whole
+from graphs.files import file_path, make_folder, remove_unfinished, write_whole
 from graphs.training import History, Progress
 
 __all__ = ["RunFolder", "to_json"]
@@ -44,11 +42,9 @@ class RunFolder:
     """
 
     def __init__(self, path: str | os.PathLike[str], *, resume: bool) -> None:
-        self.path = Path(path)
+        self.path = file_path("out", path)
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.path):  # shows before any work that files can be made here
-                pass
+            make_folder(self.path)
         except OSError as error:
             raise self._unusable(f"cannot be written ({error.strerror or error})") from error
         self._take_lock()
@@ -108,6 +104,12 @@ class RunFolder:
                 "data",
                 found=f"other samples than the run in {self.path} began with",
                 allowed="the same samples",
+            )
+        if not np.array_equal(progress.initial["w"], dataset.initial_w):
+            raise InputError(
+                "resume",
+                found=f"a checkpoint in {self.path} with other initial weights than its settings give",
+                allowed="a checkpoint as this program wrote it",
             )
         return settings, dataset, progress
 

@@ -154,7 +154,7 @@ def _node_cost(recording: Recording, node: Placed, sizes: _Sizes) -> NodeCost:
         outputs = _all_known(map(sizes.shape, node.outputs))
         work = None
         if inputs is not None and outputs is not None:
-            with contextlib.suppress(IndexError):  # an Op of that name that takes other operands
+            with contextlib.suppress(IndexError, ValueError):  # an Op of that name that takes other operands
                 work = work_of(op, inputs, outputs)
         flops, functions = (None, None) if work is None else map(float, work)
         sizes.costs[key] = NodeCost(node.node, flops, functions, *_moved(op, node, sizes))
@@ -173,11 +173,11 @@ def _moved(op: Op, node: Placed, sizes: _Sizes) -> tuple[int | None, int | None]
 
 def _indexed(op: Op, kind: str, node: Placed, sizes: _Sizes) -> tuple[int | None, int | None]:
     """Indexing touches what it takes out or puts in, not all that it could reach."""
-    whole, *rest = map(sizes.bytes, node.inputs)
+    whole, *rest = map(sizes.bytes, node.inputs) if node.inputs else [None]
     if "Inc" not in kind:
         touched = sizes.bytes(node.outputs[0])
     else:
-        touched = rest[0] if op.destroys else whole
+        touched = rest[0] if op.destroys and rest else whole
     return _sum([touched, *rest]), touched
 
 

@@ -10,20 +10,20 @@ from __future__ import annotations
 
 import inspect
 import io
-import json
 import math
 import os
 import tokenize
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final, Literal
 
 import msgspec
 
 from graphs.errors import InputError
-from graphs.files import write_whole
+from graphs.files import DamagedFile, file_path, read_whole, write_whole
+from graphs.foreign import plain, quoted
 from graphs.inspection.findings import Evaluation, Measurements, Row, Times
 from graphs.inspection.recording import Recording
+from graphs.inspection.validity import check
 from graphs.timing import Spread
 
 __all__ = ["FORMAT", "VERSION", "from_json", "load", "save", "schema", "to_json"]
@@ -32,6 +32,10 @@ FORMAT: Final = "graphs recording"
 # 1 had an object for every row and no times around the nodes; 2 cut defaults off a row's end
 VERSION: Final = 3
 ALLOWED = f"a {FORMAT}, version {VERSION}, as saved by graphs.inspection.save"
+# The experiment's own recording, with values, times and code, has a quarter of a megabyte; these are the limits of
+# what is taken from anybody, so that it is read within seconds and a gigabyte.
+MOST_BYTES = 2**25
+MOST_ROWS = 200_000  # of any table
 SPELLED = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 ROWS: list[type[msgspec.Struct]] = sorted([*Row.__subclasses__(), Spread], key=lambda kind: kind.__name__)
@@ -59,12 +63,13 @@ def save(recording: Recording, path: str | os.PathLike[str]) -> None:
     InputError
         If the folder does not exist or cannot be written.
     """
+    place = file_path("path", path)
     text = to_json(recording)
     try:
-        write_whole(path, text.encode())
+        write_whole(place, text.encode())
     except OSError as problem:
         raise InputError(
-            "path", found=f"{path} ({problem.strerror or problem})", allowed="a writable file"
+            "path", found=f"{plain(place)} ({problem.strerror or problem})", allowed="a writable file"
         ) from problem
 
 
@@ -77,13 +82,16 @@ def load(path: str | os.PathLike[str]) -> Recording:
         If there is no such file, or it is damaged, foreign, or of another version. Nothing in
         it is ever run.
     """
+    place = file_path("path", path)
     try:
-        data = Path(path).read_bytes()
+        data = read_whole(place, MOST_BYTES)
+    except DamagedFile as problem:
+        raise InputError(str(place), found=f"a file that is refused: {problem}", allowed=ALLOWED) from problem
     except OSError as problem:
         raise InputError(
-            "path", found=f"{path} ({problem.strerror or problem})", allowed="a readable file"
+            "path", found=f"{plain(place)} ({problem.strerror or problem})", allowed="a readable file"
         ) from problem
-    return from_json(data, name=str(path))
+    return from_json(data, name=str(place))
 
 
 def to_json(recording: Recording) -> str:
@@ -105,19 +113,25 @@ def from_json(text: str | bytes, *, name: str = "text") -> Recording:
         return InputError(name, found=found, allowed=ALLOWED)
 
     try:
-        document = json.loads(text, parse_constant=_no_constant, object_hook=_number)
+        document = msgspec.json.decode(text)
+        if '"float"' in text if isinstance(text, str) else b'"float"' in text:
+            document = _spelled(document)
     except (ValueError, RecursionError) as problem:  # also what is not UTF-8
         raise refuse(f"something that is not JSON ({problem})") from problem
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise refuse("JSON of another kind")
     if document.get("version") != VERSION:
-        raise refuse(f"version {document.get('version')!r}")
+        raise refuse(f"version {quoted(document.get('version'))}")
     if document.get("columns", COLUMNS) != COLUMNS:
         raise refuse("rows of other columns than this version's")
+    tables = document.get("recording")
+    for table, rows in tables.items() if isinstance(tables, dict) else ():
+        if isinstance(rows, list) and len(rows) > MOST_ROWS:
+            raise refuse(f"{len(rows):,} {table}, more than the {MOST_ROWS:,} that are read")
     try:
         read = msgspec.convert(document, Document).recording
-        _check(read)
-    except msgspec.ValidationError as problem:
+        check(read)
+    except (msgspec.ValidationError, RecursionError) as problem:
         told, _, place = str(problem).partition(" - at ")
         raise refuse(f"damage at {place.strip('`') or '$'}: {told}") from problem
     return read
@@ -156,14 +170,16 @@ def _spell(value: Any) -> Any:
     return [_spell(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _number(entry: dict[str, Any]) -> Any:
-    """The float that such an object stands for; any other object as it is."""
-    spelled = entry.get("float")
-    return SPELLED[spelled] if len(entry) == 1 and isinstance(spelled, str) and spelled in SPELLED else entry
-
-
-def _no_constant(text: str) -> None:
-    raise ValueError(f"{text} is no JSON")
+def _spelled(value: Any) -> Any:
+    """`value` with every float that stands as such an object; any other object as it is."""
+    if isinstance(value, list):
+        return [_spelled(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    spelled = value.get("float")
+    if len(value) == 1 and isinstance(spelled, str) and spelled in SPELLED:
+        return SPELLED[spelled]
+    return {key: _spelled(item) for key, item in value.items()}
 
 
 def _with_floats(part: Any) -> Any:
@@ -190,58 +206,3 @@ def _comments(kind: type) -> Iterator[tuple[str, str]]:
             if field and words:
                 yield field, " ".join(words)
             field, words = "", []
-
-
-def _check(recording: Recording) -> None:
-    """Every number must refer to something, and the steps must fit together."""
-
-    def damaged(place: str, told: str) -> msgspec.ValidationError:
-        return msgspec.ValidationError(f"{told} - at `$.recording.{place}`")
-
-    def refer(place: str, table: str, *numbers: int) -> None:
-        size = len(getattr(recording, table))
-        for number in numbers:
-            if not 0 <= number < size:
-                raise damaged(place, f"there is no {number} in {table}")
-
-    refer("inputs", "variables", *recording.inputs)
-    refer("first_nodes", "nodes", *recording.first_nodes)
-    refer("first_outputs", "variables", *recording.first_outputs)
-    refer("final_order", "nodes", *recording.final_order)
-    for i, variable in enumerate(recording.variables):
-        if variable.owner is not None:
-            refer(f"variables[{i}].owner", "nodes", variable.owner)
-    for i, node in enumerate(recording.nodes):
-        refer(f"nodes[{i}].op", "ops", node.op)
-        refer(f"nodes[{i}]", "variables", *node.inputs, *node.outputs)
-        refer(f"nodes[{i}].origin", "nodes", *node.origin.parents)
-        refer(f"nodes[{i}].origin", "lines", *node.origin.lines)
-    for i, step in enumerate(recording.steps):
-        place = f"steps[{i}]"
-        refer(place, "rules", step.rule)
-        refer(place, "nodes", *step.gone, *step.come)
-        for change in step.changes:
-            refer(place, "variables", change.old, change.new)
-            if change.node is not None:
-                refer(place, "nodes", change.node)
-        for pair in step.replaced:
-            refer(place, "variables", *pair)
-    outputs = len(recording.outputs)
-    if (found := recording.evaluation) is not None:
-        refer("evaluation.values", "variables", *(value.variable for value in found.values))
-        numbers = [change.output for verdict in found.steps for change in verdict.outputs]
-        numbers += [change.output for change in found.compiled]
-        numbers += [value.output for value in found.outputs]
-        told = [verdict.step for verdict in found.steps] == list(range(1, len(recording.steps) + 1))
-        if not told or any(not 0 <= number < outputs for number in numbers):
-            raise damaged("evaluation", "of other steps or outputs than these")
-    for counterfactual in recording.counterfactuals or ():
-        refer("counterfactuals", "rules", counterfactual.rule)
-    if outputs != len(recording.first_outputs):
-        raise damaged("outputs", "not one for each of first_outputs")
-    try:
-        standing = {placed.node for placed in recording.snapshots[-1].nodes}
-    except (KeyError, IndexError, ValueError) as problem:
-        raise damaged("steps", f"they do not fit together ({problem})") from problem
-    if standing != set(recording.final_order):
-        raise damaged("final_order", "not the nodes of the last snapshot")

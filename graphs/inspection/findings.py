@@ -8,6 +8,8 @@ costs in arithmetic and bytes follows from the recorded shapes and is not stored
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
 from graphs.timing import Spread
@@ -20,7 +22,9 @@ __all__ = [
     "REPAIRED",
     "ROUNDING",
     "UNKNOWN",
+    "VERDICTS",
     "Around",
+    "Count",
     "Counterfactual",
     "Diagnosis",
     "Evaluation",
@@ -43,6 +47,10 @@ BROKE = "broke"  # finite entries became non-finite
 CHANGED = "changed"
 UNKNOWN = "unknown"  # there is no value to compare
 LOUD = (REPAIRED, BROKE, CHANGED)  # verdicts on what is more than rounding
+VERDICTS = (IDENTICAL, ROUNDING, UNKNOWN, *LOUD)
+
+# How many there are, or which one in a table; JSON holds no larger number exactly.
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -52,35 +60,35 @@ class Row(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=Tr
 class ValueSummary(Row, frozen=True):
     """One variable's value from one snapshot on, until a later summary of it replaces this."""
 
-    snapshot: int  # from which snapshot on
-    variable: int  # which variable
-    shape: tuple[int, ...] | None = None  # real shape; None for values without one
+    snapshot: Count  # from which snapshot on
+    variable: Count  # which variable
+    shape: tuple[Count, ...] | None = None  # real shape; None for values without one
     dtype: str = ""  # NumPy's name, or the value's Python type
     min: float | None = None  # over the finite entries (complex ones by magnitude); None if there are none
     max: float | None = None  # likewise
     mean: float | None = None  # likewise
-    nan: int = 0  # number of NaN entries
-    inf: int = 0  # number of infinite entries
+    nan: Count = 0  # number of NaN entries
+    inf: Count = 0  # number of infinite entries
     problem: str = ""  # why it could not be computed; empty where it was
 
 
 class OutputChange(Row, frozen=True):
     """How one output moved, in one step or between two compilations."""
 
-    output: int  # which output of the graph; updated values come after the returned ones
+    output: Count  # which output of the graph; updated values come after the returned ones
     verdict: str  # identical (to the bit), rounding, repaired, broke, changed or unknown
     absolute: float | None = None  # largest change over entries finite before and after; None if none is
     relative: float | None = None  # the same, relative to the larger of the two
     ulp: float | None = None  # the same, in units in the last place
-    repaired: int = 0  # how many entries became finite
-    broke: int = 0  # how many entries became non-finite
+    repaired: Count = 0  # how many entries became finite
+    broke: Count = 0  # how many entries became non-finite
     problem: str = ""  # for ``unknown``, why there is no value to compare
 
 
 class StepVerdict(Row, frozen=True):
     """What one step did to the outputs."""
 
-    step: int  # counted from 1
+    step: Count  # counted from 1
     verdict: str  # worst among the outputs: broke, repaired, changed, unknown, rounding, identical
     outputs: tuple[OutputChange, ...] = ()  # only those that are not identical
 
@@ -88,11 +96,11 @@ class StepVerdict(Row, frozen=True):
 class OutputValue(Row, frozen=True):
     """How finite one output is at the start and at the end."""
 
-    output: int  # which output
+    output: Count  # which output
     first: ValueSummary  # in snapshot 0
     last: ValueSummary  # in the last snapshot
-    rescued_by: tuple[int, ...] = ()  # steps that made entries of it finite
-    broken_by: tuple[int, ...] = ()  # steps that made entries of it non-finite
+    rescued_by: tuple[Count, ...] = ()  # steps that made entries of it finite
+    broken_by: tuple[Count, ...] = ()  # steps that made entries of it non-finite
 
 
 class Evaluation(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -114,13 +122,13 @@ class Evaluation(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown
 class Counterfactual(Row, frozen=True):
     """The same compilation without one rule."""
 
-    rule: int  # which rule
+    rule: Count  # which rule
     excluded: tuple[str, ...]  # names given to ``mode.excluding``; empty where the rule has none
-    fired: int  # number of steps the rule made in the full compilation
+    fired: Count  # number of steps the rule made in the full compilation
     # why there is nothing to compare: cannot be excluded, still fires, does not compile, does not run;
     # empty where all went well
     problem: str = ""
-    nodes: int | None = None  # nodes of the final graph without it
+    nodes: Count | None = None  # nodes of the final graph without it
     # outputs without it against outputs with it (``broke``: non-finite without it); only those that are
     # not identical
     outputs: tuple[OutputChange, ...] = ()
@@ -142,8 +150,8 @@ class Counterfactual(Row, frozen=True):
 class Rescue(msgspec.Struct, frozen=True):
     """One step that made entries of an output finite, and whether leaving its rule out proves it."""
 
-    output: int  # which output of the graph
-    step: int  # which step; its rule is the rescuer
+    output: Count  # which output of the graph
+    step: Count  # which step; its rule is the rescuer
     # the compilation without that rule (and what would stand in for it), in which entries of the output
     # are not finite; None where no such compilation was made, or the output stays finite
     proof: Counterfactual | None
@@ -169,7 +177,7 @@ class Diagnosis(Row, frozen=True):
 class NodeTime(Row, frozen=True):
     """One node of the final graph in one call of the function."""
 
-    node: int  # which node
+    node: Count  # which node
     seconds: Spread | None = None  # the time spent in it per call; None where it could not be told
     problem: str = ""  # why not (``not run with these inputs`` …); empty where it was measured
 
@@ -197,8 +205,8 @@ class Times(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     nodes: tuple[NodeTime, ...]  # one per node, in the order they run
     around: tuple[Around, ...] = ()  # the other parts of a call, in order
     clock: float = 0.0  # seconds that one clock read between nodes costs; already taken off every node
-    rounds: int = 0  # how many rounds were timed
-    calls: int = 0  # calls per round
+    rounds: Count = 0  # how many rounds were timed
+    calls: Count = 0  # calls per round
     problem: str = ""  # why nothing, or no node, could be timed; empty where all went well
 
     @property
@@ -234,12 +242,12 @@ class Times(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
 class NodeCode(Row, frozen=True):
     """The code that one node of the final graph became."""
 
-    node: int | None  # which node; None for code of the function as a whole
+    node: Count | None  # which node; None for code of the function as a whole
     # ``python`` (compiled by Numba, or run as it is), ``c``, ``jaxpr``, ``hlo``, ``llvm``, ``assembly`` …
     language: str
     text: str  # the code; empty where there is none, or where it is nothing but `lines` of the whole
     # where it stands in the whole of the same language: first and last line, counted from 1
-    lines: tuple[int, int] | None = None
+    lines: tuple[Count, Count] | None = None
     problem: str = ""  # why there is none
 
 

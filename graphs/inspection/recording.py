@@ -20,14 +20,16 @@ from typing import Any
 import msgspec
 
 from graphs.foreign import plain
-from graphs.inspection.findings import Counterfactual, Diagnosis, Evaluation, Measurements, Rescue, Row
+from graphs.inspection.findings import Count, Counterfactual, Diagnosis, Evaluation, Measurements, Rescue, Row
 from graphs.inspection.views import Printable
 
 __all__ = [
     "FORWARD",
     "GRADIENT",
+    "ORIGINS",
     "REWRITE",
     "UPDATE",
+    "VARIABLES",
     "Change",
     "Inner",
     "InnerNode",
@@ -45,13 +47,15 @@ __all__ = [
 ]
 
 FORWARD, GRADIENT, UPDATE, REWRITE = "forward", "gradient", "update", "rewrite"
+ORIGINS = (FORWARD, GRADIENT, UPDATE, REWRITE)
+VARIABLES = ("input", "shared", "constant", "computed")
 
 
 class SourceLine(Row, frozen=True):
     """A line of source code."""
 
     file: str  # its path; below the import root for installed packages: ``pytensor/tensor/…``
-    line: int  # counted from 1
+    line: Count  # counted from 1
     function: str = ""  # the function it stands in, ``<module>`` at top level; empty where unknown
     text: str = ""  # the line itself without its indentation; empty where unknown
 
@@ -81,8 +85,8 @@ class Op(Row, frozen=True):
     # for an elementwise Op or reduction, the class of the scalar Op it maps; else empty
     scalar: str = ""
     # in-place map: output number, the input numbers whose memory it overwrites
-    destroys: tuple[tuple[int, tuple[int, ...]], ...] = ()
-    views: tuple[tuple[int, tuple[int, ...]], ...] = ()  # view map: output number, the inputs it aliases
+    destroys: tuple[tuple[Count, tuple[Count, ...]], ...] = ()
+    views: tuple[tuple[Count, tuple[Count, ...]], ...] = ()  # view map: output number, the inputs it aliases
     inner: Inner | None = None  # the graph inside
 
 
@@ -93,10 +97,10 @@ class Variable(Row, frozen=True):
     type: str  # the Type, printed: ``Vector(float64, shape=(784,))``
     dtype: str = ""  # NumPy's name for it; empty for Types without one (random generators)
     # static shape, None per unknown length; None as a whole for Types without one
-    shape: tuple[int | None, ...] | None = None
+    shape: tuple[Count | None, ...] | None = None
     name: str = ""  # the user's name for it, or empty
-    owner: int | None = None  # node that computes it; None for inputs, shared variables and constants
-    position: int = 0  # which of that node's outputs it is
+    owner: Count | None = None  # node that computes it; None for inputs, shared variables and constants
+    position: Count = 0  # which of that node's outputs it is
     value: str = ""  # for a constant, its value printed, shortened; else empty
 
 
@@ -106,21 +110,21 @@ class Origin(Row, frozen=True):
     # ``forward`` (the user's expression), ``gradient`` (made by differentiation), ``update`` (only an
     # update needs it) or ``rewrite`` (made by a step of this compilation)
     kind: str
-    step: int = 0  # for a rewrite, the step that made it; else 0
+    step: Count = 0  # for a rewrite, the step that made it; else 0
     # for a rewrite, the nodes whose results it took the place of, with those that went with them;
     # `Recording.roots` follows them back to snapshot 0
-    parents: tuple[int, ...] = ()
+    parents: tuple[Count, ...] = ()
     # for a node of snapshot 0, the user's source lines it was written on; a gradient's are those of the
     # call that asked for it. Nodes made by rewrites inherit theirs: `Recording.lines_of`
-    lines: tuple[int, ...] = ()
+    lines: tuple[Count, ...] = ()
 
 
 class Node(Row, frozen=True):
     """An Op applied to variables (PyTensor's Apply node)."""
 
-    op: int  # which Op
-    inputs: tuple[int, ...]  # variables it reads when it enters the graph; a later `Change` may move them
-    outputs: tuple[int, ...]  # variables it computes
+    op: Count  # which Op
+    inputs: tuple[Count, ...]  # variables it reads when it enters the graph; a later `Change` may move them
+    outputs: tuple[Count, ...]  # variables it computes
     origin: Origin  # where it comes from
 
 
@@ -136,10 +140,10 @@ class Rule(Row, frozen=True):
 class Change(Row, frozen=True):
     """One input of a surviving node, or one output of the graph, that now reads another variable."""
 
-    node: int | None  # None where an output of the graph itself moved
-    position: int  # which input of the node, or which output of the graph
-    old: int  # variable read before
-    new: int  # variable read now
+    node: Count | None  # None where an output of the graph itself moved
+    position: Count  # which input of the node, or which output of the graph
+    old: Count  # variable read before
+    new: Count  # variable read now
 
 
 class Step(Row, frozen=True):
@@ -147,11 +151,11 @@ class Step(Row, frozen=True):
 
     # part of the rewriter it happened in, by PyTensor's own name: ``canonicalize``, ``stabilize`` …
     phase: str
-    rule: int  # which rule
-    gone: tuple[int, ...]  # nodes that left the graph
-    come: tuple[int, ...]  # nodes that entered it
+    rule: Count  # which rule
+    gone: tuple[Count, ...]  # nodes that left the graph
+    come: tuple[Count, ...]  # nodes that entered it
     changes: tuple[Change, ...]  # moved inputs of nodes that were there before and stay, and moved outputs
-    replaced: tuple[tuple[int, int], ...]  # variables whose readers were moved, and what they read now
+    replaced: tuple[tuple[Count, Count], ...]  # variables whose readers were moved, and what they read now
     # from the end of the step before (or the phase's start) to its own end: the search for a match and
     # the change itself, without the recorder's own work
     seconds: float
@@ -161,7 +165,7 @@ class OutputSpec(Row, frozen=True):
     """What one output of the graph is for."""
 
     name: str  # the user's, else ``output 0`` and so on; for an update, the shared variable's
-    updates: int | None = None  # the shared variable that takes the value; None for a returned output
+    updates: Count | None = None  # the shared variable that takes the value; None for a returned output
 
 
 class Placed(msgspec.Struct, frozen=True):
@@ -198,12 +202,12 @@ class Recording(
     nodes: tuple[Node, ...]  # every node of every snapshot
     rules: tuple[Rule, ...]  # every rule that changed the graph
     lines: tuple[SourceLine, ...]  # the user's source lines
-    inputs: tuple[int, ...]  # the graph's inputs: the function's own, then shared variables
-    first_nodes: tuple[int, ...]  # the nodes of snapshot 0
-    first_outputs: tuple[int, ...]  # the outputs of snapshot 0, in the order of `outputs`
+    inputs: tuple[Count, ...]  # the graph's inputs: the function's own, then shared variables
+    first_nodes: tuple[Count, ...]  # the nodes of snapshot 0
+    first_outputs: tuple[Count, ...]  # the outputs of snapshot 0, in the order of `outputs`
     outputs: tuple[OutputSpec, ...]  # what each output is for
     steps: tuple[Step, ...]  # in order; ``steps[0]`` is step 1
-    final_order: tuple[int, ...]  # the last snapshot's nodes in the order the function runs them
+    final_order: tuple[Count, ...]  # the last snapshot's nodes in the order the function runs them
     seconds: float  # the recorded compilation, without the recorder's own work
     recorder_seconds: float  # the recorder's own work in it
     stamp: dict[str, Any]  # versions and machine (`graphs.environment.stamp`)

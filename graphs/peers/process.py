@@ -21,6 +21,8 @@ from graphs.timing import ProcessCost, fresh_process
 
 __all__ = ["Opened", "Process", "command", "environment", "whole_process"]
 
+# The weights of ten million features as text; a worker that says more has lost its way.
+MOST_BYTES = 2**28
 # Importing `graphs` imports PyTensor. A worker puts empty packages in its place, so that no peer's
 # process holds another's import.
 _BOOT = """
@@ -127,9 +129,12 @@ class Process:
             with contextlib.suppress(OSError):  # it has ended; reading says how
                 self._requests.write(msgspec.json.encode(request) + b"\n")
                 self._requests.flush()
-            line = self._answers.readline()
+            line = self._answers.readline(MOST_BYTES)
         finally:
             patience.cancel()
+        if len(line) == MOST_BYTES:
+            self._kill()  # the rest of it would be read as the next answer
+            raise Failure("failed", f"an answer of more than {MOST_BYTES:,} bytes; ended")
         if line:
             return request.read(line)
         returncode = self._process.wait()

@@ -71,7 +71,7 @@ class Request(msgspec.Struct, Generic[Answer], tag_field="do", tag=str.lower, fr
             if not error:
                 answer: Answer = msgspec.json.decode(line, type=expected)
                 return answer
-        except msgspec.MsgspecError as unreadable:
+        except (ValueError, RecursionError) as unreadable:  # msgspec's are among them, and what is no UTF-8
             raise Failure("failed", f"an answer that is none: {unreadable}") from unreadable
         kind, _, said = error.partition(": ")
         raise Failure("not applicable", said) if kind == "NotApplicable" else Failure("failed", error)
@@ -156,6 +156,13 @@ class State(msgspec.Struct):
 
     w: list[str]
     b: str
+
+    def __post_init__(self) -> None:
+        """Refuse, while an answer is read, what is no number."""
+        try:
+            self.numbers()
+        except OverflowError as error:  # which msgspec would let through
+            raise ValueError(str(error)) from error
 
     def numbers(self) -> tuple[NDArray[np.float64], float]:
         """The same as numbers."""

@@ -97,7 +97,8 @@ class Formulas:
         below = depth if shuffles or converts else depth - 1
         parts = [self._write(number, below) for number in node.inputs[:OPERANDS]]
         parts += [LEFT_OUT] * (len(node.inputs) > OPERANDS)
-        if converts or (shuffles and self._recording.variables[node.inputs[0]].value):
+        # An Op of a name that is known here may come from elsewhere and take other operands.
+        if parts and (converts or (shuffles and self._recording.variables[node.inputs[0]].value)):
             return parts[0]  # a constant fits any shape
         name = _short_name(op)
         inner = op.inner if kind.endswith("Elemwise") else None
@@ -126,6 +127,8 @@ def _operation(name: str, parts: Sequence[Part]) -> Part | None:
     """What is written with a sign: between its operands, or before the only one."""
     if name in INFIX and len(parts) > 1:
         return _infix(name, parts)
+    if not parts:
+        return None
     if name == "Neg":
         return f"-{_wrap(parts[0], UNARY)}", UNARY
     if name == "Reciprocal":
@@ -163,7 +166,7 @@ def _expand(inner: Inner, parts: Sequence[Part]) -> Part:
             continue
         word = node.op.partition("{")[0]
         name = SCALARS.get(word.replace("_", "").lower(), word)
-        if name in ("TensorFromScalar", "ScalarFromTensor", "ExpandDims", "Squeeze"):
+        if operands and name in ("TensorFromScalar", "ScalarFromTensor", "ExpandDims", "Squeeze"):
             known[node.output] = operands[0]
             continue
         arguments = ", ".join(text for text, _ in operands)
@@ -203,7 +206,7 @@ def _postfix(op: Op, name: str, parts: Sequence[Part]) -> str:
         return ""
     if op.name == "MatrixTranspose":
         return f"{operand}.T"
-    axis = re.fullmatch(r"(ExpandDims|Squeeze)\{axis=(\d+)\}", op.name)
+    axis = re.fullmatch(r"(ExpandDims|Squeeze)\{axis=(\d{1,2})\}", op.name)
     if axis and axis[1] == "ExpandDims":
         return f"{operand}[{':, ' * int(axis[2])}None]"
     return f"{operand}.squeeze({axis[2]})" if axis else ""

@@ -115,7 +115,7 @@ def _time(timed: NodeTime, whole: float | None, wide: bool) -> list[str]:
 def _part(seconds: float, whole: float | None, wide: bool) -> list[str]:
     """A time, and its share of the call."""
     part = seconds / whole if whole else 0.0
-    bar = FULL_BLOCK * min(round(part * BAR), BAR) if wide else ""
+    bar = FULL_BLOCK * round(min(part * BAR, BAR)) if wide else ""
     return [duration(seconds), f"{bar} {share(part)}".strip() if part > 5e-4 else ""]
 
 

@@ -279,7 +279,7 @@ def _trouble(here: _Side, there: _Side, when: str) -> Iterator[Text]:
     breaking = here.breaking() - there.breaking()
     for number, node in here.nodes.items():
         if number in breaking:
-            formula, value = here.formulas.node(node, depth=4), value_text(here.values[node.outputs[0]])
+            formula, value = here.formulas.node(node, depth=4), value_text(here.values.get(node.outputs[0]))
             yield Text(f"not finite {when} it, though what goes in is: #{number}  {formula}: {value}")
 
 

@@ -10,12 +10,11 @@ gradients.txt   every framework's representation of the gradient
 
 from __future__ import annotations
 
-import tempfile
 import warnings
 from pathlib import Path
 
 from graphs.errors import InputError
-from graphs.files import DamagedFile, write_whole
+from graphs.files import DamagedFile, file_path, make_folder, remove_unfinished, write_whole
 from graphs.foreign import WHOLE, block, plain
 from graphs.peers.compare.plots import draw
 from graphs.peers.compare.record import Comparison, read_record
@@ -30,15 +29,15 @@ RECORD = "compare.json"
 
 def prepare(name: str, *, resume: bool) -> Path:
     """The folder to write to, made and tried before any work; one that holds a comparison is not overwritten."""
-    path = Path(name)
+    path = file_path("out", name)
     try:
-        path.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path):
-            pass
+        make_folder(path)
     except OSError as error:
         raise InputError(
             "out", found=f"{name} ({error.strerror})", allowed="a folder that can be written"
         ) from error
+    if resume:
+        remove_unfinished(path)
     if (path / RECORD).exists() and not resume:
         raise InputError(
             "out",
@@ -55,6 +54,12 @@ def begun(path: Path) -> Comparison | None:
         return read_record(path / RECORD)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise InputError(
+            "resume",
+            found=f"{path / RECORD}, which cannot be read ({error.strerror or error})",
+            allowed="the record of a comparison",
+        ) from error
     except DamagedFile as error:
         raise InputError(
             "resume",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,7 +13,8 @@ from graphs.data import Dataset
 from graphs.environment import PACKAGES, stamp
 from graphs.errors import InputError
 from graphs.experiment.checkpoints import fingerprint
-from graphs.files import DamagedFile
+from graphs.files import DamagedFile, read_whole
+from graphs.foreign import quoted
 from graphs.peers import LEARNING_RATE, PEERS, WEIGHT_DECAY, missing
 from graphs.peers.compare.plan import Plan
 from graphs.peers.compare.reference import Agreement, Reference
@@ -25,6 +25,8 @@ __all__ = ["CACHES", "Comparison", "Run", "Start", "Steady", "begin", "read_reco
 
 VERSION = 3
 CACHES = ("cold", "warm")
+MOST_BYTES = 2**26  # a full comparison has some hundred kilobytes, most of it gradients
+STATUSES = ("unfinished", "finished", "missing", "crashed", "hung", "failed", "not applicable")
 PATIENCE = ("settings.timeout", "settings.step_limit")  # may be another when a comparison goes on
 DESCRIPTIONS = ("count", "gradient")  # a run without an answer to these is none the worse
 
@@ -220,13 +222,26 @@ def _taken_up(run: Run, old: Run, begun: set[str]) -> Run:
 
 def read_record(path: str | os.PathLike[str]) -> Comparison:
     """The record in a file; `DamagedFile` if it is no record of a comparison, or of another version."""
-    content = Path(path).read_bytes()
+    content = read_whole(path, MOST_BYTES)
     try:
         head = msgspec.json.decode(content)
         if head["kind"] == "comparison" and head["version"] != VERSION:
+            version = quoted(head["version"])
             raise DamagedFile(
-                f"it is a record of a comparison of version {head['version']}, and not of version {VERSION}"
+                f"it is a record of a comparison of version {version}, and not of version {VERSION}"
             )
-        return msgspec.json.decode(content, type=Comparison)
-    except (msgspec.MsgspecError, UnicodeDecodeError, LookupError, TypeError) as error:
+        record = msgspec.json.decode(content, type=Comparison)
+    except DamagedFile:
+        raise
+    # what msgspec, a plan and a lookup raise on what somebody else wrote
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise DamagedFile(f"it is no record of a comparison ({error})") from error
+    for run in record.runs:
+        if run.name not in PEERS or run.status not in STATUSES or not {*run.first_result} <= {*CACHES}:
+            raise DamagedFile(
+                f"it holds a run that there cannot be ({quoted(run.name)}, {quoted(run.status)})"
+            )
+    for part in record.stamp.values():
+        if not isinstance(part, dict):
+            raise DamagedFile("it does not say versions and machine")
+    return record
