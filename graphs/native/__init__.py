@@ -9,9 +9,19 @@ from pytensor.compile.mode import predefined_modes, register_mode
 
 from graphs.native.linker import NativeLinker, NativeMode, NotNative, native_mode, source_of
 from graphs.native.program import NativeSource
+from graphs.native.run.compiler import compiler_version
 from graphs.native.run.repeat import repeat
 
 if "NATIVE" not in predefined_modes:  # PyTensor refuses a name twice, as where this module is reloaded
     register_mode("NATIVE", native_mode)
 
-__all__ = ["NativeLinker", "NativeMode", "NativeSource", "NotNative", "native_mode", "repeat", "source_of"]
+__all__ = [
+    "NativeLinker",
+    "NativeMode",
+    "NativeSource",
+    "NotNative",
+    "compiler_version",
+    "native_mode",
+    "repeat",
+    "source_of",
+]
