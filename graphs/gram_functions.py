@@ -80,7 +80,8 @@ class GramFunctions(Stateful):
         """Copies of everything that `train` changes, by the names of the original pairs.
 
         The state is rebased on what is read, so that a run that goes on from these values with
-        :meth:`write`, in another process say, gives the same bits as this one.
+        :meth:`write`, in another process say, gives the same bits as this one if NumPy's BLAS has as many
+        threads there: K, u and the weights recovered are its products.
         """
         with alone(self.step):
             self._put(self.state.rebase())

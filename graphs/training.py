@@ -224,8 +224,13 @@ def _record(learner: Learner, progress: Progress, x: Array, y: Array) -> None:
     history.cost[entry] = cost
     history.mean_xent[entry] = np.mean(xent)
     history.accuracy[entry] = np.count_nonzero(np.asarray(prediction) == y.astype(bool)) / len(y)
-    history.gw_norm[entry] = np.linalg.norm(gw)
-    history.w_norm[entry] = np.linalg.norm(progress.state["w"])
+    history.gw_norm[entry] = _norm(gw)
+    history.w_norm[entry] = _norm(progress.state["w"])
+
+
+def _norm(vector: Array) -> float:
+    """‖v‖₂, summed by NumPy itself: BLAS's norm of a long vector depends on how many threads it has."""
+    return float(np.sqrt(np.square(vector).sum()))
 
 
 def _advance(learner: Learner, progress: Progress, x: Array, y: Array, calls: int) -> None:

@@ -87,7 +87,8 @@ exit codes: 0 done, 1 diverged or could not go on, 2 bad input, 130 and 143 stop
     kept.add_argument(
         "--checkpoint-every", type=int, metavar="K", default=1000, help="steps between two (default 1000)"
     )
-    kept.add_argument("--resume", action="store_true", default=False, help="go on with the run in DIR")
+    same = "go on with the run in DIR; same bits on the same machine with the same versions"
+    kept.add_argument("--resume", action="store_true", default=False, help=same)
     kept.add_argument("--json", action="store_true", default=False, help="one JSON object on standard output")
     kept.add_argument("--quiet", action="store_true", default=False, help="nothing but errors (and --json)")
 

@@ -11,9 +11,10 @@ import sys
 from contextlib import ExitStack
 from functools import partial
 
-from graphs.environment import stabilizing_rewrites_fire, stamp
+from graphs.environment import stabilizing_rewrites_fire
 from graphs.errors import InputError, whole_number
 from graphs.experiment.pictures import MissingMatplotlib, draw
+from graphs.experiment.provenance import changes, provenance
 from graphs.experiment.report import report
 from graphs.experiment.reproduction import Reproduction, reproduce
 from graphs.experiment.results import RunFolder, to_json
@@ -47,10 +48,13 @@ def main(given: argparse.Namespace) -> int:
     progress: Progress | None
     if begun:
         settings, dataset, progress = begun
+        otherwise = changes(folder.path / "settings.json", settings) if folder else ""
+        if otherwise:
+            print(f"reproduce: {otherwise}.", file=sys.stderr)
     else:
         settings = Settings(**asked)
         dataset = settings.load()
-        progress = folder.begin(settings, dataset, stamp()) if folder else None
+        progress = folder.begin(settings, dataset, provenance(settings)) if folder else None
     if not stabilizing_rewrites_fire():
         print(REWRITES_OFF, file=sys.stderr)
 

@@ -9,6 +9,7 @@ from pytensor.compile.mode import predefined_modes, register_mode
 
 from graphs.native.linker import NativeLinker, NativeMode, NotNative, native_mode, source_of
 from graphs.native.program import NativeSource
+from graphs.native.run.compiler import compiler_version
 from graphs.native.run.function import alone
 from graphs.native.run.repeat import repeat
 
@@ -21,6 +22,7 @@ __all__ = [
     "NativeSource",
     "NotNative",
     "alone",
+    "compiler_version",
     "native_mode",
     "repeat",
     "source_of",

@@ -60,17 +60,6 @@ def test_without_the_promise_all_of_it_is_read(uncached):
     np.testing.assert_array_equal(fn(matrix, np.ones(3)), matrix @ np.ones(3))
 
 
-@pytest.mark.parametrize("threads", [2, 3, 5])
-def test_threads_share_the_triangle(monkeypatch, threads):
-    monkeypatch.setenv("OMP_NUM_THREADS", str(threads))
-    K, r = promised("float64"), pt.dvector("r")
-    fn = pytensor.function([K, r], K @ r, mode=NativeMode(NativeLinker(cached=False)))
-    matrix, vector = symmetric(603, "float64"), np.linspace(-1, 1, 603)
-    found = fn(matrix, vector)
-    np.testing.assert_allclose(found, matrix @ vector, 1e-11, 1e-11)
-    np.testing.assert_array_equal(found, fn(matrix, vector))
-
-
 def test_what_follows_waits_for_the_whole_product(uncached):
     K, r = promised("float64"), pt.dvector("r")
     z = K @ r

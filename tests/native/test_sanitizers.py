@@ -38,6 +38,14 @@ for rows in (0, 1, 3, 4, 9):
             other(order, rng.normal(size=(5, 3)), rng.normal(size=5), np.array([-(2**63), 2**63 - 1, 0, 5]), 2)
         except (ValueError, IndexError):
             assert rows == 0
+K = pt.dmatrix("K")
+K.tag.symmetric = True
+z, u = pt.dot(x, v), pt.dvector("u")
+parts = pytensor.function([x, v, K, u], [pt.dot(z, x), z.sum(), z.max(), pt.dot(K, u), x.T @ w], givens={w: x}, mode=mode)
+for rows in (1403, 1404):  # so many are worked on in several parts
+    a, k = rng.normal(size=(rows, 401)), rng.normal(size=(803, 803))
+    parts(a, rng.normal(size=401), k + k.T, rng.normal(size=803))
+a = rng.normal(size=(9, 5))
 for bad in (5, 10**15):
     try:
         other(a, rng.normal(size=(5, 3)), rng.normal(size=5), np.array([1]), bad)

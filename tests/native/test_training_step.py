@@ -78,17 +78,6 @@ def test_memory_orders_of_x(uncached, data, order):
     assert abs(np.linalg.norm(graph.w.get_value()) / 15.935975012449077545 - 1) < 1e-12
 
 
-def test_two_threads_agree_and_always_give_the_same(uncached, data, monkeypatch):
-    y, found = data.y.astype(float), []
-    for threads in ("1", "2", "2"):
-        monkeypatch.setenv("OMP_NUM_THREADS", threads)
-        graph, train = compiled(uncached, data)
-        repeat(train, 50, [data.x, y])
-        found.append(graph.w.get_value())
-    np.testing.assert_allclose(found[1], found[0], rtol=1e-12)
-    np.testing.assert_array_equal(found[1], found[2])
-
-
 def test_what_the_caller_holds_is_never_overwritten(uncached, data):
     y = data.y.astype(float)
     graph, train = compiled(uncached, data)

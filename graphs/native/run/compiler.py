@@ -26,7 +26,7 @@ from graphs.errors import install_command
 from graphs.foreign import plain, quoted
 from graphs.native.run import cache
 
-__all__ = ["CompilerMissing", "begin_library", "load_text", "open_library"]
+__all__ = ["CompilerMissing", "begin_library", "compiler_version", "load_text", "open_library"]
 
 # Contraction would make x*x - x*x differ from 0; products in dots ask for it themselves. Neither errno
 # nor floating-point traps are looked at, and giving them up costs no NaN or infinity.
@@ -196,6 +196,17 @@ def _words(variable: str, text: str) -> list[str]:
         raise CompilerMissing(
             f"{variable} is {quoted(text)}, whose quotation does not end: end it, or unset {variable}"
         ) from None
+
+
+def compiler_version() -> str:
+    """What the C compiler calls itself, as ``gcc (Debian 12.2.0-14) 12.2.0``; empty if there is none."""
+    try:
+        compiler = find_compiler()
+        command = [*compiler.command, "--version"]
+        said = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False).stdout
+    except (CompilerMissing, OSError, subprocess.TimeoutExpired, UnicodeDecodeError):
+        return ""
+    return (said.splitlines() or [""])[0].strip() or compiler.command[0]
 
 
 @functools.cache

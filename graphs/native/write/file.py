@@ -41,7 +41,7 @@ def write(computation: Computation, storage: Storage) -> tuple[str, list[list[An
     parts = [
         f"/* {computation.title}\n{_legend(computation, names)}*/\n",
         _sections()["head"].text,
-        *(_sections()[name].text for name in ("team_size", "share_triangle") if name in loops.called),
+        *(_sections()[name].text for name in ("parts_of", "share_triangle") if name in loops.called),
         functions_text(loops.called),
         SIGNATURE,
     ]

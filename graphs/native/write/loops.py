@@ -7,7 +7,7 @@ small loop over the rows. From the inside out: places and elements, statements, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import graphs.native.statements as ir
@@ -18,7 +18,6 @@ from graphs.native.write.names import Names
 
 __all__ = ["LoopWriter"]
 
-TEAM = 64  # most threads
 Span = tuple[int, int, list[int]]  # first line, last line (from 0), Apply nodes
 Piece = tuple[int, int, list[int], str]  # likewise; the formula, where the line is a comment's
 
@@ -34,12 +33,12 @@ class LoopWriter:
         self.memory: list[tuple[str, str, str]] = []  # scratch memory: name, C type, number of elements
         self.called: set[str] = set()  # C functions
         self.level = 1  # of indentation
-        self.teams = 0  # of threads, so far
+        self.shared = 0  # outermost loops whose rows threads share, so far
         self.laned: Nest | None = None  # the loop whose block of rows is being written:
         self.lanes = 1  # every statement for so many rows,
         self.lane = 0  # now for this one of them,
         self.row = "0"  # or all in a loop over them, which has this variable
-        self.parts: dict[ir.Array, str] = {}  # where a thread collects its own part of a result
+        self.mine: dict[ir.Array, str] = {}  # where a part of the rows is summed
 
     # ---- text
 
@@ -106,7 +105,7 @@ class LoopWriter:
             if home is not None and home.blocked is not None and home.blocked_axis == k:
                 here, length = Text(self.row_text()), str(block_of(home.blocked))
             at = Text(f"{at.within(8)} * {length} + {here.text}", 6) if at.text else here
-        return f"{self.parts.get(array, memory_name(array, home))}[{at.text or '0'}]"
+        return f"{self.mine.get(array) or self.whole(array)}[{at.text or '0'}]"
 
     def target_text(self, statement: ir.Statement) -> str:
         """The element in memory that a statement writes."""
@@ -184,7 +183,8 @@ class LoopWriter:
 
     def _accumulator(self, statement: ir.Statement) -> str:
         if self.storage.scalar(statement):
-            return self.local_name(statement.target) if statement.free else statement.target.name
+            array = statement.target
+            return self.local_name(array) if statement.free else self.mine.get(array, array.name)
         return self.target_text(statement)
 
     def _accumulate(self, statement: ir.Statement) -> None:
@@ -318,60 +318,92 @@ class LoopWriter:
         return f"{access(statement, statement.target).text} {sign} {text}"
 
     def blocked(self, nest: Nest) -> None:
-        """An outermost loop: threads take shares of it, in blocks of rows, several rows at a time."""
-        v, n, rows = self.names.loops[nest], self.names.length(nest.dim), block_of(nest)
+        """An outermost loop in blocks of rows, several rows at a time."""
         triangle = nest.members[0].reduction is ir.Reduction.SYMMETRIC
-        # every turn adds to the same results: each thread has its own part of them
-        shared = [s for s in nest.members if triangle or any(self.nests.of(i) is nest for i in s.reduced)]
-        self.teams += 1
-        team = "team" if self.teams == 1 else f"team_{self.teams}"
-        if any(s.reduction is ir.Reduction.ARGMAX for s in shared):
-            team, shared = "", []  # the parts could not be put together
-        low, high = "0", n
-        if team:
-            work = " * ".join(map(self.length, max(nest.members, key=_turns).indices()))
-            self.put(f"const int {team} = team_size({work}, threads);")
-            for statement in shared:
-                array, ctype = statement.target, C_TYPES[statement.target.dtype]
-                if self.storage.scalar(statement):
-                    self.put(f"{ctype} {array.name}_part[{TEAM}];")
-                else:
-                    self.memory.append((f"{array.name}_part", ctype, f"threads * ({self.elements(array)})"))
-            self.put(f"#pragma omp parallel num_threads({team}) if ({team} > 1)")
-        with self.block():
-            if team:
-                share = "share_triangle" if triangle else "share"
-                self.called |= {"team_size", share}
-                low, high = f"{v}_first", f"{v}_last"
-                first, last = (f"{share}({n}, {who}, {team})" for who in ("me", "me + 1"))
-                self.put("const int me = THREAD;")
-                self.put(f"const int64_t {low} = {first}, {high} = {last};")
-            for statement in shared:
-                array, ctype = statement.target, C_TYPES[statement.target.dtype]
-                if not self.storage.scalar(statement):
-                    self.parts[array] = f"{array.name}_mine"
-                    start = f"{array.name}_part + me * ({self.elements(array)})"
-                    self.put(f"{ctype} *const {array.name}_mine = {start};")
+        # every turn adds to the same results
+        summed = [s for s in nest.members if triangle or any(self.nests.of(i) is nest for i in s.reduced)]
+        if any(s.reduction is ir.Reduction.ARGMAX for s in summed):  # parts' places could not be combined
+            with self.block():
+                self._block_buffers(nest, "")
+                self.begin(nest)
+                self._all_rows(nest, "0", self.names.length(nest.dim))
+                self.end(nest)
+        else:
+            self._in_parts(nest, summed, "share_triangle" if triangle else "share")
+
+    def _in_parts(self, nest: Nest, summed: Sequence[ir.Statement], share: str) -> None:
+        """The loop in parts, which threads take.
+
+        How many parts there are and where each begins depends on lengths alone. What every turn adds to is summed
+        in each part from nothing, and then over the parts in their order, whichever thread has which of
+        them: so its bits do not depend on the threads. The first part is summed in place.
+        """
+        v, n = self.names.loops[nest], self.names.length(nest.dim)
+        self.shared += 1
+        number = "" if self.shared == 1 else f"_{self.shared}"
+        parts, team = f"parts{number}", f"team{number}"
+        self.called |= {"parts_of", share}
+        work = " * ".join(map(self.length, max(nest.members, key=_turns).indices()))
+        self.put(
+            f"const int {parts} = parts_of({n}, {work}), {team} = threads < {parts} ? threads : {parts};"
+        )
+        numbers = [s for s in summed if self.storage.scalar(s)]
+        arrays = {s.target: s for s in summed if s not in numbers}
+        for statement in numbers:
+            self._first_value(statement, nest)
+        for array in arrays:
+            size = f"threads * ({self.elements(array)})"
+            self.memory.append((f"{array.name}_parts", C_TYPES[array.dtype], size))
+        self.mine = {s.target: f"{s.target.name}_mine" for s in summed}
+        order = " ordered schedule(static, 1)" if summed else ""
+        self.put(f"#pragma omp parallel for{order} num_threads({team}) if ({team} > 1)")
+        with self.block(f"for (int part = 0; part < {parts}; ++part)"):
+            low, high = f"{v}_first", f"{v}_last"
+            first, last = (f"{share}({n}, {part}, {parts})" for part in ("part", "part + 1"))
+            self.put(f"const int64_t {low} = {first}, {high} = {last};")
+            for array in arrays:
+                own, whole = f"{array.name}_parts + THREAD * ({self.elements(array)})", self.whole(array)
+                self.put(f"{C_TYPES[array.dtype]} *const {self.mine[array]} = part ? {own} : {whole};")
             self._block_buffers(nest, team)
             self.begin(nest)
-            self.laned = nest
-            self.put(f"int64_t {v} = {low};")
-            with self.block(f"for (; {v} + {rows} <= {high}; {v} += {rows})"):
-                for phase in phases(nest):
-                    self.phase(nest, phase)
-            self.put("/* the rows left over */")
-            with self.block(f"for (; {v} < {high}; ++{v})"):
-                for phase in phases(nest):
-                    self.items(phase)
-            self.laned = None
-            self.parts.clear()
-            for statement in shared:
-                if self.storage.scalar(statement):
-                    self.put(f"{statement.target.name}_part[me] = {statement.target.name};")
-            if not team:
-                self.end(nest)
-        for statement in shared:
-            self._combine_parts(statement, team)
+            self._all_rows(nest, low, high)
+            if summed:
+                self.put("#pragma omp ordered")
+                with self.block():
+                    self._combine(numbers, arrays)
+        self.mine = {}
+        self.end(nest)
+
+    def _combine(self, numbers: Sequence[ir.Statement], arrays: Mapping[ir.Array, ir.Statement]) -> None:
+        """What a part has summed, put to what those before it have."""
+        self.put("/* part by part, whoever is done first */")
+        for statement in numbers:
+            array = statement.target
+            self.put(self._joined(statement, array.name, self.mine[array]))
+        if arrays:
+            with self.block("if (part)"):
+                for array, statement in arrays.items():
+                    self.put("#pragma omp simd")
+                    text = self._joined(statement, f"{self.whole(array)}[e]", f"{self.mine[array]}[e]")
+                    self.put(f"for (int64_t e = 0; e < {self.elements(array)}; ++e) {text}")
+
+    def _joined(self, statement: ir.Statement, total: str, value: str) -> str:
+        assert statement.reduction is not None
+        return combine_text(statement.reduction, statement.target.dtype, total, value)
+
+    def _all_rows(self, nest: Nest, low: str, high: str) -> None:
+        """The rows from `low` to `high`: in blocks, and one by one when there are too few for one."""
+        v, rows = self.names.loops[nest], block_of(nest)
+        self.laned = nest
+        self.put(f"int64_t {v} = {low};")
+        with self.block(f"for (; {v} + {rows} <= {high}; {v} += {rows})"):
+            for phase in phases(nest):
+                self.phase(nest, phase)
+        self.put("/* the rows left over */")
+        with self.block(f"for (; {v} < {high}; ++{v})"):
+            for phase in phases(nest):
+                self.items(phase)
+        self.laned = None
 
     def mirrored(self, statement: ir.Statement) -> None:
         """The rows at hand of a symmetric matrix times a vector, up to the diagonal; what is above is below too."""
@@ -410,26 +442,6 @@ class LoopWriter:
             self.put(f"{self.target_text(statement)} += {sums[k]};")
         self.pieces.append((start, len(self.lines) - 1, statement.nodes, ""))
 
-    def _combine_parts(self, statement: ir.Statement, team: str) -> None:
-        """The threads' results put together, always in the same order."""
-        array, home = statement.target, self.storage.homes[statement.target]
-        ctype, part = C_TYPES[array.dtype], f"{array.name}_part"
-        assert statement.reduction is not None
-        if self.storage.scalar(statement):
-            self.put(f"{ctype} {array.name} = {part}[0];")
-            text = combine_text(statement.reduction, array.dtype, array.name, f"{part}[t]")
-            self.put(f"for (int t = 1; t < {team}; ++t) {text}")
-            if home.memory:
-                self.put(f"{self.target_text(statement)} = {array.name};")
-            return
-        size = self.elements(array)
-        self.put("#pragma omp simd")
-        with self.block(f"for (int64_t e = 0; e < {size}; ++e)"):
-            self.put(f"{ctype} total = {part}[e];")
-            text = combine_text(statement.reduction, array.dtype, "total", f"{part}[t * ({size}) + e]")
-            self.put(f"for (int t = 1; t < {team}; ++t) {text}")
-            self.put(f"{memory_name(array, home)}[e] = total;")
-
     def _block_buffers(self, nest: Nest, team: str) -> None:
         rows = str(block_of(nest))
         for array, home in self.storage.homes.items():
@@ -441,7 +453,7 @@ class LoopWriter:
                 continue
             size = " * ".join([rows, *(self.names.length(array.dims[k]) for k in others)])
             self.memory.append((f"{array.name}_blocks", ctype, f"threads * {size}" if team else size))
-            offset = f" + me * ({size})" if team else ""
+            offset = f" + THREAD * ({size})" if team else ""
             self.put(f"{ctype} *const {array.name}_block = {array.name}_blocks{offset};")
 
     def phase(self, nest: Nest, phase: list[Item]) -> None:
@@ -476,6 +488,10 @@ class LoopWriter:
                 self.rows(phase, "rows")
         self.laned = None
         self.end(nest)
+
+    def whole(self, array: ir.Array) -> str:
+        """The pointer to an array's memory."""
+        return memory_name(array, self.storage.homes.get(array))
 
     def elements(self, array: ir.Array) -> str:
         """How many elements an array's memory has."""

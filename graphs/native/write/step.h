@@ -56,23 +56,25 @@ static int fits(const Array *a, const int64_t *want, int axes)
     return a->axes == axes;
 }
 
-//: team_size share
-/* Threads worth starting, and where each one's share of the rows begins. */
-static inline int team_size(int64_t work, int threads)
+//: parts_of share
+/* How many parts the rows are cut into, each worth a thread, and where a part begins. Neither asks how many threads
+   there are, so that the bits of what is summed over the rows do not depend on it. */
+static inline int parts_of(int64_t rows, int64_t work)
 {
-    const int64_t useful = work / 65536 + 1;
-    return threads < useful ? threads : (int)useful;
+    int parts = 1;
+    while (parts < 64 && work / parts >= 524288 && rows / parts >= 128) parts *= 2;
+    return parts;
 }
-static inline int64_t share(int64_t rows, int64_t me, int64_t team)
+static inline int64_t share(int64_t rows, int64_t part, int64_t parts)
 {
-    return me == team ? rows : rows * me / team & ~(int64_t)3;
+    return part == parts ? rows : rows * part / parts & ~(int64_t)7;
 }
 
 //: share_triangle
-/* The same where row i is i numbers long: the rows before `me` hold its share of the triangle. */
-static inline int64_t share_triangle(int64_t rows, int64_t me, int64_t team)
+/* The same where row i is i numbers long: the rows before a part hold its share of the triangle. */
+static inline int64_t share_triangle(int64_t rows, int64_t part, int64_t parts)
 {
-    return me == team ? rows : (int64_t)(rows * sqrt((double)me / team)) & ~(int64_t)3;
+    return part == parts ? rows : (int64_t)(rows * sqrt((double)part / parts)) & ~(int64_t)7;
 }
 
 //: INLINE
