@@ -11,15 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graphs.data import Dataset
+from graphs.data import Dataset, real_numbers
 from graphs.environment import stamp
-from graphs.errors import InputError
+from graphs.errors import InputError, call_back, whole_number
 from graphs.experiment.settings import Settings
+from graphs.foreign import quoted
 from graphs.functions import Functions, compile_functions
 from graphs.listener import Listener
 from graphs.models.logistic import logistic_graph
 from graphs.solving import Certificate, Optimum, certify, find_optimum
-from graphs.training import Progress, fit
+from graphs.training import Progress, fit, samples_for
 from graphs.updates import gradient_descent
 
 __all__ = ["Reproduction", "build", "reproduce"]
@@ -127,8 +128,20 @@ def reproduce(
     on_build : callable, optional
         Called when all is compiled, before the first step.
     """
-    dataset = dataset or settings.load()
+    if not isinstance(settings, Settings):
+        raise InputError("settings", found=quoted(settings), allowed="Settings")
+    if dataset is None:
+        dataset = settings.load()
+    elif not isinstance(dataset, Dataset):
+        raise InputError("dataset", found=quoted(dataset), allowed="a Dataset")
+    settings.check()
+    samples_for(real_numbers("initial_w", dataset.initial_w, ["features"]), dataset.x, dataset.y)
     listener = listener or Listener()
+    call_back("listener", listener, "begins", "progress")
+    for name, given in (("checkpoint", checkpoint), ("on_build", on_build), ("stop", stop)):
+        if given is not None:
+            call_back(name, given)
+    whole_number("checkpoint_every", checkpoint_every, 1)
     listener.begins(f"compiling ({settings.mode})")
     functions = build(settings, dataset)
     x, y = dataset.x, dataset.y.astype(dataset.x.dtype)  # once, not at every call
