@@ -16,7 +16,7 @@ from graphs.errors import InputError, choose, whole_number
 from graphs.foreign import quoted
 from graphs.memory import aligned_copy, refuse_beyond_memory
 
-__all__ = ["DTYPES", "Dataset", "load", "real_numbers", "rounded", "targets"]
+__all__ = ["DTYPES", "Dataset", "drawn_bytes", "load", "real_numbers", "rounded", "targets"]
 
 DTYPES = ("float64", "float32")
 UNSEEN_SAMPLES = 30

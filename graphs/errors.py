@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from numbers import Integral, Real
 
 from graphs.foreign import plain, quoted
 
 __all__ = [
+    "MOST",
     "InputError",
     "call_back",
     "choose",
     "finite_number",
     "install_command",
     "number_in",
+    "several",
     "whole_in",
     "whole_number",
 ]
@@ -59,6 +61,14 @@ def choose(argument: str, found: object, allowed: Iterable[str]) -> str:
     if isinstance(found, str) and found in names:
         return found
     raise InputError(argument, found=quoted(found), allowed=", ".join(names))
+
+
+def several(argument: str, found: object, allowed: Iterable[str]) -> tuple[str, ...]:
+    """Return `found` as a tuple if it is a collection of names in `allowed`; one name alone is none."""
+    names = tuple(allowed)
+    if isinstance(found, str) or not isinstance(found, Collection):
+        raise InputError(argument, found=quoted(found), allowed=f"a list, of {', '.join(names)}")
+    return tuple(choose(argument, name, names) for name in found)
 
 
 def call_back(argument: str, found: object, *methods: str) -> None:

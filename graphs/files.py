@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from graphs.errors import InputError
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["DamagedFile", "read_npz", "remove_unfinished", "write_whole"]
+__all__ = ["DamagedFile", "read_npz", "remove_unfinished", "writable", "write_whole"]
+
+
+def writable(argument: str, path: str | os.PathLike[str]) -> Path:
+    """`path`, where a file can be made there; else an :class:`InputError`, before any work is done for it."""
+    import tempfile
+
+    path = Path(path)
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "a folder")
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except (OSError, ValueError) as error:  # ValueError: a path with a null character
+        why = getattr(error, "strerror", None) or error
+        allowed = "a file in a folder that can be written"
+        raise InputError(argument, found=f"{path} ({why})", allowed=allowed) from error
+    return path
 
 
 def write_whole(path: str | os.PathLike[str], data: bytes) -> None:

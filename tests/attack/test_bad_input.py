@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import shlex
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -520,8 +521,8 @@ load('hours', features=1) → features
 load('four-rows', samples=None) → samples
 read('no.csv') → data
 read('') → data
-read(None) → path
-read(3) → path
+read(None) → data
+read(3) → data
 read('a\\0.csv') → data
 read('no.csv', seed='x') → seed
 read('no.csv', dtype=3) → dtype
@@ -805,7 +806,7 @@ Settings(weight_decay=None).load() → weight_decay
 Settings(formula=3).load() → formula
 Settings(mode=3).load() → mode
 Settings(dtype=None).load() → dtype
-Settings(data=3).load() → path
+Settings(data=3).load() → data
 Settings(seed=nan).load() → seed
 reproduce(Settings(steps=0)) → steps
 reproduce(Settings(steps=0), dataset=d) → steps
@@ -824,7 +825,7 @@ reproduce(Settings(steps=3), listener=3) → listener
 build('numpy', replace(d, x=d.x[:, :2])) → data.initial_w
 build('numpy', replace(d, y=d.y[:2])) → data.y
 build('numpy', replace(d, y=d.y + 1)) → data.y
-build('numpy', replace(d, x=d.x.astype(int))) → data.x
+build('numpy', replace(d, x=d.x.astype(int))) → data.x.dtype
 build('numpy', replace(d, x=d.x * nan)) → data.x
 build('numpy', replace(d, x=d.x[0])) → data.x
 build('numpy', replace(d, initial_w=d.initial_w * nan)) → data.initial_w
@@ -1013,14 +1014,20 @@ def names() -> dict[str, object]:
     }
 
 
+def ring(number: int, frame: object) -> None:
+    raise TimeoutError("it goes on and on")
+
+
 @pytest.mark.parametrize("room", CALLS)
 def test_a_bad_argument_is_refused_by_its_name(room, names, tmp_path, monkeypatch, tally):
     monkeypatch.chdir(tmp_path)
+    signal.signal(signal.SIGALRM, ring)
     learners = [names["f"], names["m"]]
     for expression, _, argument in (line.partition(" → ") for line in CALLS[room].strip().splitlines()):
         for learner in learners:
             learner.write({"w": np.ones(3), "b": np.zeros(())})
         problem = ""
+        signal.alarm(20)
         try:
             result = eval(expression, dict(names))
         except InputError as refusal:
@@ -1030,6 +1037,8 @@ def test_a_bad_argument_is_refused_by_its_name(room, names, tmp_path, monkeypatc
             problem = f"{type(error).__name__}: {str(error)[:200]}"
         else:
             problem = f"returns {result!r:.200}"
+        finally:
+            signal.alarm(0)
         if not problem and "broken(" not in expression:
             for learner in learners:
                 state = learner.read()

@@ -24,7 +24,7 @@ from pytensor.graph.basic import Apply, Constant, Variable
 from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.op import HasInnerGraph
 from pytensor.graph.rewriting.basic import GraphRewriter
-from pytensor.graph.traversal import apply_ancestors, toposort
+from pytensor.graph.traversal import apply_ancestors, explicit_graph_inputs, toposort
 from pytensor.graph.utils import Scratchpad
 from pytensor.link.basic import Container
 
@@ -126,6 +126,9 @@ def written_expression(
         ins, clones = construct_function_ins_and_outs(
             list(inputs), asked, updates=updates or None, givens=givens or None
         )
+        undeclared = set(explicit_graph_inputs(clones)) - {spec.variable for spec in ins}
+        if undeclared or len(set(inputs)) < len(inputs):
+            raise TypeError(f"{undeclared.pop()} is no input" if undeclared else "an input twice")
     except (TypeError, AttributeError) as problem:
         raise InputError(
             "expression",

@@ -37,6 +37,8 @@ def measure_steps(size: Size, dtype: str, plan: Plan, listener: Listener) -> lis
     for cell in cells:
         cell.drop_absent()
     _admit([cell for cell in cells if cell.stands], size, dtype)
+    if not any(cell.stands for cell in cells):
+        return cells
     where = f"{size} {dtype}"
     listener.begins(f"{where}: drawing x")
     with (
