@@ -47,6 +47,10 @@ def test_float32_is_float64_rounded_once():
         ({"seed": 2**32}, ["seed", "4294967295"]),
         ({"dtype": "float16"}, ["dtype", "'float16'", "float64, float32"]),
         ({"samples": 10**9, "features": 10**9}, ["GiB"]),
+        ({"samples": 10**400}, ["samples", "401 digits"]),
+        ({"name": "plane", "samples": 100}, ["samples", "100", "plane is fixed"]),
+        ({"name": "hours", "seed": 1}, ["seed", "hours is fixed"]),
+        ({"name": "four-rows", "features": 3}, ["features", "four-rows is fixed"]),
     ],
 )
 def test_bad_arguments_name_what_was_found_and_what_is_allowed(arguments, names):

@@ -410,7 +410,7 @@ nosuch → command: found 'nosuch'
 --print-completion {escape} → --print-completion: found
 --version=3 → --version
 -v → -v
--- → command
+-- → '--'
 """
 
 LINES = {

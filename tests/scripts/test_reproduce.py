@@ -285,7 +285,7 @@ def test_a_users_own_data_without_an_optimum(run_forked, tmp_path):
         (["--out", "/proc/none"], "which cannot be written"),
         (["--out", "/dev/null/run"], "which cannot be written"),
         (["--mode", "C"], "cannot compile this graph"),
-        (["--nosuch"], "unrecognized arguments"),
+        (["--nosuch"], "found '--nosuch'"),
     ],
 )
 def test_bad_input(run_forked, arguments, says):
