@@ -9,7 +9,8 @@ import time
 
 import pytest
 
-from graphs.files import remove_unfinished, write_whole
+from graphs.errors import InputError
+from graphs.files import remove_unfinished, writable, write_whole
 
 
 def test_writes_and_replaces_with_ordinary_permissions(tmp_path):
@@ -70,3 +71,12 @@ def test_a_reader_never_sees_a_part_while_the_writer_is_killed(tmp_path):
         data = path.read_bytes()
         assert len(data) == 2_000_000
         assert len(set(data)) == 1
+
+
+def test_where_a_file_cannot_be_made_is_said_before_there_is_one(tmp_path):
+    assert writable("json", tmp_path / "a.json") == tmp_path / "a.json"
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "file").touch()
+    for place in (tmp_path, tmp_path / "no" / "a", tmp_path / "file" / "a", "/proc/a", "a\0/b"):
+        with pytest.raises(InputError, match="json: found "):
+            writable("json", place)

@@ -90,7 +90,7 @@ def _first(fn: Any, inputs: Sequence[Any]) -> list[Array]:
     """The outputs of the first step, which shows whether the inputs are such as the function takes."""
     try:
         return _outputs(fn, inputs)
-    except (TypeError, ValueError) as problem:
+    except (TypeError, ValueError, AssertionError) as problem:  # CVM says the last of shapes
         said = next(iter(str(problem).strip().splitlines()), type(problem).__name__)
         raise InputError(
             "inputs",
