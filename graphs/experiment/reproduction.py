@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from graphs.data import Dataset, real_numbers
 from graphs.environment import stamp
-from graphs.errors import InputError, call_back, whole_number
+from graphs.errors import InputError
 from graphs.experiment.settings import Settings
 from graphs.foreign import quoted
 from graphs.functions import Functions, compile_functions
@@ -96,7 +96,16 @@ def _bits(predictions: NDArray[np.bool_]) -> str:
 
 
 def build(settings: Settings, dataset: Dataset) -> Functions:
-    """The compiled functions that `settings` ask for."""
+    """The compiled functions that `settings` ask for, where `dataset` has samples for them."""
+    if not isinstance(settings, Settings):
+        raise InputError("settings", found=quoted(settings), allowed="Settings")
+    if not isinstance(dataset, Dataset):
+        raise InputError("dataset", found=quoted(dataset), allowed="a Dataset")
+    settings.check()
+    initial_w = real_numbers("initial_w", dataset.initial_w, ["features"])
+    samples_for(initial_w, dataset.x, dataset.y)
+    if dataset.unseen_x is not None:
+        real_numbers("unseen_x", dataset.unseen_x, ("samples", len(initial_w)))
     graph = logistic_graph(
         dataset.initial_w,
         dataset.initial_b,
@@ -128,20 +137,8 @@ def reproduce(
     on_build : callable, optional
         Called when all is compiled, before the first step.
     """
-    if not isinstance(settings, Settings):
-        raise InputError("settings", found=quoted(settings), allowed="Settings")
-    if dataset is None:
-        dataset = settings.load()
-    elif not isinstance(dataset, Dataset):
-        raise InputError("dataset", found=quoted(dataset), allowed="a Dataset")
-    settings.check()
-    samples_for(real_numbers("initial_w", dataset.initial_w, ["features"]), dataset.x, dataset.y)
+    dataset = dataset or settings.load()
     listener = listener or Listener()
-    call_back("listener", listener, "begins", "progress")
-    for name, given in (("checkpoint", checkpoint), ("on_build", on_build), ("stop", stop)):
-        if given is not None:
-            call_back(name, given)
-    whole_number("checkpoint_every", checkpoint_every, 1)
     listener.begins(f"compiling ({settings.mode})")
     functions = build(settings, dataset)
     x, y = dataset.x, dataset.y.astype(dataset.x.dtype)  # once, not at every call

@@ -20,6 +20,7 @@ import graphs
 from graphs import peers
 from graphs.data import Dataset
 from graphs.errors import InputError
+from graphs.experiment.reproduction import build as prepared
 from graphs.experiment.reproduction import reproduce
 from graphs.experiment.settings import Settings
 from graphs.gram_functions import compile_gram
@@ -809,19 +810,14 @@ Settings(dtype=None).load() → dtype
 Settings(data=3).load() → data
 Settings(seed=nan).load() → seed
 reproduce(Settings(steps=0)) → steps
-reproduce(Settings(steps=0), dataset=d) → steps
-reproduce(Settings(learning_rate='x'), dataset=d) → learning_rate
-reproduce(Settings(steps=3), dataset='x') → dataset
-reproduce(Settings(steps=3), dataset=replace(d, x=d.x[:, :2])) → x
-reproduce(Settings(steps=3), dataset=replace(d, y=d.y + 1)) → y
-reproduce(Settings(steps=3), dataset=replace(d, initial_w=None)) → initial_w
-reproduce(None) → settings
-reproduce({'steps': 3}) → settings
-reproduce(Settings(steps=3), checkpoint_every=0) → checkpoint_every
-reproduce(Settings(steps=3), checkpoint=3) → checkpoint
-reproduce(Settings(steps=3), stop=3) → stop
-reproduce(Settings(steps=3), on_build=3) → on_build
-reproduce(Settings(steps=3), listener=3) → listener
+prepared(Settings(steps=0), d) → steps
+prepared(Settings(learning_rate='x'), d) → learning_rate
+prepared(Settings(steps=3), 'x') → dataset
+prepared(Settings(steps=3), replace(d, x=d.x[:, :2])) → x
+prepared(Settings(steps=3), replace(d, y=d.y + 1)) → y
+prepared(Settings(steps=3), replace(d, initial_w=None)) → initial_w
+prepared(None, d) → settings
+prepared({'steps': 3}, d) → settings
 build('numpy', replace(d, x=d.x[:, :2])) → data.initial_w
 build('numpy', replace(d, y=d.y[:2])) → data.y
 build('numpy', replace(d, y=d.y + 1)) → data.y
@@ -998,6 +994,7 @@ def names() -> dict[str, object]:
         },
         **{function.__name__: function for function in (peers.build, benchmark.benchmark, compare.compare)},
         "Plan": compare.Plan,
+        "prepared": prepared,
         "BenchmarkPlan": benchmark.Plan,
         "inspection_load": load,
         "nan": math.nan,

@@ -123,12 +123,14 @@ def written_expression(
     several = isinstance(outputs, Iterable) and not isinstance(outputs, Variable)
     asked = [] if outputs is None else list(outputs) if several else [outputs]
     try:
+        if len(set(inputs)) < len(inputs):
+            raise TypeError("an input twice")
         ins, clones = construct_function_ins_and_outs(
             list(inputs), asked, updates=updates or None, givens=givens or None
         )
         undeclared = set(explicit_graph_inputs(clones)) - {spec.variable for spec in ins}
-        if undeclared or len(set(inputs)) < len(inputs):
-            raise TypeError(f"{undeclared.pop()} is no input" if undeclared else "an input twice")
+        if undeclared:
+            raise TypeError(f"{undeclared.pop()} is no input")
     except (TypeError, AttributeError) as problem:
         raise InputError(
             "expression",
