@@ -1,8 +1,11 @@
-"""Names → arrays: every data set with its source and the order in which it was drawn."""
+"""Names → arrays: every data set with its source and the order in which it was drawn.
+
+What an array must be, whoever gives it, is checked here too: :func:`real_numbers`, :func:`targets`, :func:`rounded`.
+"""
 
 from __future__ import annotations
 
-import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphs.errors import InputError, choose, whole_number
-from graphs.memory import aligned_copy
+from graphs.foreign import quoted
+from graphs.memory import aligned_copy, refuse_beyond_memory
 
-__all__ = ["DTYPES", "Dataset", "load"]
+__all__ = ["DTYPES", "Dataset", "drawn_bytes", "load", "real_numbers", "rounded", "targets"]
 
 DTYPES = ("float64", "float32")
 UNSEEN_SAMPLES = 30
@@ -67,19 +71,24 @@ def load(
     """
     choose("dataset", name, ("random", *_FIXED))
     choose("dtype", dtype, DTYPES)
-    whole_number("seed", seed, 0, 2**32 - 1)
-    whole_number("samples", samples, 1)
-    whole_number("features", features, 1)
-    _fits_in_memory(samples, features)
+    seed = whole_number("seed", seed, 0, 2**32 - 1)
+    samples = whole_number("samples", samples, 1)
+    features = whole_number("features", features, 1)
+    refuse_beyond_memory(
+        "samples × features",
+        f"{samples} × {features}",
+        drawn_bytes(samples, features, dtype),
+        "take fewer samples or features",
+    )
     if name == "random":
         return _random(seed, samples, features, np.dtype(dtype))
-    asked = (seed, samples, features)
-    if asked != (0, 400, 784):
-        raise InputError(
-            "seed, samples, features",
-            found=", ".join(map(str, asked)),
-            allowed=f"none of them: the data set {name} is fixed",
-        )
+    for argument, asked, default in (
+        ("seed", seed, 0),
+        ("samples", samples, 400),
+        ("features", features, 784),
+    ):
+        if asked != default:
+            raise InputError(argument, found=str(asked), allowed=f"none: the data set {name} is fixed")
     return _FIXED[name](np.dtype(dtype))
 
 
@@ -147,15 +156,81 @@ def _four_rows(dtype: np.dtype[Any]) -> Dataset:
 _FIXED = {"plane": _plane, "hours": _hours, "four-rows": _four_rows}
 
 
-def _fits_in_memory(samples: int, features: int) -> None:
-    """Refuse what would only be found out by the system ending the process."""
-    needed = 8 * samples * features
-    if not hasattr(os, "sysconf") or "SC_PHYS_PAGES" not in os.sysconf_names:
-        return
-    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if needed > there:
+def drawn_bytes(samples: int, features: int, dtype: str) -> int:
+    """Memory that the random data take while they are drawn: in float64, and their copy in `dtype`.
+
+    A run takes no more after that: the copy in float64 on which the optimum is looked for stands in the place of
+    the numbers drawn.
+    """
+    return (samples + UNSEEN_SAMPLES + 1) * features * (8 + np.dtype(dtype).itemsize) + 16 * samples
+
+
+def real_numbers(
+    argument: str,
+    found: Any,
+    shape: Sequence[int | str],
+    *,
+    dtype: Any = None,
+    kinds: str = "fiu",
+    finite: bool = True,
+) -> NDArray[Any]:
+    """`found` as an array of real numbers; else an :class:`InputError` says what is wrong with it.
+
+    Parameters
+    ----------
+    argument : str
+        Its name.
+    shape : sequence of int and str
+        Of each axis its length, or a name where it may have any length but 0.
+    dtype : dtype, optional
+        Copied into that, in which they must be finite too; default: as they are.
+    kinds : str
+        Kinds of dtype that it may have, as in `numpy.dtype.kind`.
+    finite : bool
+        Whether they must be finite.
+    """
+    axes = ", ".join(map(str, shape)) + "," * (len(shape) == 1)
+    wanted = f"an array of shape ({axes}), of real numbers" if shape else "a real number"
+    try:
+        array = np.asarray(found)
+    except (TypeError, ValueError, OverflowError) as problem:  # rows of different lengths
+        raise InputError(argument, found=quoted(found), allowed=wanted) from problem
+    if array.dtype.kind not in kinds:
+        shown = f"an array of dtype {array.dtype}" if array.ndim else quoted(found)
+        raise InputError(argument, found=shown, allowed=wanted)
+    pairs = zip(array.shape, shape, strict=False)
+    if array.ndim != len(shape) or not all(n > 0 if isinstance(m, str) else n == m for n, m in pairs):
+        raise InputError(argument, found=f"an array of shape {array.shape}", allowed=wanted)
+    if dtype is not None:
+        with np.errstate(over="ignore"):
+            array = array.astype(dtype)
+    if finite and not np.isfinite(array).all():
+        bad = np.argwhere(~np.isfinite(array))
+        place = tuple(int(i) for i in bad[0])
+        where = f" at {place} ({len(bad)} such in all)" if place else ""
+        allowed = "finite numbers" if dtype is None else f"finite numbers, as {array.dtype} too"
+        raise InputError(argument, found=f"{array[place]}{where}", allowed=allowed)
+    return array
+
+
+def targets(argument: str, found: Any, samples: int) -> NDArray[Any]:
+    """`found` as an array with a 0 or a 1 for each sample; else an :class:`InputError`."""
+    y = real_numbers(argument, found, (samples,), kinds="fiub")
+    wrong = np.flatnonzero((y != 0) & (y != 1))
+    if wrong.size:
+        shown = f"{y[wrong[0]]} in sample {wrong[0]} ({wrong.size} such in all)"
+        raise InputError(argument, found=shown, allowed="0 and 1")
+    return y
+
+
+def rounded(argument: str, number: float, dtype: str) -> NDArray[Any]:
+    """A finite `number` in `dtype`, where it must not become infinite, nor 0 unless it is."""
+    with np.errstate(all="ignore"):
+        kept = np.array(number, dtype=dtype)
+    if not np.isfinite(kept) or bool(kept) != bool(number):
+        limits = np.finfo(kept.dtype)
+        allowed = f"a number that {dtype} can hold, from {limits.smallest_subnormal:.1e} to {limits.max:.1e}"
         raise InputError(
-            "samples × features",
-            found=f"{samples} × {features}, {needed / 2**30:.0f} GiB",
-            allowed=f"what fits in this machine's {there / 2**30:.0f} GiB",
+            argument, found=f"{number:g}", allowed=allowed, remedy="take float64, or another number"
         )
+    return kept

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable
 from numbers import Integral, Real
 
 from graphs.foreign import plain, quoted
 
-__all__ = ["InputError", "choose", "finite_number", "install_command", "whole_number"]
+__all__ = [
+    "MOST",
+    "InputError",
+    "call_back",
+    "choose",
+    "finite_number",
+    "install_command",
+    "number_in",
+    "several",
+    "whole_in",
+    "whole_number",
+]
 
 # What package indexes call it; there, `graphs` is somebody else's.
 DISTRIBUTION = "compiled-graphs"
@@ -49,6 +61,21 @@ def choose(argument: str, found: object, allowed: Iterable[str]) -> str:
     if isinstance(found, str) and found in names:
         return found
     raise InputError(argument, found=quoted(found), allowed=", ".join(names))
+
+
+def several(argument: str, found: object, allowed: Iterable[str]) -> tuple[str, ...]:
+    """Return `found` as a tuple if it is a collection of names in `allowed`; one name alone is none."""
+    names = tuple(allowed)
+    if isinstance(found, str) or not isinstance(found, Collection):
+        raise InputError(argument, found=quoted(found), allowed=f"a list, of {', '.join(names)}")
+    return tuple(choose(argument, name, names) for name in found)
+
+
+def call_back(argument: str, found: object, *methods: str) -> None:
+    """Refuse what is to be called later, in the midst of work, and cannot be: it, or these methods of it."""
+    if not all(callable(getattr(found, method, None)) for method in methods or ("__call__",)):
+        allowed = f"an object with the methods {', '.join(methods)}" if methods else "something to call"
+        raise InputError(argument, found=quoted(found), allowed=allowed)
 
 
 # More steps than a century of computing makes, more bytes than a machine has: no count of ours is larger.
@@ -93,3 +120,19 @@ def finite_number(
     bounds = ((" ≥ ", least), (" > ", above), (" < ", below))
     allowed = " and".join(f"{sign}{bound:g}" for sign, bound in bounds if math.isfinite(bound))
     raise InputError(argument, found=quoted(found), allowed=f"a finite number{allowed}")
+
+
+# Python itself reads more: 1_000, digits of other scripts, blanks around them, as many digits as one likes.
+_WHOLE = re.compile(r"[+-]?[0-9]{1,4000}")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+
+
+def whole_in(text: str) -> int | str:
+    """The whole number that `text` is; any other text as it stands, for :func:`whole_number` to refuse."""
+    return int(text) if _WHOLE.fullmatch(text) else text
+
+
+def number_in(text: str) -> float | str:
+    """The number that `text` is; any other text, or one out of reach, as it stands, for :func:`finite_number`."""
+    number = float(text) if _NUMBER.fullmatch(text) else math.inf
+    return number if math.isfinite(number) else text

@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 __all__ = [
     "DamagedFile",
     "file_path",
-    "free_memory",
     "make_folder",
     "open_file",
     "read_npz",
     "read_whole",
     "remove_unfinished",
+    "writable",
     "write_whole",
 ]
 
@@ -67,6 +67,22 @@ def file_path(argument: str, found: object) -> Path:
         except (TypeError, ValueError):  # a path-like of bytes; a lone surrogate
             pass
     raise InputError(argument, found=quoted(found), allowed="the path of a file, a text without NUL")
+
+
+def writable(argument: str, found: str | os.PathLike[str]) -> Path:
+    """The path `found`, where a file can be made there; else an :class:`InputError`, before any work is done for it."""
+    import tempfile
+
+    path = file_path(argument, found)
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "a folder")
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        allowed = "a file in a folder that can be written"
+        raise InputError(argument, found=f"{path} ({error.strerror or error})", allowed=allowed) from error
+    return path
 
 
 def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
@@ -247,17 +263,6 @@ def read_whole(path: str | os.PathLike[str], most: int) -> bytes:
         return bytes(whole)
 
 
-def free_memory() -> int:
-    """Bytes that can be had without swapping, as far as the system tells; else more than there are."""
-    with contextlib.suppress(OSError, ValueError, IndexError), open("/proc/meminfo") as lines:
-        for line in lines:
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    if "SC_PHYS_PAGES" in getattr(os, "sysconf_names", ()):
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return 2**63
-
-
 def read_npz(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
     """Read all arrays of an NPZ file: plain numbers only, of sizes that fit its own and this machine's memory.
 
@@ -294,8 +299,11 @@ def _arrays(archive: zipfile.ZipFile) -> dict[str, NDArray[Any]]:
     """All of them, each checked by its header, and their sum, before any memory is taken."""
     from numpy.lib import format as npy
 
+    from graphs.memory import memory_there
+
     members: dict[str, zipfile.ZipInfo] = {}
-    total, room = 0, int(free_memory() * SHARE_OF_MEMORY)
+    there = memory_there(swap=False)
+    total, room = 0, math.inf if there is None else there * SHARE_OF_MEMORY
     for member in archive.infolist():
         name = member.filename.removesuffix(".npy")
         if name == member.filename:

@@ -13,15 +13,19 @@ import pytensor
 from numpy.typing import NDArray
 from pytensor.compile.io import In
 from pytensor.compile.mode import Mode, get_mode, predefined_modes
+from pytensor.compile.sharedvalue import SharedVariable
+from pytensor.graph.traversal import explicit_graph_inputs
 from pytensor.scalar.basic import Log, Log1p
 
+from graphs.data import real_numbers
 from graphs.environment import own_warnings_only
-from graphs.errors import InputError
+from graphs.errors import InputError, whole_number
+from graphs.foreign import quoted
 from graphs.models.logistic import LogisticGraph
 from graphs.native import NativeLinker, alone, repeat, source_of
 from graphs.updates import UpdatePair, gradients
 
-__all__ = ["Functions", "Stateful", "compile_functions", "mode_names", "resolve_mode"]
+__all__ = ["Functions", "Stateful", "compile_functions", "mode_names", "resolve_mode", "update_pairs"]
 
 Array = NDArray[Any]
 
@@ -43,16 +47,20 @@ class Stateful:
         Raises
         ------
         InputError
-            If a name is missing or a shape differs; then nothing is changed.
+            If a name is missing, a shape differs or something is no number; then nothing is changed.
         """
+        if not isinstance(state, Mapping):
+            raise InputError("state", found=quoted(state), allowed="a mapping, as `read` gives it")
+        values = []
         for shared, _ in self.updates:
-            there = f"shape {np.shape(shared.get_value(borrow=True))}"
-            found = f"shape {np.shape(state[shared.name])}" if shared.name in state else "nothing"
-            if found != there:
-                raise InputError(f"state[{shared.name!r}]", found=found, allowed=there)
+            argument, there = f"state[{shared.name!r}]", np.shape(shared.get_value(borrow=True))
+            if shared.name not in state:
+                raise InputError(argument, found="nothing", allowed=f"an array of shape {there}")
+            given = state[shared.name]
+            values.append(real_numbers(argument, given, there, dtype=shared.dtype, finite=False))
         with alone(self.train):
-            for shared, _ in self.updates:
-                shared.set_value(np.array(state[shared.name], dtype=shared.dtype))
+            for (shared, _), value in zip(self.updates, values, strict=True):
+                shared.set_value(value)
 
 
 @dataclass(frozen=True)
@@ -82,7 +90,7 @@ class Functions(Stateful):
         predictions, xents : ndarray, shape (n, samples)
             What each step returned.
         """
-        predictions, xents = repeat(self.train, n, [x, y])
+        predictions, xents = repeat(self.train, whole_number("n", n, 1), [x, y])
         return predictions, xents
 
     @property
@@ -146,10 +154,40 @@ def resolve_mode(mode: str | Mode | None = "default") -> Mode:
     if isinstance(mode, Mode):
         return mode
     by_lower = {name.lower(): name for name in mode_names()}
-    name = by_lower.get("default" if mode is None else str(mode).lower())
+    name = "default" if mode is None else by_lower.get(mode.lower()) if isinstance(mode, str) else None
     if name is None:
-        raise InputError("mode", found=repr(mode), allowed=", ".join(mode_names()))
+        raise InputError("mode", found=quoted(mode), allowed=", ".join(mode_names()))
     return _OWN_MODES[name]() if name in _OWN_MODES else get_mode(name)
+
+
+def update_pairs(graph: Any, updates: Any) -> tuple[UpdatePair, ...]:
+    """The pairs, where `graph` is one and each can be applied to it; else an :class:`InputError`."""
+    if not isinstance(graph, LogisticGraph):
+        allowed = "a LogisticGraph, as graphs.logistic_graph makes it"
+        raise InputError("graph", found=quoted(graph), allowed=allowed)
+    allowed = "pairs of a shared Variable and its next value, as graphs.gradient_descent makes them"
+    if not isinstance(updates, Sequence):
+        raise InputError("updates", found=quoted(updates), allowed=allowed)
+    known: set[Any] = set()
+    for pair in updates:
+        if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], SharedVariable)):
+            raise InputError("updates", found=quoted(pair), allowed=allowed)
+        shared, new = pair
+        try:
+            following = shared.type.filter_variable(new, allow_convert=False)
+        except (TypeError, ValueError, NotImplementedError) as problem:
+            found = f"a next value for {shared} that is none ({problem})"
+            raise InputError("updates", found=found, allowed=f"one of {shared.type}") from problem
+        others = [v for v in explicit_graph_inputs([following]) if v not in (graph.x, graph.y)]
+        if others:
+            found = f"a next value for {shared} that needs {others[0]}"
+            raise InputError(
+                "updates", found=found, allowed="expressions of the graph's x, y and shared Variables"
+            )
+        if shared in known:
+            raise InputError("updates", found=f"{shared} twice", allowed="each shared Variable once")
+        known.add(shared)
+    return tuple(updates)
 
 
 def compile_functions(
@@ -168,11 +206,12 @@ def compile_functions(
     Raises
     ------
     InputError
-        If there is no such mode, its framework is not installed, or it cannot compile this graph.
+        If the graph is none, the pairs cannot be applied, or there is no such mode, its framework is not
+        installed, or it cannot compile this graph.
     """
     resolved = resolve_mode(mode)
     label = mode if isinstance(mode, str) else "default" if mode is None else repr(mode)
-    pairs = tuple(updates)
+    pairs = update_pairs(graph, updates)
     y = In(graph.y, allow_downcast=True)  # 0 and 1 lose nothing, whatever dtype they come in
     compiled = functools.partial(pytensor.function, mode=resolved)
     start = time.perf_counter()

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from pytensor.compile.io import In
 from pytensor.compile.mode import Mode
 
+from graphs.data import real_numbers
 from graphs.environment import own_warnings_only
-from graphs.errors import InputError
-from graphs.functions import Functions, Stateful, compile_functions, resolve_mode
+from graphs.errors import InputError, whole_number
+from graphs.functions import Functions, Stateful, compile_functions, resolve_mode, update_pairs
 from graphs.models.logistic import LogisticGraph
 from graphs.native import alone, repeat
 from graphs.rewrites.gram import GramState, gram_state
@@ -62,6 +63,7 @@ class GramFunctions(Stateful):
 
     def train_many(self, x: Array, y: Array, n: int) -> tuple[Array, Array]:
         """`n` calls of `train` with one look at `x`; as for :class:`graphs.functions.Functions`."""
+        n = whole_number("n", n, 1)
         self._check(x)
         predictions, xents = repeat(self.step, n, [y])
         return predictions, xents
@@ -107,7 +109,7 @@ class GramFunctions(Stateful):
             shared.set_value(value)
 
     def _check(self, x: Array) -> None:
-        if x is self._known or x is self.state.x:
+        if x is self.state.x or (x is self._known and x is not None):
             return
         if not np.array_equal(x, self.state.x):
             raise InputError(
@@ -155,15 +157,21 @@ def compile_gram(
     NotApplicable
         If the updates or the sizes are not made for it; use :func:`graphs.compile_functions` then.
     InputError
-        If `x` or `mode` cannot be used.
+        If an argument is not one of the above.
     """
-    state = gram_state(updates, [graph.prediction, graph.xent], graph.x, x, even_if_it_loses=even_if_it_loses)
+    pairs, resolved = update_pairs(graph, updates), resolve_mode(mode)
+    x = real_numbers("x", x, ("samples", *np.shape(graph.w.get_value(borrow=True))))
+    if x.dtype != graph.x.dtype:
+        raise InputError(
+            "x", found=f"an array of dtype {x.dtype}", allowed=f"{graph.x.dtype}, as the graph's"
+        )
+    state = gram_state(pairs, [graph.prediction, graph.xent], graph.x, x, even_if_it_loses=even_if_it_loses)
     with own_warnings_only():
         step = pytensor.function(
             [In(graph.y, allow_downcast=True)],
             state.outputs,
             updates=state.updates,
-            mode=resolve_mode(mode),
+            mode=resolved,
             name="train",
         )
-    return GramFunctions(state, graph, tuple(updates), mode, step)
+    return GramFunctions(state, graph, pairs, mode, step)

@@ -16,8 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from graphs.data import DTYPES, Dataset
 from graphs.errors import InputError, choose, whole_number
-from graphs.files import DamagedFile, file_path, free_memory, open_file, read_npz
+from graphs.files import DamagedFile, file_path, open_file, read_npz
 from graphs.foreign import plain, quoted
+from graphs.memory import memory_there
 
 __all__ = ["read"]
 
@@ -135,8 +136,8 @@ def _read_csv(path: Path) -> tuple[ArrayLike, ArrayLike]:
 
 def _open(path: Path) -> TextIO:
     stream = open_file(path)
-    size, room = os.fstat(stream.fileno()).st_size, free_memory() // MEMORY_PER_BYTE
-    if size > room:
+    size, there = os.fstat(stream.fileno()).st_size, memory_there(swap=False)
+    if there is not None and size > there // MEMORY_PER_BYTE:
         stream.close()
         raise DamagedFile(f"its {size:,} bytes of text make more numbers than the free memory has room for")
     return io.TextIOWrapper(stream, encoding="utf-8-sig")

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graphs.errors import InputError
-from graphs.training import Learner
+from graphs.data import real_numbers
+from graphs.errors import InputError, call_back, finite_number
+from graphs.foreign import quoted
+from graphs.training import Learner, broken, samples_for
 
 __all__ = ["Certificate", "Optimum", "certify", "find_optimum"]
 
@@ -60,14 +62,18 @@ def find_optimum(learner: Learner, x: Array, y: Array) -> Optimum:
     Raises
     ------
     InputError
-        If `y` holds one target only.
+        If `y` holds one target only, or an argument is not one of the above.
     """
     from scipy.optimize import minimize, root  # slow to import, and many a run asks for no optimum
 
+    call_back("learner", learner, "evaluate", "read", "write")
+    before = learner.read()
+    if wrong := broken(before):
+        raise InputError("learner", found=wrong, allowed="finite parameters to begin from")
+    x, y = samples_for(before["w"], x, y)
     if len(np.unique(y)) < 2:
         found = f"only the target {y[0]}"
         raise InputError("y", found=found, allowed="both targets", remedy="b has no optimum")
-    before = learner.read()
     evaluations = 0
 
     def cost_and_gradient(point: Array) -> tuple[float, Array]:
@@ -101,7 +107,17 @@ def certify(cost: float, w: Array, optimum: Optimum, weight_decay: float) -> Cer
     optimum : Optimum
     weight_decay : float
         λ.
+
+    Raises
+    ------
+    InputError
+        If an argument is not one of the above.
     """
+    if not isinstance(optimum, Optimum):
+        raise InputError("optimum", found=quoted(optimum), allowed="what find_optimum returns")
+    finite_number("cost", cost)
+    finite_number("weight_decay", weight_decay, least=0)
+    w = real_numbers("w", w, optimum.w.shape)
     gap = float(cost) - optimum.cost
     distance = float(np.linalg.norm(w - optimum.w))
     bound = weight_decay * distance**2

@@ -14,10 +14,23 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from graphs.errors import InputError, whole_number
+from graphs.data import real_numbers, targets
+from graphs.errors import InputError, call_back, whole_number
+from graphs.foreign import quoted
 from graphs.listener import Listener
+from graphs.memory import refuse_beyond_memory
 
-__all__ = ["Diverged", "History", "Learner", "Progress", "Stopped", "fit"]
+__all__ = [
+    "Diverged",
+    "History",
+    "Learner",
+    "Progress",
+    "Stopped",
+    "broken",
+    "fit",
+    "samples_for",
+    "schedule",
+]
 
 Array = NDArray[Any]
 
@@ -44,6 +57,19 @@ class Learner(Protocol):
         """Put back what :meth:`read` gave."""
 
 
+# What an entry of a history takes where it takes most: as text on its way into a file, beside the numbers.
+ENTRY_BYTES = 700
+
+
+def schedule(steps: int, every: int) -> tuple[int, int]:
+    """`steps` and `every` as whole numbers from 1 on whose history has room; else an :class:`InputError`."""
+    steps, every = whole_number("steps", steps, 1), whole_number("every", every, 1)
+    entries = steps // every + 2
+    found = f"{every} for {steps} steps, a history of {entries} entries"
+    refuse_beyond_memory("every", found, ENTRY_BYTES * entries, "record less often")
+    return steps, every
+
+
 @dataclass(frozen=True)
 class History:
     """The run at every k-th step; entry i is the model after ``steps[i]`` updates.
@@ -61,6 +87,7 @@ class History:
     @classmethod
     def empty(cls, steps: int, every: int) -> History:
         """Room for a whole run from the beginning, so that a checkpoint has its final size at once."""
+        steps, every = schedule(steps, every)
         recorded = np.unique(np.append(np.arange(0, steps + 1, every), steps)).astype(np.int64)
         return cls(recorded, *(np.full(len(recorded), np.nan) for _ in range(5)))
 
@@ -169,27 +196,31 @@ def fit(
     Raises
     ------
     InputError
-        If a number is not one of the above.
+        If an argument is not one of the above; then nothing was done.
     Diverged
         At the step after which a parameter is not finite, or whose cross-entropy is a million
         times the first one's.
     Stopped
         When `stop` asked for it.
     """
-    for name, value in (("steps", steps), ("every", every), ("checkpoint_every", checkpoint_every)):
-        whole_number(name, value, 1)
+    history = History.empty(steps, every)
+    checkpoint_every = whole_number("checkpoint_every", checkpoint_every, 1)
+    call_back("stop", stop)
+    if checkpoint is not None:
+        call_back("checkpoint", checkpoint)
+    if listener is not None:
+        call_back("listener", listener, "progress")
+    call_back("learner", learner, "train", "evaluate", "read", "write")
+    state = learner.read()
+    x, y = samples_for(state["w"], x, y)
     if progress is None:
-        progress = Progress.fresh(learner.read(), steps, every)
+        if wrong := broken(state):
+            raise InputError("learner", found=wrong, allowed="finite parameters to begin from")
+        progress = Progress(0, initial=state, state=state, history=history)
         if checkpoint:
             checkpoint(progress)
     else:
-        begun_as = progress.history.steps
-        if not np.array_equal(begun_as, History.empty(steps, every).steps):
-            raise InputError(
-                "progress",
-                found=f"a run of {begun_as[-1]} steps, recorded at every {begun_as[1]}",
-                allowed=f"one of {steps} steps, recorded at every {every}",
-            )
+        _goes_on(progress, history)
         learner.write(progress.state)
     with np.errstate(all="ignore"):  # non-finite values are counted here, not warned of
         while progress.step < steps:
@@ -207,6 +238,31 @@ def fit(
             if checkpoint and (progress.step % checkpoint_every == 0 or progress.step == steps):
                 checkpoint(progress)
     return progress
+
+
+def samples_for(w: Array, x: Array, y: Array) -> tuple[Array, Array]:
+    """The samples and targets, where weights such as `w` can be trained on them; else an :class:`InputError`."""
+    x = real_numbers("x", x, ("samples", *np.shape(w)))
+    if not np.can_cast(x.dtype, w.dtype):
+        raise InputError("x", found=f"an array of dtype {x.dtype}", allowed=f"{w.dtype}, as the weights")
+    return x, targets("y", y, len(x))
+
+
+def _goes_on(progress: Progress, history: History) -> None:
+    """Refuse a run so far that is none of this length."""
+    if not isinstance(progress, Progress):
+        raise InputError(
+            "progress", found=quoted(progress), allowed="a Progress, of this run as far as it came"
+        )
+    begun_as = progress.history.steps
+    if not np.array_equal(begun_as, history.steps):
+        every = [int(step) for step in (begun_as[1], history.steps[1])]
+        raise InputError(
+            "progress",
+            found=f"a run of {begun_as[-1]} steps, recorded at every {every[0]}",
+            allowed=f"one of {history.steps[-1]} steps, recorded at every {every[1]}",
+        )
+    whole_number("progress.step", progress.step, 0, int(history.steps[-1]))
 
 
 def _calls_until_next_look(step: int, samples: int, steps: int, every: int, checkpoint_every: int) -> int:
@@ -247,13 +303,13 @@ def _advance(learner: Learner, progress: Progress, x: Array, y: Array, calls: in
             f"the mean cross-entropy has grown from {first:.6g} to {means[call]:.6g}",
             "the learning rate is too large",
         )
-    broken = _broken(state)
-    if broken:
+    wrong = broken(state)
+    if wrong:
         if calls > 1:  # the same steps again, one at a time, stop at the very one
             learner.write(progress.state)
             for _ in range(calls):
                 _advance(learner, progress, x, y, 1)
-        raise Diverged(progress.step + 1, broken, _cause(progress, x, y, xents))
+        raise Diverged(progress.step + 1, wrong, _cause(progress, xents))
     progress.note(predictions, xents, y)
     progress.step += calls
     progress.state = state
@@ -270,7 +326,7 @@ def _train(learner: Learner, x: Array, y: Array, calls: int) -> tuple[Array, Arr
     return predictions, xents
 
 
-def _broken(state: Mapping[str, Array]) -> str:
+def broken(state: Mapping[str, Array]) -> str:
     """Which parameters hold how many numbers that are not finite; empty if none does."""
     bad = [
         f"{np.size(array) - np.isfinite(array).sum()} of the {np.size(array)} values of {name}"
@@ -280,11 +336,7 @@ def _broken(state: Mapping[str, Array]) -> str:
     return f"{' and '.join(bad)} are not finite" if bad else ""
 
 
-def _cause(progress: Progress, x: Array, y: Array, xents: Array) -> str:
-    for name, array in (("x", x), ("y", y)):
-        bad = np.argwhere(~np.isfinite(array))
-        if bad.size:
-            return f"{name} holds {array[tuple(bad[0])]} at {tuple(int(i) for i in bad[0])}"
+def _cause(progress: Progress, xents: Array) -> str:
     before, now = (float(np.linalg.norm(model["w"])) for model in (progress.initial, progress.state))
     grown = now > 10 * max(before, 1.0)
     if not grown and (progress.nonfinite_calls or not np.isfinite(xents).all()):

@@ -48,6 +48,10 @@ def test_float32_is_float64_rounded_once():
         ({"seed": 2**32}, ["seed", "4294967295"]),
         ({"dtype": "float16"}, ["dtype", "'float16'", "float64, float32"]),
         ({"samples": 10**9, "features": 10**9}, ["GiB"]),
+        ({"samples": 10**400}, ["samples", "401 digits"]),
+        ({"name": "plane", "samples": 100}, ["samples", "100", "plane is fixed"]),
+        ({"name": "hours", "seed": 1}, ["seed", "hours is fixed"]),
+        ({"name": "four-rows", "features": 3}, ["features", "four-rows is fixed"]),
     ],
 )
 def test_bad_arguments_name_what_was_found_and_what_is_allowed(arguments, names):
@@ -149,7 +153,7 @@ def test_csv_without_end(tmp_path, monkeypatch):
     monkeypatch.setattr(reading, "LONGEST_LINE", 1000)
     with pytest.raises(InputError, match="line 2 has more than 1,000 characters"):
         graphs.read(write(tmp_path / "d.csv", "1,0\n" + "1," * 600))
-    monkeypatch.setattr(reading, "free_memory", lambda: 30)
+    monkeypatch.setattr(reading, "memory_there", lambda swap: 30)
     with pytest.raises(InputError, match="more numbers than the free memory has room for"):
         graphs.read(tmp_path / "d.csv")
 

@@ -7,7 +7,15 @@ import math
 import numpy as np
 import pytest
 
-from graphs.errors import InputError, choose, finite_number, install_command, whole_number
+from graphs.errors import (
+    InputError,
+    call_back,
+    choose,
+    finite_number,
+    install_command,
+    several,
+    whole_number,
+)
 
 
 def test_an_install_command_names_our_distribution():
@@ -55,3 +63,21 @@ def test_a_refusal_shows_foreign_text_and_does_not_obey_it():
     error = InputError("graph", found="\x1b]0;owned\x07" + "a" * 5000, allowed="x")
     assert str(error).isprintable()
     assert len(str(error)) < 1200
+
+
+@pytest.mark.parametrize("wrong", ["xy", ["x", "z"], 3, None, [3]])
+def test_several_names_are_a_list_of_them(wrong):
+    assert several("parts", ["x", "y"], iter("xy")) == ("x", "y")
+    with pytest.raises(InputError, match="parts: found"):
+        several("parts", wrong, "xy")
+
+
+def test_what_is_called_later_is_looked_at_now():
+    call_back("stop", bool)
+    call_back("learner", [], "append")
+    with pytest.raises(InputError, match="stop: found True; allowed: something to call"):
+        call_back("stop", True)
+    with pytest.raises(
+        InputError, match=r"learner: found \[\]; allowed: an object with the methods append, read"
+    ):
+        call_back("learner", [], "append", "read")

@@ -15,7 +15,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from graphs import files
+from graphs import memory
 from graphs.errors import InputError
 from graphs.files import (
     DamagedFile,
@@ -24,6 +24,7 @@ from graphs.files import (
     read_npz,
     read_whole,
     remove_unfinished,
+    writable,
     write_whole,
 )
 
@@ -331,7 +332,7 @@ def test_what_does_not_fit_in_memory_is_refused_before_any_is_taken(tmp_path, mo
     np.savez_compressed(tmp_path / "zeros.npz", x=np.zeros(2**20), y=np.zeros(2**20))
     assert (tmp_path / "zeros.npz").stat().st_size < 2**15
     read_npz(tmp_path / "zeros.npz")
-    monkeypatch.setattr(files, "free_memory", lambda: 2**24)  # half of it holds one of the two
+    monkeypatch.setattr(memory, "memory_there", lambda swap: 2**24)  # half of it holds one of the two
     monkeypatch.setattr(np, "ndarray", None)
     with pytest.raises(DamagedFile, match=r"0\.0 GiB, more than half of the free memory"):
         read_npz(tmp_path / "zeros.npz")
@@ -364,3 +365,12 @@ def test_a_reader_never_sees_a_part_while_the_writer_is_killed(tmp_path):
         data = path.read_bytes()
         assert len(data) == 2_000_000
         assert len(set(data)) == 1
+
+
+def test_where_a_file_cannot_be_made_is_said_before_there_is_one(tmp_path):
+    assert writable("json", tmp_path / "a.json") == tmp_path / "a.json"
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "file").touch()
+    for place in (tmp_path, tmp_path / "no" / "a", tmp_path / "file" / "a", "/proc/a", "a\0/b"):
+        with pytest.raises(InputError, match="json: found "):
+            writable("json", place)

@@ -227,3 +227,65 @@ def test_compiling_leaves_graph_and_updates_alone():
     before = pytensor.dprint([graph.cost, *(new for _, new in updates)], file="str")
     graphs.compile_functions(graph, updates, "FAST_COMPILE")
     assert pytensor.dprint([graph.cost, *(new for _, new in updates)], file="str") == before
+
+
+@pytest.mark.parametrize(
+    ("updates", "said"),
+    [
+        (lambda g: None, "updates: found None"),
+        (lambda g: [g.w], "updates: found w"),
+        (lambda g: [(g.x, g.x)], "updates: found "),
+        (lambda g: [(g.w, g.b)], "updates: found a next value for w that is none"),
+        (lambda g: [(g.w, g.w), (g.w, 2 * g.w)], "updates: found w twice"),
+        (lambda g: [(g.w, g.w * pt.scalar("z"))], "updates: found a next value for w that needs z"),
+    ],
+)
+def test_pairs_that_cannot_be_applied_are_refused(updates, said):
+    graph = graphs.logistic_graph(np.zeros(3))
+    with pytest.raises(InputError, match=said):
+        graphs.compile_functions(graph, updates(graph), "FAST_COMPILE")
+    with pytest.raises(InputError, match="graph: found 'x'"):
+        graphs.compile_functions("x", [])
+
+
+@pytest.mark.parametrize("mode", [3, object(), True, b"CVM", ""])
+def test_a_mode_is_a_name_or_a_mode(mode):
+    with pytest.raises(InputError, match="mode: found"):
+        resolve_mode(mode)
+
+
+@pytest.mark.parametrize("mode", ["CVM", "NATIVE"])
+def test_how_many_steps_is_a_whole_number_and_a_refusal_takes_none(compiled, original, mode):
+    functions, y = compiled(mode), original.y.astype(float)
+    assert functions.train_many(original.x, y, np.int64(3))[1].shape == (3, 400)
+    before = functions.read()
+    for wrong in (0, -1, 2.0, True, None, "x", 10**400):
+        with pytest.raises(InputError, match="n: found"):
+            functions.train_many(original.x, y, wrong)
+    with pytest.raises(InputError, match="steps: found 1000000000000, all of whose outputs are kept"):
+        functions.train_many(original.x, y, 10**12)
+    for x, short in ((original.x[:, :3], y), (original.x, y[:3]), ("x", y)):
+        with pytest.raises(InputError, match="inputs: found some on which the function fails"):
+            functions.train_many(x, short, 2)
+    with pytest.raises(InputError, match=r"inputs: found .*; allowed: a list of 2 values"):
+        graphs.native.repeat(functions.train, 2, [original.x, y, np.zeros(784)])
+    for name, array in functions.read().items():
+        assert array.tobytes() == before[name].tobytes()
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (None, "state: found None"),
+        ({"w": np.zeros(784)}, r"state\['b'\]: found nothing"),
+        ({"w": np.zeros(784), "b": "x"}, r"state\['b'\]: found 'x'"),
+        ({"w": np.zeros(784), "b": 1j}, r"state\['b'\]"),
+        ({"w": [[1], [1, 2]], "b": 0.0}, r"state\['w'\]"),
+    ],
+)
+def test_a_state_is_put_back_whole_or_not_at_all(compiled, state, said):
+    functions = compiled("FAST_COMPILE")
+    before = functions.read()
+    with pytest.raises(InputError, match=said):
+        functions.write(state)
+    np.testing.assert_array_equal(functions.read()["w"], before["w"])

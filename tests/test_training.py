@@ -178,11 +178,45 @@ def test_the_diverging_step_is_named_however_the_run_is_chunked(original, every)
     assert "mean cross-entropy has grown" in caught.value.quantity
 
 
-def test_nan_in_the_data_is_found(compiled, original):
-    x = original.x.copy()
-    x[3, 5] = np.nan
-    with pytest.raises(graphs.Diverged, match=r"step 1: .*x holds nan at \(3, 5\)"):
-        fit(compiled("FAST_COMPILE"), x, original.y, steps=1000, every=100)
+def with_nan(array):
+    array = array.astype(float)
+    array.flat[5] = np.nan
+    return array
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (lambda x, y: {"x": with_nan(x)}, r"x: found nan at \(0, 5\)"),
+        (lambda x, y: {"x": x[:0], "y": y[:0]}, r"x: found an array of shape \(0, 784\)"),
+        (lambda x, y: {"x": x[:, :3]}, r"x: found .*; allowed: an array of shape \(samples, 784\)"),
+        (lambda x, y: {"x": x.astype(str)}, "x: found an array of dtype <U32"),
+        (lambda x, y: {"y": y[:7]}, r"y: found an array of shape \(7,\)"),
+        (lambda x, y: {"y": y + 1}, "y: found 2 in sample"),
+        (lambda x, y: {"y": None}, "y: found None"),
+        (lambda x, y: {"learner": "x"}, "learner: found 'x'"),
+        (lambda x, y: {"stop": True}, "stop: found True"),
+        (lambda x, y: {"checkpoint": "x"}, "checkpoint: found 'x'"),
+        (lambda x, y: {"listener": print}, "listener: found "),
+        (lambda x, y: {"progress": {}}, "progress: found {}"),
+        (lambda x, y: {"steps": 10**15}, "every: found 1 for 1000000000000000 steps"),
+    ],
+)
+def test_what_cannot_be_trained_on_is_refused_and_nothing_changes(compiled, original, wrong, said):
+    learner = compiled("FAST_COMPILE")
+    before = learner.read()
+    arguments = {"learner": learner, "x": original.x, "y": original.y, "steps": 5}
+    with pytest.raises(InputError, match=said):
+        fit(**{**arguments, **wrong(original.x, original.y)})
+    np.testing.assert_array_equal(learner.read()["w"], before["w"])
+
+
+def test_weights_that_are_no_numbers_are_refused(compiled, original):
+    learner = compiled("FAST_COMPILE")
+    learner.graph.w.set_value(with_nan(original.initial_w))
+    for use in (find_optimum, lambda *given: fit(*given, steps=5)):
+        with pytest.raises(InputError, match="learner: found 1 of the 784 values of w"):
+            use(learner, original.x, original.y)
 
 
 def test_an_overflowing_formula_is_named(compiled, original):

@@ -70,3 +70,32 @@ def test_bad_momentum_and_cost():
         graphs.momentum(p**2, [p], 0.1, 1.0)
     with pytest.raises(InputError, match="scalar"):
         graphs.gradients(p * pt.ones(3), [p])
+
+
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        (lambda g: g.w, "parameters: found w, a Variable of"),
+        (lambda g: None, "parameters: found None"),
+        (lambda g: [], r"parameters: found \[\]"),
+        (lambda g: [g.x], "parameters: found x, a Variable of"),
+        (lambda g: [np.zeros(3)], "parameters: found array"),
+        (lambda g: [g.w, g.b, g.w], "parameters: found w, .*, twice"),
+        (lambda g: [pytensor.shared(1.0, name="other")], "parameters: found other, .*, not in the cost"),
+    ],
+)
+def test_what_cannot_take_a_step_is_refused(parameters, said):
+    graph = graphs.logistic_graph(np.zeros(3))
+    for rule in (graphs.gradients, graphs.gradient_descent, graphs.momentum):
+        with pytest.raises(InputError, match=said):
+            rule(graph.cost, parameters(graph))
+        with pytest.raises(InputError, match="cost: found 'x'"):
+            rule("x", [graph.w])
+
+
+@pytest.mark.parametrize("rate", [1e300, 1e-60])
+def test_a_learning_rate_is_one_in_the_parameters_dtype(rate):
+    graph = graphs.logistic_graph(np.zeros(3), dtype="float32")
+    for rule in (graphs.gradient_descent, graphs.momentum):
+        with pytest.raises(InputError, match=r"learning_rate: found .*float32 can hold"):
+            rule(graph.cost, [graph.w], rate)

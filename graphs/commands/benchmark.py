@@ -9,8 +9,8 @@ from typing import NoReturn
 
 from graphs.commands.options import QUICK_SIZES, SIZES
 from graphs.data import DTYPES
-from graphs.errors import InputError, choose, whole_number
-from graphs.files import write_whole
+from graphs.errors import InputError, choose, whole_in, whole_number
+from graphs.files import writable, write_whole
 from graphs.peers import BENCHMARKED
 from graphs.peers.benchmark import Plan, benchmark
 from graphs.peers.benchmark.plot import draw
@@ -25,14 +25,16 @@ __all__ = ["main"]
 def main(given: argparse.Namespace) -> int:
     """Parse, measure, show."""
     quick = given.quick
-    skipped = [choose("skip", name, BENCHMARKED) for name in _list(given.skip)]
-    only = BENCHMARKED if given.only is None else [choose("only", n, BENCHMARKED) for n in _list(given.only)]
+    skipped = [choose("skip", name, BENCHMARKED) for name in _list("skip", given.skip, "")]
+    every = ",".join(BENCHMARKED)
+    only = [choose("only", name, BENCHMARKED) for name in _list("only", given.only, every)]
+    threads = _list("threads", given.threads, "1" if quick else "1,2")
     plan = Plan(
-        sizes=_list(given.sizes or (QUICK_SIZES if quick else SIZES)),
-        dtypes=_list(given.dtype or ("float64" if quick else ",".join(DTYPES))),
-        threads=tuple(_whole("threads", text) for text in _list(given.threads or ("1" if quick else "1,2"))),
+        sizes=_list("sizes", given.sizes, QUICK_SIZES if quick else SIZES),
+        dtypes=_list("dtype", given.dtype, "float64" if quick else ",".join(DTYPES)),
+        threads=tuple(whole_number("threads", whole_in(text), 1) for text in threads),
         peers=tuple(name for name in BENCHMARKED if name in only and name not in skipped),
-        measure=_list(given.measure),
+        measure=_list("measure", given.measure),
         formula=given.formula,
         rounds=_chosen(given.rounds, 5 if quick else 15),
         sample_seconds=0.02 if quick else 0.05,
@@ -42,10 +44,8 @@ def main(given: argparse.Namespace) -> int:
         process_rounds=_chosen(given.process_rounds, 2 if quick else 5),
     )
     for name, path in (("json", given.json), ("plot", given.plot)):
-        if path is not None and not path.absolute().parent.is_dir():
-            raise InputError(
-                name, found=f"{path}, whose folder is not there", allowed="a file in a folder that is"
-            )
+        if path is not None:
+            writable(name, path)
     signal.signal(signal.SIGTERM, _leave)
     with Shown(quiet=given.quiet) as listener:
         record = benchmark(plan, listener)
@@ -66,12 +66,13 @@ def _leave(number: int, frame: object) -> NoReturn:
     sys.exit(128 + number)
 
 
-def _list(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
-
-
-def _whole(argument: str, text: str) -> int:
-    return whole_number(argument, int(text) if text.isdigit() else text, 1)
+def _list(argument: str, given: str | None, otherwise: str = "") -> tuple[str, ...]:
+    """The parts of a text with commas, each once; what is given must name some."""
+    text = otherwise if given is None else given
+    parts = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    if given is not None and not parts:
+        raise InputError(argument, found=repr(given), allowed="at least one, with commas between them")
+    return parts
 
 
 def _chosen(given: int | None, otherwise: int) -> int:

@@ -11,7 +11,7 @@ from graphs.errors import InputError
 from graphs.foreign import plain
 from graphs.interruption import Interrupted, raised_signals
 from graphs.peers import COMPARED
-from graphs.peers.compare import Comparison, Plan, compare
+from graphs.peers.compare import Comparison, Plan, check, compare
 from graphs.peers.compare.keeping import begun, gradients, keep, keep_record, prepare
 from graphs.peers.compare.side_by_side import code_panels, side_by_side
 from graphs.peers.compare.tables import comparison_tables
@@ -22,20 +22,20 @@ from graphs.terminal import Shown, console
 __all__ = ["main"]
 
 
-def interpreter(text: str) -> tuple[str, str]:
-    """Peer and path from a text such as aesara=venv/bin/python."""
-    run, equals, path = text.partition("=")
-    if not (run and equals and path):
-        raise InputError("python", found=repr(text), allowed="RUN=PATH, such as aesara=venv/bin/python")
-    return run, path
+def interpreters(given: list[str]) -> dict[str, str]:
+    """Paths by peer, from texts such as aesara=venv/bin/python."""
+    found: dict[str, str] = {}
+    for text in given:
+        run, equals, path = text.partition("=")
+        if not (run and equals and path) or run in found:
+            allowed = "RUN=PATH, such as aesara=venv/bin/python, and each run once"
+            raise InputError("python", found=repr(text), allowed=allowed)
+        found[run] = path
+    return found
 
 
 def main(given: argparse.Namespace) -> int:
     """Parse, compare, show."""
-    if given.code:
-        runs = tuple(given.runs) if given.runs else None
-        console().print(code_panels(side_by_side(runs, given.formulas[0])))
-        return 0
     plan = Plan(
         runs=tuple(given.runs or COMPARED),
         formulas=tuple(given.formulas),
@@ -46,8 +46,12 @@ def main(given: argparse.Namespace) -> int:
         sizes=tuple(Size.of(text) for text in given.sizes),
         timeout=given.timeout,
         step_limit=given.step_limit,
-        interpreters=dict(interpreter(text) for text in given.python),
+        interpreters=interpreters(given.python),
     )
+    if given.code:
+        runs = tuple(given.runs) if given.runs else None
+        console().print(code_panels(side_by_side(runs, given.formulas[0])))
+        return 0
     data = (
         read(given.data, seed=given.seed, dtype=given.dtype)
         if given.data
@@ -55,6 +59,7 @@ def main(given: argparse.Namespace) -> int:
     )
     if given.resume and not given.out:
         raise InputError("resume", found="no folder", allowed="--out DIR of the comparison to go on with")
+    check(data, plan)
     out = prepare(given.out, resume=given.resume) if given.out else None
     earlier = begun(out) if out and given.resume else None
     so_far: Comparison | None = None

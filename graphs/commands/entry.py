@@ -7,9 +7,8 @@ import sys
 from typing import NoReturn
 
 from graphs.commands.ending import run
-from graphs.commands.options import COMMANDS, parser
+from graphs.commands.options import COMMANDS, command_missing, parse
 from graphs.commands.streams import open_streams
-from graphs.errors import InputError
 from graphs.foreign import quoted
 
 __all__ = ["enter"]
@@ -25,13 +24,8 @@ def enter(*command: str) -> NoReturn:
 
 def _call(arguments: list[str]) -> int:
     if not arguments or not (arguments[0] in COMMANDS or arguments[0].startswith("-")):
-        raise InputError(
-            "command",
-            found=quoted(arguments[0]) if arguments else "none",
-            allowed=", ".join(COMMANDS),
-            remedy="graphs --help tells what each does",
-        )
-    given = parser().parse_args(arguments)
+        raise command_missing(quoted(arguments[0]) if arguments else "none")
+    given = parse(arguments)
     # Only now what the command needs: its help has been shown without NumPy and PyTensor.
     module = importlib.import_module(f"graphs.commands.{given.command}")
     del given.command

@@ -7,14 +7,15 @@ completion answer at once.
 from __future__ import annotations
 
 import argparse
+import re
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from graphs.errors import DISTRIBUTION
+from graphs.errors import DISTRIBUTION, InputError, number_in, whole_in
 from graphs.experiment.settings import Settings
+from graphs.foreign import quoted
 from graphs.lessons import summaries
 from graphs.peers import BENCHMARKED, COMPARED, FORMULAS, PEERS
 
@@ -24,6 +25,8 @@ __all__ = [
     "MODES",
     "QUICK_SIZES",
     "SIZES",
+    "command_missing",
+    "parse",
     "parser",
 ]
 
@@ -60,32 +63,40 @@ exit codes: 0 done, 1 diverged or could not go on, 2 bad input, 130 and 143 stop
     default = asdict(Settings())
 
     def add(
-        group: argparse._ArgumentGroup, name: str, kind: type, text: str, metavar: str | None = None
+        group: argparse._ArgumentGroup,
+        name: str,
+        kind: Callable[[str], object],
+        text: str,
+        metavar: str | None = None,
     ) -> None:
         shown = default[name.strip("-").replace("-", "_")]
         text = text if shown is None else f"{text} (default {shown})"
         group.add_argument(name, type=kind, help=text, metavar=metavar)
 
     what = parser.add_argument_group("the experiment")
-    add(what, "--seed", int, "seed of the random data and initial weights")
-    add(what, "--samples", int, "rows of x")
-    add(what, "--features", int, "columns of x; 784 are a picture of 28 × 28")
+    add(what, "--seed", whole_in, "seed of the random data and initial weights")
+    add(what, "--samples", whole_in, "rows of x")
+    add(what, "--features", whole_in, "columns of x; 784 are a picture of 28 × 28")
     source = "your own x and y: .csv (target in the column y or the last), .npz (x, y)"
     add(what, "--data", str, source, "FILE")
-    add(what, "--steps", int, "full-batch steps of gradient descent")
-    add(what, "--learning-rate", float, "a step is η times the gradient", "η")
-    add(what, "--weight-decay", float, "the cost holds λ·Σw², its gradient therefore 2·λ·w", "λ")
+    add(what, "--steps", whole_in, "full-batch steps of gradient descent")
+    add(what, "--learning-rate", number_in, "a step is η times the gradient", "η")
+    add(what, "--weight-decay", number_in, "the cost holds λ·Σw², its gradient therefore 2·λ·w", "λ")
     add(what, "--formula", str, f"how the cross-entropy is written down: {' or '.join(FORMULAS)}")
     how = parser.add_argument_group("how it runs")
     add(how, "--mode", str, f"PyTensor mode: {MODES}")
     add(how, "--dtype", str, " or ".join(DTYPES))
-    add(how, "--every", int, "record cost, accuracy and norms every K steps", "K")
+    add(how, "--every", whole_in, "record cost, accuracy and norms every K steps", "K")
     kept = parser.add_argument_group("what is kept and shown")
     kept.add_argument(
         "--out", metavar="DIR", default=None, help="keep results, pictures and checkpoints there"
     )
     kept.add_argument(
-        "--checkpoint-every", type=int, metavar="K", default=1000, help="steps between two (default 1000)"
+        "--checkpoint-every",
+        type=whole_in,
+        metavar="K",
+        default=1000,
+        help="steps between two (default 1000)",
     )
     same = "go on with the run in DIR; same bits on the same machine with the same versions"
     kept.add_argument("--resume", action="store_true", default=False, help=same)
@@ -129,11 +140,11 @@ exit codes: 0 done, 1 could not go on, 2 bad input
     add("--mode", help=f"{MODES} (default: PyTensor's own; a compiled function has one)")
     add("--dtype", choices=DTYPES, default="float64", help="of the logistic graph")
     add("--shape", action="append", default=[], metavar="NAME=N,M", help="shape to draw an input in")
-    add("--seed", type=int, default=0, help="of the drawn inputs (default: 0)")
+    add("--seed", type=whole_in, default=0, help="of the drawn inputs (default: 0)")
     add("--load", metavar="FILE", help="a recording kept with --json, instead of compiling")
     add("--against", metavar="OTHER", help="a second mode, without:RULE, or float32 or float64")
     add = parser.add_argument_group("what to show (default: all of it)").add_argument
-    add("--step", type=int, metavar="N", help="one step, before and after")
+    add("--step", type=whole_in, metavar="N", help="one step, before and after")
     add("--rule", metavar="TEXT", help="the steps of rules with this in their names")
     add("--phase", metavar="NAME", help="the steps of this phase")
     add("--nodes", action="store_true", help="every node that runs in the end")
@@ -141,7 +152,7 @@ exit codes: 0 done, 1 could not go on, 2 bad input
     add("--quick", action="store_true", help="time nothing and leave no rule out")
     add("--json", metavar="FILE", help="keep the recording")
     add("--schema", action="store_true", help="print the JSON Schema of such a file and end")
-    add("--width", type=int, metavar="N", help="columns to use (default: the terminal's; 120 in a pipe)")
+    add("--width", type=whole_in, metavar="N", help="columns to use (default: the terminal's; 120 in a pipe)")
 
 
 def compare(parser: ArgumentParser) -> None:
@@ -164,22 +175,22 @@ exit codes: 0 compared (a framework that is missing, crashed or hung is part of 
     add("--runs", nargs="+", metavar="RUN", help=f"default all: {', '.join(COMPARED)}")
     formulas = "textbook, logits; softplus (PyTorch eager only); default the first two"
     add("--formulas", nargs="+", default=list(FORMULAS), metavar="FORMULA", help=formulas)
-    add("--seed", type=int, default=0, help="of the random data (default 0)")
-    add("--samples", type=int, default=400, help="rows of x (default 400)")
-    add("--features", type=int, default=784, help="columns of x (default 784)")
+    add("--seed", type=whole_in, default=0, help="of the random data (default 0)")
+    add("--samples", type=whole_in, default=400, help="rows of x (default 400)")
+    add("--features", type=whole_in, default=784, help="columns of x (default 784)")
     add("--dtype", default="float64", help=f"{' or '.join(DTYPES)} (default float64)")
     add("--data", metavar="FILE", help="your own x and y: .csv or .npz")
     add = parser.add_argument_group("how").add_argument
-    add("--steps", type=int, default=10_000, help="before w and b are compared (default 10000)")
-    add("--rounds", type=int, default=9, help="samples of the steady state (default 9)")
-    add("--threads", type=int, default=1, help="for every framework alike (default 1)")
+    add("--steps", type=whole_in, default=10_000, help="before w and b are compared (default 10000)")
+    add("--rounds", type=whole_in, default=9, help="samples of the steady state (default 9)")
+    add("--threads", type=whole_in, default=1, help="for every framework alike (default 1)")
     starts = "fresh processes with warm caches, after a cold one; 0: no times to first result (default 1)"
-    add("--starts", type=int, default=1, help=starts)
+    add("--starts", type=whole_in, default=1, help=starts)
     add("--sizes", nargs="+", default=[], metavar="NxF", help="also time a step at these, such as 400x784")
     timeout = "seconds that a framework may take for one thing asked of it, such as building (default 300)"
-    add("--timeout", type=float, default=300.0, metavar="S", help=timeout)
+    add("--timeout", type=number_in, default=300.0, metavar="S", help=timeout)
     limit = "seconds that the steps of one run may take; then it is compared where it got to (default 600)"
-    add("--step-limit", type=float, default=600.0, metavar="S", help=limit)
+    add("--step-limit", type=number_in, default=600.0, metavar="S", help=limit)
     python = "the Python that holds a run's framework, where this one cannot"
     add("--python", nargs="+", default=[], metavar="RUN=PATH", help=python)
     add = parser.add_argument_group("what is shown and kept").add_argument
@@ -222,24 +233,24 @@ exit codes: 0 done, 2 bad input, 130 and 143 stopped by a signal
     add("--dtype", metavar="NAME,…", help=f"{' and '.join(DTYPES)} (default both)")
     add("--threads", metavar="K,…", help="numbers of threads (default 1,2; 1 with --quick)")
     add("--only", metavar="PEER,…", help="these peers only")
-    add("--skip", metavar="PEER,…", default="", help="all peers but these")
+    add("--skip", metavar="PEER,…", help="all peers but these")
     both = "steps, processes or both (default both)"
     add("--measure", metavar="WHAT,…", default="steps,processes", help=both)
     formula = f"{' or '.join(FORMULAS)} (default logits, with which every peer trains)"
     add("--formula", default="logits", help=formula)
     add = parser.add_argument_group("how").add_argument
-    add("--rounds", type=int, help="samples of each step (default 15; 5 with --quick)")
+    add("--rounds", type=whole_in, help="samples of each step (default 15; 5 with --quick)")
     budget = "seconds of sampling per size; 3 rounds at least (default 120)"
-    add("--budget", type=float, default=120, metavar="S", help=budget)
+    add("--budget", type=number_in, default=120, metavar="S", help=budget)
     timeout = "seconds after which a silent peer is ended (default 300)"
-    add("--timeout", type=float, default=300, metavar="S", help=timeout)
+    add("--timeout", type=number_in, default=300, metavar="S", help=timeout)
     steps = "steps of a whole process (default 10000; 1000 with --quick)"
-    add("--process-steps", type=int, metavar="K", help=steps)
+    add("--process-steps", type=whole_in, metavar="K", help=steps)
     rounds = "warm runs of each process, and half as many cold ones (default 5; 2 with --quick)"
-    add("--process-rounds", type=int, metavar="K", help=rounds)
+    add("--process-rounds", type=whole_in, metavar="K", help=rounds)
     add = parser.add_argument_group("what is kept and shown").add_argument
-    add("--json", metavar="FILE", type=Path, help="every sample, with versions and machine")
-    add("--plot", metavar="FILE", type=Path, help="seconds per step over size, log-log, as PNG")
+    add("--json", metavar="FILE", help="every sample, with versions and machine")
+    add("--plot", metavar="FILE", help="seconds per step over size, log-log, as PNG")
     add("--quiet", action="store_true", help="no table and no progress")
 
 
@@ -299,9 +310,34 @@ def _completion(parser: ArgumentParser, shell: str) -> str:
     return str(shtab.complete(parser, shell))
 
 
+class _Parser(ArgumentParser):
+    """Refuses as everything here does; takes no option by a part of its name, which another may share tomorrow."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, **options)
+
+    def error(self, message: str) -> NoReturn:
+        """Say in our words what argparse says in its own."""
+        argument, _, problem = message.removeprefix("argument ").partition(": ")
+        for said, found, allowed in _SAID:
+            if match := re.fullmatch(said, problem, re.DOTALL):
+                may_be = match.expand(allowed).replace("'", "")
+                raise InputError(argument, found=match.expand(found), allowed=may_be)
+        raise InputError("arguments", found=message, allowed=f"what {self.prog} --help tells")
+
+
+# What argparse says of an argument (3.11 to 3.14); what was found, and what is allowed.
+_SAID = (
+    (r"expected one argument", "nothing", "one value"),
+    (r"expected at least one argument", "nothing", "one value or more"),
+    (r"ignored explicit argument (.*)", r"\1", "no value"),
+    (r"invalid choice: (.*) \(choose from (.*)\)", r"\1", r"\2"),
+)
+
+
 def parser() -> ArgumentParser:
     """The parser of all commands; what it returns names one as ``command``."""
-    whole = ArgumentParser(
+    whole = _Parser(
         prog="graphs",
         description="Theano's logistic-regression example on PyTensor, and a look at what the compiler did to it.",
         epilog="graphs COMMAND --help tells the options of a command.",
@@ -312,7 +348,7 @@ def parser() -> ArgumentParser:
     whole.add_argument(
         "--print-completion", const=_completion, choices=("bash", "zsh", "tcsh"), help=shells, **hidden
     )
-    commands = whole.add_subparsers(dest="command", metavar="COMMAND", required=True, title="commands")
+    commands = whole.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     for name, fill in COMMANDS.items():
         text = fill.__doc__ or ""
         fill(
@@ -321,3 +357,37 @@ def parser() -> ArgumentParser:
             )
         )
     return whole
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """What a command line says.
+
+    Its numbers are numbers where they are written as such (:func:`graphs.errors.whole_in`): whoever uses one refuses the
+    others by name, and knows the bounds.
+
+    Raises
+    ------
+    InputError
+        If there is no such command or option, or an option has no value, an empty one, or one too many.
+    """
+    for argument in arguments:
+        option, equals, value = argument.partition("=")
+        if equals and value == "--":  # Python 3.11 would take it for the end of the options, and fall over it
+            raise InputError(option.lstrip("-").replace("-", "_"), found="'--'", allowed="a value")
+    given, unknown = parser().parse_known_args(arguments)
+    prog = f"graphs {given.command or ''}".rstrip()
+    if unknown:
+        found = ", ".join(map(quoted, unknown))
+        raise InputError("arguments", found=found, allowed=f"what {prog} --help tells")
+    if given.command is None:
+        raise command_missing("none")
+    for name, value in vars(given).items():
+        if value == "" or (isinstance(value, list) and "" in value):
+            raise InputError(name, found="''", allowed="a value", remedy="give one, or leave the option out")
+    return given
+
+
+def command_missing(found: str) -> InputError:
+    """The refusal of what is no command."""
+    remedy = "graphs --help tells what each does"
+    return InputError("command", found=found, allowed=", ".join(COMMANDS), remedy=remedy)

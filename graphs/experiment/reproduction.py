@@ -11,15 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graphs.data import Dataset
+from graphs.data import Dataset, real_numbers
 from graphs.environment import stamp
 from graphs.errors import InputError
 from graphs.experiment.settings import Settings
+from graphs.foreign import quoted
 from graphs.functions import Functions, compile_functions
 from graphs.listener import Listener
 from graphs.models.logistic import logistic_graph
 from graphs.solving import Certificate, Optimum, certify, find_optimum
-from graphs.training import Progress, fit
+from graphs.training import Progress, fit, samples_for
 from graphs.updates import gradient_descent
 
 __all__ = ["Reproduction", "build", "reproduce"]
@@ -95,7 +96,16 @@ def _bits(predictions: NDArray[np.bool_]) -> str:
 
 
 def build(settings: Settings, dataset: Dataset) -> Functions:
-    """The compiled functions that `settings` ask for."""
+    """The compiled functions that `settings` ask for, where `dataset` has samples for them."""
+    if not isinstance(settings, Settings):
+        raise InputError("settings", found=quoted(settings), allowed="Settings")
+    if not isinstance(dataset, Dataset):
+        raise InputError("dataset", found=quoted(dataset), allowed="a Dataset")
+    settings.check()
+    initial_w = real_numbers("initial_w", dataset.initial_w, ["features"])
+    samples_for(initial_w, dataset.x, dataset.y)
+    if dataset.unseen_x is not None:
+        real_numbers("unseen_x", dataset.unseen_x, ("samples", len(initial_w)))
     graph = logistic_graph(
         dataset.initial_w,
         dataset.initial_b,

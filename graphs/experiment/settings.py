@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from graphs.errors import choose, finite_number, whole_number
+from graphs.errors import choose, finite_number
 
 if TYPE_CHECKING:
     from graphs.data import Dataset
@@ -29,20 +29,27 @@ class Settings:
     formula: str = "textbook"  # see graphs.models.logistic
     every: int = 10  # the history has an entry at every so many steps
 
-    def load(self) -> Dataset:
-        """Check all settings, refuse the first that cannot be used, and return their data set."""
+    def check(self) -> None:
+        """Refuse the first setting that cannot be used, but for the data, of which :meth:`load` does."""
         # Here, for the command line reads the defaults above and must answer --help at once.
-        from graphs.data import load
+        from graphs.data import DTYPES, rounded
         from graphs.functions import resolve_mode
         from graphs.models.logistic import FORMULAS
-        from graphs.reading import read
+        from graphs.training import schedule
 
-        whole_number("steps", self.steps, 1)
-        whole_number("every", self.every, 1)
-        finite_number("learning_rate", self.learning_rate, above=0)
-        finite_number("weight_decay", self.weight_decay, least=0)
+        schedule(self.steps, self.every)
+        choose("dtype", self.dtype, DTYPES)
+        rounded("learning_rate", finite_number("learning_rate", self.learning_rate, above=0), self.dtype)
+        rounded("weight_decay", finite_number("weight_decay", self.weight_decay, least=0), self.dtype)
         choose("formula", self.formula, FORMULAS)
         resolve_mode(self.mode)
+
+    def load(self) -> Dataset:
+        """Check all settings, refuse the first that cannot be used, and return their data set."""
+        from graphs.data import load
+        from graphs.reading import read
+
+        self.check()
         if self.data is not None:
             return read(self.data, seed=self.seed, dtype=self.dtype)
         return load("random", seed=self.seed, samples=self.samples, features=self.features, dtype=self.dtype)

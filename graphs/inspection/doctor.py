@@ -21,6 +21,8 @@ from pytensor.compile.mode import Mode
 from pytensor.graph.fg import FunctionGraph
 from scipy.special import erfcx
 
+from graphs.errors import InputError
+from graphs.foreign import quoted
 from graphs.functions import resolve_mode
 from graphs.inspection.compiling.watch import query_of, rewriting
 from graphs.inspection.findings import Diagnosis
@@ -158,8 +160,17 @@ def diagnose(mode: str | Mode | None = None, names: Sequence[str] | None = None)
         Only the cases whose name contains one of these.
     """
     resolved = rewriting(resolve_mode(mode))
-    chosen = [c for c in CASES if names is None or any(part in c.name for part in names)]
+    chosen = [case for case in CASES if names is None or _asked_for(case, names)]
+    if not chosen:
+        allowed = f"a list of parts of {'; '.join(case.name for case in CASES)}"
+        raise InputError("names", found=quoted(names), allowed=allowed)
     return tuple(_try(case, resolved) for case in chosen)
+
+
+def _asked_for(case: Case, names: Any) -> bool:
+    return isinstance(names, list | tuple) and any(
+        isinstance(part, str) and part in case.name for part in names
+    )
 
 
 def _try(case: Case, mode: Mode) -> Diagnosis:

@@ -15,7 +15,8 @@ import msgspec
 from pytensor.compile.executor import Function
 from pytensor.graph.basic import Variable
 
-from graphs.errors import InputError
+from graphs.errors import InputError, call_back, finite_number, several, whole_number
+from graphs.foreign import quoted
 from graphs.inspection.ablation import counterfactuals, weighty_first
 from graphs.inspection.compiling.pipeline import LiveCopy, record
 from graphs.inspection.compiling.written import written_expression, written_function
@@ -73,6 +74,8 @@ def inspect(
         If `what` is neither a compiled function nor a list of inputs, or a mode is given with a
         function.
     """
+    if not isinstance(name, str):
+        raise InputError("name", found=quoted(name), allowed="a text")
     if isinstance(what, Function):
         beside = {"outputs": outputs, "updates": updates, "mode": mode, "givens": givens}
         for argument, value in beside.items():
@@ -89,7 +92,7 @@ def inspect(
     else:
         raise InputError(
             "what",
-            found=f"{type(what).__name__}",
+            found=quoted(what),
             allowed="a compiled PyTensor function, or a list of input variables",
         )
     live = record(written)
@@ -184,6 +187,8 @@ class Inspection(Printable):
         whole : bool
             Also LLVM and assembly, or compiled HLO, of the whole function.
         """
+        finite_number("seconds", seconds, above=0, below=1e6)
+        whole_number("rounds", rounds, 1)
         asked = self.on(*inputs, shapes=shapes, seed=seed)
         known = asked.recording.measurements or Measurements()
         numbers, arguments = asked.recording.final_order, asked._bound.arguments
@@ -220,6 +225,11 @@ class Inspection(Printable):
         listener : Listener, optional
             Told of each rule as its turn comes.
         """
+        if rules is not None:
+            rules = several("rules", rules, [rule.name for rule in self.recording.rules])
+        whole_number("rounds", rounds, 0)
+        if listener is not None:
+            call_back("listener", listener, "begins", "progress")
         asked = self.on(*inputs, shapes=shapes, seed=seed)
         known, evaluation = asked.recording.counterfactuals or (), asked.recording.evaluation
         found = counterfactuals(
@@ -260,7 +270,10 @@ class Inspection(Printable):
         listener : Listener, optional
             Told what is being done.
         """
-        listener = listener or Listener()
+        listener = Listener() if listener is None else listener
+        call_back("listener", listener, "begins", "progress")
+        parts = several("parts", parts, PARTS)
+        whole_number("rounds", rounds, 1)
         asked = self
         if set(parts) - {"doctor"}:
             asked = asked.on(*inputs, shapes=shapes, seed=seed)

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
+from graphs.errors import InputError
+from graphs.foreign import quoted
 from graphs.inspection.recording import Recording, Step
 
 __all__ = ["Aligned", "OutputPair", "Parting", "align"]
@@ -54,6 +56,9 @@ def align(first: Recording, second: Recording) -> Parting:
         Recorded under two modes, with and without a rule, or in two precisions. The names of
         float types do not count when steps are paired.
     """
+    for argument, given in (("first", first), ("second", second)):
+        if not isinstance(given, Recording):
+            raise InputError(argument, found=quoted(given), allowed="a Recording")
     keys = [[_key(recording, step) for step in recording.steps] for recording in (first, second)]
     rows: list[Aligned] = []
     # autojunk would drop frequent steps, merges above all, from long stories

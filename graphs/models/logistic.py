@@ -11,8 +11,8 @@ import pytensor
 import pytensor.tensor as pt
 from numpy.typing import ArrayLike
 
-from graphs.data import DTYPES
-from graphs.errors import InputError, choose, finite_number
+from graphs.data import DTYPES, real_numbers, rounded
+from graphs.errors import choose, finite_number
 
 __all__ = ["FORMULAS", "LogisticGraph", "logistic_graph", "logits", "textbook"]
 
@@ -85,10 +85,9 @@ def logistic_graph(
     """
     choose("formula", formula, FORMULAS)
     choose("dtype", dtype, DTYPES)
-    finite_number("weight_decay", weight_decay, least=0)
-    weights = np.array(initial_w, dtype=dtype)
-    if weights.ndim != 1 or not weights.size:
-        raise InputError("initial_w", found=f"shape {weights.shape}", allowed="(features,), at least one")
+    rounded("weight_decay", finite_number("weight_decay", weight_decay, least=0), dtype)
+    weights = real_numbers("initial_w", initial_w, ["features"], dtype=dtype)
+    real_numbers("initial_b", initial_b, [], dtype=dtype)
     x = pt.matrix("x", dtype=dtype)
     y = pt.vector("y", dtype=dtype)
     w = pytensor.shared(weights, name="w")

@@ -14,9 +14,10 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from graphs.errors import InputError, choose, install_command
+from graphs.errors import InputError, choose, finite_number, install_command
+from graphs.foreign import quoted
 
 if TYPE_CHECKING:
     from graphs.data import Dataset
@@ -28,12 +29,16 @@ __all__ = [
     "FORMULAS",
     "LEARNING_RATE",
     "LIMIT",
+    "LONGEST",
+    "MOST_ROUNDS",
+    "MOST_THREADS",
     "PEERS",
     "REPRODUCE",
     "WEIGHT_DECAY",
     "YARDSTICK",
     "Peer",
     "build",
+    "check_data",
     "installed",
     "missing",
 ]
@@ -44,6 +49,9 @@ FORMULAS = ("textbook", "logits")
 
 LEARNING_RATE = 0.1  # η of the update p ← p − η·∂cost/∂p
 WEIGHT_DECAY = 0.01  # λ of the penalty λ·Σw²
+
+# What may be asked for: no machine has more threads, nobody waits for more rounds, and no clock for so many seconds.
+MOST_THREADS, MOST_ROUNDS, LONGEST = 1024, 10**6, 1e6
 
 _EXTRA = install_command("frameworks")
 _TORCH = f"{install_command('torch')} (CPU-only PyTorch: see the README)"
@@ -151,6 +159,20 @@ def installed(names: Iterable[str] = PEERS) -> tuple[str, ...]:
     return tuple(name for name in names if not missing(name))
 
 
+def check_data(data: Any) -> None:
+    """Refuse what no peer can train on, naming the field."""
+    from graphs.data import DTYPES, Dataset, real_numbers, targets
+    from graphs.peers.contract import Data
+
+    if not isinstance(data, Data | Dataset):
+        raise InputError("data", found=quoted(data), allowed="a Dataset")
+    samples, features = real_numbers("data.x", data.x, ("samples", "features")).shape
+    choose("data.x.dtype", str(data.x.dtype), DTYPES)
+    targets("data.y", data.y, samples)
+    real_numbers("data.initial_w", data.initial_w, (features,))
+    real_numbers("data.initial_b", data.initial_b, ())
+
+
 def build(
     name: str,
     data: Data | Dataset,
@@ -176,10 +198,13 @@ def build(
     Raises
     ------
     InputError
-        If there is no such peer or formula, or its framework is not installed.
+        If an argument is not one of the above, or the peer's framework is not installed.
     """
     lacking = missing(name)
     peer = PEERS[name]
+    check_data(data)
+    finite_number("learning_rate", learning_rate, above=0)
+    finite_number("weight_decay", weight_decay, least=0)
     choose("formula", formula, peer.formulas)
     if lacking:
         raise InputError(
@@ -188,8 +213,6 @@ def build(
             allowed=f"those installed here: {', '.join(installed())}",
             remedy=peer.install,
         )
-    if str(data.x.dtype) not in {"float64", "float32"}:
-        raise InputError("data.x", found=f"dtype {data.x.dtype}", allowed="float64 or float32")
     module = importlib.import_module(f"graphs.peers.{peer.module}")
     training: Training = module.build(data, formula, peer.how, learning_rate, weight_decay)
     return training

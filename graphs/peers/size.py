@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from graphs.errors import InputError
+from graphs.errors import MOST, InputError, whole_in
+from graphs.foreign import quoted
 
 __all__ = ["Size"]
 
@@ -19,12 +20,14 @@ class Size(NamedTuple):
         return f"{self.samples}x{self.features}"
 
     @classmethod
-    def of(cls, text: str) -> Size:
-        """From a text such as 400x784."""
-        samples, _, features = text.lower().replace("×", "x").partition("x")
-        if not (samples.isdecimal() and features.isdecimal() and int(samples) and int(features)):
-            raise InputError("sizes", found=repr(text), allowed="samples x features, such as 400x784")
-        return cls(int(samples), int(features))
+    def of(cls, given: Any) -> Size:
+        """From a text such as 400x784, or from the two numbers."""
+        parts = map(whole_in, given.lower().replace("×", "x").split("x")) if isinstance(given, str) else given
+        match list(parts) if isinstance(given, str | tuple) else ():
+            case [int(samples), int(features)] if min(samples, features) > 0 and samples * features <= MOST:
+                return cls(samples, features)
+        allowed = f"samples x features, such as 400x784, no more than {MOST:g} numbers"
+        raise InputError("sizes", found=quoted(given), allowed=allowed)
 
     def nbytes(self, dtype: str) -> int:
         """Bytes of x."""

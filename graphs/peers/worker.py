@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from graphs.memory import aligned_copy
+from graphs.memory import aligned_copy, system_bytes
 from graphs.peers.contract import Data, Training
 
 __all__ = [
@@ -34,7 +34,6 @@ __all__ = [
     "main",
     "peak_rss",
     "read_data",
-    "system_bytes",
     "write_data",
 ]
 
@@ -193,15 +192,6 @@ def count_python_calls(call: Callable[[], object]) -> tuple[int, int]:
     finally:
         sys.setprofile(before)
     return entered["call"], entered["c_call"]
-
-
-def system_bytes(file: str, name: str) -> int | None:
-    """What Linux says under that name in that file of /proc, in bytes; None elsewhere."""
-    try:
-        lines = Path("/proc", file).read_text().splitlines()
-    except OSError:
-        return None
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(name)), None)
 
 
 def peak_rss() -> int | None:

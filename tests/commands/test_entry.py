@@ -12,6 +12,7 @@ import graphs
 from graphs import lessons, peers
 from graphs.commands import options
 from graphs.data import DTYPES
+from graphs.errors import InputError
 from graphs.inspection.file import schema
 from graphs.models.logistic import FORMULAS
 from tests.conftest import ROOT
@@ -97,11 +98,46 @@ def test_what_is_no_command_is_refused_in_one_sentence(arguments):
         assert command in sentence
 
 
-def test_an_unknown_option_is_refused():
-    done = ask("--nosuch")
-    assert done.returncode == 2
-    assert "graphs: error: " in done.stderr
-    assert "Traceback" not in done.stderr
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (["--nosuch"], "arguments: found '--nosuch'; allowed: what graphs --help tells."),
+        (["reproduce", "--\x1b]0;owned\x07"], r"arguments: found '--\x1b]0;owned\x07'; allowed: "),
+        (["reproduce", "--sample", "5"], "arguments: found '--sample', '5'; allowed: what graphs reproduce"),
+        (["reproduce", "--samples"], "--samples: found nothing; allowed: one value."),
+        (["compare", "--sizes"], "--sizes: found nothing; allowed: one value or more."),
+        (["reproduce", "--quiet=1"], "--quiet: found '1'; allowed: no value."),
+        (["inspect", "--dtype", "x"], "--dtype: found 'x'; allowed: float64, float32."),
+        (["reproduce", "--learning-rate=--"], "learning_rate: found '--'; allowed: a value."),
+        (["compare", "--data", ""], "data: found ''; allowed: a value; "),
+        (["compare", "--runs", "numpy", ""], "runs: found ''; allowed: a value; "),
+        ([], "command: found none; allowed: reproduce, "),
+    ],
+)
+def test_a_bad_command_line_is_refused_in_our_words(line, said):
+    with pytest.raises(InputError) as refusal:
+        options.parse(line)
+    assert said in str(refusal.value)
+    assert str(refusal.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("5", 5), ("+5", 5), ("-0", 0), ("007", 7), ("1" * 4000, int("1" * 4000))]
+)
+def test_whole_numbers_are_plain_digits(text, number):
+    assert options.parse(["reproduce", f"--steps={text}"]).steps == number
+
+
+@pytest.mark.parametrize("text", ["1_0", "１２", "²", " 5 ", "0x10", "1e3", "2.0", "nan", "-", "9" * 5000])
+def test_whatever_else_python_reads_is_no_whole_number(text):
+    assert options.parse(["reproduce", f"--steps={text}"]).steps == text
+
+
+def test_numbers_are_plain_too():
+    for text, number in {"0.5": 0.5, ".5": 0.5, "5.": 5.0, "-1e-3": -1e-3, "+2E+3": 2000.0}.items():
+        assert options.parse(["reproduce", f"--learning-rate={text}"]).learning_rate == number
+    for text in ("1_0.0", "０.１", "nan", "inf", "-inf", "1e400", "0x1p3", " 1", ".", "e3"):
+        assert options.parse(["reproduce", f"--learning-rate={text}"]).learning_rate == text
 
 
 def test_the_version():
@@ -152,7 +188,7 @@ def test_other_shells_are_served(shell):
 
 
 def test_a_shell_that_is_not_known_is_refused():
-    assert "invalid choice: 'cmd'" in ask("--print-completion", "cmd").stderr
+    assert "found 'cmd'; allowed: bash, zsh, tcsh" in ask("--print-completion", "cmd").stderr
 
 
 def test_inspect_prints_the_schema_of_its_file():

@@ -36,6 +36,13 @@ def test_inputs_are_drawn_where_not_given() -> None:
         (None, {"x": (2, -1)}, "shapes['x']"),
         ({"x": "text"}, None, "inputs['x']"),
         ([np.ones(3)], None, "inputs['x']"),
+        ({"x": np.ones((2, 2), complex)}, None, "inputs['x']"),
+        ("x", None, "inputs"),
+        ({3: 1}, None, "inputs[3]"),
+        (None, {"x": 2}, "shapes['x']"),
+        (None, {"x": (2, 10**19)}, "shapes['x']"),
+        (None, {"x": (10**9, 10**9)}, "shapes['x']"),
+        (None, 3, "shapes"),
     ],
 )
 def test_inputs_that_do_not_fit_are_refused(given_values: Any, shapes: Any, argument: str) -> None:

@@ -44,6 +44,17 @@ def test_the_initial_weights_are_copied():
         ({"dtype": "int8"}, "dtype"),
         ({"initial_w": np.zeros((2, 2))}, "initial_w"),
         ({"initial_w": np.zeros(0)}, "initial_w"),
+        ({"initial_w": [1, np.nan]}, r"initial_w: found nan at \(1,\)"),
+        ({"initial_w": [1, 2j]}, "initial_w: found an array of dtype complex128"),
+        ({"initial_w": [True]}, "initial_w: found an array of dtype bool"),
+        ({"initial_w": ["1"]}, "initial_w"),
+        ({"initial_w": [[1], [1, 2]]}, "initial_w"),
+        ({"initial_w": [1e300], "dtype": "float32"}, "initial_w: found inf .* as float32 too"),
+        ({"initial_b": "x"}, "initial_b: found 'x'"),
+        ({"initial_b": [0.0]}, "initial_b"),
+        ({"initial_b": np.inf}, "initial_b: found inf"),
+        ({"weight_decay": True}, "weight_decay: found True"),
+        ({"weight_decay": 1e-60, "dtype": "float32"}, "weight_decay: found 1e-60; .* float32 can hold"),
     ],
 )
 def test_bad_arguments(arguments, names):

@@ -35,7 +35,7 @@ def test_every_output_kept_is_that_of_single_calls(step, keep):
 
 
 def test_what_cannot_be_kept_or_repeated_is_refused(step):
-    with pytest.raises(InputError, match="keep: found 3; allowed: positions of outputs, 0 to 2"):
+    with pytest.raises(InputError, match="keep: found 3; allowed: a whole number from 0 to 2"):
         repeat(step(), 2, [np.ones(3)], [3])
     with pytest.raises(InputError, match="steps: found 0"):
         repeat(step(), 0, [np.ones(3)])

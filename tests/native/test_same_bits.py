@@ -137,7 +137,7 @@ def test_many_steps_in_one_call(monkeypatch):
 
 FEWER = """
 import json, numpy as np
-from tests.native.test_threads import products
+from tests.native.test_same_bits import products
 print(json.dumps([np.ravel(found).tolist() for found in products()]))
 """
 WITHOUT_THREADS = """\

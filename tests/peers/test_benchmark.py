@@ -15,6 +15,7 @@ from rich.console import Console
 
 from graphs.environment import stamp
 from graphs.listener import Listener
+from graphs.memory import memory_there
 from graphs.peers import BENCHMARKED, PEERS, Peer, in_numpy, in_numpy_gram, limit, worker
 from graphs.peers.benchmark import Cell, Plan, Record, measure_processes, measure_steps, steps
 from graphs.peers.benchmark.plot import draw
@@ -138,7 +139,7 @@ def test_a_missing_package_is_named_with_its_command(monkeypatch):
 
 
 def test_what_does_not_fit_into_memory_is_skipped_and_said(monkeypatch):
-    monkeypatch.setattr(steps, "available_memory", lambda: int(2**30 * 1.3))
+    monkeypatch.setattr(steps, "memory_there", lambda swap: int(2**30 * 1.3))
     names = ["limit", "numpy", "jax-loop", "native"]
     waiting = [Cell(name, "400x784", "float64", 1) for name in names]
     steps._admit(waiting, Size(400, 784), "float64")
@@ -376,4 +377,4 @@ def test_peak_memory_is_this_processs_own():
     before = worker.peak_rss()
     block = np.ones(int(2e7))
     assert worker.peak_rss() >= max(before, block.nbytes)
-    assert steps.available_memory() > 0
+    assert memory_there() > 0

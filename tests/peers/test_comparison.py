@@ -320,10 +320,24 @@ def test_an_error_in_counting_is_a_note_and_no_more():
         ({"warm_starts": -1}, "warm_starts: found -1"),
         ({"timeout": float("nan")}, "timeout: found nan"),
         ({"step_limit": 0.0}, "step_limit: found 0.0"),
-        ({"sizes": ((0, 3),)}, "samples: found 0"),
+        ({"steps": 10**12}, "steps: found 1000000000000, with the reference's weights"),
+        ({"rounds": 10**12}, "rounds: found 1000000000000"),
+        ({"threads": 10**6}, "threads: found 1000000; allowed: a whole number from 1 to 1024"),
+        ({"timeout": 1e300}, r"timeout: found 1e\+300"),
+        ({"sizes": ((0, 3),)}, r"sizes: found \(0, 3\)"),
+        ({"sizes": ("400x784",)}, r"sizes: found \['400x784'\]"),
+        ({"sizes": ((10**10, 10**10),)}, "sizes: found .*, no more than"),
+        ({"sizes": ((10**7, 10**7),)}, "sizes: found 10000000x10000000, which takes .* GiB"),
+        ({"interpreters": {"aesara": sys.executable}}, "python: found 'aesara'; allowed: numpy"),
         ({"interpreters": {"tensorflow": sys.executable}}, "python: found 'tensorflow'"),
-        ({"interpreters": {"aesara": "/no/such/python"}}, "/no/such/python, which does not start"),
-        ({"interpreters": {"theano": sys.executable}}, "without theano; allowed: a Python that has theano"),
+        (
+            {"runs": ("aesara",), "interpreters": {"aesara": "/no/such/python"}},
+            "/no/such/python, which does not start",
+        ),
+        (
+            {"runs": ("theano",), "interpreters": {"theano": sys.executable}},
+            "without theano; allowed: a Python that has theano",
+        ),
     ],
 )
 def test_bad_input_is_refused_before_anything_starts(arguments, said, monkeypatch):

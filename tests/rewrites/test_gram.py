@@ -322,6 +322,8 @@ def test_an_equal_x_is_accepted_and_another_refused(at_start):
     writable_beneath.setflags(write=False)
     at_start.train(writable_beneath, y)
     assert at_start._known is None
+    with pytest.raises(InputError, match=r"^x: found another matrix"):
+        at_start.train(None, y)
 
 
 def test_predict_and_evaluate_see_the_recovered_weights(at_start, compiled):

@@ -42,9 +42,16 @@ def test_a_small_run_prints_tables_and_keeps_files(run_script, tmp_path):
         (["--skip", "tensorflow"], "skip: found 'tensorflow'"),
         (["--only", "numpy", "--skip", "numpy"], "only: found no peer at all"),
         (["--rounds", "0"], "rounds: found 0"),
-        (["--timeout", "nan"], "timeout: found nan"),
+        (["--timeout", "nan"], "timeout: found 'nan'"),
         (["--measure", "speed"], "measure: found 'speed'"),
-        (["--json", "nowhere/b.json"], "json: found nowhere/b.json, whose folder is not there"),
+        (["--measure", ","], "measure: found ','; allowed: at least one"),
+        (["--sizes="], "sizes: found ''; allowed: a value"),
+        (["--threads", "²"], "threads: found '²'"),
+        (["--sizes", "4x²"], "sizes: found '4x²'"),
+        (["--rounds", "1000000000000"], "rounds: found 1000000000000"),
+        (["--plot", "/proc/b.png"], "plot: found /proc/b.png ("),
+        (["--plot", "."], "plot: found . (a folder)"),
+        (["--json", "nowhere/b.json"], "json: found nowhere/b.json (No such file or directory)"),
     ],
 )
 def test_bad_input_is_refused_before_work(run_forked, arguments, message):

@@ -87,6 +87,9 @@ def test_bad_input_ends_with_one_sentence(run_script):
         (("--resume",), "resume: found no folder"),
         (("--python", "aesara"), "python: found 'aesara'; allowed: RUN=PATH"),
         (("--timeout", "0"), "timeout: found 0.0"),
+        (("--code", "--steps", "0"), "steps: found 0"),
+        (("--sizes", "４x５"), "sizes: found '４x５'"),
+        (("--python", "numpy=a", "numpy=b"), "python: found 'numpy=b'"),
     ],
 )
 def test_bad_input_is_named(arguments, said, monkeypatch):

@@ -24,7 +24,7 @@ from pytensor.graph.basic import Apply, Constant, Variable
 from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.op import HasInnerGraph
 from pytensor.graph.rewriting.basic import GraphRewriter
-from pytensor.graph.traversal import apply_ancestors, toposort
+from pytensor.graph.traversal import apply_ancestors, explicit_graph_inputs, toposort
 from pytensor.graph.utils import Scratchpad
 from pytensor.link.basic import Container
 
@@ -123,9 +123,14 @@ def written_expression(
     several = isinstance(outputs, Iterable) and not isinstance(outputs, Variable)
     asked = [] if outputs is None else list(outputs) if several else [outputs]
     try:
+        if len(set(inputs)) < len(inputs):
+            raise TypeError("an input twice")
         ins, clones = construct_function_ins_and_outs(
             list(inputs), asked, updates=updates or None, givens=givens or None
         )
+        undeclared = set(explicit_graph_inputs(clones)) - {spec.variable for spec in ins}
+        if undeclared:
+            raise TypeError(f"{undeclared.pop()} is no input")
     except (TypeError, AttributeError) as problem:
         raise InputError(
             "expression",

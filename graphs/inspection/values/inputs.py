@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from graphs.errors import InputError
+from graphs.errors import MOST, InputError, whole_number
+from graphs.foreign import quoted
 from graphs.inspection.compiling.pipeline import LiveCopy
 from graphs.inspection.values.difference import same_value
+from graphs.memory import refuse_beyond_memory
 
 __all__ = ["Given", "Inputs", "Shapes", "bind", "sample_inputs"]
 
@@ -80,6 +83,7 @@ def sample_inputs(
         If a name is none of the inputs', a value does not fit its Type, or a length is neither
         given nor static.
     """
+    seed = whole_number("seed", seed, 0)
     values = _by_position("inputs", variables, given)
     wanted = _by_position("shapes", variables, shapes)
     random = np.random.default_rng(seed)
@@ -88,6 +92,10 @@ def sample_inputs(
         name = variable.name or f"input {i}"
         if values[i] is not None:
             try:
+                if np.iscomplexobj(values[i]) and not str(
+                    getattr(variable.type, "dtype", "complex")
+                ).startswith("complex"):
+                    raise TypeError("complex numbers")
                 results.append(variable.type.filter(values[i], strict=False, allow_downcast=True))
             except (TypeError, ValueError) as problem:
                 raise InputError(
@@ -115,6 +123,9 @@ def _by_position(argument: str, variables: Sequence[Any], given: Any) -> list[An
                     allowed=", ".join(str(n) for n in names) or "none, for there are no inputs",
                 )
         return [given.get(name) for name in names]
+    if not isinstance(given, list | tuple):
+        allowed = "a value for each input, in their order or by name"
+        raise InputError(argument, found=quoted(given), allowed=allowed)
     if len(given) != len(variables):
         raise InputError(argument, found=f"{len(given)} entries", allowed=f"{len(variables)}, one per input")
     return list(given)
@@ -130,19 +141,25 @@ def _draw(variable: Any, name: str, shape: Any, random: np.random.Generator) -> 
         raise InputError(
             f"inputs[{name!r}]", found="nothing", allowed=f"a value of {kind}, which is not drawn"
         )
-    shape = tuple(shape) if shape is not None else tuple(static or ())
-    fits = len(shape) == len(static or ()) and all(
-        isinstance(n, int | np.integer) and not isinstance(n, bool) and n >= 0 and s in (None, n)
-        for n, s in zip(shape, static or (), strict=True)
+    argument, shape = f"shapes[{name!r}]", tuple(static or ()) if shape is None else shape
+    fits = (
+        isinstance(shape, list | tuple)
+        and len(shape) == len(static or ())
+        and all(
+            isinstance(n, int | np.integer) and not isinstance(n, bool) and 0 <= n <= MOST and s in (None, n)
+            for n, s in zip(shape, static or (), strict=True)
+        )
     )
     if not fits:
         raise InputError(
-            f"shapes[{name!r}]",
-            found=str(shape),
+            argument,
+            found=quoted(shape),
             allowed=f"whole numbers that fit {static} of {kind}",
             remedy="give a shape or a value for it",
         )
-    kind_of = np.dtype(dtype).kind
+    kind_of, size = np.dtype(dtype).kind, np.dtype(dtype).itemsize
+    # Drawn in double precision, then in its own, then copied, for what is computed may overwrite it.
+    refuse_beyond_memory(argument, quoted(shape), math.prod(map(int, shape)) * (8 + 2 * size))
     drawn: Any = random.standard_normal(shape) if kind_of in "fc" else random.integers(0, 2, shape)
     if kind_of == "c":
         drawn = drawn + 1j * random.standard_normal(shape)

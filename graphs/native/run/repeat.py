@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from pytensor.compile.executor import Function
 
 from graphs.errors import InputError, whole_number
-from graphs.memory import aligned_copy, aligned_empty
+from graphs.foreign import one_line, quoted
+from graphs.memory import aligned_copy, aligned_empty, refuse_beyond_memory
 from graphs.native.run.call import Described, NativeCall, pointers
 from graphs.native.run.function import alone
 
@@ -43,16 +46,29 @@ def repeat(fn: Any, steps: int, inputs: Sequence[Any], keep: Sequence[int] | Non
     Raises
     ------
     InputError
-        If `steps` or `keep` cannot be used.
+        If an argument is not one of the above, or what is kept has no room; then no step was taken.
     """
+    if not isinstance(fn, Function):
+        raise InputError("fn", found=quoted(fn), allowed="a compiled PyTensor function")
     steps = whole_number("steps", steps, 1)
     count = len(fn.maker.outputs)
-    kept = list(range(count)) if keep is None else list(keep)
-    for position in kept:
-        if position not in range(count):
-            raise InputError("keep", found=repr(position), allowed=f"positions of outputs, 0 to {count - 1}")
+    if keep is not None and not isinstance(keep, list | tuple | range):
+        raise InputError("keep", found=quoted(keep), allowed="a list of positions of outputs")
+    kept = range(count) if keep is None else [whole_number("keep", k, 0, count - 1) for k in keep]
+    takes = sum(not spec.implicit for spec in fn.maker.inputs)  # one more would land in a shared variable
+    if not isinstance(inputs, list | tuple) or len(inputs) > takes:
+        raise InputError("inputs", found=quoted(inputs), allowed=f"a list of {takes} values")
     with alone(fn) as call:
-        first = _outputs(call(*inputs))
+        state = _state(fn)
+        try:
+            first = _first(call, inputs)
+            needed = steps * sum(first[k].nbytes for k in kept)
+            found = f"{steps}, all of whose outputs are kept"
+            refuse_beyond_memory("steps", found, needed, "take fewer at once")
+        except BaseException:  # as if it had not been
+            for storage, value in state:
+                storage[0] = value
+            raise
         histories = {k: np.empty((steps, *np.shape(first[k])), first[k].dtype) for k in kept}
         for k, history in histories.items():
             history[0] = first[k]
@@ -66,6 +82,25 @@ def repeat(fn: Any, steps: int, inputs: Sequence[Any], keep: Sequence[int] | Non
             for k, history in histories.items():
                 history[t] = values[k]
     return [histories[k] for k in kept]
+
+
+def _state(fn: Any) -> list[tuple[list[Any], Any]]:
+    """The storage of everything that a step changes, each with a copy of its content."""
+    pairs = zip(fn.maker.inputs, fn.input_storage, strict=True)
+    updated = [container.storage for spec, container in pairs if spec.update is not None]
+    return [(storage, copy.deepcopy(storage[0])) for storage in updated]
+
+
+def _first(call: Callable[..., Any], inputs: Sequence[Any]) -> list[Array]:
+    """The outputs of the first step, which shows whether the inputs are such as the function takes."""
+    try:
+        return _outputs(call(*inputs))
+    except (TypeError, ValueError, AssertionError) as problem:  # CVM says the last of shapes
+        raise InputError(
+            "inputs",
+            found=f"some on which the function fails ({one_line(problem)})",
+            allowed="a value of the right type and shape for each of its inputs",
+        ) from problem
 
 
 def _outputs(result: Any) -> list[Array]:

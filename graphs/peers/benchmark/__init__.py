@@ -6,8 +6,12 @@ whole processes (whole.py), what the project set out for (targets.py), table.py 
 
 from __future__ import annotations
 
+from graphs.data import drawn_bytes
 from graphs.environment import PACKAGES, stamp
+from graphs.errors import InputError
+from graphs.foreign import quoted
 from graphs.listener import Listener
+from graphs.memory import refuse_beyond_memory
 from graphs.peers.benchmark.plan import Plan
 from graphs.peers.benchmark.record import Cell, Record
 from graphs.peers.benchmark.steps import measure_steps
@@ -19,6 +23,14 @@ __all__ = ["Cell", "Plan", "Record", "benchmark"]
 
 def benchmark(plan: Plan, listener: Listener | None = None) -> Record:
     """Time every peer of the plan: steps at every size and dtype, then whole processes at the first of them."""
+    if not isinstance(plan, Plan):
+        raise InputError("plan", found=quoted(plan), allowed="a Plan")
+    if "processes" in plan.measure:
+        size, dtype = Size.of(plan.sizes[0]), plan.dtypes[0]
+        needed = drawn_bytes(size.samples, size.features, dtype)
+        refuse_beyond_memory(
+            "sizes", str(size), needed, "the first is that of the whole processes; take a smaller one"
+        )
     listener = listener or Listener()
     record = Record(1, stamp((*PACKAGES, "jax", "jaxlib", "torch", "autograd", "matplotlib")), plan)
     if "steps" in plan.measure:

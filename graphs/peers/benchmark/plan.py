@@ -6,7 +6,7 @@ import msgspec
 
 from graphs.data import DTYPES
 from graphs.errors import InputError, choose, finite_number, whole_number
-from graphs.peers import BENCHMARKED, FORMULAS
+from graphs.peers import BENCHMARKED, FORMULAS, LONGEST, MOST_ROUNDS, MOST_THREADS
 from graphs.peers.size import Size
 
 __all__ = ["Plan"]
@@ -32,6 +32,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Refuse what cannot be done."""
+        for option, given in (("sizes", self.sizes), ("dtype", self.dtypes), ("measure", self.measure)):
+            if not given:
+                raise InputError(option, found="none", allowed="at least one")
         for size in self.sizes:
             Size.of(size)
         for option, names, allowed in (
@@ -44,9 +47,13 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
                 choose(option, name, allowed)
         if not self.peers:
             raise InputError("only", found="no peer at all", allowed=", ".join(BENCHMARKED))
+        if not self.threads:
+            raise InputError("threads", found="none", allowed="at least one number")
         for threads in self.threads:
-            whole_number("threads", threads, 1)
-        for name in ("rounds", "process_steps", "process_rounds"):
-            whole_number(name, getattr(self, name), 1)
-        finite_number("timeout", self.timeout, above=0)
+            whole_number("threads", threads, 1, MOST_THREADS)
+        whole_number("rounds", self.rounds, 1, MOST_ROUNDS)
+        whole_number("process_steps", self.process_steps, 1)
+        whole_number("process_rounds", self.process_rounds, 1, MOST_ROUNDS)
+        finite_number("sample_seconds", self.sample_seconds, above=0, below=LONGEST)
+        finite_number("timeout", self.timeout, above=0, below=LONGEST)
         finite_number("budget", self.budget, least=0)

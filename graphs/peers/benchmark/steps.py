@@ -12,15 +12,16 @@ from pathlib import Path
 from graphs import temporary
 from graphs.data import load
 from graphs.listener import Listener
+from graphs.memory import memory_there
 from graphs.peers import LIMIT, PEERS, YARDSTICK
 from graphs.peers.benchmark.plan import Plan
 from graphs.peers.benchmark.record import TOLERANCE, Cell
 from graphs.peers.process import Opened, Process, command, environment
 from graphs.peers.protocol import Build, Parameters, Sample, State, Train
 from graphs.peers.size import Size
-from graphs.peers.worker import MAPPED_BYTES, system_bytes, write_data
+from graphs.peers.worker import MAPPED_BYTES, write_data
 
-__all__ = ["available_memory", "drawn_data", "measure_steps"]
+__all__ = ["drawn_data", "measure_steps"]
 
 CHECKED_STEPS = 20  # after which peers are compared; at the first of them many a framework compiles
 PROCESS_BYTES = 4e8  # an interpreter with a framework
@@ -36,6 +37,8 @@ def measure_steps(size: Size, dtype: str, plan: Plan, listener: Listener) -> lis
     for cell in cells:
         cell.drop_absent()
     _admit([cell for cell in cells if cell.stands], size, dtype)
+    if not any(cell.stands for cell in cells):
+        return cells
     where = f"{size} {dtype}"
     listener.begins(f"{where}: drawing x")
     with (
@@ -78,7 +81,7 @@ def _rounds(opened: Opened[Cell], where: str, plan: Plan, listener: Listener) ->
 
 def _admit(cells: Iterable[Cell], size: Size, dtype: str) -> None:
     """Skip, from the first that no longer fits, peers that would not fit into memory beside the others."""
-    there = available_memory()
+    there = memory_there(swap=False)
     if there is None:
         return
     x = size.nbytes(dtype)
@@ -99,11 +102,6 @@ def _admit(cells: Iterable[Cell], size: Size, dtype: str) -> None:
             )
         else:
             spent = needed
-
-
-def available_memory() -> int | None:
-    """Bytes that can be had without swapping; None where the system does not tell."""
-    return system_bytes("meminfo", "MemAvailable")
 
 
 @contextlib.contextmanager

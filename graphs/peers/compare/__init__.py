@@ -9,16 +9,46 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from graphs import temporary
-from graphs.data import Dataset, load
+from graphs.data import Dataset, drawn_bytes, load
+from graphs.errors import InputError
+from graphs.foreign import quoted
 from graphs.listener import Listener
+from graphs.memory import refuse_beyond_memory
+from graphs.peers import PEERS, check_data
 from graphs.peers.compare.plan import Plan
 from graphs.peers.compare.record import Comparison, begin, take_up
-from graphs.peers.compare.reference import Reference
+from graphs.peers.compare.reference import MARK, Reference
 from graphs.peers.compare.stages import Stages
 from graphs.peers.compare.verdicts import conclude
+from graphs.peers.size import Size
+from graphs.peers.worker import MAPPED_BYTES
 
-__all__ = ["Comparison", "Plan", "compare"]
+__all__ = ["Comparison", "Plan", "check", "compare"]
+
+
+def check(data: Dataset, plan: Plan) -> None:
+    """Refuse, before anything is started or made, what is no data or plan, or would need more memory than there is.
+
+    Every peer's process is open while all take their turns; the reference keeps its state at every mark.
+    """
+    check_data(data)
+    if not isinstance(plan, Plan):
+        raise InputError("plan", found=quoted(plan), allowed="a Plan")
+    features, dtype, wide = data.x.shape[1], str(data.x.dtype), np.dtype(np.longdouble).itemsize
+    marks = plan.steps // MARK
+    found = f"{plan.steps}, with the reference's weights at every {MARK}th"
+    refuse_beyond_memory("steps", found, marks * (features + 1) * wide, "compare after fewer steps")
+    sizes = [Size.of(size) for size in plan.sizes]
+    held = sum(size.nbytes(dtype) for size in sizes)
+    for size in sizes:
+        x = size.nbytes(dtype)
+        copies = sum(PEERS[run].copies + (x <= MAPPED_BYTES) for run in plan.runs)
+        needed = held + drawn_bytes(*size, dtype) + int(copies * x)
+        refuse_beyond_memory("sizes", str(size), needed, "take a smaller one, or fewer runs")
+    plan.elsewhere()
 
 
 def compare(
@@ -42,7 +72,8 @@ def compare(
         Is given the record so far, whole in itself, after every run's every stage. Its ``finished``
         is false until the last call. It is the same object each time and goes on changing.
     """
-    plan, listener = plan or Plan(), listener or Listener()
+    plan, listener = Plan() if plan is None else plan, listener or Listener()
+    check(data, plan)
     others = [load(samples=n, features=f, dtype=str(data.x.dtype)) for n, f in plan.sizes]
     record = begin(plan, data)
     if earlier:

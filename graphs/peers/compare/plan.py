@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import subprocess
+from functools import cache
 
 import msgspec
 
 from graphs.errors import InputError, choose, finite_number, whole_number
-from graphs.peers import COMPARED, FORMULAS, PEERS
+from graphs.foreign import plain, quoted
+from graphs.peers import COMPARED, FORMULAS, LONGEST, MOST_ROUNDS, MOST_THREADS, PEERS
+from graphs.peers.size import Size
 
 __all__ = ["EVERY_FORMULA", "Plan"]
 
@@ -52,10 +55,18 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
                 choose(argument, name, allowed)
             if len(set(names)) < len(names):
                 raise InputError(argument, found=", ".join(names), allowed="each name once")
-        for name, least in (("steps", 1), ("rounds", 1), ("threads", 1), ("warm_starts", 0)):
-            whole_number(name, getattr(self, name), least)
-        finite_number("timeout", self.timeout, above=0)
+        whole_number("steps", self.steps, 1)
+        whole_number("rounds", self.rounds, 1, MOST_ROUNDS)
+        whole_number("threads", self.threads, 1, MOST_THREADS)
+        whole_number("warm_starts", self.warm_starts, 0, MOST_ROUNDS)
+        finite_number("timeout", self.timeout, above=0, below=LONGEST)
         finite_number("step_limit", self.step_limit, above=0)
+        for size in self.sizes:
+            Size.of(size if isinstance(size, tuple) else [size])
+        for run, python in self.interpreters.items():
+            choose("python", run, self.runs)
+            if not isinstance(python, str):
+                raise InputError("python", found=quoted(python), allowed="the path of a Python")
         if not any(formula in PEERS[run].formulas for formula in self.formulas for run in self.runs):
             raise InputError(
                 "formulas",
@@ -68,19 +79,20 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         return {run: _probe(run, python) for run, python in self.interpreters.items()}
 
 
+@cache
 def _probe(name: str, python: str) -> str:
-    peer = PEERS[choose("python", name, COMPARED)]
+    peer = PEERS[name]
     allowed = f"a Python that has {', '.join(peer.requires)}"
     try:
         done = subprocess.run(
             [python, "-c", _PROBE, *peer.requires], capture_output=True, text=True, timeout=60, check=True
         )
         version, lacking = json.loads(done.stdout)
-    except (OSError, subprocess.SubprocessError, ValueError) as error:
+    except (OSError, subprocess.SubprocessError, TypeError, ValueError) as error:
         raise InputError(
             "python", found=f"{python}, which does not start ({type(error).__name__})", allowed=allowed
         ) from error
     if lacking:
         found = f"{python} without {', '.join(lacking)}"
         raise InputError("python", found=found, allowed=allowed, remedy=peer.install)
-    return str(version)
+    return plain(version)
