@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
+from tests.attack.faults import FaultyForks
 
 HERE = Path(__file__).parent
 
@@ -47,5 +50,20 @@ def tally(request: pytest.FixtureRequest) -> Iterator[Tally]:
     request.node.user_properties.append(("attack", (kept.tried, held)))
     assert kept.tried, "nothing was tried"
     assert not kept.failures, f"{len(kept.failures)} of {kept.tried} failed:\n" + "\n".join(
-        kept.failures[:40]
+        kept.failures[: int(os.environ.get("GRAPHS_SHOWN", 40))]
     )
+
+
+@pytest.fixture(scope="session")
+def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultyForks]:
+    """Runs of the commands in which file operations fail; without matplotlib, which a run does without."""
+    with FaultyForks(tmp_path_factory.mktemp("faulty"), "matplotlib") as forks:
+        yield forks
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """An empty folder, in memory where there is one: a real disk is waited for at every fsync."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else tmp_path) as folder:
+        yield Path(folder)
