@@ -7,169 +7,49 @@ undisturbed one makes.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import random
-import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from graphs.experiment.checkpoints import load_checkpoint
 from graphs.inspection import load
-from graphs.peers.compare.record import read_record
-from tests.attack.conftest import Tally
-from tests.attack.faults import Contents, Fault, FaultyForks, complaint, contents, failures, put
+from tests.attack.attacked import (
+    BENCHMARK,
+    COMPARE,
+    NATIVE,
+    RIGHT,
+    RUN,
+    Attacked,
+    comparison_file,
+    damaged,
+    json_file,
+    resumable,
+)
+from tests.attack.faults import Contents, Fault, FaultyForks, Operation, complaint, contents, failures, put
+from tests.attack.tally import Tally
 from tests.conftest import ROOT
 
 SEED = 20
-RUN = ("--samples", "40", "--features", "16", "--formula", "logits", "--weight-decay", "0")
-RUN += ("--steps", "300", "--checkpoint-every", "100", "--quiet")
-COMPARE = ("--runs", "numpy", "--formulas", "logits", "--samples", "20", "--features", "4", "--steps", "10")
-COMPARE += ("--rounds", "1", "--starts", "0", "--quiet")
-BENCHMARK = (
-    "--sizes",
-    "20x4",
-    "--dtype",
-    "float64",
-    "--threads",
-    "1",
-    "--only",
-    "numpy",
-    "--measure",
-    "steps",
-)
-BENCHMARK += ("--rounds", "3", "--budget", "1", "--quiet")
-NATIVE = str(Path(__file__).parent / "native_work")
-RIGHT = "2.66452346669 0.7 0.4 0.1"
 
 
-def run_file(name: str, path: Path, expected: Contents) -> bool:
-    """Whether a file of a run is one that an undisturbed run has at some time."""
-    if name == "checkpoint.npz":
-        return load_checkpoint(path)[0].step in (0, 100, 200, 300)
-    if name == "times.json":
-        return isinstance(json.loads(path.read_bytes()), dict)
-    return path.read_bytes() == expected[name]
-
-
-def comparison_file(name: str, path: Path, expected: Contents) -> bool:
-    """Likewise of a comparison, whose times are others each time."""
-    if name == "compare.json":
-        return bool(read_record(path).runs)
-    return name in expected and path.read_bytes().endswith(b"\n")
-
-
-def json_file(name: str, path: Path, expected: Contents) -> bool:
-    """Likewise of a command that writes one JSON file."""
-    return name in expected and bool(json.loads(path.read_bytes()))
-
-
-@dataclass(frozen=True)
-class Attacked:
-    """A command, and what its folder holds before, meanwhile and in the end."""
-
-    command: tuple[str, ...]  # DIR stands for the folder
-    is_whole: Callable[[str, Path, Contents], bool]
-    before: Contents = field(default_factory=dict)
-    varying: tuple[str, ...] = ()  # the files that are others at every run
-    share: float = 1.0  # of the operations that fail
-    env: dict[str, str] = field(default_factory=dict)
-
-    def run(self, faulty: FaultyForks, folder: Path, fault: Fault | None = None):
-        command = [word.replace("DIR", str(folder)) for word in self.command]
-        return faulty.run(*command, root=folder, fault=fault, env=self.env)
-
-    def problem(self, faulty: FaultyForks, folder: Path, fault: Fault, expected: Contents) -> str:
-        """What does not hold with this fault; empty where all does."""
-        put(folder, self.before)
-        done = self.run(faulty, folder, fault)
-        said = tuple(f"{name}: pictures need" for name in ("reproduce", "compare", "lesson"))
-        if done.returncode and (trouble := complaint(done, folder, said=said)):
-            return trouble
-        if not done.returncode and (trouble := self.lacking(folder, expected)):
-            return f"exit code 0, but {trouble}"
-        for name, data in contents(folder).items():
-            if name.endswith(".part"):
-                return f"{name} is left"
-            if data != self.before.get(name) and not self.is_whole(name, folder / name, expected):
-                return f"{name} is neither the old one nor the new one"
-        if done.returncode:
-            again = self.run(faulty, folder)
-            if again.returncode or "Traceback" in again.stderr:
-                return f"the next run fails: {again.stderr}"
-            if trouble := self.lacking(folder, expected):
-                return f"after the next run {trouble}"
-        return ""
-
-    def lacking(self, folder: Path, expected: Contents) -> str:
-        """What is not as an undisturbed run leaves it."""
-        there = contents(folder)
-        if there.keys() != expected.keys():
-            return f"there is {sorted(there.keys() - expected)} and not {sorted(expected.keys() - there)}"
-        other = [name for name in there if name not in self.varying and there[name] != expected[name]]
-        return f"{other} are others" if other else ""
-
-    def attack(self, faulty: FaultyForks, disk: Path, tally: Tally, times: int) -> None:
-        """Let every operation fail."""
-        whole, folder = disk / "whole", disk / "folder"
-        put(whole, self.before)
-        command = [word.replace("DIR", str(whole)) for word in self.command]
-        operations = faulty.operations(*command, root=whole, env=self.env)
-        expected = contents(whole)
-        dice = random.Random(SEED)
-        chosen = [o for o in operations if dice.random() < self.share * times]
-        for fault in failures(chosen, SEED, times):
-            try:
-                problem = self.problem(faulty, folder, fault, expected)
-            except Exception as error:  # what the check stumbled over is no better
-                problem = f"{type(error).__name__}: {error}"
-            tally.case(f"{self.command[0]}, seed {SEED}, {fault}", problem)
-
-
-@pytest.fixture(scope="session")
-def warm(faulty: FaultyForks, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """An environment with a cache that holds the run's libraries."""
-    folder = tmp_path_factory.mktemp("warm")
-    env = {"GRAPHS_NATIVE_CACHE": str(folder / "cache")}
-    done = faulty.run("reproduce", *RUN, "--out", str(folder / "run"), root=folder, env=env)
-    assert done.returncode == 0, done.stderr
-    return env
-
-
-@pytest.fixture(scope="session")
-def finished(warm: dict[str, str]) -> Contents:
-    """The files of a run that has ended well."""
-    return contents(Path(warm["GRAPHS_NATIVE_CACHE"]).parent / "run")
-
-
-def resumable(env: dict[str, str], before: Contents) -> Attacked:
-    command = ("reproduce", *RUN, "--resume", "--out", "DIR")
-    return Attacked(command, run_file, before, varying=("times.json",), env=env)
+def failing(times: int) -> Callable[[Sequence[Operation]], Iterator[Fault]]:
+    return lambda operations: failures(operations, SEED, times)
 
 
 def test_a_run(faulty: FaultyForks, warm: dict[str, str], disk: Path, tally: Tally, times: int) -> None:
-    resumable(warm, {}).attack(faulty, disk, tally, times)
+    resumable(warm).attack(faulty, disk, tally, failing(times), SEED)
 
 
 def test_a_run_that_goes_on(
-    faulty: FaultyForks, warm: dict[str, str], disk: Path, tally: Tally, times: int
+    faulty: FaultyForks, warm: dict[str, str], halfway: Contents, disk: Path, tally: Tally, times: int
 ) -> None:
-    half = disk / "half"
-    command = ("reproduce", *RUN, "--out", str(half))
-    operations = faulty.operations(*command, root=half, env=warm)
-    shutil.rmtree(half)
-    written = [o for o in operations if o.what == "create" and ".checkpoint.npz." in o.where]
-    faulty.run(*command, root=half, fault=Fault(written[2], error="ENOSPC"), env=warm)
-    assert load_checkpoint(half / "checkpoint.npz")[0].step == 100
-    resumable(warm, contents(half)).attack(faulty, disk, tally, times)
+    resumable(warm, halfway).attack(faulty, disk, tally, failing(times), SEED)
 
 
 def test_a_finished_run_is_never_overwritten(
@@ -196,27 +76,25 @@ def test_one_file_commands(faulty: FaultyForks, disk: Path, tally: Tally, times:
     assert made.returncode == 0, made.stderr
     recording = {"a.json": (kept / "a.json").read_bytes(), "b.json": b'["old"]\n'}
     looking = ("inspect_graph", "--load", "DIR/a.json", "--step", "1", "--json", "DIR/b.json")
-    for attacked in (
-        Attacked(looking, json_file, recording),
-        Attacked(("lesson", "labels", "--out", "DIR/deep"), json_file, varying=("deep/lessons.json",)),
-        Attacked(
-            ("benchmark", *BENCHMARK, "--json", "DIR/b.json"),
-            json_file,
-            {"b.json": b'["old"]\n'},
-            ("b.json",),
-            0.5,
-        ),
+    teaching = ("lesson", "labels", "--out", "DIR/deep")
+    timing = ("benchmark", *BENCHMARK, "--json", "DIR/b.json")
+    old = {"b.json": b'["old"]\n'}
+    for attacked, share in (
+        (Attacked(looking, json_file, recording), 1.0),
+        (Attacked(teaching, json_file, varying=("deep/lessons.json",)), 1.0),
+        (Attacked(timing, json_file, old, ("b.json",)), 0.5),
     ):
-        attacked.attack(faulty, disk, tally, times)
+        attacked.attack(faulty, disk, tally, failing(times), SEED, share * times)
     assert load(kept / "a.json").steps
 
 
 def test_a_comparison(faulty: FaultyForks, disk: Path, tally: Tally, times: int) -> None:
     varying = ("compare.json", "compare.txt", "gradients.txt")
     command = ("compare", *COMPARE, "--resume", "--out", "DIR")
-    Attacked(command, comparison_file, {}, varying, share=0.2).attack(faulty, disk, tally, times)
-    begun = contents(disk / "whole")
-    Attacked(command, comparison_file, begun, varying, share=0.3).attack(faulty, disk, tally, times)
+    for share in (0.2, 0.3):  # from the beginning, then one that has been begun
+        begun = contents(disk / "whole") if (disk / "whole").exists() else {}
+        attacked = Attacked(command, comparison_file, begun, varying)
+        attacked.attack(faulty, disk, tally, failing(times), SEED, share * times)
 
 
 def test_data_that_cannot_be_read(
@@ -241,23 +119,6 @@ def test_data_that_cannot_be_read(
         for fault in failures(faulty.operations(*command, root=folder, env=warm), SEED, times):
             done = faulty.run(*command, root=folder, fault=fault, env=warm)
             tally.case(f"{name}, seed {SEED}, {fault}", complaint(done, folder) if done.returncode else "")
-
-
-def damaged(kept: Path) -> list[str]:
-    """The files of a cache that are not whole."""
-    found = []
-    for path in kept.iterdir():
-        key, data = path.stem.encode(), path.read_bytes()
-        if path.suffix == ".json":
-            data, _, mark = data.rpartition(b"\n")
-        elif path.suffix == ".so":
-            digest = path.with_suffix(".sha256")
-            mark = digest.read_bytes() if digest.exists() else b""
-        else:
-            continue
-        if mark != hashlib.sha256(key + data).hexdigest().encode():
-            found.append(path.name)
-    return found
 
 
 def attack_cache(
@@ -360,8 +221,7 @@ def test_a_disk_of_so_many_pages(
     for pages in range(1, 19):
         with mounted(tmp_path / f"disk{pages}", f"size={4 * pages}k") as disk:
             done = faulty.run(*command, str(disk / "run"), root=disk, env=warm)
-            said = ("reproduce: pictures need",)
-            problem = complaint(done, disk, said=said) if done.returncode else ""
+            problem = complaint(done, disk) if done.returncode else ""
             left = [name for name in contents(disk) if name.endswith(".part")]
             if left:
                 problem = problem or f"{left} is left"
