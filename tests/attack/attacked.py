@@ -70,7 +70,7 @@ def json_file(name: str, path: Path, expected: Contents) -> bool:
 def damaged(kept: Path) -> list[str]:
     """The files of a cache that are not whole."""
     found = []
-    for path in kept.iterdir():
+    for path in kept.iterdir() if kept.exists() else ():
         key, data = path.stem.encode(), path.read_bytes()
         if path.suffix == ".json":
             data, _, mark = data.rpartition(b"\n")
@@ -82,6 +82,15 @@ def damaged(kept: Path) -> list[str]:
         if mark != hashlib.sha256(key + data).hexdigest().encode():
             found.append(path.name)
     return found
+
+
+def native_folder(folder: Path, kept: Contents) -> dict[str, str]:
+    """The environment for `NATIVE`: a cache with these files and a temporary folder below `folder`, put there anew."""
+    put(folder / "kept", kept)
+    if kept:
+        (folder / "kept").chmod(0o700)  # one that others may write is not used
+    put(folder / "tmp", {"mine.txt": b"stays"})
+    return {"GRAPHS_NATIVE_CACHE": str(folder / "kept"), "TMPDIR": str(folder / "tmp")}
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ from tests.attack.attacked import (
     comparison_file,
     damaged,
     json_file,
+    native_folder,
     resumable,
 )
 from tests.attack.faults import Contents, Fault, FaultyForks, Operation, complaint, contents, failures, put
@@ -132,19 +133,11 @@ def attack_cache(
 ) -> Contents:
     """Let every operation of a native function's process fail, on its cache and on its temporary folder."""
     folder = disk / "native"
-    kept, scratch = folder / "kept", folder / "tmp"
-    env = {"GRAPHS_NATIVE_CACHE": str(kept), "TMPDIR": str(scratch)}
-
-    def begin() -> None:
-        put(kept, before)
-        kept.chmod(0o700)
-        put(scratch, {"mine.txt": b"stays"})
-
-    begin()
+    kept, scratch, env = folder / "kept", folder / "tmp", native_folder(folder, before)
     operations = faulty.operations(NATIVE, *words, root=folder, env=env)
     after, dice = contents(kept), random.Random(SEED)
     for fault in failures([o for o in operations if dice.random() < share * times], SEED, times):
-        begin()
+        native_folder(folder, before)
         done = faulty.run(NATIVE, *words, root=folder, fault=fault, env=env)
         again = faulty.run(NATIVE, *words, root=folder, env=env)
         problem = ""

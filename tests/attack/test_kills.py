@@ -23,6 +23,7 @@ from tests.attack.attacked import (
     comparison_file,
     damaged,
     json_file,
+    native_folder,
     resumable,
 )
 from tests.attack.faults import Contents, Fault, FaultyForks, Operation, contents, kills, put
@@ -101,15 +102,6 @@ def left(folder: Path) -> list[str]:
         for name in names
         if name.endswith(".part") or (name.startswith("tmp/") and name != "tmp/mine.txt")
     ]
-
-
-def native_folder(folder: Path, kept: Contents) -> dict[str, str]:
-    """An environment with a cache and a temporary folder below `folder`, put there anew."""
-    put(folder / "kept", kept)
-    (folder / "kept").mkdir(exist_ok=True)
-    (folder / "kept").chmod(0o700)
-    put(folder / "tmp", {"mine.txt": b"stays"})
-    return {"GRAPHS_NATIVE_CACHE": str(folder / "kept"), "TMPDIR": str(folder / "tmp")}
 
 
 def after_kill(faulty: FaultyForks, folder: Path, env: dict[str, str]) -> str:
