@@ -134,6 +134,7 @@ class FaultyForks(Forks):
         root: Path,
         fault: Fault | None = None,
         env: dict[str, str] | None = None,
+        cwd: Path | None = None,
         timeout: float = 60,
     ) -> Run:
         """A run to its end, in which `fault` befalls an operation on files below `root`.
@@ -142,7 +143,7 @@ class FaultyForks(Forks):
         """
         at = (fault.operation.number, fault.how, getattr(errno, fault.error)) if fault else (0, 0, 0)
         mine = {"GRAPHS_FAULT": "{} {} {}".format(*at), "GRAPHS_FAULT_ROOT": str(root), "LD_PRELOAD": ""}
-        with self.start(script, *arguments, env={**(env or {}), **mine}) as begun:
+        with self.start(script, *arguments, cwd=cwd, env={**(env or {}), **mine}) as begun:
             try:
                 begun.wait(timeout)
             except subprocess.TimeoutExpired:
