@@ -23,7 +23,6 @@ import pytensor.tensor as pt
 import pytest
 from hypothesis import HealthCheck, example, given, seed, settings
 from hypothesis import strategies as st
-from rich.console import RenderableType
 
 import graphs
 from graphs.commands import reproduce
@@ -33,16 +32,6 @@ from graphs.experiment.results import RunFolder
 from graphs.files import DamagedFile
 from graphs.inspection import Recording, inspect
 from graphs.inspection.file import from_json, to_json
-from graphs.inspection.show.report import (
-    HotNodes,
-    StepTable,
-    code_view,
-    doctor_view,
-    overview,
-    pair_view,
-    step_view,
-    weight_table,
-)
 from graphs.native import NativeLinker, NativeMode
 from graphs.native.run import cache, compiler, store
 from graphs.peers.compare import Comparison, Plan, compare
@@ -64,6 +53,7 @@ from tests.attack.damage import (
     refused,
 )
 from tests.attack.tally import Tally
+from tests.attack.views import views
 
 SEED = 22
 
@@ -85,23 +75,6 @@ def recording() -> Recording:
     inspection = inspect([x], [pt.log1p(-p).sum()], [(w, w - 0.1 * p)], mode=mode, name="small")
     inspection = inspection.evaluate(np.array([1.0, 2.0, 800.0])).measure(seconds=0.05, rounds=2)
     return inspection.leave_out(rounds=1).diagnose().recording
-
-
-def views(found: Recording, other: Recording) -> dict[str, Callable[[], RenderableType]]:
-    """Every way to look at a recording."""
-    last = [placed.node for placed in found.snapshots[-1].nodes]
-    return {
-        "report": lambda: overview(found),
-        "every step": lambda: StepTable(found, every=True),
-        **{f"step {k}": lambda k=k: step_view(found, k) for k in range(1, len(found.steps) + 1)},
-        "nodes": lambda: HotNodes(found, most=10**9),
-        "the whole code": lambda: code_view(found, None),
-        **{f"code of {node}": lambda node=node: code_view(found, node) for node in last},
-        "weight": lambda: weight_table(found, every=True),
-        "doctor": lambda: doctor_view(found),
-        "first of a pair": lambda: pair_view(found, other, labels=("one", "other")),
-        "second of a pair": lambda: pair_view(other, found, labels=("one", "other")),
-    }
 
 
 def shown(found: Recording, other: Recording, dice: random.Random) -> str:

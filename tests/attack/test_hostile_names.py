@@ -22,22 +22,14 @@ import pytest
 
 from graphs.inspection import Recording, inspect
 from graphs.inspection.file import from_json, to_json
-from graphs.inspection.show.report import (
-    HotNodes,
-    StepTable,
-    code_view,
-    doctor_view,
-    overview,
-    pair_view,
-    step_view,
-    weight_table,
-)
+from graphs.inspection.show.report import HotNodes, overview
 from graphs.native import NativeLinker, NativeMode, source_of
 from graphs.terminal import as_html, as_text
 from tests.attack.attacked import NATIVE, RIGHT
 from tests.attack.damage import limited
 from tests.attack.faults import FaultyForks
 from tests.attack.tally import Tally
+from tests.attack.views import views
 from tests.forked import Run
 
 #: Short ones, which must be seen as they are.
@@ -123,18 +115,6 @@ def replaced(part: Any, name: str, keep: bool) -> Any:
     return (part + name if keep else name) if isinstance(part, str) else part
 
 
-def views(found: Recording) -> Iterator[tuple[str, Any]]:
-    """Every way to look at a recording."""
-    yield "report", overview(found)
-    yield "every step", StepTable(found, every=True)
-    yield from ((f"step {k}", step_view(found, k)) for k in range(1, min(len(found.steps), 4) + 1))
-    yield "nodes", HotNodes(found, most=100)
-    yield from ((f"code of {node}", code_view(found, node)) for node in (None, *found.final_order[:3]))
-    yield "weight", weight_table(found, every=True)
-    yield "doctor", doctor_view(found)
-    yield "pair", pair_view(found, found, labels=(found.name[:1000], found.mode[:1000]))
-
-
 @pytest.mark.parametrize("keep", [False, True], ids=["instead", "behind"])
 def test_every_string_of_a_recording(recording: Recording, tally: Tally, keep: bool) -> None:
     document = json.loads(to_json(recording))
@@ -145,11 +125,10 @@ def test_every_string_of_a_recording(recording: Recording, tally: Tally, keep: b
         except ValueError as refusal:
             tally.case(f"{kind}, refused", unprintable(str(refusal)))
             continue
-        for view, content in views(found):
-            for width in (40, 120):
-                tally.case(f"{kind}, {view}, {width} columns", shown(lambda: as_text(content, width)))  # noqa: B023
-        content = overview(found)
-        tally.case(f"{kind}, HTML", html(lambda: as_html(content)))  # noqa: B023
+        for view, make in views(found, recording, most=4).items():
+            texts = [shown(lambda: as_text(make(), width)) for width in (40, 120)]  # noqa: B023
+            tally.case(f"{kind}, {view}", next(filter(None, texts), ""))
+        tally.case(f"{kind}, HTML", html(lambda: as_html(overview(found))))  # noqa: B023
         tally.case(f"{kind}, repr", shown(lambda: repr(found)))  # noqa: B023
         tally.case(f"{kind}, str", shown(lambda: str(found)))  # noqa: B023
 
