@@ -434,6 +434,20 @@ def test_the_environment(faulty: FaultyForks, tmp_path: Path, tally: Tally) -> N
         tally.case(f"{variable}={value[-40:]!r}", problem)
 
 
+def test_numbers_of_threads_that_are_none(run_script: Callable[..., Any], tally: Tally) -> None:
+    """In whole processes: PyTensor reads the variable when it is imported."""
+    for number in ("2,2", "abc", "0", "-1", "²", "1.5", " ", "9" * 30):
+        done = run_script(
+            "reproduce", *QUICK, "--samples=20", "--features=4", "--json", env={"OMP_NUM_THREADS": number}
+        )
+        problem = (
+            f"a traceback ending in {done.stderr.splitlines()[-1]!r}" if "Traceback" in done.stderr else ""
+        )
+        if not problem and done.returncode not in (0, 2):
+            problem = f"exit code {done.returncode}"
+        tally.case(f"OMP_NUM_THREADS={number!r}", problem or unprintable(done.stderr))
+
+
 def test_output_that_cannot_show_a_character(
     run_script: Callable[..., Any], recording: Recording, tmp_path: Path, tally: Tally
 ) -> None:

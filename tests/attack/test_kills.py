@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import subprocess
 import time
@@ -90,22 +91,21 @@ def test_other_commands(faulty: FaultyForks, disk: Path, tally: Tally, times: in
         attacked.attack(faulty, disk, tally, killing(0.5, times), SEED, share * times)
 
 
+#: A file by which Python's tempfile tries whether a folder can be written, killed in the midst of that.
+TRIED = re.compile(r"[a-z0-9_]{8}")
+
+
 def left(folder: Path) -> list[str]:
-    """What is below a folder that nobody needs when all processes have ended: but for the cache and a file of ours."""
-    names = [
-        str(path.relative_to(folder))
-        for path in folder.rglob("*")
-        if not path.is_dir() or path.parent.name == "tmp"
-    ]
-    return [
-        name
-        for name in names
-        if name.endswith(".part") or (name.startswith("tmp/") and name != "tmp/mine.txt")
-    ]
+    """What is in the temporary folder and the cache that nobody needs when all processes have ended."""
+    temporary = [path.name for path in (folder / "tmp").iterdir() if path.name != "mine.txt"]
+    parts = [path.name for path in (folder / "kept").glob(".*.part")]
+    return [name for name in temporary if not TRIED.fullmatch(name)] + parts
 
 
 def after_kill(faulty: FaultyForks, folder: Path, env: dict[str, str]) -> str:
     """What does not hold after a kill, once the next run has ended."""
+    for part in (folder / "kept").glob(".*.part"):  # one that is young may be another process's, at work
+        os.utime(part, (0, 0))
     again = faulty.run(NATIVE, root=folder, env=env)
     if (again.returncode, again.stdout.strip(), again.stderr) != (0, RIGHT, ""):
         return f"the next run: exit code {again.returncode}, {again.stdout!r}, {again.stderr[-300:]!r}"
