@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import random
+import re
 import signal
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -92,6 +93,17 @@ def native_folder(folder: Path, kept: Contents) -> dict[str, str]:
         (folder / "kept").chmod(0o700)  # one that others may write is not used
     put(folder / "tmp", {"mine.txt": b"stays"})
     return {"GRAPHS_NATIVE_CACHE": str(folder / "kept"), "TMPDIR": str(folder / "tmp")}
+
+
+#: A file by which Python's tempfile tries whether a folder can be written, killed in the midst of that.
+TRIED = re.compile(r"[a-z0-9_]{8}")
+
+
+def left(folder: Path) -> list[str]:
+    """What is in the temporary folder and the cache that nobody needs when all processes have ended."""
+    temporary = [path.name for path in (folder / "tmp").iterdir() if path.name != "mine.txt"]
+    parts = [path.name for path in (folder / "kept").glob(".*.part")]
+    return [name for name in temporary if not TRIED.fullmatch(name)] + parts
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ from tests.attack.attacked import (
     comparison_file,
     damaged,
     json_file,
+    left,
     native_folder,
     resumable,
 )
@@ -134,7 +135,7 @@ def attack_cache(
 ) -> Contents:
     """Let every operation of a native function's process fail, on its cache and on its temporary folder."""
     folder = disk / "native"
-    kept, scratch, env = folder / "kept", folder / "tmp", native_folder(folder, before)
+    kept, env = folder / "kept", native_folder(folder, before)
     operations = faulty.operations(NATIVE, *words, root=folder, env=env)
     after, dice = contents(kept), random.Random(SEED)
     for fault in failures([o for o in operations if dice.random() < share * times], SEED, times):
@@ -151,11 +152,8 @@ def attack_cache(
             problem = problem or f"it says {done.stderr!r}"
         if again.stderr:
             problem = problem or f"the next run says {again.stderr!r}"
-        left = [name for name in contents(folder) if name.endswith(".part")] + [
-            path.name for path in scratch.iterdir() if path.name != "mine.txt"
-        ]
-        if left:
-            problem = problem or f"after the next run {left} is left"
+        if there := left(folder):
+            problem = problem or f"after the next run {there} is left"
         if broken := damaged(kept):
             problem = problem or f"after the next run {broken} is damaged"
         tally.case(f"native {' '.join(words)}, seed {SEED}, {fault}", problem)
@@ -216,9 +214,9 @@ def test_a_disk_of_so_many_pages(
         with mounted(tmp_path / f"disk{pages}", f"size={4 * pages}k") as disk:
             done = faulty.run(*command, str(disk / "run"), root=disk, env=warm)
             problem = complaint(done, disk) if done.returncode else ""
-            left = [name for name in contents(disk) if name.endswith(".part")]
-            if left:
-                problem = problem or f"{left} is left"
+            remains = [name for name in contents(disk) if name.endswith(".part")]
+            if remains:
+                problem = problem or f"{remains} is left"
             subprocess.run(["mount", "-o", "remount,size=1m", disk], check=True)
             again = faulty.run(*command, str(disk / "run"), root=disk, env=warm)
             there = {n: data for n, data in contents(disk / "run").items() if n != "times.json"}
@@ -249,8 +247,8 @@ def test_cache_and_temporary_folder_on_such_a_disk(
                 problem = complaint(done, disk, codes=(0,)) if done.returncode or done.stderr else ""
                 if words == (NATIVE,) and done.stdout.strip() != RIGHT:
                     problem = problem or f"it says {done.stdout!r}"
-                if left := [path.name for path in places[1].iterdir()]:
-                    problem = problem or f"{left} is left"
+                if remains := [path.name for path in places[1].iterdir()]:
+                    problem = problem or f"{remains} is left"
                 tally.case(f"{kind}, there is {' and '.join(there)}: {Path(words[0]).name}", problem)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import random
-import re
 import signal
 import subprocess
 import time
@@ -24,6 +23,7 @@ from tests.attack.attacked import (
     comparison_file,
     damaged,
     json_file,
+    left,
     native_folder,
     resumable,
 )
@@ -89,17 +89,6 @@ def test_other_commands(faulty: FaultyForks, disk: Path, tally: Tally, times: in
         (Attacked(comparing, comparison_file, {}, varying), 0.15),
     ):
         attacked.attack(faulty, disk, tally, killing(0.5, times), SEED, share * times)
-
-
-#: A file by which Python's tempfile tries whether a folder can be written, killed in the midst of that.
-TRIED = re.compile(r"[a-z0-9_]{8}")
-
-
-def left(folder: Path) -> list[str]:
-    """What is in the temporary folder and the cache that nobody needs when all processes have ended."""
-    temporary = [path.name for path in (folder / "tmp").iterdir() if path.name != "mine.txt"]
-    parts = [path.name for path in (folder / "kept").glob(".*.part")]
-    return [name for name in temporary if not TRIED.fullmatch(name)] + parts
 
 
 def after_kill(faulty: FaultyForks, folder: Path, env: dict[str, str]) -> str:
