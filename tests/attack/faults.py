@@ -93,7 +93,7 @@ def failures(operations: Sequence[Operation], seed: int, times: int = 1) -> Iter
         errors = ERRORS.get(operation.what, OTHERWISE)
         for error in dice.sample(errors, min(times, len(errors))):
             yield Fault(operation, FAIL, error)
-        if operation.what in GROWS and (times > 1 or dice.random() < 0.4):
+        if operation.what in GROWS and (times > 1 or dice.random() < 0.25):
             yield Fault(operation, LASTING, "ENOSPC")
         if operation.what == "write":
             yield Fault(operation, SHORT)

@@ -108,7 +108,7 @@ def after_kill(faulty: FaultyForks, folder: Path, env: dict[str, str]) -> str:
 def test_the_native_cache(faulty: FaultyForks, disk: Path, tally: Tally, times: int) -> None:
     folder = disk / "native"
     env = native_folder(folder, {})
-    for fault in kills(faulty.operations(NATIVE, root=folder, env=env), SEED, min(0.6 * times, 1.0)):
+    for fault in kills(faulty.operations(NATIVE, root=folder, env=env), SEED, min(0.4 * times, 1.0)):
         env = native_folder(folder, {})
         done = faulty.run(NATIVE, root=folder, fault=fault, env=env)
         problem = after_kill(faulty, folder, env) if done.returncode == -signal.SIGKILL else "not killed"
@@ -127,7 +127,7 @@ def descendants(pid: int) -> list[int]:
 def test_with_its_compiler(faulty: FaultyForks, disk: Path, tally: Tally, times: int) -> None:
     """The process alone, or with the compiler that it has started: SIGKILL, and SIGTERM as a shell sends it."""
     folder, dice = disk / "native", random.Random(SEED)
-    for number in range(24 * times):
+    for number in range(16 * times):
         env, which = native_folder(folder, {}), (signal.SIGKILL, signal.SIGTERM)[number % 3 == 2]
         pause = dice.uniform(0.0, 0.5)
         with faulty.start(NATIVE, env={**env, "LD_PRELOAD": ""}) as process:
@@ -160,16 +160,16 @@ def test_with_its_compiler(faulty: FaultyForks, disk: Path, tally: Tally, times:
 
 
 def test_a_crowd_with_a_kill(faulty: FaultyForks, disk: Path, tally: Tally, times: int) -> None:
-    """Eight processes with one empty cache, one of them killed: what the others say is right."""
+    """Six processes with one empty cache, one of them killed: what the others say is right."""
     folder, dice = disk / "native", random.Random(SEED)
-    for number in range(4 * times):
+    for number in range(3 * times):
         env, pause = native_folder(folder, {}), dice.uniform(0.05, 2.0)
         case = f"seed {SEED}, number {number}, killed after {pause:.3f} s"
-        done = faulty.run(CROWD, "8", str(pause), root=folder, env=env, timeout=120)
+        done = faulty.run(CROWD, "6", str(pause), root=folder, env=env, timeout=120)
         said = done.stdout.splitlines()
         tally.case(
             case,
-            "" if done.returncode == 0 and len(said) == 8 else f"exit code {done.returncode}: {done.stderr}",
+            "" if done.returncode == 0 and len(said) == 6 else f"exit code {done.returncode}: {done.stderr}",
         )
         for answer in said:
             who, _, found = answer.partition(": ")
