@@ -41,6 +41,7 @@ from graphs.peers.compare.tables import comparison_tables
 from graphs.reading import read
 from graphs.terminal import as_html, as_text
 from graphs.training import Diverged
+from tests.attack.attacked import damaged
 from tests.attack.damage import (
     STRANGE,
     archive,
@@ -120,8 +121,8 @@ def test_structure_of_recordings(recording: Recording, tally: Tally, times: int)
     document = json.loads(to_json(recording))
     for number in range(2000 * times):
         dice = dice_for("structure", number)
-        damaged = damaged_json(document, dice)
-        tally.case(f"structure {number}", read_recording(json.dumps(damaged), recording, dice))
+        changed = damaged_json(document, dice)
+        tally.case(f"structure {number}", read_recording(json.dumps(changed), recording, dice))
 
 
 def crowded(recording: Recording) -> Iterator[tuple[str, bytes]]:
@@ -174,8 +175,8 @@ def test_anything_in_place_of_a_part(recording: Recording, tally: Tally, times: 
         part = document["recording"][table]
         inside = isinstance(part, list) and part and row % 3
         new = [*part[: row % len(part)], value, *part[row % len(part) + 1 :]] if inside else value
-        damaged = {**document, "recording": {**document["recording"], table: new}}
-        problem = read_recording(json.dumps(damaged), recording, random.Random(SEED))
+        changed = {**document, "recording": {**document["recording"], table: new}}
+        problem = read_recording(json.dumps(changed), recording, random.Random(SEED))
         tally.case(f"{table}, row {row}, {value!r}"[:200])
         assert not problem, problem
 
@@ -469,8 +470,8 @@ def test_bytes_of_the_native_cache(kept: Path, tally: Tally, times: int) -> None
         found, problem = refused(build)
         if found is not None and found != right:
             problem = f"it computes {found}"
-        if not problem and (found := cache.load(path.stem, ".so" if suffix != ".json" else suffix)):
-            problem = "" if found[1] in whole.values() else "something damaged is kept"
+        if broken := damaged(kept):
+            problem = problem or f"{broken} stays as it is"
         tally.case(f"cache {number}, {suffix}", problem)
         for each, data in whole.items():
             if not each.exists() or each.read_bytes() != data:
@@ -481,31 +482,24 @@ def test_programs_of_another_content_with_a_mark_that_fits(kept: Path, tally: Ta
     """Nobody but this user can write them; yet what is no program counts as absent."""
     (path,) = kept.glob("*.json")
     data, _, _ = path.read_bytes().rpartition(b"\n")
-    document = json.loads(data)
+    document, known = json.loads(data), store.known(path.stem)
+    assert known is not None
 
     def case(name: str, text: bytes) -> None:
         replace(path, text + b"\n" + hashlib.sha256(path.stem.encode() + text).hexdigest().encode())
         found, problem = refused(lambda: store.known(path.stem))
-        if found is not None and not problem:
-            problem = (
-                ""
-                if all(type(v) is type(getattr(known, n)) for n, v in vars(found).items())
-                else "no program"
-            )
+        if found is not None and any(
+            type(part) is not type(getattr(known, n)) for n, part in vars(found).items()
+        ):
+            problem = problem or "no program is taken for one"
         tally.case(name, problem)
 
     case("nothing changed", data)
-    known = store.known(path.stem)
-    assert known is not None
     for number in range(200 * times):
-        damaged = damaged_json(document, dice_for("program", number))
-        if (
-            damaged == document or damaged.get("text") != document["text"]
-            if isinstance(damaged, dict)
-            else False
-        ):
-            continue  # another C text would be compiled: it is as good as any that the user writes
-        case(f"program {number}", json.dumps(damaged).encode())
+        changed = damaged_json(document, dice_for("program", number))
+        # Another C text would be compiled: it is as good as any that the user writes.
+        if not isinstance(changed, dict) or changed.get("text") in (document["text"], None):
+            case(f"program {number}", json.dumps(changed).encode())
     for name, text in {
         "10⁵ lists in lists": b"[" * 100_000 + b"]" * 100_000,
         "10⁵ open lists": b"[" * 100_000,
@@ -549,11 +543,11 @@ def test_records_of_comparisons(comparison: Comparison, tmp_path: Path, tally: T
     whole = comparison.to_json()
     document = json.loads(whole)
     for number in range(150 * times):
-        damaged = damaged_bytes(whole, dice_for("record", number))
-        tally.case(f"bytes of a record {number}", read_comparison(tmp_path, damaged, comparison))
+        changed = damaged_bytes(whole, dice_for("record", number))
+        tally.case(f"bytes of a record {number}", read_comparison(tmp_path, changed, comparison))
     for number in range(350 * times):
-        damaged = json.dumps(damaged_json(document, dice_for("record structure", number)))
-        tally.case(f"structure of a record {number}", read_comparison(tmp_path, damaged.encode(), comparison))
+        changed = json.dumps(damaged_json(document, dice_for("record structure", number))).encode()
+        tally.case(f"structure of a record {number}", read_comparison(tmp_path, changed, comparison))
     for name, data in {
         "10⁵ lists in lists": b"[" * 100_000 + b"]" * 100_000,
         "a number of 10⁵ digits": b"9" * 100_000,
