@@ -30,8 +30,8 @@ hypothesis.settings.load_profile("graphs")
 def stays_with(test: str) -> str:
     """What a test shares its process with, side by side: a name that those tests have in common."""
     file, _, name = test.partition("::")
-    if file.startswith(("tests/commands/", "tests/scripts/")):
-        return test  # starts a process of its own
+    if file.startswith(("tests/attack/", "tests/commands/", "tests/scripts/")):
+        return test  # starts processes of its own
     train = re.search(r"\b(NUMBA|CVM)\b", name)
     if file.startswith("tests/inspection/") and train:
         return train[0]  # the room's train function in that mode, inspected once for all files
