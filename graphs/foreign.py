@@ -7,7 +7,7 @@ a view of a whole record begins with :func:`legible`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from copy import copy
 from operator import is_
 from typing import Any, TypeVar
@@ -96,11 +96,13 @@ def _with(record: Any, fields: Iterable[str], limit: int) -> Any:
     shown = {field: made for field, value in values if (made := _legible(value, limit)) is not value}
     if not shown:
         return record
-    copied = copy(
-        record
-    )  # not made anew: a record that checks its own fields need not take a text that was cut
+    # Not made anew: a record that checks its own fields need not take a text that was cut.
+    copied = copy(record)
+    put: Callable[[Any, str, Any], None] = object.__setattr__
+    if hasattr(record, "__struct_fields__"):
+        from msgspec.structs import force_setattr as put  # whoever has a struct has imported it
     for field, value in shown.items():
-        object.__setattr__(copied, field, value)
+        put(copied, field, value)
     return copied
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from copy import copy
 from typing import Any
 
+from msgspec.structs import force_setattr
 from rich.console import Console, RenderableType
 
 from graphs.inspection.costs import node_costs, snapshot_costs
@@ -60,7 +61,7 @@ def poisoned(data: Any, poison: Callable[[str], str], where: str = "") -> Any:
     for name in getattr(data, "__struct_fields__", ()):
         inside = "" if f"{type(data).__name__}.{name}" == where else where
         made = poisoned(getattr(data, name), poison, inside)
-        object.__setattr__(changed, name, made)
+        force_setattr(changed, name, made)
     return changed
 
 
