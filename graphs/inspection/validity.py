@@ -271,8 +271,8 @@ def _others(recording: Recording) -> None:
     if times is not None:
         timed = tuple(node.node for node in times.nodes)
         _once("measurements.times", timed)
-        if not final.issuperset(timed):
-            raise _damaged("measurements.times", "of a node that does not run")
+        if timed and final != set(timed):
+            raise _damaged("measurements.times", "not of the nodes that run")
         for whole in (times.call, times.inside):
             if whole is not None and not whole.median > 0:
                 raise _damaged("measurements.times", "a call that takes no time")

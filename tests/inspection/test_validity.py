@@ -149,6 +149,7 @@ def test_what_loads_can_be_shown(document: Any) -> None:
         (("evaluation", "outputs", 0, 3), [99_999], "there is no step 99999"),
         (("evaluation", "outputs", 0, 3), [0], "there is no step 0"),
         (("measurements", "times", "nodes"), "doubled", "the same twice"),
+        (("measurements", "times", "nodes"), "shortened", "not of the nodes that run"),
         (("measurements", "times", "call"), [0, 0, 0], "takes no time"),
         (("measurements", "times", "call"), [{"float": "NaN"}, 0, 0], "damage"),
         (("measurements", "code", 0, 0), 99_999, "does not run"),
@@ -166,7 +167,8 @@ def test_what_views_rely_on_is_checked(document: Any, path: tuple[Any, ...], val
     if isinstance(holder, list):
         holder.extend([None] * (path[-1] - len(holder) + 1))
         held = holder[path[-1]]
-    holder[path[-1]] = [*held, held[-1]] if value == "doubled" else value
+    others = {"doubled": lambda: [*held, held[-1]], "shortened": lambda: held[1:]}
+    holder[path[-1]] = others[value]() if isinstance(value, str) and value in others else value
     with pytest.raises(InputError, match=says):
         from_json(json.dumps(changed))
 
