@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from graphs.environment import own_warnings_only
 from graphs.lessons import Rows
 from graphs.models.logistic import logistic_graph
-from graphs.peers import PEERS, build, installed
+from graphs.peers import LEARNING_RATE, PEERS, WEIGHT_DECAY, installed
 from graphs.peers.contract import Data, Training
 
 __all__ = ["labels", "missing_input", "outcome", "wrong_shape"]
@@ -47,7 +47,9 @@ def wrong_shape() -> Rows:
     data = Data(np.ones((2, 3)), np.array([0, 1]), np.ones(4))
     for name in installed(("numpy", "autograd", "torch", "jax-jit", "pytensor")):
         held: list[Training] = []
-        building = outcome(lambda name=name, held=held: held.append(build(name, data, "logits")))  # type: ignore[misc]  # mypy infers no lambda with defaults
+        # Its file's own function: `graphs.peers.build` would refuse the data in the framework's place.
+        build = partial(_module(name).build, data, "logits", PEERS[name].how, LEARNING_RATE, WEIGHT_DECAY)
+        building = outcome(lambda build=build, held=held: held.append(build()))  # type: ignore[misc]  # mypy infers no lambda with defaults
         calling = outcome(held[0].train) if held else building
         rows[PEERS[name].title] = {"when": "calling" if held else "building", **calling}
     return rows

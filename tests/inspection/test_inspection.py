@@ -196,3 +196,30 @@ print(load({str(path)!r}), "pytensor" in sys.modules)
     shown = run(script)
     assert any("The graph as written" in line for line in shown)
     assert shown[-1].strip() == "False"
+
+
+@pytest.mark.parametrize(
+    ("question", "argument"),
+    [
+        (lambda i: i.evaluate(X, Y, 3), "inputs"),
+        (lambda i: i.on(X, Y, seed="x"), "seed"),
+        (lambda i: i.on(seed=-1, shapes={"x": (2,), "y": (2,)}), "seed"),
+        (lambda i: i.measure(X, Y, seconds=0), "seconds"),
+        (lambda i: i.measure(X, Y, rounds=1.5), "rounds"),
+        (lambda i: i.leave_out(X, Y, rules="local_log1p"), "rules"),
+        (lambda i: i.leave_out(X, Y, rules=["nonsense"]), "rules"),
+        (lambda i: i.leave_out(X, Y, rounds=-1), "rounds"),
+        (lambda i: i.leave_out(X, Y, listener=3), "listener"),
+        (lambda i: i.diagnose("sigmoid"), "names"),
+        (lambda i: i.diagnose(["nonsense"]), "names"),
+        (lambda i: i.examine(X, Y, parts=["nonsense"]), "parts"),
+        (lambda i: i.examine(X, Y, parts="values"), "parts"),
+        (lambda i: inspect([pt.scalar("z")], [i.live.variables[0]]), "expression"),
+        (lambda i: inspect([(z := pt.scalar("z")), z], [z]), "expression"),
+        (lambda i: inspect([], [pt.ones(2)], name=3), "name"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused_by_name(asked: Inspection, question: Any, argument: str) -> None:
+    with pytest.raises(InputError) as refusal:
+        question(asked)
+    assert refusal.value.argument == argument
