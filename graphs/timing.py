@@ -19,6 +19,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from graphs.interruption import HeldSignals
+
 __all__ = ["ProcessCost", "Spread", "fresh_process", "interleaved", "no_collection"]
 
 
@@ -129,17 +131,20 @@ def fresh_process(
     started are ended, and :class:`subprocess.TimeoutExpired` is raised.
     """
     with tempfile.TemporaryFile("w+", encoding="utf-8") as record:
-        process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _MEASURE, str(record.fileno()), *argv],
-            env=None if env is None else dict(env),
-            pass_fds=(record.fileno(),),
-            start_new_session=True,
-        )
+        process = None
         try:
+            with HeldSignals():
+                process = subprocess.Popen(
+                    [sys.executable, "-I", "-S", "-c", _MEASURE, str(record.fileno()), *argv],
+                    env=None if env is None else dict(env),
+                    pass_fds=(record.fileno(),),
+                    start_new_session=True,
+                )
             process.wait(timeout)
         except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)  # the group holds only what we started
-            process.wait()
+            if process is not None:
+                os.killpg(process.pid, signal.SIGKILL)  # the group holds only what we started
+                process.wait()
             raise
         record.seek(0)
         return ProcessCost(*json.load(record))

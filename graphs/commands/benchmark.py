@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
-from typing import NoReturn
 
 from rich.console import Console
 
@@ -48,7 +46,6 @@ def main(given: argparse.Namespace) -> int:
             raise InputError(
                 name, found=f"{path}, whose folder is not there", allowed="a file in a folder that is"
             )
-    signal.signal(signal.SIGTERM, _leave)
     with Shown(quiet=given.quiet) as listener:
         record = benchmark(plan, listener)
     if given.json:
@@ -61,11 +58,6 @@ def main(given: argparse.Namespace) -> int:
     if not given.quiet:
         Console().print(show(record))
     return 0
-
-
-def _leave(number: int, frame: object) -> NoReturn:
-    """Unwind, so that the workers end and their files go."""
-    sys.exit(128 + number)
 
 
 def _list(text: str) -> tuple[str, ...]:

@@ -4,12 +4,13 @@
 0      done
 1      the work could not be done: diverged, disk full, out of memory
 2      bad input, refused before any work
-130    interrupted (SIGINT); 143: terminated (SIGTERM)
+130    interrupted (SIGINT); 143: terminated (SIGTERM); 129: its terminal closed
 =====  =====================================================================
 """
 
 from __future__ import annotations
 
+import atexit
 import errno
 import gc
 import os
@@ -21,8 +22,12 @@ from typing import Any, NoReturn
 
 from graphs.environment import own_warnings_only
 from graphs.errors import InputError
+from graphs.foreign import plain
+from graphs.interruption import Interrupted, ignore_signals, leave_on_signals
 
-__all__ = ["run"]
+__all__ = ["reason", "run"]
+
+FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}  # Windows knows no quota
 
 
 def run(name: str, main: Callable[[], int]) -> NoReturn:
@@ -30,11 +35,15 @@ def run(name: str, main: Callable[[], int]) -> NoReturn:
 
     Every error begins with the command's `name`.
     """
+    leave_on_signals(name)
+    atexit.register(ignore_signals)  # the first that is registered is the last that is done
     try:
         with own_warnings_only():
             warnings.showwarning = _teller(name)
             code = main()
         sys.stdout.flush()
+    except Interrupted as interrupted:
+        code = _say(name, f"{interrupted}.", 128 + interrupted.signal)
     except InputError as error:
         code = _say(name, str(error), 2)
     except KeyboardInterrupt:
@@ -46,6 +55,7 @@ def run(name: str, main: Callable[[], int]) -> NoReturn:
         code = _say(name, f"out of memory ({error}); take fewer samples or features, or float32.", 1)
     except OSError as error:
         code = _say(name, _os_error(error), 1)
+    leave_on_signals(name, code)
     gc.freeze()  # what is left dies with the process; looking through all of it once more takes a tenth of a second
     sys.exit(code)
 
@@ -56,9 +66,18 @@ def _teller(name: str) -> Callable[..., Any]:
     return lambda message, *_, **__: say_once(str(message))
 
 
+def reason(error: Exception) -> str:
+    """Why something could not be done, in a few words and without the name of what it was."""
+    if isinstance(error, MemoryError):
+        return "out of memory"
+    if isinstance(error, OSError):
+        return "the disk is full; free some room" if error.errno in FULL else plain(error.strerror or error)
+    return plain(f"{type(error).__name__}: {error}")
+
+
 def _os_error(error: OSError) -> str:
     where = f" {error.filename}" if error.filename else ""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in FULL:
         return f"the disk is full:{where} was not written; what stood there before is whole. Free some room."
     return f"{error.strerror or error}:{where} could not be used."
 

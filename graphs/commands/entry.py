@@ -9,6 +9,7 @@ from typing import NoReturn
 from graphs.commands.ending import run
 from graphs.commands.options import COMMANDS, parser
 from graphs.errors import InputError
+from graphs.interruption import raise_on_signals
 
 __all__ = ["enter"]
 
@@ -31,6 +32,7 @@ def _call(arguments: list[str]) -> int:
     given = parser().parse_args(arguments)
     # Only now what the command needs: its help has been shown without NumPy and PyTensor.
     module = importlib.import_module(f"graphs.commands.{given.command}")
+    raise_on_signals(given.command)  # until here there was nothing to clear away
     del given.command
     code: int = module.main(given)
     return code

@@ -16,6 +16,7 @@ from typing import Generic, Protocol, TypeVar
 import msgspec
 
 from graphs.environment import THREAD_VARIABLES
+from graphs.interruption import HeldSignals
 from graphs.peers.protocol import Answer, Failure, Once, Request, Whole
 from graphs.timing import ProcessCost, fresh_process
 
@@ -101,14 +102,15 @@ class Process:
 
     def __init__(self, argv: Sequence[str], env: Mapping[str, str]) -> None:
         self._said = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 - lives as long as the process
-        self._process = subprocess.Popen(
-            argv,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._said,
-            env=dict(env),
-            start_new_session=True,
-        )
+        with HeldSignals():  # whoever drops it closes its input, and that ends it
+            self._process = subprocess.Popen(
+                argv,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._said,
+                env=dict(env),
+                start_new_session=True,
+            )
         assert self._process.stdin
         assert self._process.stdout
         self._requests, self._answers = self._process.stdin, self._process.stdout
