@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from graphs.interruption import HeldSignals
 
-__all__ = ["ProcessCost", "Spread", "fresh_process", "interleaved", "no_collection"]
+__all__ = ["ProcessCost", "Spread", "end_group", "fresh_process", "interleaved", "no_collection"]
 
 
 class Spread(msgspec.Struct, frozen=True, array_like=True):
@@ -143,8 +143,27 @@ def fresh_process(
             process.wait(timeout)
         except BaseException:
             if process is not None:
-                os.killpg(process.pid, signal.SIGKILL)  # the group holds only what we started
-                process.wait()
+                end_group(process)
             raise
         record.seek(0)
         return ProcessCost(*json.load(record))
+
+
+def end_group(process: subprocess.Popen[Any], grace: float = 1.0) -> None:
+    """End a process that was started with ``start_new_session=True``, and what it started.
+
+    It is asked first, so that its temporary files go, and after `grace` seconds not asked any more.
+    """
+    if not hasattr(os, "killpg"):  # Windows knows no groups of this kind
+        process.kill()
+        process.wait()
+        return
+    end = time.monotonic() + grace
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+        while time.monotonic() < end:
+            process.poll()  # what has ended and was not waited for is still one of the group
+            os.killpg(process.pid, 0)
+            time.sleep(0.005)
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

@@ -105,7 +105,7 @@ exec(compile("come(); come()", "<frozen importlib._bootstrap>", "exec"))
 """,
     "in an import that takes too long": """
 raise_on_signals("me")
-exec(compile("come(); any(iter(int, 1))", "<frozen importlib._bootstrap>", "exec"))
+exec(compile("come(); exec('while True: pass')", "<frozen importlib._bootstrap>", "exec"))
 """,
     "in a destructor": """
 raise_on_signals("me")

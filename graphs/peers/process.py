@@ -18,7 +18,7 @@ import msgspec
 from graphs.environment import THREAD_VARIABLES
 from graphs.interruption import HeldSignals
 from graphs.peers.protocol import Answer, Failure, Once, Request, Whole
-from graphs.timing import ProcessCost, fresh_process
+from graphs.timing import ProcessCost, end_group, fresh_process
 
 __all__ = ["Opened", "Process", "command", "environment", "whole_process"]
 
@@ -144,7 +144,7 @@ class Process:
 
     def _kill(self) -> None:
         self._killed = True
-        os.killpg(self._process.pid, signal.SIGKILL)  # the group holds only what we started
+        end_group(self._process)
 
     def let_end(self) -> None:
         """Tell the process that no request follows; it ends when it has answered the last."""
@@ -158,7 +158,6 @@ class Process:
             self._process.wait(0 if at_once else 10)
         except subprocess.TimeoutExpired:
             self._kill()
-            self._process.wait()
         self._answers.close()
         self._said.close()
 
