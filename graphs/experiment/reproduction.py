@@ -170,11 +170,11 @@ class Prepared:
             return result
         self.listener.begins("the optimum")
         start = time.perf_counter()
-        final_cost, w = float(result.progress.history.cost[-1]), result.progress.state["w"]
         try:
             with np.errstate(all="ignore"):
-                optimum = _optimum(self.settings, self.functions, self.dataset, result.progress)
-                certificate = certify(final_cost, w, optimum, self.settings.weight_decay)
+                cost, optimum = _optimum(self.settings, self.functions, self.dataset, result.progress)
+                w = result.progress.state["w"]
+                certificate = certify(cost, w, optimum, self.settings.weight_decay)
             found: dict[str, Any] = {"optimum": optimum, "certificate": certificate, "no_optimum": ""}
         except Exception as error:  # what the steps came to stands without it
             why = str(error) if isinstance(error, NoOptimum) else f"{type(error).__name__}: {error}"
@@ -271,7 +271,11 @@ def _no_optimum(settings: Settings, dataset: Dataset) -> str:
     return ""
 
 
-def _optimum(settings: Settings, functions: Functions, dataset: Dataset, progress: Progress) -> Optimum:
+def _optimum(
+    settings: Settings, functions: Functions, dataset: Dataset, progress: Progress
+) -> tuple[float, Optimum]:
+    """The optimum, and the run's final cost to compare with its."""
+    x, cost = dataset.x.astype(np.float64, copy=False), float(progress.history.cost[-1])
     learner = functions
     if settings.dtype != "float64" or functions.takes_logarithms:
         # The same function in a form that is finite everywhere, in float64, begun at the run's end.
@@ -282,4 +286,6 @@ def _optimum(settings: Settings, functions: Functions, dataset: Dataset, progres
             weight_decay=settings.weight_decay,
         )
         learner = compile_functions(graph, gradient_descent(graph.cost, [graph.w, graph.b]), "FAST_COMPILE")
-    return find_optimum(learner, dataset.x.astype(np.float64), dataset.y)
+        if not np.isfinite(cost):
+            cost = float(learner.evaluate(x, dataset.y)[2])
+    return cost, find_optimum(learner, x, dataset.y)

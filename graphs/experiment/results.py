@@ -17,6 +17,7 @@ from __future__ import annotations
 import io
 import os
 import tempfile
+import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -63,14 +64,15 @@ class RunFolder:
             )
 
     def _take_lock(self) -> None:
-        """Held until the process ends, however it ends."""
+        """Held as long as this object is there, or the process ends, however it ends."""
         try:
             import fcntl
         except ImportError:  # Windows has none; there the user must not start two
             return
-        self._lock = os.open(self.path, os.O_RDONLY)
+        lock = os.open(self.path, os.O_RDONLY)
+        weakref.finalize(self, os.close, lock)
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise self._unusable("is in use by another process") from error
         remove_unfinished(self.path)
