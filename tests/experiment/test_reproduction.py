@@ -100,7 +100,9 @@ def test_a_search_that_fails_is_named_and_costs_nothing(error, says, tmp_path, m
             "history.csv",
             "result.json",
         }  # they are there before it begins
-        raise type(error)(*error.args)  # a new one, for what was raised keeps its frames, and those the folder
+        raise type(error)(
+            *error.args
+        )  # a new one, for what was raised keeps its frames, and those the folder
 
     monkeypatch.setattr(reproduction, "find_optimum", fails)
     with pytest.warns(RuntimeWarning, match=f"the optimum was not found: {says}"):
