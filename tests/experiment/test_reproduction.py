@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import json
 import signal
 import sys
@@ -111,9 +112,16 @@ def test_a_search_that_fails_is_named_and_costs_nothing(error, says, tmp_path, m
     assert names(tmp_path) == TRAINED | {"cost.png", "weights.png"}
     kept = json.loads((tmp_path / "result.json").read_text())
     assert kept["optimum"]["why_not"].startswith("not found: ")
-    monkeypatch.undo()
-    assert run("--out", str(tmp_path), "--resume") == 0  # and it may be looked for again
-    assert json.loads((tmp_path / "result.json").read_text())["optimum"]["found"]
+
+
+def test_a_search_that_failed_is_begun_again_by_resume(tmp_path, monkeypatch, run_forked):
+    monkeypatch.setattr(reproduction, "find_optimum", lambda *arguments: 1 / 0)
+    with pytest.warns(RuntimeWarning, match="ZeroDivisionError"):
+        assert run(*SMALL, "--out", str(tmp_path / "run"), "--quiet") == 0
+    gc.collect()  # the folder is this process's as long as it is held
+    resumed = run_forked("reproduce", "--out", str(tmp_path / "run"), "--resume", "--quiet")
+    assert (resumed.returncode, resumed.stderr) == (0, "")
+    assert json.loads((tmp_path / "run" / "result.json").read_text())["optimum"]["found"]
 
 
 @pytest.mark.parametrize("which", [signal.SIGINT, signal.SIGTERM])
