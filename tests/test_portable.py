@@ -32,13 +32,14 @@ os.supports_follow_symlinks.clear()
 IMPORTS = """
 import graphs
 peers = {"autograd", "jax", "torch"}
+sys.modules.update(dict.fromkeys(peers))  # what they need of POSIX is their own affair
 for module in pkgutil.walk_packages(graphs.__path__, "graphs."):
     if module.name.endswith("__main__"):
         continue
     try:
         importlib.import_module(module.name)
     except ModuleNotFoundError as error:
-        if error.name not in peers:
+        if error.name.partition(".")[0] not in peers:
             raise
 print("imported")
 """
