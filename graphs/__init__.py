@@ -4,6 +4,13 @@ The public names and the rooms stand in ``__init__.pyi``, in the order in which 
 imported when it is used first (SPEC 1), so that ``import graphs`` itself takes no time.
 """
 
+from os.path import dirname
+
+from graphs.interruption import is_command, leave_on_signals
+
+if is_command(dirname(__file__)):
+    leave_on_signals()  # before all else, for half of a second goes into imports
+
 import lazy_loader
 
 from graphs.environment import drop_odd_thread_counts, prepare_compile_folder

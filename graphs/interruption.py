@@ -1,14 +1,39 @@
-"""SIGINT and SIGTERM as a request that a loop can honour between two steps, or as an exception of their own."""
+"""SIGINT, SIGTERM and SIGHUP: what ends a command, when, and with which sentence.
+
+A signal may come at any moment, and an exception that is raised at any moment is not always passed on: an import
+turns it into another error, a destructor prints it and goes on. So a command begins with handlers that leave at once,
+goes on with handlers that raise :class:`Interrupted` where nothing swallows it, and a loop that can end between two
+steps asks for the signal as a request. What was ignored when the process began, as by ``nohup``, stays ignored.
+"""
 
 from __future__ import annotations
 
+import os
 import signal
-import threading
-from collections.abc import Callable
-from types import FrameType
-from typing import Any, NoReturn, Self
+import sys
+import time
 
-__all__ = ["Interrupted", "SignalRequests", "SignalWatch", "raised_signals"]
+TYPE_CHECKING = (
+    False  # as typing has it, which takes longer to import than all else here: this file is the first
+)
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import Any, NoReturn, Self
+
+__all__ = [
+    "HeldSignals",
+    "Interrupted",
+    "SignalRequests",
+    "ignore_signals",
+    "is_command",
+    "leave_on_signals",
+    "raise_on_signals",
+]
+
+SAID = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "its terminal was closed"}
+ENDING = [getattr(signal, name) for name in SAID if hasattr(signal, name)]  # Windows has no SIGHUP
+# How long an import may go on when a signal has come, and how often it is looked at meanwhile; seconds.
+PATIENCE, PAUSE = 1.0, 0.01
 
 
 class Interrupted(BaseException):
@@ -18,74 +43,146 @@ class Interrupted(BaseException):
         super().__init__(number)
         self.signal = number
 
+    def __str__(self) -> str:
+        return SAID[signal.Signals(self.signal).name]
 
-class _FirstSignal:
-    """A context in which the first SIGINT or SIGTERM is answered by `answer`; a second one acts as usual."""
 
-    def __init__(self, answer: Callable[[int], None]) -> None:
-        self._answer = answer
+def is_command(package: str) -> bool:
+    """Whether this process was started as one of the commands, told while `package`, a folder, is imported.
+
+    Only then may a signal be answered before anything was asked for: in a library that would be its user's business.
+    """
+    program: str = (getattr(sys, "argv", None) or [""])[0]  # none where Python is embedded
+    if program == "-m":  # so it is while Python looks for what ``python -m`` names
+        _, _, named = "\n".join(sys.orig_argv).partition("\n-m\n")
+        return named.partition("\n")[0] == os.path.basename(package)
+    folder, name = os.path.split(os.path.abspath(program))
+    return os.path.splitext(name)[0] == "graphs" or folder == os.path.join(
+        os.path.dirname(package), "scripts"
+    )
+
+
+def leave_on_signals(name: str = "graphs", code: int | None = None) -> None:
+    """From now on a signal ends this process at once: for when there is nothing to clear away.
+
+    With a sentence that begins with the command's `name`; or silently and with `code`, where that is settled.
+    """
+
+    def leave(number: int, frame: FrameType | None) -> NoReturn:
+        if code is None:
+            _leave(name, number)
+        os._exit(code)
+
+    _install(leave)
+
+
+def _leave(name: str, number: int) -> NoReturn:
+    # A progress bar has hidden the cursor, where there is one.
+    shown = "\n\x1b[?25h" if os.isatty(2) else ""
+    try:
+        os.write(2, f"{shown}{name}: {Interrupted(number)}.\n".encode())
+    finally:  # also where nobody reads it any more
+        os._exit(128 + number)
+
+
+def ignore_signals() -> None:
+    """From now on none is answered: for the last moments of a process, whose exit code is settled."""
+    _install(signal.SIG_IGN)
+
+
+def raise_on_signals(name: str) -> None:
+    """From now on the first signal raises `Interrupted` in the main thread; one after it ends the process at once.
+
+    It is raised where it is passed on: not in the middle of an import, whose end is waited for if that is near.
+    """
+    import threading  # of use only now
+
+    first: list[int] = []  # the signal that has come and is not raised yet
+    until = 0.0  # when it must be
+    again = threading.Event()  # set where the next one is the first, come once more
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        nonlocal until
+        if not first:
+            first.append(number)
+            until = time.monotonic() + PATIENCE
+        elif not again.is_set() or time.monotonic() > until:
+            _leave(name, number)
+        again.clear()
+        if _importing(frame):
+            threading.Thread(target=come_again, args=(number,), daemon=True).start()
+            return
+        leave_on_signals(name)
+        raise Interrupted(number)
+
+    def come_again(number: int) -> None:
+        time.sleep(PAUSE)
+        again.set()
+        signal.raise_signal(number)
+
+    def unraisable(what: Any) -> None:
+        if isinstance(what.exc_value, Interrupted):  # in a destructor, which cannot pass it on
+            _leave(name, what.exc_value.signal)
+        sys.__unraisablehook__(what)
+
+    sys.unraisablehook = unraisable
+    _install(handle)
+
+
+def _importing(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _install(handler: Any) -> dict[signal.Signals, Any]:
+    """Answer with `handler` whatever is not ignored; what answered before, by signal.
+
+    In any thread but the main one nothing changes: Python lets no other set a handler, and runs none there.
+    """
+    before = {which: signal.getsignal(which) for which in ENDING}
+    # None: not set by Python, so not to be put back by it
+    answered = {which: was for which, was in before.items() if was is not None and was != signal.SIG_IGN}
+    try:
+        for which in answered:
+            signal.signal(which, handler)
+    except ValueError:
+        return {}
+    return answered
+
+
+class SignalRequests:
+    """A context in which the first signal is only noted; one after it acts as usual."""
+
+    def __init__(self) -> None:
+        self.received = 0  # the signal's number, 0 while none came
         self._previous: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
-        for which in (signal.SIGINT, signal.SIGTERM):
-            self._previous[which] = signal.signal(which, self._handle)
+        self._previous = _install(self._note)
         return self
 
     def __exit__(self, *raised: object) -> None:
+        self._restore()
+
+    def _restore(self) -> None:
         while self._previous:
             signal.signal(*self._previous.popitem())
 
-    def _handle(self, number: int, frame: FrameType | None) -> None:
-        self.__exit__()
-        self._answer(number)
-
-
-class SignalRequests(_FirstSignal):
-    """A context in which the first SIGINT or SIGTERM is only noted; a second one acts as usual."""
-
-    def __init__(self) -> None:
-        super().__init__(self._note)
-        self.received = 0  # the signal's number, 0 while none came
-
-    def _note(self, number: int) -> None:
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self._restore()
         self.received = number
 
 
-def raised_signals() -> _FirstSignal:
-    """A context in which the first SIGINT or SIGTERM raises `Interrupted`; a second one acts as usual.
+class HeldSignals(SignalRequests):
+    """A context at whose end a signal that came in it is answered.
 
-    For work that waits on other processes and has nowhere to look for a request. What raises is
-    never a write of ours in the middle: files are written whole or not at all.
+    For what must not be cut in two: a process that is started, and the name by which it can be ended.
     """
-    return _FirstSignal(_raise)
-
-
-class SignalWatch:
-    """A context that notes whether a SIGINT or SIGTERM came, which then acts as usual.
-
-    So a KeyboardInterrupt that code of somebody else's raises is told from a user who interrupts.
-    """
-
-    def __init__(self) -> None:
-        self.received = 0  # the signal's number, 0 while none came
-        self._previous: dict[signal.Signals, Any] = {}
-
-    def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():  # no other may set handlers
-            for which in (signal.SIGINT, signal.SIGTERM):
-                if callable(previous := signal.getsignal(which)):
-                    self._previous[which] = previous
-                    signal.signal(which, self._handle)
-        return self
 
     def __exit__(self, *raised: object) -> None:
-        while self._previous:
-            signal.signal(*self._previous.popitem())
-
-    def _handle(self, number: int, frame: FrameType | None) -> None:
-        self.received = number
-        self._previous[signal.Signals(number)](number, frame)
-
-
-def _raise(number: int) -> NoReturn:
-    raise Interrupted(number)
+        self._restore()
+        if self.received:
+            signal.raise_signal(self.received)

@@ -19,7 +19,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ProcessCost", "Spread", "fresh_process", "interleaved", "no_collection"]
+from graphs.interruption import HeldSignals
+
+__all__ = ["ProcessCost", "Spread", "end_group", "fresh_process", "interleaved", "no_collection"]
 
 
 # What a clock measures, a little below zero where its own reads are taken off, or a ratio of two such; no NaN, and
@@ -134,17 +136,39 @@ def fresh_process(
     started are ended, and :class:`subprocess.TimeoutExpired` is raised.
     """
     with tempfile.TemporaryFile("w+", encoding="utf-8") as record:
-        process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _MEASURE, str(record.fileno()), *argv],
-            env=None if env is None else dict(env),
-            pass_fds=(record.fileno(),),
-            start_new_session=True,
-        )
+        process = None
         try:
+            with HeldSignals():
+                process = subprocess.Popen(
+                    [sys.executable, "-I", "-S", "-c", _MEASURE, str(record.fileno()), *argv],
+                    env=None if env is None else dict(env),
+                    pass_fds=(record.fileno(),),
+                    start_new_session=True,
+                )
             process.wait(timeout)
         except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)  # the group holds only what we started
-            process.wait()
+            if process is not None:
+                end_group(process)
             raise
         record.seek(0)
         return ProcessCost(*json.load(record))
+
+
+def end_group(process: subprocess.Popen[Any], grace: float = 1.0) -> None:
+    """End a process that was started with ``start_new_session=True``, and what it started.
+
+    It is asked first, so that its temporary files go, and after `grace` seconds not asked any more.
+    """
+    if not hasattr(os, "killpg"):  # Windows knows no groups of this kind
+        process.kill()
+        process.wait()
+        return
+    end = time.monotonic() + grace
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+        while time.monotonic() < end:
+            process.poll()  # what has ended and was not waited for is still one of the group
+            os.killpg(process.pid, 0)
+            time.sleep(0.005)
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

@@ -27,8 +27,8 @@ GROUND = (
     "temporary",
     "environment",
     "listener",
-    "timing",
     "interruption",
+    "timing",
     "terminal",
     "pictures",
 )

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
-from typing import NoReturn
 
 from graphs.commands.options import QUICK_SIZES, SIZES
 from graphs.data import DTYPES
@@ -46,7 +44,6 @@ def main(given: argparse.Namespace) -> int:
     for name, path in (("json", given.json), ("plot", given.plot)):
         if path is not None:
             writable(name, path)
-    signal.signal(signal.SIGTERM, _leave)
     with Shown(quiet=given.quiet) as listener:
         record = benchmark(plan, listener)
     if given.json:
@@ -59,11 +56,6 @@ def main(given: argparse.Namespace) -> int:
     if not given.quiet:
         console().print(show(record))
     return 0
-
-
-def _leave(number: int, frame: object) -> NoReturn:
-    """Unwind, so that the workers end and their files go."""
-    sys.exit(128 + number)
 
 
 def _list(argument: str, given: str | None, otherwise: str = "") -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from graphs.data import load
 from graphs.errors import InputError
 from graphs.foreign import plain
-from graphs.interruption import Interrupted, raised_signals
+from graphs.interruption import Interrupted
 from graphs.peers import COMPARED
 from graphs.peers.compare import Comparison, Plan, check, compare
 from graphs.peers.compare.keeping import begun, gradients, keep, keep_record, prepare
@@ -71,12 +71,12 @@ def main(given: argparse.Namespace) -> int:
             keep_record(out, record)
 
     try:
-        with raised_signals(), Shown(quiet=given.quiet, lines=True) as listener:
+        with Shown(quiet=given.quiet, lines=True) as listener:
             compare(data, plan, earlier=earlier, listener=listener, keep=keep_so_far)
     except Interrupted as interrupted:
         show(so_far, given, out)
         remedy = "go on with the same command and --resume" if out else "nothing is kept without --out DIR"
-        print(f"compare: interrupted; {progress_of(so_far)}; {remedy}.", file=sys.stderr)
+        print(f"compare: {interrupted}; {progress_of(so_far)}; {remedy}.", file=sys.stderr)
         return 128 + interrupted.signal
     show(so_far, given, out)
     return 0

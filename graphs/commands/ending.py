@@ -4,12 +4,13 @@
 0      done
 1      the work could not be done: diverged, disk full, out of memory
 2      bad input, refused before any work
-130    interrupted (SIGINT); 143: terminated (SIGTERM)
+130    interrupted (SIGINT); 143: terminated (SIGTERM); 129: its terminal closed
 =====  =====================================================================
 """
 
 from __future__ import annotations
 
+import atexit
 import errno
 import gc
 import sys
@@ -22,8 +23,11 @@ from graphs.commands.streams import output_lost
 from graphs.environment import own_warnings_only
 from graphs.errors import InputError
 from graphs.foreign import plain
+from graphs.interruption import Interrupted, ignore_signals, leave_on_signals
 
-__all__ = ["run"]
+__all__ = ["reason", "run"]
+
+FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}  # Windows knows no quota
 
 LONGEST = 4000  # characters of a sentence; a refusal has four parts of 1,000 at most
 
@@ -33,13 +37,17 @@ def run(name: str, main: Callable[[], int]) -> NoReturn:
 
     Every error begins with the command's `name`.
     """
+    leave_on_signals(name)
+    atexit.register(ignore_signals)  # the first that is registered is the last that is done
     problem = ""
     try:
         with own_warnings_only():
             warnings.showwarning = _teller(name)
             code = main()
-    except SystemExit as left:  # after --help, say, or a usage that argparse has told
+    except SystemExit as left:  # after --help, say
         code = left.code if isinstance(left.code, int) else 0
+    except Interrupted as interrupted:
+        code = _say(name, f"{interrupted}.", 128 + interrupted.signal)
     except InputError as error:
         code = _say(name, str(error), 2)
     except KeyboardInterrupt:
@@ -54,6 +62,7 @@ def run(name: str, main: Callable[[], int]) -> NoReturn:
         code, problem = code or 1, f"the output could not be written ({lost})."
     if problem:
         _say(name, problem, code)
+    leave_on_signals(name, code)
     gc.freeze()  # what is left dies with the process; looking through all of it once more takes a tenth of a second
     sys.exit(code)
 
@@ -64,9 +73,18 @@ def _teller(name: str) -> Callable[..., Any]:
     return lambda message, *_, **__: say_once(str(message))
 
 
+def reason(error: Exception) -> str:
+    """Why something could not be done, in a few words and without the name of what it was."""
+    if isinstance(error, MemoryError):
+        return "out of memory"
+    if isinstance(error, OSError):
+        return "the disk is full; free some room" if error.errno in FULL else plain(error.strerror or error)
+    return plain(f"{type(error).__name__}: {error}")
+
+
 def _os_error(error: OSError) -> str:
     where = f" {error.filename}" if error.filename else " a file"
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in FULL:
         return f"the disk is full:{where} was not written; what stood there before is whole. Free some room."
     return f"{error.strerror or error}:{where} could not be used."
 

@@ -10,6 +10,7 @@ from graphs.commands.ending import run
 from graphs.commands.options import COMMANDS, command_missing, parse
 from graphs.commands.streams import open_streams
 from graphs.foreign import quoted
+from graphs.interruption import raise_on_signals
 
 __all__ = ["enter"]
 
@@ -28,6 +29,7 @@ def _call(arguments: list[str]) -> int:
     given = parse(arguments)
     # Only now what the command needs: its help has been shown without NumPy and PyTensor.
     module = importlib.import_module(f"graphs.commands.{given.command}")
+    raise_on_signals(given.command)  # until here there was nothing to clear away
     del given.command
     code: int = module.main(given)
     return code

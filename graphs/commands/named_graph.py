@@ -36,7 +36,7 @@ from graphs.errors import InputError
 from graphs.foreign import one_line, quoted
 from graphs.inspection import Inspection, inspect
 from graphs.inspection.compiling.written import written_expression
-from graphs.interruption import SignalWatch
+from graphs.interruption import Interrupted
 from graphs.models.logistic import logistic_graph
 from graphs.updates import gradient_descent
 
@@ -216,12 +216,12 @@ def _refused(
 
     Also what would end this process, silently; only a signal does. The folder stays the one it was.
     """
-    with SignalWatch() as signals, _same_folder():
+    with _same_folder():
         try:
             yield
-        except InputError:
+        except (InputError, Interrupted):
             raise
         except BaseException as problem:
-            if signals.received or but(problem):
+            if but(problem):
                 raise
             raise InputError(argument, found=f"{what} ({one_line(problem)})", allowed=allowed) from problem

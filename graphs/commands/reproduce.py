@@ -8,19 +8,23 @@ started = time.perf_counter()
 
 import argparse
 import sys
-from contextlib import ExitStack
+import warnings
+from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 
+from graphs.commands.ending import reason
+from graphs.data import Dataset
 from graphs.environment import stabilizing_rewrites_fire
 from graphs.errors import InputError, whole_number
-from graphs.experiment.pictures import MissingMatplotlib, draw
+from graphs.experiment.pictures import MissingMatplotlib, pictures
 from graphs.experiment.provenance import changes, provenance
 from graphs.experiment.report import report
-from graphs.experiment.reproduction import Reproduction, reproduce
-from graphs.experiment.results import RunFolder, to_json
+from graphs.experiment.reproduction import prepare
+from graphs.experiment.results import RunFolder, summary_files, to_json, trained_files
 from graphs.experiment.settings import Settings
 from graphs.foreign import plain
-from graphs.interruption import SignalRequests
+from graphs.interruption import Interrupted, SignalRequests
 from graphs.terminal import Shown, console
 from graphs.training import Diverged, Progress, Stopped
 
@@ -41,7 +45,7 @@ def main(given: argparse.Namespace) -> int:
     checkpoint_every = whole_number("checkpoint_every", asked.pop("checkpoint_every"), 1)
     if resume and out is None:
         raise InputError("resume", found="no folder", allowed="--out DIR of the run to go on with")
-    if not resume:
+    if not (resume and Path(out).exists()):
         Settings(**asked).load()  # refuse bad input before a folder is made
     folder = RunFolder(out, resume=resume) if out is not None else None
     begun = folder.begun(asked) if folder else None
@@ -58,32 +62,39 @@ def main(given: argparse.Namespace) -> int:
     if not stabilizing_rewrites_fire():
         print(REWRITES_OFF, file=sys.stderr)
 
-    checkpoint = partial(folder.checkpoint, settings=settings, dataset=dataset) if folder else None
+    kept = Kept(folder)
+    remedy = f"go on with --out {plain(out)} --resume" if folder else "nothing is kept without --out DIR"
     signals = SignalRequests()
-    with ExitStack() as entered:
-        listener = entered.enter_context(Shown(quiet=quiet))
+    with Shown(quiet=quiet) as listener:
+        prepared = prepare(settings, dataset=dataset, listener=listener)
         try:
-            result = reproduce(
-                settings,
-                dataset=dataset,
-                progress=progress,
-                checkpoint=checkpoint,
-                checkpoint_every=checkpoint_every,
-                on_build=lambda: entered.enter_context(signals),
-                listener=listener,
-                stop=lambda: signals.received != 0,
-            )
+            with signals:
+                result = prepared.train(
+                    progress=progress,
+                    checkpoint=partial(kept.checkpoint, settings, dataset) if folder else None,
+                    checkpoint_every=checkpoint_every,
+                    stop=lambda: signals.received != 0,
+                )
         except Diverged as error:
             print(f"reproduce: {error}", file=sys.stderr)
             return 1
         except Stopped as stopped:
-            kept = (
-                f"go on with --out {plain(out)} --resume" if folder else "nothing is kept without --out DIR"
-            )
-            print(f"reproduce: {stopped} of {settings.steps}; {kept}.", file=sys.stderr)
+            print(f"reproduce: {stopped} of {settings.steps}; {remedy}.", file=sys.stderr)
             return 128 + signals.received
-    if folder:
-        keep(folder, result)
+        # What the steps came to is there: nothing that follows may cost it.
+        kept.write(trained_files(result))
+        if folder and not folder.holds("result.json"):
+            kept.write(summary_files(result))
+        try:
+            if signals.received:  # after the last time that the steps asked for it
+                raise Interrupted(signals.received)
+            result = prepared.compare(result)
+            kept.write(summary_files(result))
+            if folder:
+                kept.write(pictures(result))
+        except Interrupted as interrupted:
+            signals.received, how = interrupted.signal, str(interrupted)
+    kept.tell()
     if as_json:
         summary = result.summary()
         summary["times"] = {"import": import_seconds, **summary["times"]}
@@ -91,14 +102,47 @@ def main(given: argparse.Namespace) -> int:
     elif not quiet:
         console().print(report(result, import_seconds))
         print(f"kept in {plain(out)}" if folder else "nothing kept; --out DIR keeps it")
-    return 0
+    if signals.received:
+        print(f"reproduce: {how} when all steps were done; {remedy}.", file=sys.stderr)
+        return 128 + signals.received
+    return 1 if kept.lost else 0
 
 
-def keep(folder: RunFolder, result: Reproduction) -> None:
-    """Write the results, with pictures where they can be drawn."""
-    pictures = {}
-    try:
-        pictures = draw(result)
-    except MissingMatplotlib as error:
-        print(f"reproduce: {error}", file=sys.stderr)
-    folder.finish(result, pictures)
+class Kept:
+    """What is kept of a run, each file on its own: one that cannot be kept costs none of the others."""
+
+    def __init__(self, folder: RunFolder | None) -> None:
+        self.folder = folder
+        self.lost: dict[str, list[str]] = {}  # names of files, by the reason
+
+    def checkpoint(self, settings: Settings, dataset: Dataset, progress: Progress) -> None:
+        """Save the run so far; where that fails, only the last step's result is worth going on for."""
+        assert self.folder is not None
+        try:
+            self.folder.checkpoint(progress, settings, dataset)
+        except Exception as error:
+            if progress.step < settings.steps:
+                raise
+            self._lose("checkpoint.npz", error)
+
+    def write(self, files: Mapping[str, Callable[[], bytes]]) -> None:
+        """Make and write `files`, where there is a folder for them."""
+        if self.folder is None:
+            return
+        for name, made in files.items():
+            try:
+                self.folder.write(name, made())
+            except MissingMatplotlib as error:
+                warnings.warn(str(error), RuntimeWarning, stacklevel=2)
+            except Exception as error:  # a full disk, a broken matplotlib, memory: the rest goes on
+                self._lose(name, error)
+
+    def _lose(self, name: str, error: Exception) -> None:
+        names = self.lost.setdefault(reason(error), [])
+        if name not in names:
+            names.append(name)
+
+    def tell(self) -> None:
+        """Say what was lost and why."""
+        for why, names in self.lost.items():
+            print(f"reproduce: {', '.join(names)} could not be kept: {why}.", file=sys.stderr)

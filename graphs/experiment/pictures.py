@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,12 +13,12 @@ from graphs.pictures import MissingMatplotlib, caption, new_figure, png
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["MissingMatplotlib", "draw", "draw_history", "draw_weights"]
+__all__ = ["MissingMatplotlib", "draw_history", "draw_weights", "pictures"]
 
 
-def draw(result: Reproduction) -> dict[str, bytes]:
-    """All pictures of a run, as PNG files by name."""
-    return {"cost.png": png(draw_history(result)), "weights.png": png(draw_weights(result))}
+def pictures(result: Reproduction) -> dict[str, Callable[[], bytes]]:
+    """All pictures of a run, as names of PNG files and what draws them."""
+    return {"cost.png": lambda: png(draw_history(result)), "weights.png": lambda: png(draw_weights(result))}
 
 
 def draw_history(result: Reproduction) -> Figure:

@@ -136,8 +136,9 @@ def _times(result: Reproduction, import_seconds: float | None) -> Iterable[tuple
     }
     if import_seconds is not None:
         yield "import", f"{import_seconds:.3f} s"
-    for name, seconds in result.times.items():
-        yield labels[name], f"{seconds:.3f} s"
+    for name, label in labels.items():
+        if name in result.times:
+            yield label, f"{result.times[name]:.3f} s"
 
 
 def _table(rows: Iterable[tuple[str, str]]) -> RenderableType:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import time
+import warnings
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,15 +17,15 @@ from graphs.data import Dataset, real_numbers
 from graphs.environment import stamp
 from graphs.errors import InputError
 from graphs.experiment.settings import Settings
-from graphs.foreign import quoted
+from graphs.foreign import plain, quoted
 from graphs.functions import Functions, compile_functions
 from graphs.listener import Listener
 from graphs.models.logistic import logistic_graph
-from graphs.solving import Certificate, Optimum, certify, find_optimum
+from graphs.solving import Certificate, NoOptimum, Optimum, certify, find_optimum
 from graphs.training import Progress, fit, samples_for
 from graphs.updates import gradient_descent
 
-__all__ = ["Reproduction", "build", "reproduce"]
+__all__ = ["Prepared", "Reproduction", "build", "prepare", "reproduce"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Reproduction:
     progress: Progress  # with history, initial and final parameters
     train_predictions: NDArray[np.bool_]  # of the final model
     unseen_predictions: NDArray[np.bool_] | None  # None where the data set has no unseen inputs
-    optimum: Optimum | None  # None where the cost has no minimum, like its certificate
+    optimum: Optimum | None  # None where the cost has no minimum or it was not found, like its certificate
     certificate: Certificate | None
     no_optimum: str  # why there is none
     linker: str  # the PyTensor linker that ran
@@ -117,82 +119,137 @@ def build(settings: Settings, dataset: Dataset) -> Functions:
     return compile_functions(graph, updates, settings.mode)
 
 
-def reproduce(
-    settings: Settings,
-    *,
-    dataset: Dataset | None = None,
-    progress: Progress | None = None,
-    checkpoint: Callable[[Progress], None] | None = None,
-    checkpoint_every: int = 1000,
-    on_build: Callable[[], object] | None = None,
-    listener: Listener | None = None,
-    stop: Callable[[], bool] = lambda: False,
-) -> Reproduction:
-    """Run the experiment; what is not said here is said of :func:`graphs.training.fit`.
+@dataclass(frozen=True)
+class Prepared:
+    """A run that can begin: compiled, and called once."""
+
+    settings: Settings
+    dataset: Dataset
+    y: NDArray[Any]  # the targets in the dtype of x: converted once, not at every call
+    functions: Functions
+    listener: Listener
+    times: dict[str, float]  # seconds, as of Reproduction
+
+    def train(
+        self,
+        *,
+        progress: Progress | None = None,
+        checkpoint: Callable[[Progress], None] | None = None,
+        checkpoint_every: int = 1000,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> Reproduction:
+        """Take the steps: a result without an optimum. The arguments are those of :func:`graphs.training.fit`."""
+        self.listener.begins("steps")
+        x, unseen = self.dataset.x, self.dataset.unseen_x
+        start = time.perf_counter()
+        progress = fit(
+            self.functions,
+            x,
+            self.y,
+            steps=self.settings.steps,
+            every=self.settings.every,
+            progress=progress,
+            checkpoint=checkpoint,
+            checkpoint_every=checkpoint_every,
+            listener=self.listener,
+            stop=stop,
+        )
+        stepping = time.perf_counter() - start
+        return Reproduction(
+            settings=self.settings,
+            dataset=self.dataset,
+            progress=progress,
+            train_predictions=np.asarray(self.functions.predict(x)),
+            unseen_predictions=None if unseen is None else np.asarray(self.functions.predict(unseen)),
+            optimum=None,
+            certificate=None,
+            no_optimum=_no_optimum(self.settings, self.dataset) or "it has not been looked for",
+            linker=self.functions.linker,
+            takes_logarithms=self.functions.takes_logarithms,
+            stamp=stamp(),
+            times={**self.times, "steps": stepping},
+        )
+
+    def compare(self, result: Reproduction) -> Reproduction:
+        """The same result beside the optimum.
+
+        Where the search fails, for whatever reason, a warning names it, and `no_optimum` of the result does.
+        """
+        if _no_optimum(self.settings, self.dataset):
+            return result
+        self.listener.begins("the optimum")
+        start = time.perf_counter()
+        try:
+            with np.errstate(all="ignore"):
+                cost, optimum = _optimum(self.settings, self.functions, self.dataset, result.progress)
+                w = result.progress.state["w"]
+                certificate = certify(cost, w, optimum, self.settings.weight_decay)
+            found: dict[str, Any] = {"optimum": optimum, "certificate": certificate, "no_optimum": ""}
+        except Exception as error:  # what the steps came to stands without it
+            why = str(error) if isinstance(error, NoOptimum) else f"{type(error).__name__}: {error}"
+            warnings.warn(f"the optimum was not found: {plain(why)}.", RuntimeWarning, stacklevel=2)
+            found = {"no_optimum": f"not found: {plain(why)}"}
+        seconds = result.times.get("optimum", 0.0) + time.perf_counter() - start
+        return replace(result, **found, times={**result.times, "optimum": seconds})
+
+
+def prepare(
+    settings: Settings, *, dataset: Dataset | None = None, listener: Listener | None = None
+) -> Prepared:
+    """Load, build and compile.
 
     Parameters
     ----------
+    settings : Settings
     dataset : Dataset, optional
         What ``settings.load()`` returned, where that was called already.
-    on_build : callable, optional
-        Called when all is compiled, before the first step.
+    listener : Listener, optional
     """
+    if not isinstance(settings, Settings):
+        raise InputError("settings", found=quoted(settings), allowed="Settings")
     dataset = dataset or settings.load()
     listener = listener or Listener()
+    if settings.data is not None:
+        _name_far_features(dataset.x)
     listener.begins(f"compiling ({settings.mode})")
     functions = build(settings, dataset)
-    x, y = dataset.x, dataset.y.astype(dataset.x.dtype)  # once, not at every call
-    why_not = _no_optimum(settings, dataset)
+    times = {"build": functions.build_seconds}
     start = time.perf_counter()
-    if not why_not:
-        importlib.import_module("scipy.optimize")  # takes its time, while a C compiler may be at work
-    importing = time.perf_counter() - start
+    if not _no_optimum(settings, dataset):
+        with contextlib.suppress(Exception):  # then it is not to be had later either, and that is said
+            importlib.import_module("scipy.optimize")  # takes its time, while a C compiler may be at work
+    times["optimum"] = time.perf_counter() - start
     start = time.perf_counter()
-    _first_calls(functions, x, y)
-    first_call = time.perf_counter() - start
-    if on_build:
-        on_build()
-    listener.begins("steps")
-    start = time.perf_counter()
-    progress = fit(
-        functions,
-        x,
-        y,
-        steps=settings.steps,
-        every=settings.every,
-        progress=progress,
-        checkpoint=checkpoint,
-        checkpoint_every=checkpoint_every,
-        listener=listener,
-        stop=stop,
-    )
-    stepping = time.perf_counter() - start
-    listener.begins("the optimum")
-    start = time.perf_counter()
-    optimum = None if why_not else _optimum(settings, functions, dataset, progress)
-    final_cost = float(progress.history.cost[-1])
-    w = progress.state["w"]
-    certificate = certify(final_cost, w, optimum, settings.weight_decay) if optimum else None
-    times = {
-        "build": functions.build_seconds,
-        "first_call": first_call,
-        "steps": stepping,
-        "optimum": importing + time.perf_counter() - start,
-    }
-    unseen = dataset.unseen_x
-    return Reproduction(
-        settings=settings,
-        dataset=dataset,
-        progress=progress,
-        train_predictions=np.asarray(functions.predict(x)),
-        unseen_predictions=None if unseen is None else np.asarray(functions.predict(unseen)),
-        optimum=optimum,
-        certificate=certificate,
-        no_optimum=why_not,
-        linker=functions.linker,
-        takes_logarithms=functions.takes_logarithms,
-        stamp=stamp(),
-        times=times,
+    y = dataset.y.astype(dataset.x.dtype)
+    _first_calls(functions, dataset.x, y)
+    times["first_call"] = time.perf_counter() - start
+    return Prepared(settings, dataset, y, functions, listener, times)
+
+
+def reproduce(settings: Settings) -> Reproduction:
+    """The whole experiment."""
+    prepared = prepare(settings)
+    return prepared.compare(prepared.train())
+
+
+# Beyond these, one learning rate cannot suit a feature and b, whose own feature is 1 everywhere: the steps are stable
+# only below 8/x² (the cross-entropy's curvature along w is at most x²/4), and b moves by at most η in one step.
+LARGE, SMALL = 1e3, 1e-3
+
+
+def _name_far_features(x: NDArray[Any]) -> None:
+    """Warn of features so far from 1 that the steps will hardly do for them what they do for the others."""
+    largest = np.maximum(np.abs(x.max(axis=0)), np.abs(x.min(axis=0)))
+    far = np.flatnonzero((largest > LARGE) | ((largest > 0) & (largest < SMALL)))
+    if not far.size:
+        return
+    named = ", ".join(f"{column} (up to {largest[column]:.3g})" for column in far[:5])
+    more = f" and {far.size - 5} more" if far.size > 5 else ""
+    warnings.warn(
+        f"far out of scale, so that no learning rate suits them and b together, and training may not get far: "
+        f"of x, counted from 0, column {named}{more}; standardise each before: (x − mean)/std.",
+        RuntimeWarning,
+        stacklevel=3,
     )
 
 
@@ -225,9 +282,13 @@ def _no_optimum(settings: Settings, dataset: Dataset) -> str:
     return ""
 
 
-def _optimum(settings: Settings, functions: Functions, dataset: Dataset, progress: Progress) -> Optimum:
+def _optimum(
+    settings: Settings, functions: Functions, dataset: Dataset, progress: Progress
+) -> tuple[float, Optimum]:
+    """The optimum, and the run's final cost to compare with its."""
+    x, cost = dataset.x.astype(np.float64, copy=False), float(progress.history.cost[-1])
     learner = functions
-    if settings.dtype != "float64" or not np.isfinite(progress.history.cost[-1]):
+    if settings.dtype != "float64" or functions.takes_logarithms:
         # The same function in a form that is finite everywhere, in float64, begun at the run's end.
         graph = logistic_graph(
             progress.state["w"],
@@ -236,4 +297,6 @@ def _optimum(settings: Settings, functions: Functions, dataset: Dataset, progres
             weight_decay=settings.weight_decay,
         )
         learner = compile_functions(graph, gradient_descent(graph.cost, [graph.w, graph.b]), "FAST_COMPILE")
-    return find_optimum(learner, dataset.x.astype(np.float64), dataset.y)
+        if not np.isfinite(cost):
+            cost = float(learner.evaluate(x, dataset.y)[2])
+    return cost, find_optimum(learner, x, dataset.y)

@@ -3,9 +3,10 @@
 ========================  ===========================================================
 settings.json             what was asked for, versions and machine
 checkpoint.npz            the run so far (:mod:`graphs.experiment.checkpoints`)
-parameters.npz            w, b, initial_w, initial_b
+parameters.npz            w, b, initial_w, initial_b; like the next written as soon as the last step is done
 history.csv               one line per history entry, numbers to full precision
-result.json               the summary without the times: the same bytes at every run
+result.json               the summary without the times: the same bytes at every run; until the optimum
+                          is found, without it
 times.json                seconds, of the process that finished the run
 cost.png, weights.png     where matplotlib is installed
 ========================  ===========================================================
@@ -15,7 +16,8 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Mapping
+import weakref
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -30,7 +32,7 @@ from graphs.experiment.settings import Settings
 from graphs.files import file_path, make_folder, remove_unfinished, write_whole
 from graphs.training import History, Progress
 
-__all__ = ["RunFolder", "to_json"]
+__all__ = ["RunFolder", "summary_files", "to_json", "trained_files"]
 
 FILES = ("settings.json", "checkpoint.npz", "parameters.npz", "history.csv", "result.json", "times.json")
 
@@ -58,14 +60,15 @@ class RunFolder:
             )
 
     def _take_lock(self) -> None:
-        """Held until the process ends, however it ends."""
+        """Held as long as this object is there, or the process ends, however it ends."""
         try:
             import fcntl
         except ImportError:  # Windows has none; there the user must not start two
             return
-        self._lock = os.open(self.path, os.O_RDONLY)
+        lock = os.open(self.path, os.O_RDONLY)
+        weakref.finalize(self, os.close, lock)
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise self._unusable("is in use by another process") from error
         remove_unfinished(self.path)
@@ -129,23 +132,35 @@ class RunFolder:
         identity = {**asdict(settings), "data_sha256": fingerprint(dataset.x, dataset.y)}
         save_checkpoint(self.path / "checkpoint.npz", progress, identity)
 
-    def finish(self, result: Reproduction, pictures: Mapping[str, bytes]) -> None:
-        """Write results, and PNG files by name; after a resume the same bytes but for times.json."""
-        progress = result.progress
-        summary = result.summary()
-        times = summary.pop("times")
-        parameters = io.BytesIO()
-        initial: dict[str, Any] = {f"initial_{name}": array for name, array in progress.initial.items()}
-        np.savez(parameters, **{**progress.state, **initial})
-        contents = {
-            "parameters.npz": parameters.getvalue(),
-            "history.csv": _csv(progress.history),
-            "result.json": to_json(summary),
-            "times.json": to_json(times),
-            **pictures,
-        }
-        for name, data in contents.items():
-            write_whole(self.path / name, data)
+    def holds(self, name: str) -> bool:
+        """Whether there is such a file: then it is of this run, which was done already."""
+        return (self.path / name).exists()
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write one of the results, whole or not at all."""
+        write_whole(self.path / name, data)
+
+
+def trained_files(result: Reproduction) -> dict[str, Callable[[], bytes]]:
+    """What can be kept when the last step is done, as names and what makes their contents."""
+    return {
+        "parameters.npz": lambda: _parameters(result.progress),
+        "history.csv": lambda: _csv(result.progress.history),
+    }
+
+
+def summary_files(result: Reproduction) -> dict[str, Callable[[], bytes]]:
+    """The summary and the times, likewise."""
+    summary = result.summary()
+    times = summary.pop("times")
+    return {"result.json": lambda: to_json(summary), "times.json": lambda: to_json(times)}
+
+
+def _parameters(progress: Progress) -> bytes:
+    parameters = io.BytesIO()
+    initial: dict[str, Any] = {f"initial_{name}": array for name, array in progress.initial.items()}
+    np.savez(parameters, **{**progress.state, **initial})
+    return parameters.getvalue()
 
 
 def to_json(value: Mapping[str, Any]) -> bytes:

@@ -16,8 +16,9 @@ from typing import Generic, Protocol, TypeVar
 import msgspec
 
 from graphs.environment import THREAD_VARIABLES
+from graphs.interruption import HeldSignals
 from graphs.peers.protocol import Answer, Failure, Once, Request, Whole
-from graphs.timing import ProcessCost, fresh_process
+from graphs.timing import ProcessCost, end_group, fresh_process
 
 __all__ = ["Opened", "Process", "command", "environment", "whole_process"]
 
@@ -103,14 +104,15 @@ class Process:
 
     def __init__(self, argv: Sequence[str], env: Mapping[str, str]) -> None:
         self._said = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 - lives as long as the process
-        self._process = subprocess.Popen(
-            argv,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._said,
-            env=dict(env),
-            start_new_session=True,
-        )
+        with HeldSignals():  # whoever drops it closes its input, and that ends it
+            self._process = subprocess.Popen(
+                argv,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._said,
+                env=dict(env),
+                start_new_session=True,
+            )
         assert self._process.stdin
         assert self._process.stdout
         self._requests, self._answers = self._process.stdin, self._process.stdout
@@ -147,7 +149,7 @@ class Process:
 
     def _kill(self) -> None:
         self._killed = True
-        os.killpg(self._process.pid, signal.SIGKILL)  # the group holds only what we started
+        end_group(self._process)
 
     def let_end(self) -> None:
         """Tell the process that no request follows; it ends when it has answered the last."""
@@ -161,7 +163,6 @@ class Process:
             self._process.wait(0 if at_once else 10)
         except subprocess.TimeoutExpired:
             self._kill()
-            self._process.wait()
         self._answers.close()
         self._said.close()
 

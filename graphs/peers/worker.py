@@ -15,6 +15,7 @@ import contextlib
 import importlib
 import json
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -204,6 +205,8 @@ def main(arguments: list[str]) -> int:
 
     The first argument is the peer's name, for who looks at the machine's processes.
     """
+    # Asked to end, it unwinds, so that a compiler at work ends too and its temporary files go.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     # A framework's own prints go to the error stream: the output is the answers' alone.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)

@@ -6,10 +6,13 @@ an empty home.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -70,11 +73,11 @@ def fake_python(folder: Path, version: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("version", ["3.10", "3.8", "3.14"])
+@pytest.mark.parametrize("version", ["3.10", "3.8", "3.15"])
 def test_an_unsupported_python_is_named(clone, tmp_path, version):
     refused(
         run(clone, "reproduce", PYTHON=str(fake_python(tmp_path, version))),
-        f"is Python {version}; Python 3.11, 3.12 or 3.13 is needed",
+        f"is Python {version}; Python 3.11, 3.12, 3.13 or 3.14 is needed",
     )
     assert not (clone / ".venv").exists()
 
@@ -117,3 +120,27 @@ def test_no_network_is_said_in_one_sentence(clone, environment):
     done = run(clone, "reproduce", prefix=alone, PYTHON=sys.executable)
     refused(done, "setting up needs the network once, and there is none")
     assert len(done.stderr.strip().splitlines()) == 2  # what it does, and why it could not
+
+
+@pytest.mark.parametrize(("which", "says"), [("SIGINT", "interrupted"), ("SIGTERM", "terminated")])
+def test_a_signal_while_it_sets_up_is_said_and_leaves_nothing(clone, tmp_path, which, says):
+    python, begun = tmp_path / "python", tmp_path / "begun"
+    python.write_text(
+        f'#!/bin/sh\n[ "$1" = -m ] || {{ echo 3.13; exit; }}\nmkdir "$3"; sleep 60 & echo $! >{begun}; wait\n'
+    )
+    python.chmod(0o755)
+    (tmp_path / "temporary").mkdir()
+    env = {**os.environ, "PYTHON": str(python), "TMPDIR": str(tmp_path / "temporary")}
+    command = [str(clone / "scripts/run"), "reproduce"]
+    with subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True) as process:
+        while not (begun.exists() and begun.read_text().strip()):
+            time.sleep(0.01)
+        number = getattr(signal, which)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert said.splitlines()[1:] == [f"scripts/run: {says}."]
+    assert not (clone / ".venv").exists()
+    assert not list((tmp_path / "temporary").iterdir())
+    with contextlib.suppress(FileNotFoundError):  # what it had begun has ended
+        assert "sleep" not in Path("/proc", begun.read_text().strip(), "cmdline").read_text()
