@@ -149,7 +149,7 @@ def _somewhere(document: Any, dice: random.Random) -> tuple[Any, Any]:
         if (
             not isinstance(inside, dict | list)
             or not inside
-            or (holder is not document and dice.random() < 0.12)
+            or (holder is not document and dice.random() < 0.3)
         ):
             return holder, key
         holder = inside

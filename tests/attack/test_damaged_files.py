@@ -162,6 +162,14 @@ JSON = st.recursive(
 )
 
 
+def search(look: Callable[[], None], tally: Tally) -> None:
+    """Let Hypothesis look; what it found, with its notes on how to repeat it, is a case of its own."""
+    try:
+        look()
+    except AssertionError as failure:
+        tally.case("what Hypothesis found", "\n".join((str(failure), *getattr(failure, "__notes__", ()))))
+
+
 def test_anything_in_place_of_a_part(recording: Recording, tally: Tally, times: int) -> None:
     """Hypothesis looks for the smallest value that a reader stumbles over."""
     document = json.loads(to_json(recording))
@@ -180,7 +188,7 @@ def test_anything_in_place_of_a_part(recording: Recording, tally: Tally, times: 
         tally.case(f"{table}, row {row}, {value!r}"[:200])
         assert not problem, problem
 
-    look()
+    search(look, tally)
 
 
 # --- a run's checkpoint
@@ -588,7 +596,7 @@ def test_any_bytes_in_place_of_any_file(
         tally.case(name)
         assert not problem, problem
 
-    look()
+    search(look, tally)
 
 
 def _utf8(text: str) -> bytes:

@@ -227,7 +227,8 @@ def test_file_names(
         (folder / f"{name}.csv").write_text("1,0\n2,1\n3,0\n4,1\n")
         (folder / f"{name}.json").write_text("{}")
         (folder / f"{name}.py").write_text("raise ValueError(__file__)\n")
-        np.savez(folder / "names.npz", **{f"{name}{k}": np.ones(2) for k in range(3)})
+        decoded = name.encode("utf-8", "replace").decode()  # an archive holds no other names
+        np.savez(folder / "names.npz", **{f"{decoded}{k}": np.ones(2) for k in range(3)})
         for what, codes, command in (
             ("--data", (0,), ("reproduce", *QUICK, f"--data={name}.csv", f"--out={name}.run")),
             ("--resume", (0,), ("reproduce", "--resume", f"--out={name}.run")),
