@@ -140,7 +140,7 @@ def test_float32_is_float64_rounded_once():
 @pytest.mark.parametrize(
     ("arguments", "names"),
     [
-        ({"name": "nosuch"}, ["dataset", "'nosuch'", "random"]),
+        ({"name": "nosuch"}, ["dataset: found 'nosuch'; allowed: random, plane, hours, four-rows"]),
         ({"samples": 0}, ["samples", "0", "≥ 1"]),
         ({"features": -3}, ["features", "-3"]),
         ({"samples": 2.5}, ["samples", "2.5", "whole number"]),

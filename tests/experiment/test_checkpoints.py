@@ -109,8 +109,10 @@ def test_foreign_files_are_refused(tmp_path):
 
 
 def test_everything_of_a_run_is_read_back(tmp_path):
-    run = Progress.fresh({"w": np.arange(3.0), "vw": np.array([1, -2], "float32"), "b": np.array(-0.5)}, 7, 2)
-    run.state = {"w": np.array([np.nan, 1e300, -0.0]), "vw": np.zeros(2, "float32"), "b": np.array(np.inf)}
+    run = Progress.fresh(
+        {"w": np.arange(3.0), "vw": np.array([1, -2], "float32"), "a/b": np.array(-0.5)}, 7, 2
+    )
+    run.state = {"w": np.array([np.nan, 1e300, -0.0]), "vw": np.zeros(2, "float32"), "a/b": np.array(np.inf)}
     for k, name in enumerate(COUNTERS, start=2):
         setattr(run, name, k if isinstance(getattr(run, name), int) else k / 7)
     for k, column in enumerate(vars(run.history).values()):
@@ -202,6 +204,16 @@ def test_the_digest_is_over_the_header_too(saved, name):
     rewrite(saved, header=np.frombuffer(json.dumps(header).encode(), dtype=np.uint8))
     with pytest.raises(InputError, match="which was changed or damaged after it was written"):
         load_checkpoint(saved)
+
+
+def test_the_order_of_the_header_means_nothing(saved, progress):
+    with np.load(saved) as stored:
+        header = json.loads(stored["header"].tobytes())
+    turned = dict(
+        reversed([(k, dict(reversed(v.items())) if k == "counters" else v) for k, v in header.items()])
+    )
+    rewrite(saved, header=np.frombuffer(json.dumps(turned).encode(), dtype=np.uint8))
+    assert load_checkpoint(saved)[0].step == progress.step
 
 
 @pytest.mark.parametrize("header", [b"{", b"[1, 2]", b"\xff", b'"text"', b"7"])
