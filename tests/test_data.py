@@ -29,6 +29,108 @@ def test_half_the_targets_of_the_original_are_ones(seed):
     assert graphs.load(seed=seed).y.sum() == 195
 
 
+def test_random_says_where_it_comes_from_and_in_which_order_it_was_drawn():
+    data = graphs.load(seed=3, samples=5, features=4)
+    assert (data.name, data.source) == ("random", "numpy.random.RandomState(3)")
+    assert data.draw_order == (
+        "x = randn(5, 4)",
+        "y = randint(size=5, low=0, high=2)",
+        "initial w = randn(4)",
+        "unseen x = randn(30, 4)",
+    )
+
+
+def test_what_is_left_out_is_the_originals():
+    data, original = graphs.load(), graphs.load("random", seed=0, samples=400, features=784, dtype="float64")
+    assert data.x.shape == (400, 784)
+    assert data.unseen_x.shape == (30, 784)
+    for ours, theirs in ((data.x, original.x), (data.y, original.y), (data.initial_w, original.initial_w)):
+        assert ours.dtype == theirs.dtype
+        assert ours.tobytes() == theirs.tobytes()
+
+
+@pytest.mark.parametrize("dtype", graphs.data.DTYPES)
+@pytest.mark.parametrize("name", ["random", "plane", "hours", "four-rows"])
+def test_arrays_are_of_the_dtype_asked_for_and_targets_are_whole(name, dtype):
+    data = graphs.load(name, dtype=dtype)
+    assert data.name == name
+    assert {data.x.dtype, data.initial_w.dtype} == {np.dtype(dtype)}
+    assert data.unseen_x is None or data.unseen_x.dtype == dtype
+    assert data.y.dtype == np.int64
+    assert data.x.shape == (len(data.y), len(data.initial_w))
+    double = graphs.load(name)
+    np.testing.assert_array_equal(data.x, double.x.astype(dtype))
+    np.testing.assert_array_equal(data.initial_w, double.initial_w.astype(dtype))
+    np.testing.assert_array_equal(data.y, double.y)
+
+
+def test_the_plane_is_theta_1_2_3_with_noise():
+    stream = np.random.RandomState(42)
+    x, noise = stream.randn(100, 2), stream.randn(100)
+    data = graphs.load("plane")
+    np.testing.assert_array_equal(data.x, x)
+    np.testing.assert_array_equal(data.y, 1 + 2 * x[:, 0] + 3 * x[:, 1] + 0.2 * noise > 0)
+    np.testing.assert_array_equal(data.initial_w, [0, 0])
+    assert (data.unseen_x, data.initial_b, data.source) == (None, 0.0, "numpy.random.RandomState(42)")
+    assert data.draw_order == ("x = randn(100, 2)", "noise = randn(100)")
+
+
+def test_hours_are_three_students_and_a_fourth_to_be_judged():
+    data = graphs.load("hours")
+    np.testing.assert_array_equal(data.x, [[1], [2], [3]])
+    np.testing.assert_array_equal(data.y, [0, 0, 1])
+    np.testing.assert_array_equal(data.unseen_x, [[4]])
+    np.testing.assert_array_equal(data.initial_w, [0])
+    assert (data.source, data.draw_order) == ("three students, written down", ())
+
+
+def test_four_rows_are_autograds():
+    data = graphs.load("four-rows")
+    np.testing.assert_array_equal(
+        data.x, [[0.52, 1.12, 0.77], [0.88, -1.08, 0.15], [0.52, 0.06, -1.3], [0.74, -2.49, 1.39]]
+    )
+    np.testing.assert_array_equal(data.y, [True, True, False, True])
+    np.testing.assert_array_equal(data.initial_w, np.zeros(3))
+    assert (data.unseen_x, data.source, data.draw_order) == (None, "Autograd's introduction", ())
+
+
+@pytest.mark.parametrize("name", ["plane", "hours", "four-rows"])
+@pytest.mark.parametrize(
+    ("argument", "found"),
+    [({"seed": 1}, "1, 400, 784"), ({"samples": 3}, "0, 3, 784"), ({"features": 1}, "0, 400, 1")],
+)
+def test_a_fixed_data_set_takes_no_seed_and_no_size(name, argument, found):
+    with pytest.raises(InputError, match="the data set") as refused:
+        graphs.load(name, **argument)
+    assert str(refused.value).startswith(f"seed, samples, features: found {found}; allowed: ")
+    assert name in str(refused.value)
+
+
+@pytest.mark.parametrize("dtype", graphs.data.DTYPES)
+def test_what_does_not_fit_in_memory_is_refused_before_it_is_drawn(monkeypatch, dtype):
+    """x is drawn in double precision, whatever it is rounded to."""
+    if not hasattr(os, "sysconf"):
+        pytest.skip("this system does not tell its memory")
+    pages = {"SC_PAGE_SIZE": 64, "SC_PHYS_PAGES": 1000}
+    monkeypatch.setattr(os, "sysconf", pages.__getitem__)
+    monkeypatch.setattr("graphs.data._random", lambda *_: "drawn")
+    assert graphs.load(samples=10, features=20, dtype=dtype) == "drawn"
+    for shape in ({"samples": 8001, "features": 1}, {"samples": 1, "features": 8001}):
+        with pytest.raises(InputError, match=r"^samples × features: found .*GiB"):
+            graphs.load(**shape, dtype=dtype)
+    monkeypatch.setattr(os, "sysconf_names", {})
+    assert graphs.load(samples=9000, dtype=dtype) == "drawn"
+    monkeypatch.delattr(os, "sysconf")
+    assert graphs.load(samples=9000, dtype=dtype) == "drawn"
+
+
+def test_the_smallest_and_the_largest_that_may_be_asked_for():
+    assert graphs.load(seed=2**32 - 1, samples=1, features=1).x.shape == (1, 1)
+    for argument in ("seed", "samples", "features", "dtype"):
+        with pytest.raises(InputError, match=f"^{argument}: found -1"):
+            graphs.load(**{argument: -1})
+
+
 def test_float32_is_float64_rounded_once():
     np.testing.assert_array_equal(
         graphs.load(samples=3, features=2, dtype="float32").x,
@@ -39,7 +141,7 @@ def test_float32_is_float64_rounded_once():
 @pytest.mark.parametrize(
     ("arguments", "names"),
     [
-        ({"name": "nosuch"}, ["dataset", "'nosuch'", "random"]),
+        ({"name": "nosuch"}, ["dataset: found 'nosuch'; allowed: random, plane, hours, four-rows"]),
         ({"samples": 0}, ["samples", "0", "≥ 1"]),
         ({"features": -3}, ["features", "-3"]),
         ({"samples": 2.5}, ["samples", "2.5", "whole number"]),

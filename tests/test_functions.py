@@ -9,13 +9,13 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
-from pytensor.compile.mode import Mode, get_mode
+from pytensor.compile.mode import Mode, get_mode, predefined_modes
 from pytensor.scalar.basic import Log, Log1p
 from pytensor.scalar.math import Softplus
 
 import graphs
 from graphs.errors import InputError
-from graphs.functions import _linker_name, _scalar_ops, mode_names, resolve_mode
+from graphs.functions import Stateful, _linker_name, _scalar_ops, mode_names, resolve_mode
 from graphs.native import NotNative, source_of
 
 STABLE_MODES = ("NUMBA", "CVM", "NATIVE")
@@ -193,6 +193,122 @@ def test_read_and_write_are_inverse_and_copy(compiled):
     with pytest.raises(InputError, match="nothing"):
         functions.write({"w": np.zeros(784)})
     np.testing.assert_array_equal(functions.read()["w"], 1)
+
+
+class Plain(Stateful):
+    def __init__(self, *shared):
+        self.updates = tuple((variable, variable + 1) for variable in shared)
+
+
+def test_a_state_is_written_in_the_dtype_of_its_parameters_and_whole_or_not_at_all():
+    w, b = pytensor.shared(np.zeros(3, "float32"), name="w"), pytensor.shared(np.array(0.0), name="b")
+    stateful = Plain(w, b)
+    stateful.write({"w": np.arange(3), "b": 1, "more": "than is asked for"})
+    assert {name: (value.dtype, value.tolist()) for name, value in stateful.read().items()} == {
+        "w": (np.dtype("float32"), [0, 1, 2]),
+        "b": (np.dtype("float64"), 1),
+    }
+    stateful.write({"w": [0.1, 0.2, 0.3], "b": np.float32(0.5)})
+    np.testing.assert_array_equal(stateful.read()["w"], np.array([0.1, 0.2, 0.3], "float32"))
+    for state, message in (
+        ({"w": np.ones(4), "b": 2.0}, "state['w']: found shape (4,); allowed: shape (3,)."),
+        ({"w": np.ones(3), "b": np.ones(1)}, "state['b']: found shape (1,); allowed: shape ()."),
+        ({"w": np.ones(3)}, "state['b']: found nothing; allowed: shape ()."),
+        ({}, "state['w']: found nothing; allowed: shape (3,)."),
+    ):
+        with pytest.raises(InputError, match=r"^state\[") as refused:
+            stateful.write(state)
+        assert str(refused.value) == message
+        np.testing.assert_array_equal(w.get_value(), np.array([0.1, 0.2, 0.3], "float32"))
+        assert b.get_value() == 0.5
+
+
+def test_what_is_read_and_what_is_written_stays_the_callers():
+    w = pytensor.shared(np.zeros(3), name="w")
+    stateful, mine = Plain(w), {"w": np.ones(3)}
+    stateful.write(mine)
+    mine["w"][:] = 7
+    np.testing.assert_array_equal(w.get_value(), 1)
+    read = stateful.read()
+    w.set_value(np.full(3, 5.0))
+    w.get_value(borrow=True)[:] = 6
+    np.testing.assert_array_equal(read["w"], 1)
+
+
+@pytest.fixture
+def small():
+    graph = graphs.logistic_graph([0.5, -1.0], 0.25)
+    updates = graphs.gradient_descent(graph.cost, [graph.w, graph.b])
+    return graph, updates, lambda mode: graphs.compile_functions(graph, updates, mode)
+
+
+SMALL_X, SMALL_Y = np.array([[1.0, 2.0], [-0.5, 0.25], [3.0, 0.0]]), [1, 0, 1]
+
+
+def test_what_is_compiled_is_named_and_says_what_it_was_made_of(small):
+    graph, updates, compiled = small
+    functions = compiled("none")
+    assert [f.name for f in (functions.train, functions.evaluate, functions.predict)] == [
+        "train",
+        "evaluate",
+        "predict",
+    ]
+    assert (functions.graph, functions.updates, functions.mode) == (graph, tuple(updates), "none")
+    assert functions.build_seconds > 0
+    own = Mode(linker="py", optimizer=None)
+    assert compiled(own).mode == repr(own)
+    assert compiled(own).train.maker.mode is own
+    assert compiled("fast_compile").mode == "fast_compile"
+
+
+@pytest.mark.parametrize("mode", ["none", "FAST_COMPILE"])
+def test_train_predict_and_evaluate_return_what_they_say(small, mode):
+    _, _, compiled = small
+    functions = compiled(mode)
+    before = functions.read()
+    z = SMALL_X @ [0.5, -1.0] + 0.25
+    xent = np.log1p(np.exp(np.where(SMALL_Y, -z, z)))
+    residual = (1 / (1 + np.exp(-z)) - SMALL_Y) / 3
+    gw, gb = SMALL_X.T @ residual + 0.02 * before["w"], residual.sum()
+    expected = [z > 0, xent, xent.mean() + 0.01 * 1.25, gw, gb]
+    for y in (SMALL_Y, np.array(SMALL_Y, bool), np.array(SMALL_Y, float), np.array(SMALL_Y, "float32")):
+        for ours, theirs in zip(functions.evaluate(SMALL_X, y), expected, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-15)
+    np.testing.assert_array_equal(functions.predict(SMALL_X), z > 0)
+    np.testing.assert_array_equal(functions.read()["w"], before["w"])
+    for ours, theirs in zip(functions.train(SMALL_X, SMALL_Y), expected, strict=False):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12)
+    after = functions.read()
+    np.testing.assert_allclose(after["w"], before["w"] - 0.1 * gw, rtol=1e-12)
+    np.testing.assert_allclose(after["b"], 0.25 - 0.1 * gb, rtol=1e-12)
+    functions.write(before)
+    singles = [functions.train(SMALL_X, SMALL_Y) for _ in range(4)]
+    functions.write(before)
+    for ours, theirs in zip(
+        functions.train_many(SMALL_X, SMALL_Y, 4), zip(*singles, strict=True), strict=True
+    ):
+        np.testing.assert_array_equal(ours, np.stack(theirs))
+
+
+def test_modes_are_found_in_any_case_and_default_is_pytensors_own():
+    assert mode_names()[:3] == ("default", "FAST_RUN", "none")
+    assert list(mode_names()[3:]) == sorted(predefined_modes)
+    for name in ("default", "DEFAULT", None):
+        assert resolve_mode(name) is get_mode(None)
+    assert resolve_mode() is get_mode(None)
+    assert resolve_mode("fast_run") is get_mode("FAST_RUN")
+    none = resolve_mode("None")
+    assert type(none.linker).__name__ == "PerformLinker"
+    x = pt.dvector("x")
+    as_written = pytensor.function([x], pt.exp(pt.log(x)) * 1, mode=none)  # rewritten, it is x
+    assert len(as_written.maker.fgraph.apply_nodes) >= 3
+    with pytest.raises(InputError, match=r"^mode: found 'nosuch'; allowed: default, FAST_RUN, none, "):
+        resolve_mode("nosuch")
+
+
+def test_the_linker_that_runs_is_named(small):
+    _, _, compiled = small
+    assert compiled("none").linker == "PerformLinker"
 
 
 def test_modes_by_name():

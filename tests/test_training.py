@@ -12,7 +12,8 @@ from graphs.errors import InputError
 from graphs.experiment.checkpoints import COUNTERS, load_checkpoint, save_checkpoint
 from graphs.listener import Listener
 from graphs.solving import certify, find_optimum
-from graphs.training import Stopped, fit
+from graphs.training import Progress, Stopped, fit
+from tests.by_hand import ByHand, Looped, Scripted
 from tests.conftest import dataset
 from tests.figures import (
     AFTER_200_STEPS_SEED_0,
@@ -222,3 +223,295 @@ def test_weights_that_are_no_numbers_are_refused(compiled, original):
 def test_an_overflowing_formula_is_named(compiled, original):
     with pytest.raises(graphs.Diverged, match=r"step 1: 784 of the 784 values of w .*logits formula"):
         fit(compiled("none"), original.x, original.y, steps=1000, every=100)
+
+
+# --- the loop alone, with learners that need no compiler
+
+ROWS = np.random.RandomState(5)
+X, Y = ROWS.randn(12, 3), np.array([0, 1, 1, 0, 1, 0, 1, 1, 0, 0, 1, 0])
+W = np.array([0.5, -1.0, 2.0])
+
+
+def test_a_learner_without_train_many_runs_as_one_with_it():
+    plain = fit(ByHand(W), X, Y, steps=250, every=60)
+    looped = fit(Looped(W), X, Y, steps=250, every=60)
+    same(plain, looped)
+    learner, at = ByHand(W), [0, 60, 120, 180, 240, 250]
+    assert plain.history.steps.tolist() == at
+    for step in range(251):
+        if step in at:
+            prediction, xent, cost, gw, _ = learner.evaluate(X, Y)
+            entry = at.index(step)
+            assert plain.history.cost[entry] == cost
+            assert plain.history.mean_xent[entry] == xent.mean()
+            assert plain.history.accuracy[entry] == (prediction == Y).mean()
+            assert plain.history.gw_norm[entry] == np.linalg.norm(gw)
+            assert plain.history.w_norm[entry] == np.linalg.norm(learner.w)
+        if step < 250:
+            _, xent = learner.train(X, Y)
+            assert step or plain.first_mean_xent == xent.mean()
+    assert plain.state["w"].tobytes() == learner.w.tobytes()
+    assert plain.initial["w"].tobytes() == W.tobytes()
+
+
+def test_the_model_is_evaluated_for_the_entries_of_the_history_only():
+    learner = ByHand(W)
+    fit(learner, X, Y, steps=25, every=10, checkpoint=lambda _: None, checkpoint_every=7)
+    assert learner.evaluated == 4
+    every_step = ByHand(W)
+    assert len(fit(every_step, X, Y, steps=6).history.steps) == every_step.evaluated == 7
+
+
+@pytest.mark.parametrize(
+    ("samples", "schedule", "chunks"),
+    [
+        (8, {"steps": 25, "every": 10, "checkpoint_every": 7}, [7, 3, 4, 6, 1, 4]),
+        (8, {"steps": 250, "every": 250}, [100, 100, 50]),
+        (8, {"steps": 5, "every": 9}, [5]),
+        (300, {"steps": 7, "every": 7}, [3, 3, 1]),
+        (1001, {"steps": 2, "every": 2}, [1, 1]),
+    ],
+)
+def test_as_many_steps_at_once_as_nothing_has_to_be_looked_at(monkeypatch, samples, schedule, chunks):
+    monkeypatch.setattr("graphs.training.CHUNK_NUMBERS", 1000)
+    learner = Looped(W)
+    fit(learner, np.ones((samples, 3)), np.arange(samples) % 2, **schedule)
+    assert learner.asked == chunks
+
+
+def test_checkpoints_are_made_before_the_first_step_now_and_then_and_at_the_end():
+    kept = []
+
+    def keep(progress):
+        kept.append((progress.step, progress.state["w"].copy()))
+
+    learner = ByHand(W)
+    fit(learner, X, Y, steps=1001, every=1001, checkpoint=keep)
+    assert [step for step, _ in kept] == [0, 1000, 1001]
+    np.testing.assert_array_equal(kept[0][1], W)
+    np.testing.assert_array_equal(kept[-1][1], learner.w)
+    kept.clear()
+    fit(ByHand(W), X, Y, steps=12, every=5, checkpoint=keep, checkpoint_every=4)
+    assert [step for step, _ in kept] == [0, 4, 8, 12]
+
+
+@pytest.mark.parametrize("stop_at", [0, 7, 8, 10])
+def test_a_stopped_run_leaves_its_checkpoint_where_it_stopped(stop_at):
+    whole = fit(ByHand(W), X, Y, steps=20, every=5)
+    kept, learner, done = [], ByHand(W), []
+
+    class Look(Listener):
+        def progress(self, made, of):
+            done.append((made, of))
+
+    with pytest.raises(Stopped, match=f"^stopped after step {stop_at}$") as stopped:
+        fit(
+            learner,
+            X,
+            Y,
+            steps=20,
+            every=5,
+            checkpoint=lambda progress: kept.append((progress.step, progress.state["w"].copy())),
+            checkpoint_every=7 if stop_at == 7 else 8,
+            listener=Look(),
+            stop=lambda: (done[-1][0] if done else 0) == stop_at,
+        )
+    progress = stopped.value.progress
+    assert (kept[-1][0], progress.step) == (stop_at, stop_at)
+    np.testing.assert_array_equal(kept[-1][1], learner.w)
+    assert all(of == 20 for _, of in done)
+    onwards = []
+    again = fit(ByHand(np.zeros(3)), X, Y, steps=20, every=5, progress=progress, checkpoint=onwards.append)
+    same(whole, again)
+    assert len(onwards) == 1  # it stood on disk already where it goes on
+
+
+def test_a_run_that_nobody_watches_can_be_stopped():
+    asked = iter([False, True])
+    with pytest.raises(Stopped) as stopped:
+        fit(ByHand(W), X, Y, steps=20, every=5, stop=lambda: next(asked))
+    assert stopped.value.progress.step == 5
+
+
+def test_the_listener_hears_of_every_look():
+    heard = []
+
+    class Look(Listener):
+        def progress(self, done, of):
+            heard.append((done, of))
+
+    fit(ByHand(W), X, Y, steps=230, every=230, listener=Look())
+    assert heard == [(100, 230), (200, 230), (230, 230)]
+
+
+def test_a_fresh_run_stands_at_its_beginning_with_an_empty_history():
+    progress = Progress.fresh({"w": W}, 7, 3)
+    assert (progress.step, progress.initial["w"] is W, progress.state["w"] is W) == (0, True, True)
+    assert progress.history.steps.dtype == np.int64
+    assert progress.history.steps.tolist() == [0, 3, 6, 7]
+    for name, column in vars(progress.history).items():
+        if name != "steps":
+            assert column.dtype == np.float64
+            assert np.isnan(column).all()
+            assert column.shape == (4,)
+    columns = [column for name, column in vars(progress.history).items() if name != "steps"]
+    assert len({id(column) for column in columns}) == 5
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_calls_returned_is_counted_call_by_call_however_they_are_chunked(seed):
+    stream = np.random.RandomState(seed)
+    calls, y = 30, stream.randint(0, 2, 2)
+    predictions = stream.randint(0, 2, (calls, 2)).astype(bool)
+    predictions[: 4 * (seed % 3)] = ~y.astype(bool)  # a beginning without a perfect call
+    if seed == 5:
+        predictions[:] = ~y.astype(bool)
+    xents = stream.rand(calls, 2)
+    xents[stream.rand(calls, 2) < (0.1 if seed else 0)] = [np.nan, np.inf][seed % 2]
+    perfect = [n for n in range(1, calls + 1) if (predictions[n - 1] == y).all()]
+    bad = [n for n in range(1, calls + 1) if not np.isfinite(xents[n - 1]).all()]
+    first = perfect[0] if perfect else 0
+    expected = (
+        first,
+        sum(n not in perfect for n in range(first, calls + 1)) if first else 0,
+        len(bad),
+        *((bad[0], bad[-1]) if bad else (0, 0)),
+    )
+    for sizes in ([30], [1] * 30, [7, 1, 12, 10]):
+        progress, done = Progress.fresh({"w": W}, calls, 1), 0
+        for size in sizes:
+            progress.note(predictions[done : done + size], xents[done : done + size], y)
+            done += size
+            progress.step = done
+        assert expected == (
+            progress.first_perfect_call,
+            progress.mistakes_since,
+            progress.nonfinite_calls,
+            progress.first_nonfinite_call,
+            progress.last_nonfinite_call,
+        )
+        np.testing.assert_equal(progress.first_mean_xent, xents[0].mean())
+
+
+# --- where a run ends before its time
+
+
+def runs(xents, weights=None, *, x=X, y=Y, every=1000):
+    """The run of a scripted learner: None if it went through, else how it diverged."""
+    steps = len(xents)
+    weights = [[1.0, 0, 0]] * (steps + 1) if weights is None else weights
+    try:
+        fit(Scripted(xents, weights), x, y, steps=steps, every=every)
+    except graphs.Diverged as diverged:
+        return diverged
+    return None
+
+
+@pytest.mark.parametrize("every", [1, 2, 1000])
+@pytest.mark.parametrize(("first", "limit"), [(0.5, 1e6), (1.0, 1e6), (3.0, 3e6), (1e-9, 1e6)])
+def test_a_million_times_the_first_cross_entropy_is_the_limit(first, limit, every):
+    above = np.nextafter(limit, np.inf)
+    assert runs([first, limit, limit], every=every) is None
+    for call in (2, 3, 5):
+        xents = [first, *[first] * (call - 2), above, first]
+        diverged = runs(xents, every=every)
+        assert diverged.step == call - 1  # the update before the call that shows it
+        assert diverged.cause == "the learning rate is too large"
+        assert diverged.quantity == f"the mean cross-entropy has grown from {first:.6g} to {above:.6g}"
+
+
+def test_an_infinite_cross_entropy_is_no_growth():
+    assert runs([0.5, np.inf, np.nan, 0.5]) is None
+    assert runs([np.inf, 1e300, 0.5]) is None
+
+
+@pytest.mark.parametrize("every", [1, 3, 1000])
+def test_the_step_that_breaks_a_parameter_is_named(every):
+    weights = [[1.0, 0, 0]] * 4 + [[1.0, np.nan, np.inf]] * 3
+    diverged = runs([0.5] * 6, weights, every=every)
+    assert diverged.step == 4
+    assert diverged.quantity == "2 of the 3 values of w are not finite"
+    assert str(diverged).startswith(
+        "diverged at step 4: 2 of the 3 values of w are not finite. Likely cause: "
+    )
+
+
+def test_every_broken_parameter_is_named():
+    class Two(Scripted):
+        def read(self):
+            return {**super().read(), "b": np.array(np.inf if self.done == 3 else 0.0)}
+
+    with pytest.raises(
+        graphs.Diverged, match="step 3: 1 of the 3 values of w and 1 of the 1 values of b are"
+    ):
+        fit(Two([0.5] * 4, [[1.0, 0, 0]] * 3 + [[np.nan, 0, 0]] * 2), X, Y, steps=4)
+
+
+RATE = "the learning rate is too large"
+FORMULA = (
+    "the formula overflowed as it is evaluated here (log(0), or exp of a large number); "
+    "use a mode with the stabilizing rewrites, or the logits formula"
+)
+BROKEN = [np.nan, 0.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("xents", "before", "now", "cause"),
+    [
+        ([0.5, 0.5], 1.0, 1.0, RATE),  # nothing but the weights went wrong
+        ([0.5, np.nan], 1.0, 1.0, FORMULA),
+        ([np.inf, 0.5], 1.0, 1.0, FORMULA),  # an earlier call counts
+        ([0.5, np.nan], 1.0, 10.0, FORMULA),  # ten times the weights is no runaway yet …
+        ([0.5, np.nan], 1.0, 10.5, RATE),  # … more is
+        ([0.5, np.nan], 0.1, 9.0, FORMULA),  # weights that begin near zero are held to 10
+        ([0.5, np.nan], 0.1, 10.5, RATE),
+        ([0.5, np.nan], 4.0, 40.0, FORMULA),
+        ([0.5, np.nan], 4.0, 40.5, RATE),
+    ],
+)
+def test_the_likely_cause_of_broken_weights(xents, before, now, cause):
+    diverged = runs(xents, [[before, 0, 0], [now, 0, 0], BROKEN])
+    assert diverged.step == 2
+    assert diverged.cause == cause
+
+
+def test_numbers_in_the_data_that_are_none_are_the_likeliest_cause():
+    for place in ((3, 1), (0, 0)):
+        x = X.copy()
+        x[place] = -np.inf
+        x[7, 2] = np.nan
+        diverged = runs([np.nan, np.nan], [[1.0, 0, 0], BROKEN, BROKEN], x=x)
+        assert diverged.cause == f"x holds -inf at {place}"
+    y = Y.astype(float)
+    y[4] = np.nan
+    assert runs([0.5], [[1.0, 0, 0], BROKEN], y=y).cause == "y holds nan at (4,)"
+
+
+@pytest.mark.parametrize("argument", ["steps", "every", "checkpoint_every"])
+def test_a_bad_schedule_is_refused_under_its_name(argument):
+    with pytest.raises(InputError, match=f"^{argument}: found 0; allowed: a whole number ≥ 1"):
+        fit(ByHand(W), X, Y, **{"steps": 5, argument: 0})
+    assert fit(ByHand(W), X, Y, **{"steps": 5, argument: 1}).step >= 1
+
+
+@pytest.mark.parametrize("schedule", [{"steps": 8, "every": 3}, {"steps": 9, "every": 2}])
+def test_a_run_goes_on_under_its_own_schedule_only(schedule):
+    progress = fit(ByHand(W), X, Y, steps=9, every=3)
+    with pytest.raises(InputError, match=r"^progress: found a run of 9 steps, recorded at every 3"):
+        fit(ByHand(W), X, Y, progress=progress, **schedule)
+
+
+def test_a_finished_run_that_goes_on_takes_no_step_and_no_checkpoint():
+    progress = fit(ByHand(W), X, Y, steps=9, every=3)
+    learner = ByHand(np.zeros(3))
+    assert fit(learner, X, Y, steps=9, every=3, progress=progress, checkpoint=pytest.fail) is progress
+    np.testing.assert_array_equal(learner.w, progress.state["w"])
+
+
+def test_numbers_that_overflow_are_counted_and_not_warned_of():
+    class Loud(ByHand):
+        def train(self, x, y):
+            np.log(np.zeros(1)) - np.exp(np.full(1, 1000.0))  # as NumPy says it: two warnings
+            return super().train(x, y)
+
+    assert fit(Loud(W), X, Y, steps=3).step == 3

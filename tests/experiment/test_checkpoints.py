@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import asdict
+from hashlib import sha256
 
 import numpy as np
 import pytest
 
 from graphs.errors import InputError
 from graphs.experiment import checkpoints
-from graphs.experiment.checkpoints import load_checkpoint, save_checkpoint
+from graphs.experiment.checkpoints import COUNTERS, _digest, fingerprint, load_checkpoint, save_checkpoint
 from graphs.experiment.settings import Settings
 from graphs.training import Progress
 
@@ -113,6 +114,139 @@ def test_foreign_files_are_refused(tmp_path):
         load_checkpoint(path)
     with pytest.raises(InputError, match="cannot be read"):
         load_checkpoint(tmp_path / "none.npz")
+
+
+def test_everything_of_a_run_is_read_back(tmp_path):
+    run = Progress.fresh(
+        {"w": np.arange(3.0), "vw": np.array([1, -2], "float32"), "a/b": np.array(-0.5)}, 7, 2
+    )
+    run.state = {"w": np.array([np.nan, 1e300, -0.0]), "vw": np.zeros(2, "float32"), "a/b": np.array(np.inf)}
+    for k, name in enumerate(COUNTERS, start=2):
+        setattr(run, name, k if isinstance(getattr(run, name), int) else k / 7)
+    for k, column in enumerate(vars(run.history).values()):
+        if column.dtype == np.float64:
+            column[:3] = k + np.arange(3) / 7
+    kept = {"seed": 3, "name": "Größe", "nested": {"a": [1, 2.5, None, True]}}
+    save_checkpoint(tmp_path / "c.npz", run, kept)
+    read, settings = load_checkpoint(str(tmp_path / "c.npz"))
+    assert settings == kept
+    assert [getattr(read, name) for name in COUNTERS] == [getattr(run, name) for name in COUNTERS]
+    for group in ("initial", "state"):
+        assert list(getattr(read, group)) == list(getattr(run, group))
+    for ours, theirs in (
+        (read.initial, run.initial),
+        (read.state, run.state),
+        (vars(read.history), vars(run.history)),
+    ):
+        assert ours.keys() == theirs.keys()
+        for name, array in theirs.items():
+            assert (ours[name].dtype, ours[name].shape) == (array.dtype, array.shape)
+            assert ours[name].tobytes() == array.tobytes()
+
+
+def test_a_checkpoint_is_an_npz_with_a_header_that_says_what_it_is(saved):
+    with np.load(saved, allow_pickle=False) as stored:
+        assert {"header", "state/w", "initial/b", "history/cost"} <= set(stored.files)
+        assert stored["header"].dtype == np.uint8
+        header = json.loads(stored["header"].tobytes().decode())
+    assert header.keys() == {"format", "version", "settings", "counters", "digest"}
+    assert (header["format"], header["version"]) == ("graphs checkpoint", 1)
+    assert header["counters"]["step"] == 4
+    assert len(bytes.fromhex(header["digest"])) == 32
+
+
+def with_header(path, **changes):
+    """The file with another header, and the digest that fits it."""
+    with np.load(path) as stored:
+        arrays = dict(stored)
+    header = {**json.loads(arrays.pop("header").tobytes()), **changes}
+    header.pop("digest")
+    header["digest"] = _digest(header, arrays)
+    rewrite(path, header=np.frombuffer(json.dumps(header).encode(), dtype=np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"format": "another"}, "which is no checkpoint of this program"),
+        ({"format": None}, "which is no checkpoint of this program"),
+        ({"version": 2}, "a checkpoint of version 2"),
+        ({"version": None}, "a checkpoint of version None"),
+    ],
+)
+def test_another_format_and_another_version_are_refused_though_the_digest_fits(saved, changes, says):
+    with_header(saved)
+    load_checkpoint(saved)
+    with_header(saved, **changes)
+    with pytest.raises(InputError, match=r"^checkpoint: found .*checkpoint\.npz, ") as refused:
+        load_checkpoint(saved)
+    allowed = "a checkpoint of version 1, as this program wrote it; begin anew in another folder."
+    assert str(refused.value).endswith(f"checkpoint.npz, {says}; allowed: {allowed}")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"state/w": np.array([1.5, 0.0, np.inf])},  # the sign of a zero
+        {"state/b": np.array(0.25, dtype="float64")},
+        {"state/w": np.array([[1.5, -0.0, np.inf]])},
+        {"history/steps": np.array([0, 3, 6, 9, 11])},
+        {"state/more": np.zeros(1)},
+    ],
+    ids=["value", "dtype", "shape", "history", "another array"],
+)
+def test_the_digest_is_over_every_name_dtype_shape_and_number(saved, change):
+    rewrite(saved, **change)
+    with pytest.raises(InputError, match="which was changed or damaged after it was written"):
+        load_checkpoint(saved)
+
+
+@pytest.mark.parametrize("name", ["settings", "counters"])
+def test_the_digest_is_over_the_header_too(saved, name):
+    with np.load(saved) as stored:
+        header = json.loads(stored["header"].tobytes())
+    header[name] = {**header[name], "seed": 4, "step": 5}
+    rewrite(saved, header=np.frombuffer(json.dumps(header).encode(), dtype=np.uint8))
+    with pytest.raises(InputError, match="which was changed or damaged after it was written"):
+        load_checkpoint(saved)
+    del header["digest"]
+    rewrite(saved, header=np.frombuffer(json.dumps(header).encode(), dtype=np.uint8))
+    with pytest.raises(InputError, match="which was changed or damaged after it was written"):
+        load_checkpoint(saved)
+
+
+def test_the_order_of_the_header_means_nothing(saved, progress):
+    with np.load(saved) as stored:
+        header = json.loads(stored["header"].tobytes())
+    turned = dict(
+        reversed([(k, dict(reversed(v.items())) if k == "counters" else v) for k, v in header.items()])
+    )
+    rewrite(saved, header=np.frombuffer(json.dumps(turned).encode(), dtype=np.uint8))
+    assert load_checkpoint(saved)[0].step == progress.step
+
+
+@pytest.mark.parametrize("header", [b"{", b"[1, 2]", b"\xff", b'"text"', b"7"])
+def test_a_header_that_is_none_is_no_checkpoint_of_ours(saved, header):
+    rewrite(saved, header=np.frombuffer(header, dtype=np.uint8))
+    with pytest.raises(InputError, match=r"checkpoint\.npz, "):
+        load_checkpoint(saved)
+
+
+def test_a_file_that_cannot_be_read_says_why(tmp_path):
+    with pytest.raises(InputError, match=r"none\.npz, which cannot be read \(No such file or directory\)"):
+        load_checkpoint(tmp_path / "none.npz")
+
+
+def test_the_fingerprint_is_of_the_numbers_their_dtype_and_their_shape():
+    x = np.arange(6.0).reshape(2, 3)
+    assert fingerprint(x) == fingerprint(x.copy()) == fingerprint(np.asfortranarray(x))
+    assert len(bytes.fromhex(fingerprint(x))) == 32
+    others = [x.T, x.reshape(3, 2), x.astype("float32"), x * [1, 1, 1 + 1e-15], x.astype("int64")]
+    assert len({fingerprint(array) for array in (x, *others)}) == 6
+    assert fingerprint(x, x) != fingerprint(x)
+    assert fingerprint(x, x + 1) != fingerprint(x + 1, x)
+    # What it is, for those who keep one in a file of their own.
+    assert fingerprint(np.array([1.0])) == sha256(b"<f8(1,)" + np.array([1.0]).tobytes()).hexdigest()
 
 
 def forge(path, change):

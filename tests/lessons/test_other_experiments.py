@@ -7,6 +7,7 @@ import pytest
 
 import graphs
 from graphs.lessons import hours, plane, slopes
+from tests.by_hand import ByHand
 
 
 @pytest.mark.parametrize("run", [plane.in_numpy, lambda: plane.in_pytensor("FAST_COMPILE")])
@@ -36,6 +37,56 @@ def test_the_exam(framework):
     assert total.passes_after_4_hours == pytest.approx(0.8698202069917875, rel=1e-12)
 
 
+@pytest.mark.parametrize(("reduction", "samples"), [("mean", 1), ("sum", 3)])
+def test_the_exam_is_gradient_descent_without_decay(monkeypatch, reduction, samples):
+    """A step of the sum is as long as those of the mean with a learning rate as many times larger."""
+    monkeypatch.setattr(hours, "EPOCHS", 20)
+    data, by_hand = graphs.load("hours"), ByHand([0.0], learning_rate=0.01 * samples, weight_decay=0)
+    for _ in range(20):
+        by_hand.train(data.x, data.y)
+    _, xent, *_ = by_hand.evaluate(data.x, data.y)
+    found = hours.in_pytensor(reduction, "FAST_COMPILE")
+    assert found.w == pytest.approx(by_hand.w[0], rel=1e-12)
+    assert found.b == pytest.approx(by_hand.b, rel=1e-12)
+    (unseen,) = data.unseen_x[0]
+    assert found.passes_after_4_hours == pytest.approx(
+        1 / (1 + np.exp(-unseen * found.w - found.b)), rel=1e-14
+    )
+    assert found.loss == pytest.approx(getattr(xent, reduction)(), rel=1e-12)
+    assert all(isinstance(value, float) for value in found)
+
+
+def test_the_exam_compiles_in_the_mode_asked_for_and_averages_where_nothing_is_said(monkeypatch):
+    modes, compile_functions = [], hours.compile_functions
+    monkeypatch.setattr(hours, "EPOCHS", 2)
+    monkeypatch.setattr(
+        hours,
+        "compile_functions",
+        lambda graph, updates, mode: modes.append(mode) or compile_functions(graph, updates, "FAST_COMPILE"),
+    )
+    assert hours.in_pytensor() == hours.in_pytensor("mean", "CVM") != hours.in_pytensor("sum", "none")
+    assert modes == ["default", "CVM", "none"]
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_the_exam_puts_both_reductions_side_by_side(monkeypatch, installed):
+    asked = []
+    monkeypatch.setattr(hours, "missing", lambda name: "" if installed and name == "torch" else "missing")
+    monkeypatch.setattr(hours, "in_pytorch", lambda reduction: hours.HoursResult(1, 2, 3, 4))
+    monkeypatch.setattr(hours, "in_pytensor", lambda *how: asked.append(how) or hours.HoursResult(5, 6, 7, 8))
+    columns = ("w", "b", "P(pass | 4 h)", "loss")
+    theirs, ours = (dict(zip(columns, row, strict=True)) for row in ((1, 2, 3, 4), (5, 6, 7, 8)))
+    rows = [
+        *([("PyTorch, mean", theirs)] if installed else []),
+        ("PyTensor, mean", ours),
+        *([("PyTorch, sum", theirs)] if installed else []),
+        ("PyTensor, sum", ours),
+    ]
+    assert list(hours.exam().items()) == rows
+    assert list(hours.exam("CVM").items()) == rows
+    assert asked == [("mean", "default"), ("sum", "default"), ("mean", "CVM"), ("sum", "CVM")]
+
+
 @pytest.mark.parametrize("framework", ["autograd", "pytensor"])
 def test_the_slopes(framework):
     if framework == "autograd":
@@ -59,7 +110,7 @@ def test_the_plot_of_tanh_has_200_points_of_each_curve():
 
 
 def test_a_reduction_that_is_none_is_refused():
-    with pytest.raises(graphs.InputError, match="reduction: found 'max'; allowed: mean, sum"):
+    with pytest.raises(graphs.InputError, match=r"^reduction: found 'max'; allowed: mean, sum"):
         hours.in_pytensor("max")
 
 

@@ -55,6 +55,13 @@ def test_the_initial_weights_are_copied():
         ({"initial_b": np.inf}, "initial_b: found inf"),
         ({"weight_decay": True}, "weight_decay: found True"),
         ({"weight_decay": 1e-60, "dtype": "float32"}, "weight_decay: found 1e-60; .* float32 can hold"),
+        ({"formula": "magic"}, "^formula: found 'magic'; allowed: textbook, logits"),
+        ({"weight_decay": -1e-9}, "^weight_decay: found -1e-09; allowed: a finite number ≥ 0"),
+        ({"weight_decay": float("nan")}, "^weight_decay: found nan"),
+        ({"dtype": "int8"}, "^dtype: found 'int8'; allowed: float64, float32"),
+        ({"initial_w": np.zeros((2, 2))}, "^initial_w: found shape"),
+        ({"initial_w": np.zeros(0)}, "^initial_w: found shape"),
+        ({"initial_w": 1.0}, "^initial_w: found shape"),
     ],
 )
 def test_bad_arguments(arguments, names):
@@ -80,6 +87,54 @@ def exact(x, y, w, b, decay):
             [float(v) for v in gw],
             float(mpmath.fsum(residual) / len(y)),
         )
+
+
+@pytest.mark.parametrize("dtype", graphs.data.DTYPES)
+@pytest.mark.parametrize("formula", [None, *graphs.models.logistic.FORMULAS])
+@pytest.mark.parametrize(
+    ("b", "decay"), [({}, {}), ({"initial_b": -0.75}, {"weight_decay": 0.5}), ({}, {"weight_decay": 0})]
+)
+def test_the_graph_is_the_definition_at_plain_logits(dtype, formula, b, decay):
+    """Every Op by its own Python, nothing rewritten: what is written down is the experiment."""
+    x = np.array([[0.5, -1.0], [2.0, 0.25], [-1.5, 1.0]])
+    y, w = np.array([1.0, 0.0, 1.0]), np.array([0.75, -0.5])
+    options = {"formula": formula} if formula else {}
+    single = dtype == "float32"
+    graph = graphs.logistic_graph(w, **b, **decay, **options, **({"dtype": dtype} if single else {}))
+    learner = graphs.compile_functions(graph, graphs.gradient_descent(graph.cost, [graph.w, graph.b]), "none")
+    assert {graph.x.dtype, graph.y.dtype, graph.w.dtype, graph.b.dtype} == {dtype}
+    assert (graph.x.ndim, graph.y.ndim, graph.w.ndim, graph.b.ndim) == (2, 1, 1, 0)
+    kind = np.dtype(dtype).type
+    prediction, *found = learner.evaluate(x.astype(kind), y.astype(kind))
+    bias = b.get("initial_b", 0.0)
+    tolerance = {"rtol": 1e-5, "atol": 1e-6} if single else {"rtol": 1e-14, "atol": 1e-15}
+    for ours, exactly in zip(found, exact(x, y, w, bias, decay.get("weight_decay", 0.01)), strict=True):
+        assert ours.dtype == dtype
+        np.testing.assert_allclose(ours, exactly, **tolerance)
+    logits = x @ w + bias
+    np.testing.assert_array_equal(prediction, logits > 0)
+    p_1 = graph.p_1.eval({graph.x: x.astype(kind)}, mode="FAST_COMPILE")
+    np.testing.assert_allclose(p_1, 1 / (1 + np.exp(-logits)), **tolerance)
+
+
+def test_at_even_odds_nothing_is_predicted_to_be_one():
+    graph = graphs.logistic_graph([1.0])
+    np.testing.assert_array_equal(
+        graph.prediction.eval({graph.x: np.array([[0.0], [1e-9], [-1e-9]])}, mode="FAST_COMPILE"),
+        [False, True, False],
+    )
+
+
+def test_as_written_the_textbook_formula_overflows_and_the_other_does_not():
+    """The reason for the compiler's rewrites, and for the second formula."""
+    far = np.array([[1000.0], [-1000.0]])
+    for formula, finite in (("textbook", False), ("logits", True)):
+        graph = graphs.logistic_graph([1.0], formula=formula)
+        with np.errstate(all="ignore"):
+            xent = graph.xent.eval({graph.x: far, graph.y: np.array([0.0, 1.0])}, mode="FAST_COMPILE")
+        assert np.isfinite(xent).all() == finite
+        if finite:
+            np.testing.assert_array_equal(xent, [1000, 1000])
 
 
 @st.composite

@@ -14,6 +14,7 @@ import graphs
 from graphs.errors import InputError
 from graphs.gram_functions import compile_gram
 from graphs.rewrites.gram import GramState, NotApplicable, gram_state, pays
+from graphs.rewrites.linear_forms import scaled
 from graphs.training import Stopped, fit
 from tests.conftest import dataset
 from tests.figures import EXACT
@@ -94,29 +95,199 @@ def linear_models(draw):
     return x, y, pairs, outputs, normal(samples, features), normal(samples, *over)
 
 
-@settings(max_examples=60)
-@given(linear_models())
-def test_random_linear_models_train_as_by_the_plain_updates(drawn):
-    x, y, pairs, outputs, x_data, y_data = drawn
+def trains_as_before(x, y, pairs, outputs, x_data, y_data, mode=QUICK):
+    """Both programs from the same state: outputs, recovered weights and everything else agree, in value and dtype."""
     state = gram_state(pairs, outputs, x, x_data, even_if_it_loses=True)
     kept = {s: s.get_value() for s, _ in pairs}
     rewritten = pytensor.function(
-        [y], state.outputs, updates=state.updates, mode=QUICK, on_unused_input="ignore"
+        [y], state.outputs, updates=state.updates, mode=mode, on_unused_input="ignore"
     )
     found = [rewritten(y_data) for _ in range(4)]
     found_state = {s: s.get_value() for s, _ in pairs} | state.recover()
     for shared, value in kept.items():
         shared.set_value(value)
-    plain = pytensor.function([x, y], outputs, updates=pairs, mode=QUICK, on_unused_input="ignore")
+    plain = pytensor.function([x, y], outputs, updates=pairs, mode=mode, on_unused_input="ignore")
     expected = [plain(x_data, y_data) for _ in range(4)]
     tolerance = {"rtol": 1e-9, "atol": 1e-9} if x.dtype == "float64" else {"rtol": 2e-3, "atol": 2e-3}
     for ours, theirs in zip(found, expected, strict=True):
         for one, other in zip(ours, theirs, strict=True):
             np.testing.assert_allclose(one, other, **tolerance)
             assert one.dtype == other.dtype
+            assert one.shape == other.shape
     for shared, value in found_state.items():
         assert value.dtype == shared.dtype
         np.testing.assert_allclose(value, shared.get_value(), **tolerance)
+    return state
+
+
+@settings(max_examples=60)
+@given(linear_models())
+def test_random_linear_models_train_as_by_the_plain_updates(drawn):
+    trains_as_before(*drawn)
+
+
+# --- each form of the algebra by itself, on five samples and nine features
+
+AS_WRITTEN = Mode(linker="py", optimizer=None)
+MATRIX = np.random.default_rng(4).normal(size=(5, 5))
+
+
+class Case:
+    """x, y, weights w, velocity v, bias b; z = x·w + b, its residual r and the gradient g with a penalty."""
+
+    def __init__(self, *over):
+        stream = np.random.default_rng(1)
+        self.x, self.y = pt.dmatrix("x"), pt.dmatrix("y") if over else pt.dvector("y")
+        self.x_data, self.y_data = stream.normal(size=(5, 9)), stream.normal(size=(5, *over))
+        self.w = pytensor.shared(stream.normal(size=(9, *over)), name="w")
+        self.v = pytensor.shared(stream.normal(size=(9, *over)), name="v")
+        self.b = pytensor.shared(0.25, name="b")
+        self.z = pt.dot(self.x, self.w) + self.b
+        self.r = pt.tanh(self.z) - self.y
+        self.g = pt.dot(self.x.T, self.r) + 0.02 * self.w
+
+    def pairs(self, w=None, v=None, *more):
+        step = self.w - 0.1 * self.g if w is None else w
+        return [(self.w, step), (self.v, 0.5 * self.v - 0.1 * self.g if v is None else v), *more]
+
+
+# What a training function may return: name → of a case, the expression.
+OUTPUTS = {
+    "logits": lambda c: [c.z, c.r, pt.dot(c.x, c.w), pt.dot(c.w, c.x.T)],
+    "image of the gradient": lambda c: [pt.dot(c.x, c.g), pt.dot(c.g, c.x.T)],
+    "image of a column": lambda c: [pt.dot(c.x, c.w[:, None]), pt.dot(c.w[None, :], c.x.T)],
+    "squares": lambda c: [(c.w**2).sum(), (c.v * c.v).sum(), pt.sqr(c.w).mean(), (c.g**2).sum()],
+    "products": lambda c: [(c.w * c.v).sum(), (c.w * c.g).sum(), (c.g * c.v).sum(), pt.dot(c.w, c.w)],
+    "inner products": lambda c: [pt.dot(c.w, c.v), pt.dot(c.g, c.w), pt.dot(c.g, c.g)],
+    "sums of products": lambda c: [(c.w * c.v + c.w**2).sum(), (c.w * c.v - c.v**2).sum()],
+    "products of sums": lambda c: [((c.w - c.v) * (c.w + c.g)).sum(), ((c.w - c.g) ** 2).sum()],
+    "scaled products": lambda c: [(c.y.mean() * c.w * c.v).sum(), (c.w * c.v / c.y.mean()).sum()],
+    "negative": lambda c: [(-c.w * c.v).sum(), ((-c.g) * c.v).sum(), pt.dot(c.x, -c.g)],
+    "twice": lambda c: [(2 * c.w * c.v).sum(), pt.dot(c.x, 2 * c.w), pt.dot(c.x, c.w * c.y.sum() + c.w)],
+    "known matrices": lambda c: [pt.dot(MATRIX, c.z), pt.dot(c.r, MATRIX), pt.dot(c.r, c.z)],
+    "shapes": lambda c: [c.x.shape[0] * c.z, c.x.shape, c.w.shape[0] + c.y, c.z / c.x.shape[1]],
+    "two residuals": lambda c: [((pt.dot(c.x.T, c.r) + pt.dot(c.x.T, c.y)) * c.w).sum()],
+    "nothing": lambda c: [],
+}
+
+
+@pytest.mark.parametrize("outputs", OUTPUTS)
+def test_what_is_returned_is_computed_over_the_samples(outputs):
+    case = Case()
+    trains_as_before(
+        case.x, case.y, case.pairs(), OUTPUTS[outputs](case), case.x_data, case.y_data, AS_WRITTEN
+    )
+
+
+# How weights may be updated: name → of a case, the pairs.
+UPDATES = {
+    "residual first": lambda c: c.pairs(c.w - 0.1 * pt.dot(c.r, c.x)),
+    "swapped": lambda c: c.pairs(c.v, c.w),
+    "added": lambda c: c.pairs(c.w + c.v - c.g, c.v - (-c.w)),
+    "divided": lambda c: c.pairs(c.w / 1.5 - c.g / c.y.max(), -c.v / c.x.shape[0] - c.g),
+    "scaled by what is known": lambda c: c.pairs(c.w * c.y[0] * c.r.sum() - c.g * pt.exp(-(c.z**2).mean())),
+    "shrunk by themselves": lambda c: c.pairs(c.w / (1 + (c.w**2).mean()), c.w - c.v * (c.w * c.v).sum()),
+    "gradient alone": lambda c: c.pairs(-0.1 * pt.dot(c.x.T, c.r), pt.dot(c.x.T, c.r) - pt.dot(c.x.T, c.y)),
+    "a rate that decays": lambda c: c.pairs(c.w - c.b * c.g, None, (c.b, c.b * 0.5)),
+    "a bias": lambda c: c.pairs(None, None, (c.b, c.b - 0.1 * c.r.sum())),
+}
+
+
+@pytest.mark.parametrize("updates", UPDATES)
+def test_updates_become_updates_over_the_samples(updates):
+    case = Case()
+    pairs = UPDATES[updates](case)
+    state = trains_as_before(case.x, case.y, pairs, [case.z], case.x_data, case.y_data, AS_WRITTEN)
+    assert state.weights == (case.w, case.v)
+
+
+@pytest.mark.parametrize("classes", [1, 3])
+def test_weights_of_several_classes(classes):
+    case = Case(classes)
+    outputs = [case.z, (case.w**2).sum(), (case.w * case.g).mean(), pt.dot(case.w.T, case.x.T)]
+    bias = pytensor.shared(np.zeros(classes), name="bias")
+    pairs = case.pairs(None, None, (bias, bias - 0.1 * case.r.sum(axis=0)))
+    state = trains_as_before(case.x, case.y, pairs, outputs, case.x_data, case.y_data, AS_WRITTEN)
+    assert state.weights == (case.w, case.v)
+    turned = case.pairs(case.w - 0.1 * pt.dot(case.r.T, case.x).T)
+    trains_as_before(case.x, case.y, turned, outputs, case.x_data, case.y_data, AS_WRITTEN)
+
+
+def test_what_stands_over_the_samples_is_no_weight():
+    case = Case()
+    of_samples = pytensor.shared(np.linspace(0.5, 1, 5), name="of_samples")
+    pairs = [(case.w, case.w - 0.1 * pt.dot(case.x.T, of_samples * case.r)), (of_samples, of_samples * 0.5)]
+    state = trains_as_before(case.x, case.y, pairs, [case.z], case.x_data, case.y_data, AS_WRITTEN)
+    assert state.weights == (case.w,)
+    assert dict(state.updates).keys() >= {of_samples}
+
+
+def test_weights_of_another_dtype_than_x_are_none():
+    x, y, _, data = small()
+    w = pytensor.shared(np.zeros(9, "float32"), name="w")
+    step = (w - 0.1 * pt.dot(x.T, pt.dot(x, w) - y)).astype("float32")
+    refused([(w, step)], [], x, data, "nothing that is updated, of dtype float64, stands in")
+
+
+def test_the_state_says_what_it_stands_for():
+    case = Case()
+    state = gram_state(case.pairs(), [case.z], case.x, case.x_data)
+    assert state.x is not case.x_data
+    assert not state.x.flags.writeable
+    np.testing.assert_allclose(state.gram.get_value(), case.x_data @ case.x_data.T, rtol=1e-15)
+    assert state.gram.tag.symmetric
+    assert state.gram.name == "K"
+    assert state.gram.type.shape == (5, 5)
+    names = {shared.name for shared, _ in state.updates}
+    assert names == {"u_w", "a_w", "u_v", "a_v", "c_w_w", "c_w_v", "c_v_w", "c_v_v"}
+    shapes = {shared.name: shared.type.shape for shared, _ in state.updates}
+    assert shapes["u_w"] == shapes["a_v"] == (5,)
+    assert shapes["c_w_v"] == ()
+    assert all(new.dtype == shared.dtype for shared, new in state.updates)
+
+
+def test_loading_begins_at_those_weights_whatever_was_before():
+    case = Case()
+    state = gram_state(case.pairs(), [case.z, (case.w * case.v).sum()], case.x, case.x_data)
+    train = pytensor.function([case.y], state.outputs, updates=state.updates, mode=AS_WRITTEN)
+    train(case.y_data)
+    w, v = np.linspace(-1, 1, 9), np.linspace(2, 3, 9)
+    state.load({case.w: w.tolist(), case.v: v})
+    for shared, value in state.recover().items():
+        np.testing.assert_array_equal(value, w if shared is case.w else v)
+    z, product = train(case.y_data)
+    np.testing.assert_allclose(z, case.x_data @ w + 0.25, rtol=1e-14)
+    np.testing.assert_allclose(product, w @ v, rtol=1e-13)
+    after = state.recover()
+    rebased = state.rebase()
+    for shared in (case.w, case.v):
+        np.testing.assert_array_equal(rebased[shared], after[shared])
+    before = {name: value.get_value() for name, value in vars(state)["_u"].items()}
+    for values, message in (
+        ({case.w: w}, "values[v]: found nothing; allowed: shape (9,)."),
+        ({case.v: v}, "values[w]: found nothing; allowed: shape (9,)."),
+        ({case.w: w, case.v: v[:8]}, "values[v]: found shape (8,); allowed: shape (9,)."),
+    ):
+        with pytest.raises(InputError, match=r"^values") as refusal:
+            state.load(values)
+        assert str(refusal.value) == message
+    for name, value in vars(state)["_u"].items():
+        np.testing.assert_array_equal(value.get_value(), before[name])
+
+
+def test_weights_that_do_not_fit_the_data_are_named():
+    case = Case()
+    with pytest.raises(
+        InputError, match=r"^data: found 5 × 8; allowed: a matrix that fits w of shape \(9,\)"
+    ):
+        gram_state(case.pairs(), [case.z], case.x, case.x_data[:, :8])
+
+
+def test_multiplying_by_a_constant_one_leaves_no_trace():
+    value = pt.dvector()
+    assert scaled(pt.constant(1.0), value) is value
+    assert scaled(pt.constant(2.0), value) is not value
+    assert scaled(pt.dscalar(), value) is not value
 
 
 @pytest.mark.parametrize("formula", ["textbook", "logits"])
@@ -202,6 +373,28 @@ def test_updates_of_another_form_are_left_alone(updated, match):
         lambda x, w: x,
         lambda x, w: pt.dot(pt.ones((2, 9)), w),
         lambda x, w: (w**2).max(),
+        lambda x, w: w * w,
+        lambda x, w: w**2,
+        lambda x, w: x.T,
+        lambda x, w: pt.dot(x, x.T),
+        lambda x, w: pt.dot(x.T, x),
+        lambda x, w: pt.dot(x, pt.ones(9)),
+        lambda x, w: (w[:, None] + w[None, :]).sum(),
+        lambda x, w: (w[:, None] * w[None, :]).sum(),
+        lambda x, w: (w * w * pt.dot(x.T, pt.dot(x, w))).sum(),
+        lambda x, w: (w**3).sum(),
+        lambda x, w: (w ** pt.dot(x, w).sum()).sum(),
+        lambda x, w: (1 / w).sum(),
+        lambda x, w: (pt.dot(x, w).sum() / w).sum(),
+        lambda x, w: (w * w + w).sum(),
+        lambda x, w: (w * w - w).sum(),
+        lambda x, w: (w * pt.arange(9.0) * w).sum(),
+        lambda x, w: pt.dot(w, pt.arange(9.0)),
+        lambda x, w: (w**2).cumsum(),
+        lambda x, w: (w**2).prod(),
+        lambda x, w: pt.dot(pt.dot(x, w), x),
+        lambda x, w: pt.concatenate([pt.dot(x, w), w]),
+        lambda x, w: w.astype("float32").sum(),
     ],
 )
 def test_weights_or_x_read_elsewhere_leave_the_pairs_alone(output):
