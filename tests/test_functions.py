@@ -198,6 +198,7 @@ def test_read_and_write_are_inverse_and_copy(compiled):
 class Plain(Stateful):
     def __init__(self, *shared):
         self.updates = tuple((variable, variable + 1) for variable in shared)
+        self.train = pytensor.function([], [], updates=self.updates, mode="FAST_COMPILE")
 
 
 def test_a_state_is_written_in_the_dtype_of_its_parameters_and_whole_or_not_at_all():
@@ -211,14 +212,16 @@ def test_a_state_is_written_in_the_dtype_of_its_parameters_and_whole_or_not_at_a
     stateful.write({"w": [0.1, 0.2, 0.3], "b": np.float32(0.5)})
     np.testing.assert_array_equal(stateful.read()["w"], np.array([0.1, 0.2, 0.3], "float32"))
     for state, message in (
-        ({"w": np.ones(4), "b": 2.0}, "state['w']: found shape (4,); allowed: shape (3,)."),
-        ({"w": np.ones(3), "b": np.ones(1)}, "state['b']: found shape (1,); allowed: shape ()."),
-        ({"w": np.ones(3)}, "state['b']: found nothing; allowed: shape ()."),
-        ({}, "state['w']: found nothing; allowed: shape (3,)."),
+        (
+            {"w": np.ones(4), "b": 2.0},
+            r"w'\]: found an array of shape \(4,\); allowed: an array of shape \(3,\)",
+        ),
+        ({"w": np.ones(3), "b": np.ones(1)}, r"b'\]: found an array of shape \(1,\); allowed: a real number"),
+        ({"w": np.ones(3)}, r"b'\]: found nothing; allowed: an array of shape \(\)"),
+        ({}, r"w'\]: found nothing; allowed: an array of shape \(3,\)"),
     ):
-        with pytest.raises(InputError, match=r"^state\[") as refused:
+        with pytest.raises(InputError, match=r"^state\['" + message):
             stateful.write(state)
-        assert str(refused.value) == message
         np.testing.assert_array_equal(w.get_value(), np.array([0.1, 0.2, 0.3], "float32"))
         assert b.get_value() == 0.5
 

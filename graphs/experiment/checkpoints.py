@@ -69,18 +69,13 @@ def load_checkpoint(path: str | os.PathLike[str]) -> tuple[Progress, dict[str, A
         raise _refused(path, "which is no checkpoint of this program")
     if header.get("version") != VERSION:
         raise _refused(path, f"a checkpoint of version {quoted(header.get('version'))}")
-    digest = header.pop("digest", None)
+    if header.pop("digest", None) != _digest(header, arrays):
+        raise _refused(path, "which was changed or damaged after it was written (its digest does not fit)")
     try:
         known = msgspec.convert(header, _Header)
         if unknown := header["settings"].keys() - vars(known.settings).keys():
             raise ValueError(f"settings that there are not: {', '.join(sorted(unknown))}")
-        if digest != _digest(header, arrays):
-            raise _refused(
-                path, "which was changed or damaged after it was written (its digest does not fit)"
-            )
         return _progress(known, arrays), asdict(known.settings)
-    except InputError:
-        raise
     except ValueError as error:  # the digest is no secret: what fits it may still be anything
         raise _refused(path, f"which holds what no run leaves ({error})") from error
 
@@ -181,6 +176,7 @@ def _header(arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
     text = arrays.pop("header", np.zeros(0, np.uint8)).tobytes()[: HEADER + 1]
     try:
         header = json.loads(text) if len(text) <= HEADER else None
+        json.dumps(header)  # as deep as can be written again
     except (ValueError, RecursionError):
         return {}
     return header if isinstance(header, dict) else {}

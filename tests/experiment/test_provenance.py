@@ -144,5 +144,8 @@ def test_norms_do_not_ask_blas(monkeypatch):
         def read(self):
             return {"w": w}
 
-    progress: Progress = fit(Still(), np.ones((2, 1)), np.ones(2), steps=2)
+        def write(self, state):
+            pass
+
+    progress: Progress = fit(Still(), np.ones((2, 20_000)), np.ones(2), steps=2)
     assert progress.history.w_norm[0] == pytest.approx(np.sqrt((w * w).sum()))

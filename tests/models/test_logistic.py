@@ -38,12 +38,6 @@ def test_the_initial_weights_are_copied():
 @pytest.mark.parametrize(
     ("arguments", "names"),
     [
-        ({"formula": "magic"}, "formula"),
-        ({"weight_decay": -0.1}, "weight_decay"),
-        ({"weight_decay": float("nan")}, "weight_decay"),
-        ({"dtype": "int8"}, "dtype"),
-        ({"initial_w": np.zeros((2, 2))}, "initial_w"),
-        ({"initial_w": np.zeros(0)}, "initial_w"),
         ({"initial_w": [1, np.nan]}, r"initial_w: found nan at \(1,\)"),
         ({"initial_w": [1, 2j]}, "initial_w: found an array of dtype complex128"),
         ({"initial_w": [True]}, "initial_w: found an array of dtype bool"),
@@ -59,9 +53,9 @@ def test_the_initial_weights_are_copied():
         ({"weight_decay": -1e-9}, "^weight_decay: found -1e-09; allowed: a finite number ≥ 0"),
         ({"weight_decay": float("nan")}, "^weight_decay: found nan"),
         ({"dtype": "int8"}, "^dtype: found 'int8'; allowed: float64, float32"),
-        ({"initial_w": np.zeros((2, 2))}, "^initial_w: found shape"),
-        ({"initial_w": np.zeros(0)}, "^initial_w: found shape"),
-        ({"initial_w": 1.0}, "^initial_w: found shape"),
+        ({"initial_w": np.zeros((2, 2))}, "^initial_w: found an array of shape"),
+        ({"initial_w": np.zeros(0)}, "^initial_w: found an array of shape"),
+        ({"initial_w": 1.0}, "^initial_w: found an array of shape"),
     ],
 )
 def test_bad_arguments(arguments, names):

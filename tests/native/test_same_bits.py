@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from graphs.native import NativeLinker, NativeMode, repeat, source_of
+from graphs.native.run import call as call_module
 from tests.native.test_random_graphs import graphs
 
 THREADS = ("1", "2", "3", "7", "64", None)
@@ -40,7 +41,7 @@ def same(monkeypatch: pytest.MonkeyPatch) -> Same:
         found = {}
         for threads in THREADS:
             set_threads(monkeypatch, threads)
-            fn.vm.use(fn.vm.program)  # where the environment is looked at
+            fn.vm.threads, fn.vm.large = call_module._thread_limit()  # as for a function made now
             found[threads] = fn(*arrays)
         for threads, values in found.items():
             for output, value, one in zip(outputs, values, found["1"], strict=True):

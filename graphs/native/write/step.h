@@ -62,7 +62,7 @@ static int fits(const Array *a, const int64_t *want, int axes)
 static inline int parts_of(int64_t rows, int64_t work)
 {
     int parts = 1;
-    while (parts < 64 && work / parts >= 524288 && rows / parts >= 128) parts *= 2;
+    while (parts < 64 && work / parts >= 262144 && rows / parts >= 128) parts *= 2;
     return parts;
 }
 static inline int64_t share(int64_t rows, int64_t part, int64_t parts)
