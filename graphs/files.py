@@ -139,8 +139,13 @@ def make_folder(path: str | os.PathLike[str]) -> Path:
                     raise
             _flush_folder(each.parent)
         part = _part(folder / "tried")
-        os.close(os.open(part, _NEW, 0o666))
-        os.unlink(part)
+        try:
+            os.close(os.open(part, _NEW, 0o666))
+            os.unlink(part)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(part)
+            raise
     return folder
 
 

@@ -95,6 +95,24 @@ def test_a_name_may_be_as_long_as_the_system_allows(tmp_path):
     assert os.listdir(tmp_path) == ["ü" * 127]
 
 
+@pytest.mark.parametrize("fails", ["close", "unlink"])
+def test_a_folder_that_was_tried_in_vain_is_as_it_was(fails, tmp_path, monkeypatch):
+    real, failures = getattr(os, fails), iter([OSError(errno.EIO, os.strerror(errno.EIO))])
+
+    def once(*arguments, **options):
+        if error := next(failures, None):
+            if fails == "close":
+                real(*arguments)
+            raise error
+        return real(*arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, fails, once)
+        with pytest.raises(OSError, match=str(tmp_path)):
+            make_folder(tmp_path)
+    assert os.listdir(tmp_path) == []
+
+
 def test_what_is_no_file_is_left_alone(tmp_path, monkeypatch):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "folder").mkdir()

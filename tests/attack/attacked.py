@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import hmac
 import json
 import math
 import random
@@ -70,19 +70,14 @@ def json_file(name: str, path: Path, expected: Contents) -> bool:
 
 
 def damaged(kept: Path) -> list[str]:
-    """The files of a cache that are not whole."""
-    found = []
+    """The files of a cache that are not whole: without a line at the end that only who knows its secret can write."""
+    found, secret = [], kept / "secret"
     for path in kept.iterdir() if kept.exists() else ():
-        key, data = path.stem.encode(), path.read_bytes()
-        if path.suffix == ".json":
-            data, _, mark = data.rpartition(b"\n")
-        elif path.suffix == ".so":
-            digest = path.with_suffix(".sha256")
-            mark = digest.read_bytes() if digest.exists() else b""
-        else:
-            continue
-        if mark != hashlib.sha256(key + data).hexdigest().encode():
-            found.append(path.name)
+        if path.suffix in (".json", ".so"):
+            data, _, mark = path.read_bytes().rpartition(b"\n")
+            known = secret.read_bytes() if secret.exists() else b""
+            if mark != hmac.new(known, path.stem.encode() + b"\n" + data, "sha256").hexdigest().encode():
+                found.append(path.name)
     return found
 
 
@@ -97,13 +92,16 @@ def native_folder(folder: Path, kept: Contents) -> dict[str, str]:
 
 #: A file by which Python's tempfile tries whether a folder can be written, killed in the midst of that.
 TRIED = re.compile(r"[a-z0-9_]{8}")
+OWN = re.compile(r"graphs-[0-9]+")
 
 
 def left(folder: Path) -> list[str]:
     """What is in the temporary folder and the cache that nobody needs when all processes have ended."""
-    temporary = [path.name for path in (folder / "tmp").iterdir() if path.name != "mine.txt"]
+    temporary = [path for path in (folder / "tmp").iterdir() if path.name != "mine.txt"]
+    # The user's own folder below it stays; what processes had in there does not.
+    temporary += [path for own in temporary if own.name.startswith("graphs-") for path in own.iterdir()]
     parts = [path.name for path in (folder / "kept").glob(".*.part")]
-    return [name for name in temporary if not TRIED.fullmatch(name)] + parts
+    return [p.name for p in temporary if not TRIED.fullmatch(p.name) and not OWN.fullmatch(p.name)] + parts
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,8 @@ def store(key: str, suffix: str, data: bytes) -> Path | None:
         path.chmod(0o600)  # whatever the umask
     except OSError:
         return None
-    _prune(path)
+    with contextlib.suppress(OSError):  # what is kept is of use also where nothing can be removed
+        _prune(path)
     return path
 
 
@@ -145,32 +146,48 @@ def _prune(kept: Path) -> None:
         if total <= LIMIT_BYTES:
             return
         if path.stem != kept.stem:
-            _remove(path)
+            path.unlink(missing_ok=True)
             total -= state.st_size
 
 
 def entries() -> list[tuple[Path, os.stat_result]]:
-    """Every program and library that is kept, with its size and times; other files are no entries."""
+    """Every program and library that is kept, with its size and times; other files are no entries.
+
+    Raises
+    ------
+    OSError
+        If the folder is there and cannot be looked through.
+    """
     found = []
-    with contextlib.suppress(OSError):  # no folder; another process may remove one meanwhile
+    with contextlib.suppress(FileNotFoundError):  # no folder
         for path in folder().iterdir():
             if path.suffix in (".json", ".so"):
-                with contextlib.suppress(OSError):
+                with contextlib.suppress(FileNotFoundError):  # another process may remove one meanwhile
                     found.append((path, path.lstat()))
     return found
 
 
-def _remove(path: Path) -> None:
-    with contextlib.suppress(OSError):
-        path.unlink()
-
-
 def clear() -> tuple[int, Path]:
-    """Remove every entry, and the secret; other files are left alone. How many entries there were, and where."""
-    there, where = entries(), folder()
-    for path in (*(path for path, _ in there), where / SECRET):
-        _remove(path)
-    return len(there), where
+    """Remove every entry, and the secret; other files are left alone. How many entries are gone, and where.
+
+    Raises
+    ------
+    OSError
+        If one of them could not be removed; it names the first, and the others are gone.
+    """
+    where, gone = folder(), 0
+    kept: OSError | None = None
+    for path in (*(path for path, _ in entries()), where / SECRET):
+        try:
+            path.unlink()
+            gone += path.name != SECRET
+        except FileNotFoundError:  # never made, or removed by another process
+            continue
+        except OSError as problem:
+            kept = kept or problem
+    if kept:
+        raise kept
+    return gone, where
 
 
 def digest(*parts: object) -> str:
