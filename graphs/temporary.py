@@ -17,6 +17,8 @@ import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
+from graphs.files import lock
+
 __all__ = ["folder", "has_room", "make_folder", "private_folder", "remove_left"]
 
 OLD = 7 * 24 * 3600.0  # seconds after which what may be alive is believed to be dead
@@ -138,8 +140,8 @@ def _locked(alive: Path) -> int | None:
     """The descriptor of a new file, which is locked; -1 where there are no locks, None where another process was faster."""
     descriptor = os.open(alive, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        locked = _lock(descriptor)
-        if locked and os.fstat(descriptor).st_nlink:
+        locked = lock(descriptor)
+        if locked and os.path.lexists(alive):
             return descriptor
     except BaseException:
         _close(descriptor, alive)
@@ -177,21 +179,6 @@ def _leave(path: Path, process: int, descriptor: int) -> None:
     _close(descriptor, _alive(path) if mine else None)
 
 
-def _lock(descriptor: int) -> bool | None:
-    """Whether this process could lock the file, which is so if nobody else has; None where that cannot be known."""
-    try:
-        import fcntl
-    except ImportError:  # not everywhere
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # a file system without locks
-        return None
-    return True
-
-
 def _remove_if_left(path: Path) -> None:
     """Remove the folder of a process, or the file beside it, if that process has ended."""
     folder = path.with_name(path.name.removesuffix(ALIVE))
@@ -201,7 +188,7 @@ def _remove_if_left(path: Path) -> None:
         descriptor = os.open(_alive(folder), os.O_RDWR)
     except OSError:
         descriptor = -1
-    locked = None if descriptor < 0 else _lock(descriptor)
+    locked = None if descriptor < 0 else lock(descriptor)
     try:
         if time.time() - path.lstat().st_mtime > OLD if locked is None else locked:
             shutil.rmtree(folder, ignore_errors=True)

@@ -50,15 +50,43 @@ def test_a_failed_write_leaves_what_stood_there(tmp_path):
 
 
 def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path):
-    left, *others = (
-        tmp_path / name for name in (".run.npz.ab1_cd34.part", "mine.part", ".mine.part", "run.npz")
-    )
-    for path in (left, *others):
+    names = (".run.npz.ab1_cd34.part", ".b.ab1_cd34.part", "mine.part", ".mine.part")
+    left, of_another, *others = (tmp_path / name for name in names)
+    for path in (left, of_another, *others):
         path.write_bytes(b"x")
-    remove_unfinished(tmp_path, older_than=3600)
-    assert left.exists()
+    write_whole(tmp_path / "run.npz", b"x")
+    others.append(tmp_path / "run.npz")
+    assert set(tmp_path.iterdir()) == {of_another, *others}
     remove_unfinished(tmp_path)
     assert set(tmp_path.iterdir()) == set(others)
+
+
+def test_what_is_being_written_is_left_to_its_writer(tmp_path, monkeypatch):
+    path, replace, seen = tmp_path / "a", os.replace, []
+
+    def meanwhile(part, place):
+        monkeypatch.setattr(os, "replace", replace)
+        write_whole(path, b"another's")
+        remove_unfinished(tmp_path)
+        seen.append(os.path.exists(part))
+        replace(part, place)
+
+    monkeypatch.setattr(os, "replace", meanwhile)
+    write_whole(path, b"mine")
+    assert seen == [True]
+    assert path.read_bytes() == b"mine"
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_without_locks_what_is_young_stays(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    left = tmp_path / ".a.ab1_cd34.part"
+    left.write_bytes(b"x")
+    write_whole(tmp_path / "a", b"x")
+    assert left.exists()
+    os.utime(left, (0, 0))
+    write_whole(tmp_path / "a", b"x")
+    assert not left.exists()
 
 
 def test_a_missing_folder_is_an_error(tmp_path):

@@ -113,9 +113,6 @@ class Attacked:
     before: Contents = field(default_factory=dict)
     varying: tuple[str, ...] = ()  # the files that are others at every run
     env: dict[str, str] = field(default_factory=dict)
-    leaves: bool = (
-        False  # whether the next run may leave what a killed one has left: its folder is the user's own
-    )
 
     def attack(
         self,
@@ -175,8 +172,6 @@ class Attacked:
     def lacking(self, folder: Path, expected: Contents) -> str:
         """What is not as an undisturbed run leaves it."""
         there = contents(folder)
-        if self.leaves:
-            there = {name: data for name, data in there.items() if not name.endswith(".part")}
         if there.keys() != expected.keys():
             return f"there is {sorted(there.keys() - expected)} and not {sorted(expected.keys() - there)}"
         other = [name for name in there if name not in self.varying and there[name] != expected[name]]

@@ -46,13 +46,13 @@ def failing(times: int) -> Callable[[Sequence[Operation]], Iterator[Fault]]:
 
 
 def test_a_run(faulty: FaultyForks, warm: dict[str, str], disk: Path, tally: Tally, times: int) -> None:
-    resumable(warm).attack(faulty, disk, tally, failing(times), SEED)
+    resumable(warm).attack(faulty, disk, tally, failing(times), SEED, 0.4 * times)
 
 
 def test_a_run_that_goes_on(
     faulty: FaultyForks, warm: dict[str, str], halfway: Contents, disk: Path, tally: Tally, times: int
 ) -> None:
-    resumable(warm, halfway).attack(faulty, disk, tally, failing(times), SEED)
+    resumable(warm, halfway).attack(faulty, disk, tally, failing(times), SEED, 0.25 * times)
 
 
 def test_a_finished_run_is_never_overwritten(
@@ -83,9 +83,9 @@ def test_one_file_commands(faulty: FaultyForks, disk: Path, tally: Tally, times:
     timing = ("benchmark", *BENCHMARK, "--json", "DIR/b.json")
     old = {"b.json": b'["old"]\n'}
     for attacked, share in (
-        (Attacked(looking, json_file, recording), 1.0),
-        (Attacked(teaching, json_file, varying=("deep/lessons.json",)), 1.0),
-        (Attacked(timing, json_file, old, ("b.json",)), 0.3),
+        (Attacked(looking, json_file, recording), 0.6),
+        (Attacked(teaching, json_file, varying=("deep/lessons.json",)), 0.6),
+        (Attacked(timing, json_file, old, ("b.json",)), 0.15),
     ):
         attacked.attack(faulty, disk, tally, failing(times), SEED, share * times)
     assert load(kept / "a.json").steps
@@ -94,7 +94,7 @@ def test_one_file_commands(faulty: FaultyForks, disk: Path, tally: Tally, times:
 def test_a_comparison(faulty: FaultyForks, disk: Path, tally: Tally, times: int) -> None:
     varying = ("compare.json", "compare.txt", "gradients.txt")
     command = ("compare", *COMPARE, "--resume", "--out", "DIR")
-    for share in (0.12, 0.15):  # from the beginning, then one that has been begun
+    for share in (0.04, 0.05):  # from the beginning, then one that has been begun
         begun = contents(disk / "whole") if (disk / "whole").exists() else {}
         attacked = Attacked(command, comparison_file, begun, varying)
         attacked.attack(faulty, disk, tally, failing(times), SEED, share * times)
@@ -161,11 +161,11 @@ def attack_cache(
 
 
 def test_the_native_cache(faulty: FaultyForks, disk: Path, tally: Tally, times: int) -> None:
-    full = attack_cache(faulty, disk, tally, times, {})
+    full = attack_cache(faulty, disk, tally, times, {}, share=0.4)
     assert {Path(name).suffix for name in full} == {".json", ".so", ""}
-    attack_cache(faulty, disk, tally, times, full)
+    attack_cache(faulty, disk, tally, times, full, share=0.8)
     old = {f"{k}" * 40 + ".json": bytes(9_000) for k in range(4)}
-    attack_cache(faulty, disk, tally, times, old, "prune", share=0.4)
+    attack_cache(faulty, disk, tally, times, old, "prune", share=0.15)
 
 
 def test_clearing_the_cache(faulty: FaultyForks, disk: Path, tally: Tally, times: int) -> None:

@@ -20,7 +20,7 @@ import secrets
 import stat
 from pathlib import Path
 
-from graphs.files import remove_unfinished, write_whole
+from graphs.files import lock, remove_unfinished, write_whole
 
 __all__ = ["LIMIT_BYTES", "clear", "entries", "folder", "load", "store"]
 
@@ -125,12 +125,14 @@ def _new_secret(where: Path) -> bytes | None:
     descriptor, name = tempfile.mkstemp(dir=where, prefix=f".{SECRET}.", suffix=".part")
     try:
         with open(descriptor, "wb") as stream:
+            lock(descriptor)  # so that nobody takes it for left behind
             stream.write(secrets.token_bytes(SECRET_BYTES))
-        try:
-            os.link(name, where / SECRET)
-        except OSError:  # there is one by now, or a file that is none; or links are unknown here
-            if _secret(where) is None:
-                os.replace(name, where / SECRET)
+            stream.flush()
+            try:
+                os.link(name, where / SECRET)
+            except OSError:  # there is one by now, or a file that is none; or links are unknown here
+                if _secret(where) is None:
+                    os.replace(name, where / SECRET)
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name)
@@ -139,7 +141,7 @@ def _new_secret(where: Path) -> bytes | None:
 
 def _prune(kept: Path) -> None:
     """Remove what has not been used longest until the rest fits."""
-    remove_unfinished(kept.parent, older_than=3600)
+    remove_unfinished(kept.parent)
     there = entries()
     total = sum(state.st_size for _, state in there)
     for path, state in sorted(there, key=lambda entry: max(entry[1].st_mtime, entry[1].st_atime)):
