@@ -82,9 +82,11 @@ def remove_left(base: str | None = None) -> None:
     for where in [base] if base else _bases():
         with contextlib.suppress(OSError):
             if os.path.lexists(os.path.join(where, _NAME)):
-                for path in private_folder(_NAME, where).iterdir():
+                root = private_folder(_NAME, where)
+                for path in root.iterdir():
                     with contextlib.suppress(OSError):
                         _remove_if_left(path)
+                root.rmdir()  # where nobody else is in there
 
 
 def _bases() -> list[str]:
@@ -116,12 +118,16 @@ class _Own:
     """A folder of a process."""
 
     def __init__(self, base: str) -> None:
-        root = private_folder(_NAME, base)
         remove_left(base)
         self.process, descriptor = os.getpid(), None
         while descriptor is None:  # until nobody has taken it for left behind before it was locked
+            root = private_folder(_NAME, base)
             self.path = root / os.urandom(8).hex()
-            descriptor = _locked(_alive(self.path))
+            try:
+                descriptor = _locked(_alive(self.path))
+            except FileNotFoundError:
+                if root.exists():  # or else the process that was there last has just left
+                    raise
         try:
             self.path.mkdir(mode=0o700)
         except BaseException:
@@ -177,6 +183,9 @@ def _leave(path: Path, process: int, descriptor: int) -> None:
     if mine:
         shutil.rmtree(path, ignore_errors=True)
     _close(descriptor, _alive(path) if mine else None)
+    if mine:
+        with contextlib.suppress(OSError):
+            path.parent.rmdir()  # where nobody else is in there
 
 
 def _remove_if_left(path: Path) -> None:

@@ -66,7 +66,7 @@ def test_a_process_that_ends_leaves_nothing(base):
     with process() as (begun, folder):
         assert (folder / "file").exists()
         begun.communicate()
-    assert [path.name for path in folder.parent.parent.iterdir()] == []
+    assert [*base.iterdir()] == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)])
@@ -77,6 +77,20 @@ def test_what_a_killed_one_has_left_goes_with_the_next_start(base, number):
     assert (folder / "file").exists()
     temporary.make_folder("next")
     assert not folder.parent.exists()
+
+
+def test_nobody_is_in_the_way_of_one_who_comes_as_the_last_one_goes(base, monkeypatch):
+    make = temporary.private_folder
+    gone = iter([True])
+
+    def made(*arguments):
+        root = make(*arguments)
+        if next(gone, False):
+            root.rmdir()  # as another process does that leaves now
+        return root
+
+    monkeypatch.setattr(temporary, "private_folder", made)
+    assert temporary.make_folder("mine").is_dir()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")

@@ -92,16 +92,13 @@ def native_folder(folder: Path, kept: Contents) -> dict[str, str]:
 
 #: A file by which Python's tempfile tries whether a folder can be written, killed in the midst of that.
 TRIED = re.compile(r"[a-z0-9_]{8}")
-OWN = re.compile(r"graphs-[0-9]+")
 
 
 def left(folder: Path) -> list[str]:
     """What is in the temporary folder and the cache that nobody needs when all processes have ended."""
-    temporary = [path for path in (folder / "tmp").iterdir() if path.name != "mine.txt"]
-    # The user's own folder below it stays; what processes had in there does not.
-    temporary += [path for own in temporary if own.name.startswith("graphs-") for path in own.iterdir()]
+    temporary = [path.name for path in (folder / "tmp").iterdir() if path.name != "mine.txt"]
     parts = [path.name for path in (folder / "kept").glob(".*.part")]
-    return [p.name for p in temporary if not TRIED.fullmatch(p.name) and not OWN.fullmatch(p.name)] + parts
+    return [name for name in temporary if not TRIED.fullmatch(name)] + parts
 
 
 @dataclass(frozen=True)
