@@ -182,7 +182,8 @@ def _leave(path: Path, process: int, descriptor: int) -> None:
     mine = os.getpid() == process  # a forked child leaves its parent's alone
     if mine:
         shutil.rmtree(path, ignore_errors=True)
-    _close(descriptor, _alive(path) if mine else None)
+    # Where the folder could not be removed, the file stays and says to the next one that it may be.
+    _close(descriptor, _alive(path) if mine and not path.exists() else None)
     if mine:
         with contextlib.suppress(OSError):
             path.parent.rmdir()  # where nobody else is in there

@@ -69,6 +69,16 @@ def test_a_process_that_ends_leaves_nothing(base):
     assert [*base.iterdir()] == []
 
 
+def test_what_could_not_be_removed_goes_with_the_next_start(base, monkeypatch):
+    folder = temporary.make_folder("mine")
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", lambda *arguments, **options: None)
+        temporary._owned.clear()
+    assert folder.exists()
+    temporary.remove_left()
+    assert [*base.iterdir()] == []
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)])
 def test_what_a_killed_one_has_left_goes_with_the_next_start(base, number):
     with process() as (begun, folder):
