@@ -185,8 +185,7 @@ def _leave(path: Path, process: int, descriptor: int) -> None:
     # Where the folder could not be removed, the file stays and says to the next one that it may be.
     _close(descriptor, _alive(path) if mine and not path.exists() else None)
     if mine:
-        with contextlib.suppress(OSError):
-            path.parent.rmdir()  # where nobody else is in there
+        remove_left(str(path.parents[1]))  # also what forked children have left, who may end without a word
 
 
 def _remove_if_left(path: Path) -> None:

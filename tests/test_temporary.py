@@ -25,6 +25,12 @@ folder = temporary.make_folder("held")
 print(folder, flush=True)
 if sys.argv[1] == "fork" and not os.fork():
     sys.exit()  # a child that ends leaves its parent's folder alone
+if sys.argv[1] == "careless":
+    child = os.fork()
+    if not child:
+        temporary.make_folder("its")
+        os._exit(0)  # as multiprocessing's children do
+    os.waitpid(child, 0)
 sys.stdin.read()
 """
 
@@ -62,8 +68,9 @@ def test_a_folder_is_there_for_its_time_and_nobody_else_s(base):
     assert not folder.exists()
 
 
-def test_a_process_that_ends_leaves_nothing(base):
-    with process() as (begun, folder):
+@pytest.mark.parametrize("how", ["", *(["careless"] if hasattr(os, "fork") else [])])
+def test_a_process_that_ends_leaves_nothing(base, how):
+    with process(how) as (begun, folder):
         assert (folder / "file").exists()
         begun.communicate()
     assert [*base.iterdir()] == []
