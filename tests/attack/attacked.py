@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from graphs.experiment.checkpoints import load_checkpoint
+from graphs.native.run.cache import SECRET
 from graphs.peers.compare.record import read_record
 from tests.attack.faults import (
     KILLS,
@@ -71,7 +72,7 @@ def json_file(name: str, path: Path, expected: Contents) -> bool:
 
 def damaged(kept: Path) -> list[str]:
     """The files of a cache that are not whole: without a line at the end that only who knows its secret can write."""
-    found, secret = [], kept / "secret"
+    found, secret = [], kept / SECRET
     for path in kept.iterdir() if kept.exists() else ():
         if path.suffix in (".json", ".so"):
             data, _, mark = path.read_bytes().rpartition(b"\n")

@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 
 from graphs.inspection import load
+from graphs.native.run.cache import SECRET
 from tests.attack.attacked import (
     BENCHMARK,
     COMPARE,
@@ -161,30 +162,30 @@ def attack_cache(
 
 
 def test_the_native_cache(faulty: FaultyForks, disk: Path, tally: Tally, times: int) -> None:
-    full = attack_cache(faulty, disk, tally, times, {}, share=0.4)
+    full = attack_cache(faulty, disk, tally, times, {}, share=0.25)
     assert {Path(name).suffix for name in full} == {".json", ".so", ""}
-    attack_cache(faulty, disk, tally, times, full, share=0.8)
+    attack_cache(faulty, disk, tally, times, full, share=0.5)
     old = {f"{k}" * 40 + ".json": bytes(9_000) for k in range(4)}
-    attack_cache(faulty, disk, tally, times, old, "prune", share=0.15)
+    attack_cache(faulty, disk, tally, times, old, "prune", share=0.1)
 
 
 def test_clearing_the_cache(faulty: FaultyForks, disk: Path, tally: Tally, times: int) -> None:
     kept = disk / "kept"
     entries = {f"{k}" * 40 + ending: b"x" for k in range(3) for ending in (".json", ".so")}
-    entries["secret"] = bytes(32)
+    entries[SECRET] = bytes(32)
     env = {"GRAPHS_NATIVE_CACHE": str(kept)}
     for words in (("cache",), ("cache", "clear")):
-        put(kept, entries | {"mine.txt": b"stays"})
+        put(kept, entries | {"mine.txt": b"stays", "package.json": b"{}"})
         for fault in failures(faulty.operations(*words, root=kept, env=env), SEED, 2 * times):
-            put(kept, entries | {"mine.txt": b"stays"})
+            put(kept, entries | {"mine.txt": b"stays", "package.json": b"{}"})
             done = faulty.run(*words, root=kept, fault=fault, env=env)
             problem = complaint(done, kept) if done.returncode else ""
             there = contents(kept)
-            if "mine.txt" not in there:
+            if not {"mine.txt", "package.json"} <= there.keys():
                 problem = "another's file is gone"
             elif not done.returncode and words[1:]:
                 # What it says is removed must be.
-                gone = len(entries.keys() - there.keys() - {"secret"})
+                gone = len(entries.keys() - there.keys() - {SECRET})
                 if not done.stdout.startswith(f"{gone} "):
                     problem = f"{gone} are gone and it says {done.stdout!r}"
             tally.case(f"{' '.join(words)}, seed {SEED}, {fault}", problem)

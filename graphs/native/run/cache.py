@@ -3,7 +3,7 @@
 One folder holds ``<key>.json`` (a program, found by its graph before rewriting) and ``<key>.so`` (a
 library, found by its C text without comments, the compiler, its flags and the processor, so that
 functions that differ in a learning rate share one). Each ends in a line that only somebody can have written who
-could read the folder's ``secret``: what others put there while the folder was open to them is not believed later.
+could read the folder's secret: what others put there while the folder was open to them is not believed later.
 Nothing is executed that has not been compared with its line, and what is executed are the bytes that were
 compared. An entry that is damaged or of another version counts as absent. A folder
 that cannot be written, or that others may write, is not used.
@@ -16,6 +16,7 @@ import hashlib
 import hmac
 import json
 import os
+import re
 import secrets
 import stat
 from pathlib import Path
@@ -26,7 +27,9 @@ __all__ = ["LIMIT_BYTES", "clear", "entries", "folder", "load", "store"]
 
 LIMIT_BYTES = 64 * 1024 * 1024
 VARIABLE = "GRAPHS_NATIVE_CACHE"
-SECRET, SECRET_BYTES = "secret", 32
+SECRET, SECRET_BYTES = "graphs-native-secret", 32
+# The folder that is named may hold files of the user's: only what `digest` names is ours.
+ENTRY = re.compile(r"[0-9a-f]{40}\.(json|so)")
 
 
 def folder() -> Path:
@@ -163,7 +166,7 @@ def entries() -> list[tuple[Path, os.stat_result]]:
     found = []
     with contextlib.suppress(FileNotFoundError):  # no folder
         for path in folder().iterdir():
-            if path.suffix in (".json", ".so"):
+            if ENTRY.fullmatch(path.name):
                 with contextlib.suppress(FileNotFoundError):  # another process may remove one meanwhile
                     found.append((path, path.lstat()))
     return found
