@@ -79,12 +79,10 @@ def problem(process: subprocess.Popen[str], number: signal.Signals, folder: Path
         return f"exit code {process.returncode}: {said[-200:]}"
     if len(said.splitlines()) != 1 or not said.startswith((f"{command}: ", "graphs: ")):
         return f"said {said[-200:]!r}"
-    left = [
-        path.name for path in folder.iterdir() if path.name != "cache" and not NUMBAS.fullmatch(path.name)
-    ]
-    end = time.monotonic() + 5
+    end = time.monotonic() + 5  # what it had begun and told to end
     while (running := still_running(f"TMPDIR={folder}")) and time.monotonic() < end:
         time.sleep(0.05)
+    left = [p.name for p in folder.iterdir() if p.name != "cache" and not NUMBAS.fullmatch(p.name)]
     return f"left {left or running}" if left or running else ""
 
 
