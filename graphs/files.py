@@ -200,7 +200,9 @@ def _begun(place: Path) -> Iterator[tuple[Path, int]]:
         locked = lock(descriptor)
         if locked is not False and os.path.lexists(part):
             break
-        os.close(descriptor)  # taken for left behind, before it was locked
+        with contextlib.suppress(OSError):  # taken for left behind before it was locked, or nobody can tell
+            os.unlink(part)
+        os.close(descriptor)
     # The lock is to outlast the descriptor, whose end must be waited for before the file is renamed.
     held = os.dup(descriptor) if locked else None
     try:

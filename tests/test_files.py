@@ -15,7 +15,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from graphs import memory
+from graphs import files, memory
 from graphs.errors import InputError
 from graphs.files import (
     DamagedFile,
@@ -75,6 +75,13 @@ def test_what_is_being_written_is_left_to_its_writer(tmp_path, monkeypatch):
     write_whole(path, b"mine")
     assert seen == [True]
     assert path.read_bytes() == b"mine"
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_what_another_has_locked_before_is_given_up(tmp_path, monkeypatch):
+    answers = iter([False, True])
+    monkeypatch.setattr(files, "lock", lambda descriptor: next(answers))
+    write_whole(tmp_path / "a", b"x")
     assert os.listdir(tmp_path) == ["a"]
 
 
