@@ -12,6 +12,7 @@ import errno
 import io
 import math
 import os
+import re
 import stat
 import time
 from collections.abc import Iterator
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DamagedFile",
     "file_path",
+    "lock",
     "make_folder",
     "open_file",
     "read_npz",
@@ -48,9 +50,15 @@ SHARE_OF_MEMORY = 0.5
 # Name, type and shape of an array take a hundred characters; numpy's own limit.
 HEADER = 10_000
 
+# What `_part` calls a file that is being written, and hardly anybody else: so much of its name.
+CUT = 40
+_UNFINISHED = re.compile(r"\.(.*)\.[0-9a-z_]{8}\.part", re.DOTALL)
+YOUNG = 3600.0  # seconds
+
+_NOT_WAITING = getattr(os, "O_NONBLOCK", 0)
 _BINARY = getattr(os, "O_BINARY", 0)  # Windows would else change the ends of lines
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY
-_READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _BINARY
+_READ = os.O_RDONLY | _NOT_WAITING | _BINARY
 
 
 class DamagedFile(ValueError):
@@ -100,9 +108,8 @@ def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
     """
     with _naming(path):
         place, mode = _to_replace(Path(path))
-        part = _part(place)
-        descriptor = os.open(part, _NEW, 0o666)  # the system takes off what the umask says
-        try:
+        remove_unfinished(place.parent, place.name)
+        with _begun(place) as (part, descriptor):
             with os.fdopen(descriptor, "wb") as stream:
                 stream.write(data)
                 stream.flush()
@@ -110,10 +117,6 @@ def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
                     os.chmod(part, mode)
                 os.fsync(descriptor)
             os.replace(part, place)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(part)
-            raise
         _flush_folder(place.parent)
 
 
@@ -139,26 +142,84 @@ def make_folder(path: str | os.PathLike[str]) -> Path:
                     raise
             _flush_folder(each.parent)
         part = _part(folder / "tried")
-        os.close(os.open(part, _NEW, 0o666))
-        os.unlink(part)
+        try:
+            os.close(os.open(part, _NEW, 0o666))
+            os.unlink(part)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(part)
+            raise
     return folder
 
 
-def remove_unfinished(folder: Path, *, older_than: float = 0.0) -> None:
-    """Remove what writers that were killed in `write_whole` have left in a folder, if it is so many seconds old.
+def remove_unfinished(folder: Path, name: str = "") -> None:
+    """Remove what writers that were killed in `write_whole` have left in a folder, of one file or of all.
 
-    0 only where nobody else can be writing there now.
+    Whoever is still writing holds a lock on it; where a system has no locks, what is young may be somebody's.
     """
-    latest = time.time() - older_than
-    for left in folder.glob(".*.????????.part"):  # as `_part` calls them, and hardly anybody else
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(folder):
+            match = _UNFINISHED.fullmatch(entry.name)
+            if match and (not name or match[1] == name[:CUT]):
+                with contextlib.suppress(OSError):
+                    _remove_if_left(entry.path)
+
+
+def _remove_if_left(part: str) -> None:
+    descriptor = os.open(part, os.O_RDWR | _NOT_WAITING | _BINARY)
+    try:
+        locked = lock(descriptor)
+        left = time.time() - os.fstat(descriptor).st_mtime > YOUNG if locked is None else locked
+    finally:
+        os.close(descriptor)
+    if left:
+        os.unlink(part)
+
+
+def lock(descriptor: int) -> bool | None:
+    """Lock a file until it is closed: whether nobody else had; None where that cannot be known."""
+    try:
+        import fcntl
+    except ImportError:  # not everywhere
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return None
+    return True
+
+
+@contextlib.contextmanager
+def _begun(place: Path) -> Iterator[tuple[Path, int]]:
+    """A new file beside `place` for what is to take its name, and its descriptor; locked, and gone where that fails."""
+    while True:
+        part = _part(place)
+        descriptor = os.open(part, _NEW, 0o666)  # the system takes off what the umask says
+        locked = lock(descriptor)
+        if locked is not False and os.path.lexists(part):
+            break
+        with contextlib.suppress(OSError):  # taken for left behind before it was locked, or nobody can tell
+            os.unlink(part)
+        os.close(descriptor)
+    # The lock is to outlast the descriptor, whose end must be waited for before the file is renamed.
+    held = os.dup(descriptor) if locked else None
+    try:
+        yield part, descriptor
+    except BaseException:
         with contextlib.suppress(OSError):
-            if left.stat().st_mtime <= latest:
-                left.unlink()
+            os.unlink(part)
+        raise
+    finally:
+        if held is not None:
+            with contextlib.suppress(OSError):
+                os.close(held)
 
 
 def _part(place: Path) -> Path:
     """A new name beside `place` for what is to take its name; a long one is cut, for the longest has no room."""
-    return place.with_name(f".{place.name[:40]}.{os.urandom(4).hex()}.part")
+    return place.with_name(f".{place.name[:CUT]}.{os.urandom(4).hex()}.part")
 
 
 def _to_replace(path: Path) -> tuple[Path, int | None]:

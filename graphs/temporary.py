@@ -1,8 +1,9 @@
 """Temporary folders: gone with the process that made them, or after a kill with the next one that makes any.
 
-All of one user's stand in one private folder below the system's temporary one, a folder for each process. A process
-keeps a file in its own locked for as long as it lives, also for processes in other containers that share the disk;
-where a system has no such locks, what a process has left is removed once it is old.
+All of one user's stand in one private folder below the system's temporary one, a folder for each process. Beside it a
+process keeps a file locked for as long as it lives, also for processes in other containers that share the disk; the
+file is made before the folder and removed after it, so that a kill at any moment leaves what the next one knows. Where a
+system has no such locks there is no such file, and what a process has left is removed once it is old.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
+from graphs.files import lock
+
 __all__ = ["folder", "has_room", "make_folder", "private_folder", "remove_left"]
 
 OLD = 7 * 24 * 3600.0  # seconds after which what may be alive is believed to be dead
 ROOM = 2**20  # bytes that a place for temporary folders must have free
 OTHERS = ("/var/tmp", "/dev/shm")
-ALIVE = "alive"  # the locked file of a process
-_NEW, _GONE = ".new-", ".gone-"  # folders that are being made, and removed
+ALIVE = ".alive"  # how the name of a process's locked file ends
 
 
 @contextlib.contextmanager
@@ -80,9 +82,11 @@ def remove_left(base: str | None = None) -> None:
     for where in [base] if base else _bases():
         with contextlib.suppress(OSError):
             if os.path.lexists(os.path.join(where, _NAME)):
-                for path in private_folder(_NAME, where).iterdir():
+                root = private_folder(_NAME, where)
+                for path in root.iterdir():
                     with contextlib.suppress(OSError):
                         _remove_if_left(path)
+                root.rmdir()  # where nobody else is in there
 
 
 def _bases() -> list[str]:
@@ -114,18 +118,52 @@ class _Own:
     """A folder of a process."""
 
     def __init__(self, base: str) -> None:
-        import tempfile
-
-        root = private_folder(_NAME, base)
         remove_left(base)
-        # Under its name only once it is locked: before, others would take it for left behind.
-        new = Path(tempfile.mkdtemp(prefix=_NEW, dir=root))
-        self.process, self.path = os.getpid(), new.with_name(new.name.removeprefix(_NEW))
-        descriptor = os.open(new / ALIVE, os.O_RDWR | os.O_CREAT, 0o600)
-        _lock(descriptor)
-        new.rename(self.path)
+        self.process, descriptor = os.getpid(), None
+        while descriptor is None:  # until nobody has taken it for left behind before it was locked
+            root = private_folder(_NAME, base)
+            self.path = root / os.urandom(8).hex()
+            try:
+                descriptor = _locked(_alive(self.path))
+            except FileNotFoundError:
+                if root.exists():  # or else the process that was there last has just left
+                    raise
+        try:
+            self.path.mkdir(mode=0o700)
+        except BaseException:
+            _close(descriptor, _alive(self.path))
+            raise
         # when the process ends: after all that was made later, such as compilers at work in here
         weakref.finalize(self, _leave, self.path, self.process, descriptor)
+
+
+def _alive(path: Path) -> Path:
+    """The file that is locked while the process lives to which the folder `path` belongs."""
+    return path.with_name(path.name + ALIVE)
+
+
+def _locked(alive: Path) -> int | None:
+    """The descriptor of a new file, which is locked; -1 where there are no locks, None where another process was faster."""
+    descriptor = os.open(alive, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        locked = lock(descriptor)
+        if locked and os.path.lexists(alive):
+            return descriptor
+    except BaseException:
+        _close(descriptor, alive)
+        raise
+    _close(descriptor, alive)
+    return -1 if locked is None else None
+
+
+def _close(descriptor: int, alive: Path | None = None) -> None:
+    """Let go of a locked file, where there is one, and remove it if it is named."""
+    with contextlib.suppress(OSError):
+        if descriptor >= 0:
+            os.close(descriptor)
+    with contextlib.suppress(OSError):
+        if alive:
+            alive.unlink()
 
 
 _owned: dict[str, _Own] = {}  # by what they are below
@@ -141,48 +179,29 @@ def _of_this_process(base: str) -> Path:
 
 
 def _leave(path: Path, process: int, descriptor: int) -> None:
-    if os.getpid() == process:  # a forked child leaves its parent's alone
-        os.close(descriptor)
+    mine = os.getpid() == process  # a forked child leaves its parent's alone
+    if mine:
         shutil.rmtree(path, ignore_errors=True)
-
-
-def _lock(descriptor: int) -> bool | None:
-    """Whether this process could lock the file, which is so if nobody else has; None where that cannot be known."""
-    try:
-        import fcntl
-    except ImportError:  # not everywhere
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # a file system without locks
-        return None
-    return True
+    # Where the folder could not be removed, the file stays and says to the next one that it may be.
+    _close(descriptor, _alive(path) if mine and not path.exists() else None)
+    if mine:
+        remove_left(str(path.parents[1]))  # also what forked children have left, who may end without a word
 
 
 def _remove_if_left(path: Path) -> None:
-    if any((own.path, own.process) == (path, os.getpid()) for own in _owned.values()):
+    """Remove the folder of a process, or the file beside it, if that process has ended."""
+    folder = path.with_name(path.name.removesuffix(ALIVE))
+    if any((own.path, own.process) == (folder, os.getpid()) for own in _owned.values()):
         return
-    if not path.name.startswith(_GONE):
-        if not _is_left(path):
-            return
-        gone = path.with_name(f"{_GONE}{path.name}")
-        path.rename(gone)  # so that the next one goes on where a removal was killed
-        path = gone
-    shutil.rmtree(path, ignore_errors=True)
-
-
-def _is_left(path: Path) -> bool:
-    old = time.time() - path.lstat().st_mtime > OLD
-    if path.name.startswith(_NEW):
-        return old
     try:
-        descriptor = os.open(path / ALIVE, os.O_RDWR)
+        descriptor = os.open(_alive(folder), os.O_RDWR)
     except OSError:
-        return old
+        descriptor = -1
+    locked = None if descriptor < 0 else lock(descriptor)
     try:
-        locked = _lock(descriptor)
+        if time.time() - path.lstat().st_mtime > OLD if locked is None else locked:
+            shutil.rmtree(folder, ignore_errors=True)
+            _close(descriptor, None if folder.exists() else _alive(folder))
+            descriptor = -1
     finally:
-        os.close(descriptor)
-    return old if locked is None else locked
+        _close(descriptor)

@@ -15,7 +15,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from graphs import memory
+from graphs import files, memory
 from graphs.errors import InputError
 from graphs.files import (
     DamagedFile,
@@ -50,15 +50,50 @@ def test_a_failed_write_leaves_what_stood_there(tmp_path):
 
 
 def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path):
-    left, *others = (
-        tmp_path / name for name in (".run.npz.ab1_cd34.part", "mine.part", ".mine.part", "run.npz")
-    )
-    for path in (left, *others):
+    names = (".run.npz.ab1_cd34.part", ".b.ab1_cd34.part", "mine.part", ".mine.part")
+    left, of_another, *others = (tmp_path / name for name in names)
+    for path in (left, of_another, *others):
         path.write_bytes(b"x")
-    remove_unfinished(tmp_path, older_than=3600)
-    assert left.exists()
+    write_whole(tmp_path / "run.npz", b"x")
+    others.append(tmp_path / "run.npz")
+    assert set(tmp_path.iterdir()) == {of_another, *others}
     remove_unfinished(tmp_path)
     assert set(tmp_path.iterdir()) == set(others)
+
+
+def test_what_is_being_written_is_left_to_its_writer(tmp_path, monkeypatch):
+    path, replace, seen = tmp_path / "a", os.replace, []
+
+    def meanwhile(part, place):
+        monkeypatch.setattr(os, "replace", replace)
+        write_whole(path, b"another's")
+        remove_unfinished(tmp_path)
+        seen.append(os.path.exists(part))
+        replace(part, place)
+
+    monkeypatch.setattr(os, "replace", meanwhile)
+    write_whole(path, b"mine")
+    assert seen == [True]
+    assert path.read_bytes() == b"mine"
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_what_another_has_locked_before_is_given_up(tmp_path, monkeypatch):
+    answers = iter([False, True])
+    monkeypatch.setattr(files, "lock", lambda descriptor: next(answers))
+    write_whole(tmp_path / "a", b"x")
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_without_locks_what_is_young_stays(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    left = tmp_path / ".a.ab1_cd34.part"
+    left.write_bytes(b"x")
+    write_whole(tmp_path / "a", b"x")
+    assert left.exists()
+    os.utime(left, (0, 0))
+    write_whole(tmp_path / "a", b"x")
+    assert not left.exists()
 
 
 def test_a_missing_folder_is_an_error(tmp_path):
@@ -93,6 +128,24 @@ def test_a_file_keeps_its_permissions_and_a_link_what_it_points_to(tmp_path):
 def test_a_name_may_be_as_long_as_the_system_allows(tmp_path):
     write_whole(tmp_path / ("ü" * 127), b"x")
     assert os.listdir(tmp_path) == ["ü" * 127]
+
+
+@pytest.mark.parametrize("fails", ["close", "unlink"])
+def test_a_folder_that_was_tried_in_vain_is_as_it_was(fails, tmp_path, monkeypatch):
+    real, failures = getattr(os, fails), iter([OSError(errno.EIO, os.strerror(errno.EIO))])
+
+    def once(*arguments, **options):
+        if error := next(failures, None):
+            if fails == "close":
+                real(*arguments)
+            raise error
+        return real(*arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, fails, once)
+        with pytest.raises(OSError, match=str(tmp_path)):
+            make_folder(tmp_path)
+    assert os.listdir(tmp_path) == []
 
 
 def test_what_is_no_file_is_left_alone(tmp_path, monkeypatch):

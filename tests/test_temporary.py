@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import signal
@@ -24,6 +25,12 @@ folder = temporary.make_folder("held")
 print(folder, flush=True)
 if sys.argv[1] == "fork" and not os.fork():
     sys.exit()  # a child that ends leaves its parent's folder alone
+if sys.argv[1] == "careless":
+    child = os.fork()
+    if not child:
+        temporary.make_folder("its")
+        os._exit(0)  # as multiprocessing's children do
+    os.waitpid(child, 0)
 sys.stdin.read()
 """
 
@@ -61,11 +68,22 @@ def test_a_folder_is_there_for_its_time_and_nobody_else_s(base):
     assert not folder.exists()
 
 
-def test_a_process_that_ends_leaves_nothing(base):
-    with process() as (begun, folder):
+@pytest.mark.parametrize("how", ["", *(["careless"] if hasattr(os, "fork") else [])])
+def test_a_process_that_ends_leaves_nothing(base, how):
+    with process(how) as (begun, folder):
         assert (folder / "file").exists()
         begun.communicate()
-    assert [path.name for path in folder.parent.parent.iterdir()] == []
+    assert [*base.iterdir()] == []
+
+
+def test_what_could_not_be_removed_goes_with_the_next_start(base, monkeypatch):
+    folder = temporary.make_folder("mine")
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", lambda *arguments, **options: None)
+        temporary._owned.clear()
+    assert folder.exists()
+    temporary.remove_left()
+    assert [*base.iterdir()] == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)])
@@ -76,6 +94,20 @@ def test_what_a_killed_one_has_left_goes_with_the_next_start(base, number):
     assert (folder / "file").exists()
     temporary.make_folder("next")
     assert not folder.parent.exists()
+
+
+def test_nobody_is_in_the_way_of_one_who_comes_as_the_last_one_goes(base, monkeypatch):
+    make = temporary.private_folder
+    gone = iter([True])
+
+    def made(*arguments):
+        root = make(*arguments)
+        if next(gone, False):
+            root.rmdir()  # as another process does that leaves now
+        return root
+
+    monkeypatch.setattr(temporary, "private_folder", made)
+    assert temporary.make_folder("mine").is_dir()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
@@ -93,16 +125,59 @@ def test_in_doubt_it_stays_until_it_is_old(base, monkeypatch):
         begun.kill()
     monkeypatch.setitem(sys.modules, "fcntl", None)  # no locks here
     root = folder.parent.parent
-    (root / ".new-unfinished").mkdir()
     (root / "without-a-lock").mkdir()
-    (root / ".gone-half").mkdir()
+    there = {*root.iterdir()}
     temporary.remove_left()
-    left = {path.name for path in root.iterdir()}
-    assert left == {mine.parent.name, folder.parent.name, ".new-unfinished", "without-a-lock"}
+    assert {*root.iterdir()} == there
     for path in root.iterdir():
         os.utime(path, (0, 0))
     temporary.remove_left()
-    assert [path.name for path in root.iterdir()] == [mine.parent.name], "its own it keeps"
+    kept = {mine.parent.name, f"{mine.parent.name}{temporary.ALIVE}"}
+    assert {path.name for path in root.iterdir()} == kept, "its own it keeps"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.parametrize("number", range(12))
+def test_a_kill_at_any_moment_leaves_what_the_next_start_removes(base, monkeypatch, number):
+    """At one file operation after the other, when a process makes its folder and when it ends."""
+    child = os.fork()
+    if not child:
+        turns = iter(range(number))
+        for name in ("open", "mkdir", "close", "unlink", "rmdir"):
+            monkeypatch.setattr(os, name, dying(getattr(os, name), turns))
+        (temporary.make_folder("mine") / "file").touch()
+        temporary._owned.clear()
+        os._exit(0)
+    os.waitpid(child, 0)
+    temporary.make_folder("next")
+    own = {own.path.name for own in temporary._owned.values()}
+    root = base / temporary._NAME
+    assert {path.name.removesuffix(temporary.ALIVE) for path in root.iterdir()} == own
+
+
+def dying(function, turns):
+    def call(*arguments, **options):
+        made = function(*arguments, **options)
+        if next(turns, None) is None:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return made
+
+    return call
+
+
+def test_where_there_are_no_locks_there_is_no_locked_file(base, monkeypatch):
+    import fcntl
+
+    def refuse(*arguments):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fcntl, "flock", refuse)
+        mine = temporary.make_folder("mine")
+    assert [path.name for path in mine.parents[1].iterdir()] == [mine.parent.name]
+    monkeypatch.setattr(temporary, "_owned", {})  # as another process, to which they are offered
+    temporary.remove_left()
+    assert mine.is_dir()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="permissions are POSIX's")

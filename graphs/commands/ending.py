@@ -58,8 +58,11 @@ def run(name: str, main: Callable[[], int]) -> NoReturn:
         code = _say(name, f"out of memory ({error}); take fewer samples or features, or float32.", 1)
     except OSError as error:
         code, problem = 1, _os_error(error)
-    if lost := output_lost():
-        code, problem = code or 1, f"the output could not be written ({lost})."
+    lost = output_lost()
+    if lost is not None:
+        code = code or 1  # however much of it stood in a buffer when the reader left
+    if lost:
+        problem = f"the output could not be written ({lost})."
     if problem:
         _say(name, problem, code)
     leave_on_signals(name, code)

@@ -145,4 +145,6 @@ class Kept:
     def tell(self) -> None:
         """Say what was lost and why."""
         for why, names in self.lost.items():
-            print(f"reproduce: {', '.join(names)} could not be kept: {why}.", file=sys.stderr)
+            assert self.folder is not None
+            where = plain(self.folder.path)
+            print(f"reproduce: {', '.join(names)} could not be kept in {where}: {why}.", file=sys.stderr)

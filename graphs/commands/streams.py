@@ -97,8 +97,8 @@ class _Deaf(_Stream):
             yield
 
 
-def output_lost() -> str:
-    """Why what was printed could not be written; empty where all of it was, or its reader wanted no more.
+def output_lost() -> str | None:
+    """Why what was printed could not be written: None where all of it was, empty where its reader wanted no more.
 
     Afterwards nothing is left that Python would try to write at its end.
     """
@@ -108,7 +108,7 @@ def output_lost() -> str:
     except OSError as failed:
         error = failed
     if error is None:
-        return ""
+        return None
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)

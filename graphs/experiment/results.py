@@ -14,6 +14,7 @@ cost.png, weights.png     where matplotlib is installed
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import weakref
@@ -66,11 +67,13 @@ class RunFolder:
         except ImportError:  # Windows has none; there the user must not start two
             return
         lock = os.open(self.path, os.O_RDONLY)
-        weakref.finalize(self, os.close, lock)
+        weakref.finalize(self, _let_go, lock)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise self._unusable("is in use by another process") from error
+        except OSError:  # a file system without locks: as on Windows
+            return
         remove_unfinished(self.path)
 
     def _unusable(self, why: str) -> InputError:
@@ -173,3 +176,8 @@ def _csv(history: History) -> bytes:
     columns = vars(history)
     rows = zip(*(column.tolist() for column in columns.values()), strict=True)
     return "".join(",".join(map(str, row)) + "\n" for row in (columns, *rows)).encode()
+
+
+def _let_go(lock: int) -> None:
+    with contextlib.suppress(OSError):  # at the end of a process nobody could answer it
+        os.close(lock)

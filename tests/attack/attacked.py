@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import hmac
 import json
 import math
 import random
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from graphs.experiment.checkpoints import load_checkpoint
+from graphs.native.run.cache import SECRET
 from graphs.peers.compare.record import read_record
 from tests.attack.faults import (
     KILLS,
@@ -70,19 +71,14 @@ def json_file(name: str, path: Path, expected: Contents) -> bool:
 
 
 def damaged(kept: Path) -> list[str]:
-    """The files of a cache that are not whole."""
-    found = []
+    """The files of a cache that are not whole: without a line at the end that only who knows its secret can write."""
+    found, secret = [], kept / SECRET
     for path in kept.iterdir() if kept.exists() else ():
-        key, data = path.stem.encode(), path.read_bytes()
-        if path.suffix == ".json":
-            data, _, mark = data.rpartition(b"\n")
-        elif path.suffix == ".so":
-            digest = path.with_suffix(".sha256")
-            mark = digest.read_bytes() if digest.exists() else b""
-        else:
-            continue
-        if mark != hashlib.sha256(key + data).hexdigest().encode():
-            found.append(path.name)
+        if path.suffix in (".json", ".so"):
+            data, _, mark = path.read_bytes().rpartition(b"\n")
+            known = secret.read_bytes() if secret.exists() else b""
+            if mark != hmac.new(known, path.stem.encode() + b"\n" + data, "sha256").hexdigest().encode():
+                found.append(path.name)
     return found
 
 
@@ -115,9 +111,6 @@ class Attacked:
     before: Contents = field(default_factory=dict)
     varying: tuple[str, ...] = ()  # the files that are others at every run
     env: dict[str, str] = field(default_factory=dict)
-    leaves: bool = (
-        False  # whether the next run may leave what a killed one has left: its folder is the user's own
-    )
 
     def attack(
         self,
@@ -177,8 +170,6 @@ class Attacked:
     def lacking(self, folder: Path, expected: Contents) -> str:
         """What is not as an undisturbed run leaves it."""
         there = contents(folder)
-        if self.leaves:
-            there = {name: data for name, data in there.items() if not name.endswith(".part")}
         if there.keys() != expected.keys():
             return f"there is {sorted(there.keys() - expected)} and not {sorted(expected.keys() - there)}"
         other = [name for name in there if name not in self.varying and there[name] != expected[name]]

@@ -33,6 +33,7 @@ ERRORS = {
     "read": ("EIO", "EINTR"),
     "fsync": ("ENOSPC", "EDQUOT", "EIO"),
     "close": ("EIO", "ENOSPC", "EDQUOT"),
+    "link": ("EPERM", "EMLINK", "ENOSPC"),
     "rename": ("ENOSPC", "EACCES", "EROFS", "EIO"),
     "mkdir": ("ENOSPC", "EDQUOT", "EACCES", "EROFS"),
     "mmap": ("ENOMEM",),
@@ -40,9 +41,9 @@ ERRORS = {
 }
 OTHERWISE = ("EACCES", "EIO")
 #: What changes files, beside a rename.
-CHANGES = ("create", "write", "fsync", "close", "chmod", "unlink", "mkdir", "rmdir", "flock")
+CHANGES = ("create", "write", "fsync", "close", "chmod", "unlink", "mkdir", "rmdir", "flock", "link")
 #: What a disk that is and stays full refuses.
-GROWS = ("create", "write", "fsync", "mkdir")
+GROWS = ("create", "write", "fsync", "mkdir", "link")
 
 
 Contents = dict[str, bytes]

@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 
 from graphs.inspection import load
+from graphs.native.run.cache import SECRET
 from tests.attack.attacked import (
     BENCHMARK,
     COMPARE,
@@ -46,13 +47,13 @@ def failing(times: int) -> Callable[[Sequence[Operation]], Iterator[Fault]]:
 
 
 def test_a_run(faulty: FaultyForks, warm: dict[str, str], disk: Path, tally: Tally, times: int) -> None:
-    resumable(warm).attack(faulty, disk, tally, failing(times), SEED)
+    resumable(warm).attack(faulty, disk, tally, failing(times), SEED, 0.4 * times)
 
 
 def test_a_run_that_goes_on(
     faulty: FaultyForks, warm: dict[str, str], halfway: Contents, disk: Path, tally: Tally, times: int
 ) -> None:
-    resumable(warm, halfway).attack(faulty, disk, tally, failing(times), SEED)
+    resumable(warm, halfway).attack(faulty, disk, tally, failing(times), SEED, 0.25 * times)
 
 
 def test_a_finished_run_is_never_overwritten(
@@ -83,9 +84,9 @@ def test_one_file_commands(faulty: FaultyForks, disk: Path, tally: Tally, times:
     timing = ("benchmark", *BENCHMARK, "--json", "DIR/b.json")
     old = {"b.json": b'["old"]\n'}
     for attacked, share in (
-        (Attacked(looking, json_file, recording), 1.0),
-        (Attacked(teaching, json_file, varying=("deep/lessons.json",)), 1.0),
-        (Attacked(timing, json_file, old, ("b.json",)), 0.3),
+        (Attacked(looking, json_file, recording), 0.6),
+        (Attacked(teaching, json_file, varying=("deep/lessons.json",)), 0.6),
+        (Attacked(timing, json_file, old, ("b.json",)), 0.15),
     ):
         attacked.attack(faulty, disk, tally, failing(times), SEED, share * times)
     assert load(kept / "a.json").steps
@@ -94,7 +95,7 @@ def test_one_file_commands(faulty: FaultyForks, disk: Path, tally: Tally, times:
 def test_a_comparison(faulty: FaultyForks, disk: Path, tally: Tally, times: int) -> None:
     varying = ("compare.json", "compare.txt", "gradients.txt")
     command = ("compare", *COMPARE, "--resume", "--out", "DIR")
-    for share in (0.12, 0.15):  # from the beginning, then one that has been begun
+    for share in (0.04, 0.05):  # from the beginning, then one that has been begun
         begun = contents(disk / "whole") if (disk / "whole").exists() else {}
         attacked = Attacked(command, comparison_file, begun, varying)
         attacked.attack(faulty, disk, tally, failing(times), SEED, share * times)
@@ -161,31 +162,30 @@ def attack_cache(
 
 
 def test_the_native_cache(faulty: FaultyForks, disk: Path, tally: Tally, times: int) -> None:
-    full = attack_cache(faulty, disk, tally, times, {})
-    assert {Path(name).suffix for name in full} == {".json", ".so", ".sha256"}
-    attack_cache(faulty, disk, tally, times, full)
+    full = attack_cache(faulty, disk, tally, times, {}, share=0.25)
+    assert {Path(name).suffix for name in full} == {".json", ".so", ""}
+    attack_cache(faulty, disk, tally, times, full, share=0.5)
     old = {f"{k}" * 40 + ".json": bytes(9_000) for k in range(4)}
-    attack_cache(faulty, disk, tally, times, old, "prune", share=0.4)
+    attack_cache(faulty, disk, tally, times, old, "prune", share=0.1)
 
 
 def test_clearing_the_cache(faulty: FaultyForks, disk: Path, tally: Tally, times: int) -> None:
     kept = disk / "kept"
-    entries = {f"{k}" * 40 + ending: b"x" for k in range(3) for ending in (".json", ".so", ".sha256")}
+    entries = {f"{k}" * 40 + ending: b"x" for k in range(3) for ending in (".json", ".so")}
+    entries[SECRET] = bytes(32)
     env = {"GRAPHS_NATIVE_CACHE": str(kept)}
     for words in (("cache",), ("cache", "clear")):
-        put(kept, entries | {"mine.txt": b"stays"})
+        put(kept, entries | {"mine.txt": b"stays", "package.json": b"{}"})
         for fault in failures(faulty.operations(*words, root=kept, env=env), SEED, 2 * times):
-            put(kept, entries | {"mine.txt": b"stays"})
+            put(kept, entries | {"mine.txt": b"stays", "package.json": b"{}"})
             done = faulty.run(*words, root=kept, fault=fault, env=env)
             problem = complaint(done, kept) if done.returncode else ""
             there = contents(kept)
-            if "mine.txt" not in there:
+            if not {"mine.txt", "package.json"} <= there.keys():
                 problem = "another's file is gone"
             elif not done.returncode and words[1:]:
-                # What it says is removed must be; the digest beside a library goes with it.
-                gone = sum(Path(n).suffix != ".sha256" for n in entries) - sum(
-                    Path(n).suffix in (".json", ".so") for n in there
-                )
+                # What it says is removed must be.
+                gone = len(entries.keys() - there.keys() - {SECRET})
                 if not done.stdout.startswith(f"{gone} "):
                     problem = f"{gone} are gone and it says {done.stdout!r}"
             tally.case(f"{' '.join(words)}, seed {SEED}, {fault}", problem)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -36,6 +37,8 @@ COMMANDS = {
 MOMENTS = 10  # of each command's life
 # Until its first line runs, a signal is Python's own affair: it dies of it, or tells where it was.
 STARTUP = 0.15
+#: What PyTensor writes for Numba, and leaves there itself also where nothing is in the way.
+NUMBAS = re.compile(r"tmp[a-z0-9_]{8}")
 
 
 def begun(command: tuple[str, ...], folder: Path, entered: str) -> subprocess.Popen[str]:
@@ -76,10 +79,10 @@ def problem(process: subprocess.Popen[str], number: signal.Signals, folder: Path
         return f"exit code {process.returncode}: {said[-200:]}"
     if len(said.splitlines()) != 1 or not said.startswith((f"{command}: ", "graphs: ")):
         return f"said {said[-200:]!r}"
-    left = [path.name for path in folder.iterdir() if path.name != "cache"]
-    end = time.monotonic() + 5
+    end = time.monotonic() + 5  # what it had begun and told to end
     while (running := still_running(f"TMPDIR={folder}")) and time.monotonic() < end:
         time.sleep(0.05)
+    left = [p.name for p in folder.iterdir() if p.name != "cache" and not NUMBAS.fullmatch(p.name)]
     return f"left {left or running}" if left or running else ""
 
 

@@ -72,6 +72,7 @@ def shell(line: str, code: str = "") -> subprocess.CompletedProcess[str]:
         ("GRAPHS nosuch 2>&-", 2, ""),
         ("GRAPHS nosuch >&-", 2, "graphs: command: found 'nosuch'"),
         ("GRAPHS cache <&- >&- 2>&-", 1, ""),
+        ("(sleep 1; exec GRAPHS cache) | true", 1, ""),
         ("GRAPHS benchmark --help | head -1 > /dev/null", None, ""),
     ],
 )

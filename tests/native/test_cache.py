@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -226,6 +227,35 @@ def test_key_does_not_depend_on_what_pytensor_imports_later():
         "assert surroundings(None) != early\n"
     )
     subprocess.run([sys.executable, "-c", text], check=True, timeout=100)
+
+
+def test_the_files_of_the_user_s_own_stay(tmp_path, monkeypatch):
+    """Where the cache is said to be in a folder that is used for something else."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(cache.VARIABLE, ".")
+    mine = {"package.json", "secret", "mine.so", "a" * 40 + ".txt"}
+    for name in mine:
+        Path(name).write_bytes(b"x" * cache.SECRET_BYTES)
+    monkeypatch.setattr(cache, "LIMIT_BYTES", 100)
+    for k in range(3):
+        cache.store(f"{k}" * 40, ".json", bytes(100))
+    assert cache.clear()[0] == len(cache.entries()) + 1
+    assert set(os.listdir()) == mine
+
+
+def test_clearing_says_what_stays(folder, monkeypatch):
+    build()
+    unlink, (library,) = Path.unlink, folder.glob("*.so")
+
+    def refuse(path: Path, **options: bool) -> None:
+        if path == library:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        unlink(path, **options)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(PermissionError, match=library.name):
+        cache.clear()
+    assert list(folder.iterdir()) == [library]
 
 
 def test_what_others_left_in_a_folder_that_was_open_to_them_is_not_believed(folder, compilations):

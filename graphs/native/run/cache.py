@@ -3,7 +3,7 @@
 One folder holds ``<key>.json`` (a program, found by its graph before rewriting) and ``<key>.so`` (a
 library, found by its C text without comments, the compiler, its flags and the processor, so that
 functions that differ in a learning rate share one). Each ends in a line that only somebody can have written who
-could read the folder's ``secret``: what others put there while the folder was open to them is not believed later.
+could read the folder's secret: what others put there while the folder was open to them is not believed later.
 Nothing is executed that has not been compared with its line, and what is executed are the bytes that were
 compared. An entry that is damaged or of another version counts as absent. A folder
 that cannot be written, or that others may write, is not used.
@@ -16,17 +16,20 @@ import hashlib
 import hmac
 import json
 import os
+import re
 import secrets
 import stat
 from pathlib import Path
 
-from graphs.files import remove_unfinished, write_whole
+from graphs.files import lock, remove_unfinished, write_whole
 
 __all__ = ["LIMIT_BYTES", "clear", "entries", "folder", "load", "store"]
 
 LIMIT_BYTES = 64 * 1024 * 1024
 VARIABLE = "GRAPHS_NATIVE_CACHE"
-SECRET, SECRET_BYTES = "secret", 32
+SECRET, SECRET_BYTES = "graphs-native-secret", 32
+# The folder that is named may hold files of the user's: only what `digest` names is ours.
+ENTRY = re.compile(r"[0-9a-f]{40}\.(json|so)")
 
 
 def folder() -> Path:
@@ -102,7 +105,8 @@ def store(key: str, suffix: str, data: bytes) -> Path | None:
         path.chmod(0o600)  # whatever the umask
     except OSError:
         return None
-    _prune(path)
+    with contextlib.suppress(OSError):  # what is kept is of use also where nothing can be removed
+        _prune(path)
     return path
 
 
@@ -124,12 +128,14 @@ def _new_secret(where: Path) -> bytes | None:
     descriptor, name = tempfile.mkstemp(dir=where, prefix=f".{SECRET}.", suffix=".part")
     try:
         with open(descriptor, "wb") as stream:
+            lock(descriptor)  # so that nobody takes it for left behind
             stream.write(secrets.token_bytes(SECRET_BYTES))
-        try:
-            os.link(name, where / SECRET)
-        except OSError:  # there is one by now, or a file that is none; or links are unknown here
-            if _secret(where) is None:
-                os.replace(name, where / SECRET)
+            stream.flush()
+            try:
+                os.link(name, where / SECRET)
+            except OSError:  # there is one by now, or a file that is none; or links are unknown here
+                if _secret(where) is None:
+                    os.replace(name, where / SECRET)
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name)
@@ -138,39 +144,55 @@ def _new_secret(where: Path) -> bytes | None:
 
 def _prune(kept: Path) -> None:
     """Remove what has not been used longest until the rest fits."""
-    remove_unfinished(kept.parent, older_than=3600)
+    remove_unfinished(kept.parent)
     there = entries()
     total = sum(state.st_size for _, state in there)
     for path, state in sorted(there, key=lambda entry: max(entry[1].st_mtime, entry[1].st_atime)):
         if total <= LIMIT_BYTES:
             return
         if path.stem != kept.stem:
-            _remove(path)
+            path.unlink(missing_ok=True)
             total -= state.st_size
 
 
 def entries() -> list[tuple[Path, os.stat_result]]:
-    """Every program and library that is kept, with its size and times; other files are no entries."""
+    """Every program and library that is kept, with its size and times; other files are no entries.
+
+    Raises
+    ------
+    OSError
+        If the folder is there and cannot be looked through.
+    """
     found = []
-    with contextlib.suppress(OSError):  # no folder; another process may remove one meanwhile
+    with contextlib.suppress(FileNotFoundError):  # no folder
         for path in folder().iterdir():
-            if path.suffix in (".json", ".so"):
-                with contextlib.suppress(OSError):
+            if ENTRY.fullmatch(path.name):
+                with contextlib.suppress(FileNotFoundError):  # another process may remove one meanwhile
                     found.append((path, path.lstat()))
     return found
 
 
-def _remove(path: Path) -> None:
-    with contextlib.suppress(OSError):
-        path.unlink()
-
-
 def clear() -> tuple[int, Path]:
-    """Remove every entry, and the secret; other files are left alone. How many entries there were, and where."""
-    there, where = entries(), folder()
-    for path in (*(path for path, _ in there), where / SECRET):
-        _remove(path)
-    return len(there), where
+    """Remove every entry, and the secret; other files are left alone. How many entries are gone, and where.
+
+    Raises
+    ------
+    OSError
+        If one of them could not be removed; it names the first, and the others are gone.
+    """
+    where, gone = folder(), 0
+    kept: OSError | None = None
+    for path in (*(path for path, _ in entries()), where / SECRET):
+        try:
+            path.unlink()
+            gone += path.name != SECRET
+        except FileNotFoundError:  # never made, or removed by another process
+            continue
+        except OSError as problem:
+            kept = kept or problem
+    if kept:
+        raise kept
+    return gone, where
 
 
 def digest(*parts: object) -> str:
