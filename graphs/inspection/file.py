@@ -95,7 +95,7 @@ def load(path: str | os.PathLike[str]) -> Recording:
 
 
 def to_json(recording: Recording) -> str:
-    """`recording` as JSON text."""
+    """`recording` as JSON text; half a pair of surrogates in it, which no UTF-8 holds, becomes an escape in words."""
     document = msgspec.to_builtins(Document(FORMAT, VERSION, COLUMNS, recording))
     return msgspec.json.encode(_spell(document)).decode() + "\n"
 
@@ -162,11 +162,13 @@ def schema() -> dict[str, Any]:
 
 
 def _spell(value: Any) -> Any:
-    """`value` with every float that JSON cannot hold written as an object."""
+    """`value` with every float that JSON cannot hold written as an object, and every text one that UTF-8 can hold."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
     if isinstance(value, float) and not math.isfinite(value):
         return {"float": "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"}
     if isinstance(value, dict):
-        return {key: _spell(item) for key, item in value.items()}
+        return {_spell(key): _spell(item) for key, item in value.items()}
     return [_spell(item) for item in value] if isinstance(value, list | tuple) else value
 
 
