@@ -61,12 +61,25 @@ def save(recording: Recording, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     InputError
-        If the folder does not exist or cannot be written.
+        If the folder does not exist or cannot be written, or the recording is larger than what `load` reads.
     """
     place = file_path("path", path)
-    text = to_json(recording)
+    data = to_json(recording).encode()
     try:
-        write_whole(place, text.encode())
+        if len(data) > MOST_BYTES:
+            raise InputError(
+                "", found=f"{len(data):,} bytes, more than the {MOST_BYTES:,} that are read", allowed=""
+            )
+        from_json(data)
+    except InputError as refusal:
+        raise InputError(
+            "recording",
+            found=f"one that could not be read again ({refusal.found})",
+            allowed="one that fits into a file",
+            remedy="inspect a smaller graph, or ask less of it",
+        ) from None
+    try:
+        write_whole(place, data)
     except OSError as problem:
         raise InputError(
             "path", found=f"{plain(place)} ({problem.strerror or problem})", allowed="a writable file"

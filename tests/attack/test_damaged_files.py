@@ -126,6 +126,44 @@ def test_structure_of_recordings(recording: Recording, tally: Tally, times: int)
         tally.case(f"structure {number}", read_recording(json.dumps(changed), recording, dice))
 
 
+def larger(kind: str) -> Recording:
+    """Recordings of graphs such as people have, which know everything there is to know."""
+    mode = pytensor.compile.mode.Mode(linker="py", optimizer="fast_run")
+    data = graphs.load(samples=8, features=3)
+    if kind == "train":
+        graph = graphs.logistic_graph(data.initial_w)
+        updates = graphs.gradient_descent(graph.cost, [graph.w, graph.b])
+        asked = inspect([graph.x, graph.y], [graph.prediction, graph.xent], updates, mode=mode, name="train")
+        return asked.examine(data.x, data.y.astype(float), rounds=1).recording
+    if kind == "scan":
+        v = pt.dvector("v")
+        powers = pytensor.scan(
+            lambda a, b: pt.exp(-a * b), sequences=v, outputs_info=pt.ones(()), return_updates=False
+        )
+        return inspect([v], [powers.sum()], mode=mode).examine(np.ones(4), rounds=1).recording
+    # The log density of a regression, as PyMC writes one: constants of all shapes, checks, indexing, a generator.
+    theta, groups = pt.dvector("theta"), pt.constant(np.arange(8) % 2)
+    sigma = pt.exp(theta[0])
+    mu = pt.constant(data.x) @ theta[1:4] + theta[4:6][groups]
+    logp = -0.5 * ((pt.constant(data.y) - mu) / sigma) ** 2 - pt.log(sigma) - 0.9189385332046727
+    logp = pt.switch(sigma > 0, logp, -np.inf).sum() + pt.random.normal(size=2).sum() * 0
+    return (
+        inspect([theta], [logp, pytensor.grad(logp, theta)], mode=mode, name="model")
+        .examine(np.linspace(0, 1, 6), rounds=1)
+        .recording
+    )
+
+
+@pytest.mark.parametrize("kind", ["train", "scan", "model"])
+def test_structure_of_larger_recordings(kind: str, recording: Recording, tally: Tally, times: int) -> None:
+    document = json.loads(to_json(larger(kind)))
+    for number in range(150 * times):
+        dice = dice_for(kind, number)
+        text = json.dumps(damaged_json(document, dice))
+        data = text if number % 3 else damaged_bytes(text.encode(), dice)
+        tally.case(f"{kind} {number}", read_recording(data, recording, dice))
+
+
 def crowded(recording: Recording) -> Iterator[tuple[str, bytes]]:
     """Recordings that are right and too large: unused rows, one step of many nodes, a name without an end."""
     document = json.loads(to_json(recording))

@@ -5,7 +5,7 @@ The attack (tests/attack/test_hostile_names.py) does the same with every kind of
 
 from __future__ import annotations
 
-from itertools import cycle, islice
+from itertools import cycle
 
 import pytest
 
@@ -18,15 +18,13 @@ HARMLESS = str.maketrans("[]:", "⟦⟧;")
 SHORT = {kind: text for kind, text in HOSTILE.items() if len(text) < 100}
 
 
-@pytest.mark.parametrize("first", range(3))
-def test_every_text_hostile_and_every_view_holds(textbook, first):
-    """All kinds at once, each time at other places."""
-    kinds = islice(cycle(SHORT.values()), first, None)
-    assert problem(poisoned(textbook, lambda text: next(kinds)), most=2, widths=(60,)) == ""
+def test_every_text_hostile_and_every_view_holds(textbook):
+    kinds = cycle(SHORT.values())
+    assert problem(poisoned(textbook, lambda text: next(kinds)), most=1, widths=(60,)) == ""
 
 
 def test_a_text_without_an_end(textbook):
-    recording = poisoned(textbook, lambda text: text and "n\x1b" * 50_000)
+    recording = poisoned(textbook, lambda text: "n\x1b" * 50_000, "Rule.name")
     assert problem(recording, most=1, widths=(100,), every=False) == ""
 
 
@@ -52,14 +50,19 @@ def test_no_text_is_lost_to_markup(textbook, kind):
     )
     for (name, seen), expected in pairs:
         text = as_text(seen())
-        assert "code" in name or "pair" in name or "[" in text or ":smile:" in text, name
+        none = ("code", "pair", "doctor")  # need not show any
+        assert any(word in name for word in none) or "[" in text or ":smile:" in text, name
         assert text.translate(HARMLESS) == as_text(expected()).translate(HARMLESS), name
 
 
 def test_a_hostile_recording_loads_back_equal(textbook):
+    """With the words alone of which there are only some (graphs/inspection/validity.py)."""
     kinds = cycle(text for kind, text in SHORT.items() if kind != "surrogate")
-    recording = poisoned(textbook, lambda text: text + next(kinds))
-    assert from_json(to_json(recording)) == recording
+    recording = textbook
+    for where in sorted(fields(textbook)):
+        if where.rpartition(".")[2] not in ("kind", "dtype", "verdict", "formula"):
+            recording = poisoned(recording, lambda text: text + next(kinds), where)
+    assert from_json(to_json(recording)) == recording != textbook
 
 
 def test_what_utf_8_cannot_hold_is_spelled(textbook):
