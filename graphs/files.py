@@ -83,9 +83,8 @@ def writable(argument: str, found: str | os.PathLike[str]) -> Path:
 
     path = file_path(argument, found)
     try:
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, "a folder")
-        with tempfile.TemporaryFile(dir=path.parent):
+        place, _ = _to_replace(path)
+        with tempfile.TemporaryFile(dir=place.parent):
             pass
     except OSError as error:
         allowed = "a file in a folder that can be written"

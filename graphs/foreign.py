@@ -7,6 +7,7 @@ a view of a whole record begins with :func:`legible`.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from copy import copy
 from operator import is_
@@ -100,7 +101,7 @@ def _with(record: Any, fields: Iterable[str], limit: int) -> Any:
     copied = copy(record)
     put: Callable[[Any, str, Any], None] = object.__setattr__
     if hasattr(record, "__struct_fields__"):
-        from msgspec.structs import force_setattr as put  # whoever has a struct has imported it
+        put = sys.modules["msgspec.structs"].force_setattr  # whoever has a struct has imported it
     for field, value in shown.items():
         put(copied, field, value)
     return copied

@@ -62,6 +62,11 @@ def read(path: str | os.PathLike[str], *, seed: int = 0, dtype: str = "float64")
         allowed = "a name ending in .csv or .npz"
         raise InputError("data", found=f"the file {path}", allowed=allowed, remedy="convert or rename it")
     try:
+        str(path).encode()
+    except UnicodeEncodeError:  # a run keeps the name, in files that hold nothing else
+        allowed = "a name in UTF-8"
+        raise InputError("data", found=quoted(str(path)), allowed=allowed, remedy="rename the file") from None
+    try:
         if path.is_file() and path.stat().st_size == 0:
             raise InputError("data", found=f"an empty file, {path}", allowed="a file with samples")
         x, y = readers[path.suffix.lower()](path)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.rule import Rule
 
 from graphs.data import DTYPES
-from graphs.errors import InputError, whole_number
+from graphs.errors import InputError, whole_in, whole_number
+from graphs.files import writable
 from graphs.foreign import plain, quoted
 from graphs.inspection import load, save
 from graphs.inspection.file import schema
@@ -33,10 +35,14 @@ def main(given: argparse.Namespace) -> int:
     width = None if given.width is None else whole_number("width", given.width, 40, 1000)
     out = console(width=width)
     with Shown() as listener:
-        recording = load(given.load) if given.load else _recorded(given, listener)
-        sections = list(_sections(recording, given))
-        if given.against:
-            sections = [("Side by side", _side_by_side(recording, given, listener))]
+        # Both before the first is compiled.
+        one, other = _side(given), _side(given, given.against) if given.against else None
+        recording = one(listener)
+        if other is None:
+            sections = list(_sections(recording, given))
+        else:
+            labels = (given.load or given.mode or "default", given.against)
+            sections = [("Side by side", pair_view(recording, other(listener), labels=labels))]
     if given.json:
         save(recording, given.json)
     for heading, content in sections:
@@ -52,9 +58,6 @@ def main(given: argparse.Namespace) -> int:
 
 def _refuse_nonsense(given: argparse.Namespace) -> None:
     """Refuse, before anything is compiled, what would be left aside or cannot be there."""
-    for name, value in vars(given).items():
-        if value == "":
-            raise InputError(name, found="an empty text", allowed="what --help says of it")
     kept = given.load and not (given.against and not given.against.endswith(".json"))
     compiled = {
         "graph": given.graph != "logistic",
@@ -84,6 +87,9 @@ def _refuse_nonsense(given: argparse.Namespace) -> None:
             found="--shape for the logistic graph, which has data of its own",
             allowed="a shape for an input of --graph",
         )
+    if given.against in DTYPES and given.graph != "logistic":
+        other = "a mode, without:RULE or a recording, for only the logistic graph has another type"
+        raise InputError("against", found=given.against, allowed=other)
     if given.step is not None:
         whole_number("step", given.step, 1)
     if given.code is not None and given.code != "whole":
@@ -95,39 +101,65 @@ def _refuse_nonsense(given: argparse.Namespace) -> None:
                 allowed="whole, or a final node",
                 remedy="--nodes lists them",
             )
-    if given.json and not Path(given.json).absolute().parent.is_dir():
-        found = f"{given.json}, whose folder is not there"
-        raise InputError("json", found=found, allowed="a file in a folder that is")
-    if given.json and Path(given.json).is_dir():
-        raise InputError("json", found=f"{given.json}, which is a folder", allowed="a file")
+    if given.json is not None:
+        writable("json", given.json)
 
 
-def _recorded(given: argparse.Namespace, listener: Listener, against: str = "") -> Recording:
-    """Compile and examine, as far as what is asked for needs it; `against`: the other one of a pair."""
+def _side(given: argparse.Namespace, against: str = "") -> Callable[[Listener], Recording]:
+    """What makes a recording, or the second one of a pair, when it is called; what it is told is checked now."""
+    kept = against if against.endswith(".json") else "" if against else given.load
+    if kept:
+        recording = load(kept)
+        return lambda listener: recording
     # Only now: a recording that was kept is shown without PyTensor.
-    from graphs.commands.named_graph import named_graph
+    from graphs.functions import resolve_mode
+
+    shapes, seed = _shapes(given.shape), whole_number("seed", given.seed, 0)
+    mode = resolve_mode(given.mode) if given.mode or against else None
+    if against and against not in DTYPES:
+        mode = _other_mode(against, mode)
+    return partial(_recorded, given, against, mode, shapes, seed)
+
+
+def _other_mode(against: str, mode: Any) -> Any:
+    """The mode of that name, or `mode` without the rules that it names."""
     from graphs.functions import resolve_mode
     from graphs.inspection.compiling.rules import names_in_database
 
+    if not against.startswith("without:"):
+        try:
+            return resolve_mode(against)
+        except InputError as refusal:
+            others = "without:RULE, float32, float64, or a recording that was kept, FILE.json"
+            raise InputError("against", found=refusal.found, allowed=f"{refusal.allowed}; {others}") from None
+    rules = against.removeprefix("without:").split(",")
+    if unknown := [rule for rule in rules if rule not in names_in_database()]:
+        raise InputError(
+            "against",
+            found=f"without:{unknown[0]}",
+            allowed="names of PyTensor's rewrites",
+            remedy="graphs inspect shows those that fire here",
+        )
+    return mode.excluding(*rules)
+
+
+def _recorded(
+    given: argparse.Namespace,
+    against: str,
+    mode: Any,
+    shapes: dict[str, tuple[int, ...]] | None,
+    seed: int,
+    listener: Listener,
+) -> Recording:
+    """Compile and examine, as far as what is asked for needs it; `against`: the other one of a pair."""
+    from graphs.commands.named_graph import named_graph
+    from graphs.functions import resolve_mode
+
     graph = named_graph(given.graph, dtype=against if against in DTYPES else given.dtype)
-    other = "" if against in DTYPES else against
-    if other.startswith("without:"):
-        rules = other.removeprefix("without:").split(",")
-        if unknown := [rule for rule in rules if rule not in names_in_database()]:
-            raise InputError(
-                "against",
-                found=f"without:{unknown[0]}",
-                allowed="names of PyTensor's rewrites",
-                remedy="graphs inspect shows those that fire here",
-            )
-        mode = resolve_mode(given.mode).excluding(*rules)
-    elif other:
-        mode = resolve_mode(other)
-    else:
-        mode = None if graph.compiled and not given.mode and not against else resolve_mode(given.mode)
+    if mode is None and not graph.compiled:
+        mode = resolve_mode()
     listener.begins(f"compiling {against}".strip())
     inputs = (dict(graph.inputs),) if graph.inputs else ()
-    shapes, seed = _shapes(given.shape), whole_number("seed", given.seed, 0)
     whole = given.code == "whole"
     try:
         inspection = graph.inspect(mode)
@@ -162,12 +194,10 @@ def _shapes(given: list[str]) -> dict[str, tuple[int, ...]] | None:
     """``["x=400,784"]`` → ``{"x": (400, 784)}``."""
     shapes = {}
     for text in given:
-        name, equals, lengths = text.partition("=")
-        try:
-            shapes[name] = tuple(int(length) for length in lengths.split(",") if length.strip())
-        except ValueError:
-            equals = ""
-        if not equals or not name:
+        name, equals, lengths = text.rpartition("=")  # a name may hold one too
+        found = [whole_in(length) for length in lengths.split(",")] if lengths else []
+        shapes[name] = tuple(length for length in found if isinstance(length, int))
+        if not equals or not name or len(shapes[name]) < len(found):
             raise InputError("shape", found=quoted(text), allowed="NAME=LENGTH,LENGTH,… as in x=400,784")
     return shapes or None
 
@@ -194,11 +224,3 @@ def _sections(recording: Recording, given: argparse.Namespace) -> Iterator[tuple
         yield "", code_view(recording, None if given.code == "whole" else given.code)
     if given.step is None and not (given.rule or given.phase or given.nodes or given.code):
         yield from report(recording)
-
-
-def _side_by_side(recording: Recording, given: argparse.Namespace, listener: Listener) -> RenderableType:
-    """The recording beside a second one."""
-    kept = given.against.endswith(".json")
-    other = load(given.against) if kept else _recorded(given, listener, given.against)
-    first = given.load or given.mode or "default"
-    return pair_view(recording, other, labels=(first, given.against))

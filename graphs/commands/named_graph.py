@@ -115,9 +115,10 @@ def _from_module(name: str) -> ModuleType:
 
 
 def _from_file(path: Path) -> ModuleType:
-    if not path.is_file():
-        found = f"{path}, which is no file" if path.exists() else f"no file {path}"
-        raise InputError("graph", found=found, allowed="an existing Python file")
+    with _refused("graph", f"{quoted(str(path))}, which is no name of a file", "an existing Python file"):
+        if not path.is_file():
+            found = f"{path}, which is no file" if path.exists() else f"no file {path}"
+            raise InputError("graph", found=found, allowed="an existing Python file")
     # Dataclasses and pickling look the module up by its name, which must not be that of a package.
     name = path.stem
     if not name.isidentifier() or name in sys.modules or importlib.util.find_spec(name):

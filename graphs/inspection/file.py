@@ -61,12 +61,25 @@ def save(recording: Recording, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     InputError
-        If the folder does not exist or cannot be written.
+        If the folder does not exist or cannot be written, or the recording is larger than what `load` reads.
     """
     place = file_path("path", path)
-    text = to_json(recording)
+    data = to_json(recording).encode()
     try:
-        write_whole(place, text.encode())
+        if len(data) > MOST_BYTES:
+            raise InputError(
+                "", found=f"{len(data):,} bytes, more than the {MOST_BYTES:,} that are read", allowed=""
+            )
+        from_json(data)
+    except InputError as refusal:
+        raise InputError(
+            "recording",
+            found=f"one that could not be read again ({refusal.found})",
+            allowed="one that fits into a file",
+            remedy="inspect a smaller graph, or ask less of it",
+        ) from None
+    try:
+        write_whole(place, data)
     except OSError as problem:
         raise InputError(
             "path", found=f"{plain(place)} ({problem.strerror or problem})", allowed="a writable file"
@@ -95,7 +108,7 @@ def load(path: str | os.PathLike[str]) -> Recording:
 
 
 def to_json(recording: Recording) -> str:
-    """`recording` as JSON text."""
+    """`recording` as JSON text; half a pair of surrogates in it, which no UTF-8 holds, becomes an escape in words."""
     document = msgspec.to_builtins(Document(FORMAT, VERSION, COLUMNS, recording))
     return msgspec.json.encode(_spell(document)).decode() + "\n"
 
@@ -162,11 +175,13 @@ def schema() -> dict[str, Any]:
 
 
 def _spell(value: Any) -> Any:
-    """`value` with every float that JSON cannot hold written as an object."""
+    """`value` with every float that JSON cannot hold written as an object, and every text one that UTF-8 can hold."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
     if isinstance(value, float) and not math.isfinite(value):
         return {"float": "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"}
     if isinstance(value, dict):
-        return {key: _spell(item) for key, item in value.items()}
+        return {_spell(key): _spell(item) for key, item in value.items()}
     return [_spell(item) for item in value] if isinstance(value, list | tuple) else value
 
 

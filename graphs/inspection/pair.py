@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 
 from graphs.errors import InputError
 from graphs.foreign import quoted
@@ -13,6 +14,9 @@ from graphs.inspection.recording import Recording, Step
 __all__ = ["Aligned", "OutputPair", "Parting", "align"]
 
 Key = tuple[str, tuple[str, ...], tuple[str, ...]]
+# Comparisons of two steps, which take some seconds: stories of thousands of steps that hardly differ, or of
+# thousands that have nothing in common.
+MOST_COMPARED = 4 * 10**6
 
 
 @dataclass(frozen=True)
@@ -55,20 +59,24 @@ def align(first: Recording, second: Recording) -> Parting:
     first, second : Recording
         Recorded under two modes, with and without a rule, or in two precisions. The names of
         float types do not count when steps are paired.
+
+    Raises
+    ------
+    InputError
+        If one is no recording, or both are long and have too little in common to be compared.
     """
     for argument, given in (("first", first), ("second", second)):
         if not isinstance(given, Recording):
             raise InputError(argument, found=quoted(given), allowed="a Recording")
     keys = [[_key(recording, step) for step in recording.steps] for recording in (first, second)]
     rows: list[Aligned] = []
-    # autojunk would drop frequent steps, merges above all, from long stories
-    matcher = SequenceMatcher(a=keys[0], b=keys[1], autojunk=False)
-    for tag, a, b, c, d in matcher.get_opcodes():
-        if tag == "equal":
-            rows += [_row(first, second, i, j) for i, j in zip(range(a, b), range(c, d), strict=True)]
-        else:
-            rows += [_row(first, second, i, None) for i in range(a, b)]
-            rows += [_row(first, second, None, j) for j in range(c, d)]
+    i = j = 0
+    for both in (*_common(*keys), tuple(map(len, keys))):
+        rows += [_row(first, second, step, None) for step in range(i, both[0])]
+        rows += [_row(first, second, None, step) for step in range(j, both[1])]
+        i, j = both[0] + 1, both[1] + 1
+        if both != tuple(map(len, keys)):
+            rows.append(_row(first, second, *both))
     unpaired = (i for i, row in enumerate(rows) if row.first is None or row.second is None)
     values = (i for i, row in enumerate(rows) if row.verdicts and _values_differ(row.verdicts))
     return Parting(
@@ -78,6 +86,56 @@ def align(first: Recording, second: Recording) -> Parting:
         (first.node_counts()[-1], second.node_counts()[-1]),
         _outputs(first, second),
     )
+
+
+def _common(one: Sequence[Key], other: Sequence[Key]) -> list[tuple[int, int]]:
+    """As many pairs of equal steps as there are in order, as numbers from 0 (Myers, Algorithmica 1986).
+
+    It takes time and memory by how many steps are not paired: `reached` holds for each number of those, and each
+    difference i − j of places in the two stories, how far the first story can be followed.
+    """
+    sizes, compared = (len(one), len(other)), 0
+    reached: list[array[int]] = []
+    for apart in range(sum(sizes) + 1):
+        now = array("q")
+        for ahead in range(-apart, apart + 1, 2):
+            i = start = _begun(reached, apart, ahead)[0]
+            while i < sizes[0] and i - ahead < sizes[1] and one[i] == other[i - ahead]:
+                i += 1
+            now.append(i)
+            compared += i - start + 1
+            if (i, i - ahead) == sizes:
+                return _pairs(reached, apart, *sizes)
+        if compared > MOST_COMPARED:
+            break
+        reached.append(now)
+    raise InputError(
+        "second",
+        found=f"a story of {sizes[1]:,} steps beside one of {sizes[0]:,}, with too little in common",
+        allowed="two recordings of one expression",
+    )
+
+
+def _begun(reached: Sequence[array[int]], apart: int, ahead: int) -> tuple[int, int]:
+    """Where in the first story equal steps begin, after one more that is not paired; and where it was before that."""
+    if not apart:
+        return 0, 0
+    before, index = reached[apart - 1], (ahead + apart) // 2
+    if index == 0 or (index < apart and before[index - 1] < before[index]):
+        return before[index], before[index]  # a step of the second story only
+    return before[index - 1] + 1, before[index - 1]
+
+
+def _pairs(reached: Sequence[array[int]], apart: int, i: int, j: int) -> list[tuple[int, int]]:
+    """The pairs on the way that led to the ends of both stories, followed back."""
+    found = []
+    for left in range(apart, -1, -1):
+        begun, before = _begun(reached, left, i - j)
+        while i > begun:
+            i, j = i - 1, j - 1
+            found.append((i, j))
+        i, j = before, j - (begun == before)
+    return found[::-1]
 
 
 def _key(recording: Recording, step: Step) -> Key:

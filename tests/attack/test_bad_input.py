@@ -227,7 +227,7 @@ INSPECT = """
 --graph mine.py:f --shape x=1000000000000 → shape
 --graph mine.py:f --shape x={vast} → shape
 --graph mine.py:m --shape x=1000000,1000000 → GiB
---against x → mode: found 'x'
+--against x → against: found 'x'
 --nosuch → --nosuch
 --quick=1 → --quick
 --out o → --out

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import random
+from itertools import pairwise
+from typing import Any
+
 import numpy as np
 import pytensor.tensor as pt
 import pytest
 
-from graphs.inspection import Recording, align, inspect
+from graphs import InputError
+from graphs.inspection import Recording, align, inspect, pair
 from tests.inspection.conftest import PYTHON
 from tests.inspection.odd_graphs import textbook_cross_entropy
 
@@ -41,6 +46,32 @@ def test_with_one_rewrite_off_they_part_at_it() -> None:
     for earlier in found.rows[: found.parts_at]:
         assert earlier.first is not None
         assert earlier.second is not None
+
+
+def test_as_many_steps_as_there_are_in_order_are_paired() -> None:
+    chance = random.Random(3)
+    for _ in range(300):
+        one, other = ([chance.randrange(3) for _ in range(chance.randrange(10))] for _ in range(2))
+        pairs = pair._common(one, other)  # type: ignore[arg-type]
+        lengths = [[0] * (len(other) + 1) for _ in range(len(one) + 1)]
+        for i, a in enumerate(one):
+            for j, b in enumerate(other):
+                before = max(lengths[i][j + 1], lengths[i + 1][j])
+                lengths[i + 1][j + 1] = lengths[i][j] + 1 if a == b else before
+        assert len(pairs) == lengths[-1][-1]
+        assert all(one[i] == other[j] for i, j in pairs)
+        assert all(a < c and b < d for (a, b), (c, d) in pairwise(pairs))
+
+
+def test_endless_stories_are_compared_where_they_are_alike_and_refused_where_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A comparison of each step with each would be 10¹⁰."""
+    monkeypatch.setattr(pair, "MOST_COMPARED", 200_000)
+    same: list[Any] = [1] * 100_000
+    assert len(pair._common(same, same[:-100])) == 99_900
+    with pytest.raises(InputError, match=r"second: found a story of 100,000 steps .* too little in common"):
+        pair._common(same, [2] * 100_000)  # type: ignore[list-item]
 
 
 def test_two_precisions_tell_the_same_story() -> None:

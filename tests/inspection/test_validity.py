@@ -203,6 +203,24 @@ def test_limits_come_before_the_work(document: Any, tmp_path: Any, monkeypatch: 
         load(path)
 
 
+@pytest.mark.parametrize(
+    ("module", "limit", "says"),
+    [
+        (file, "MOST_BYTES", "bytes"),
+        (file, "MOST_ROWS", "more than the 5"),
+        (validity, "MOST_PLACED", "nodes in all"),
+    ],
+)
+def test_what_could_not_be_read_again_is_not_written(
+    document: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch, module: Any, limit: str, says: str
+) -> None:
+    recording = from_json(json.dumps(document))
+    monkeypatch.setattr(module, limit, 5)
+    with pytest.raises(InputError, match=f"recording: found one that could not be read again .*{says}"):
+        file.save(recording, tmp_path / "r.json")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_node_in_no_snapshot_is_refused(document: Any) -> None:
     changed = copy.deepcopy(document)
     tables = changed["recording"]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from graphs.errors import MOST, InputError, whole_number
-from graphs.foreign import quoted
+from graphs.foreign import one_line, quoted
 from graphs.inspection.compiling.pipeline import LiveCopy
 from graphs.inspection.values.difference import same_value
 from graphs.memory import refuse_beyond_memory
@@ -100,7 +100,7 @@ def sample_inputs(
             except (TypeError, ValueError) as problem:
                 raise InputError(
                     f"inputs[{name!r}]",
-                    found=f"{type(values[i]).__name__} ({str(problem).splitlines()[0]})",
+                    found=f"{type(values[i]).__name__} ({one_line(problem)})",
                     allowed=str(variable.type),
                 ) from problem
             sources.append("given")
