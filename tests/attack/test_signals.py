@@ -34,7 +34,7 @@ COMMANDS = {
     "benchmark": ("benchmark", "--quick", "--quiet", "--only", "numpy,native", "--sizes", "40x8"),
     "lesson": ("lesson", "extremes"),
 }
-MOMENTS = 10  # of each command's life
+MOMENTS = 5  # of each command's life
 # Until its first line runs, a signal is Python's own affair: it dies of it, or tells where it was.
 STARTUP = 0.15
 #: What PyTensor writes for Numba, and leaves there itself also where nothing is in the way.

@@ -148,7 +148,7 @@ def test_the_version():
 
 def test_the_cache_is_shown(monkeypatch, tmp_path):
     monkeypatch.setenv("GRAPHS_NATIVE_CACHE", str(tmp_path))
-    (tmp_path / "a.json").write_bytes(bytes(1_500))
+    (tmp_path / ("a" * 40 + ".json")).write_bytes(bytes(1_500))
     (tmp_path / "mine.txt").write_text("no entry")
     done = ask("cache")
     assert (done.returncode, done.stderr) == (0, "")
