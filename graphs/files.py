@@ -72,7 +72,7 @@ def file_path(argument: str, found: object) -> Path:
             path = Path(found)
             if b"\0" not in os.fsencode(path):
                 return path
-        except (TypeError, ValueError):  # a path-like of bytes; a lone surrogate
+        except Exception:  # a path-like of bytes, a lone surrogate, somebody else's __fspath__
             pass
     raise InputError(argument, found=quoted(found), allowed="the path of a file, a text without NUL")
 

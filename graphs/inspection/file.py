@@ -64,6 +64,8 @@ def save(recording: Recording, path: str | os.PathLike[str]) -> None:
         If the folder does not exist or cannot be written, or the recording is larger than what `load` reads.
     """
     place = file_path("path", path)
+    if not isinstance(recording, Recording):
+        raise InputError("recording", found=quoted(recording), allowed="a Recording")
     data = to_json(recording).encode()
     try:
         if len(data) > MOST_BYTES:
@@ -125,6 +127,8 @@ def from_json(text: str | bytes, *, name: str = "text") -> Recording:
     def refuse(found: str) -> InputError:
         return InputError(name, found=found, allowed=ALLOWED)
 
+    if not isinstance(text, str | bytes):
+        raise InputError("text", found=quoted(text), allowed="a text, or UTF-8 in bytes")
     try:
         document = msgspec.json.decode(text)
         if '"float"' in text if isinstance(text, str) else b'"float"' in text:

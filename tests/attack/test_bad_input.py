@@ -9,6 +9,8 @@ import math
 import shlex
 import signal
 from dataclasses import replace
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +26,8 @@ from graphs.experiment.reproduction import build as prepared
 from graphs.experiment.reproduction import reproduce
 from graphs.experiment.settings import Settings
 from graphs.gram_functions import compile_gram
-from graphs.inspection import align, diagnose, inspect, load
+from graphs.inspection import align, diagnose, inspect, load, save
+from graphs.inspection.file import from_json
 from graphs.native import repeat
 from graphs.peers import benchmark, compare
 from graphs.solving import Optimum, certify, find_optimum
@@ -507,6 +510,10 @@ load(samples=None) → samples
 load(samples=np.True_) → samples
 load(samples=10**12) → samples × features
 load(samples=10**400) → samples
+load('RANDOM') → dataset
+load('random ') → dataset
+load(samples=Fraction(3)) → samples
+load(samples=Decimal(3)) → samples
 load(samples=10**8, features=10**8) → samples × features
 load(samples=1, features=10**12) → samples × features
 load(features=0) → features
@@ -548,6 +555,11 @@ logistic_graph([1e300], dtype='float32') → initial_w
 logistic_graph(np.array(['2020'], 'M8[Y]')) → initial_w
 logistic_graph(np.array([], float)) → initial_w
 logistic_graph([10**400]) → initial_w
+logistic_graph({1.0, 2.0}) → initial_w
+logistic_graph({'a': 1}) → initial_w
+logistic_graph(iter([1.0])) → initial_w
+logistic_graph(v) → initial_w
+logistic_graph([1.0], formula='LOGITS') → formula
 logistic_graph([1.0], 'x') → initial_b
 logistic_graph([1.0], None) → initial_b
 logistic_graph([1.0], nan) → initial_b
@@ -909,6 +921,28 @@ i.save('no/such.json') → path
 i.save('.') → path
 i.save(3) → path
 i.save(None) → path
+i.evaluate([10**400]) → inputs['v']
+i.evaluate(object()) → inputs['v']
+i.evaluate(None) → shapes['v']
+whole.evaluate([1.5]) → inputs['n']
+whole.evaluate([2**40]) → inputs['n']
+whole.evaluate([10**400]) → inputs['n']
+i.evaluate(shapes={'v': (3,)}, seed=10**400) → seed
+i.measure([1.0], seconds=inf) → seconds
+i.measure([1.0], rounds=10**400) → rounds
+i.examine([1.0], parts='doctor') → parts
+inspect([v], [v], [(g.w, 'x')]) → expression
+inspect([v], [v], givens=[(v, 3)]) → expression
+inspect([v], [v], givens={v: 2 * v}) → expression
+inspect([v], [v], mode=b'CVM') → mode
+inspection_load(raising) → path
+i.save(raising) → path
+read(raising) → data
+save(i, 'a.json') → recording
+save(None, 'a.json') → recording
+from_json(None) → text
+from_json('') → text
+align(i, i) → first
 inspection_load('no.json') → path
 inspection_load('') → path
 inspection_load('.') → path
@@ -981,6 +1015,7 @@ def names() -> dict[str, object]:
     x, y = np.arange(12.0).reshape(4, 3) / 12, np.array([0, 1, 0, 1])
     g, g32 = graphs.logistic_graph(np.ones(3)), graphs.logistic_graph(np.ones(3), dtype="float32")
     u, v = graphs.gradient_descent(g.cost, [g.w, g.b]), pt.vector("v")
+    n = pt.ivector("n")
     far, wide = (Progress.fresh({"w": np.ones(n), "b": np.zeros(())}, 4, n - 2) for n in (3, 4))
     far.step = 9
     return {
@@ -1007,8 +1042,21 @@ def names() -> dict[str, object]:
         "m": compile_gram(g, u, x, even_if_it_loses=True),
         "o": Optimum(np.zeros(3), 0.0, 0.5, 0.0, 1),
         "d": Dataset("mine", x, y, np.ones(3)),
+        "save": save,
+        "from_json": from_json,
+        "raising": Raising(),
+        "Fraction": Fraction,
+        "Decimal": Decimal,
+        "whole": inspect([n], [2 * n]),
         "i": inspect([v], [pt.log(1 + v) + pt.exp(v - v)]),
     }
+
+
+class Raising:
+    """A path that has none."""
+
+    def __fspath__(self) -> str:
+        raise RuntimeError("no path today")
 
 
 def ring(number: int, frame: object) -> None:

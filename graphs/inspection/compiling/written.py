@@ -29,6 +29,7 @@ from pytensor.graph.utils import Scratchpad
 from pytensor.link.basic import Container
 
 from graphs.errors import InputError
+from graphs.foreign import one_line
 from graphs.functions import resolve_mode
 
 __all__ = ["Wiring", "Written", "is_from_cache", "same_graph", "written_expression", "written_function"]
@@ -131,10 +132,10 @@ def written_expression(
         undeclared = set(explicit_graph_inputs(clones)) - {spec.variable for spec in ins}
         if undeclared:
             raise TypeError(f"{undeclared.pop()} is no input")
-    except (TypeError, AttributeError) as problem:
+    except Exception as problem:  # PyTensor raises what it likes
         raise InputError(
             "expression",
-            found=f"something pytensor.function refuses ({problem})",
+            found=f"something pytensor.function refuses ({one_line(problem)})",
             allowed="inputs, outputs and updates as pytensor.function takes them",
         ) from problem
     outs = [out if isinstance(out, Out) else Out(out) for out in clones]

@@ -96,8 +96,12 @@ def sample_inputs(
                     getattr(variable.type, "dtype", "complex")
                 ).startswith("complex"):
                     raise TypeError("complex numbers")
-                results.append(variable.type.filter(values[i], strict=False, allow_downcast=True))
-            except (TypeError, ValueError) as problem:
+                kept = variable.type.filter(values[i], strict=False, allow_downcast=True)
+                whole = isinstance(kept, np.ndarray) and kept.dtype.kind in "iu"
+                if whole and np.any(kept != np.asarray(values[i])):
+                    raise ValueError("other numbers than those of the type")  # PyTensor cuts them off
+                results.append(kept)
+            except Exception as problem:  # of PyTensor's, of NumPy's, of the user's own Type
                 raise InputError(
                     f"inputs[{name!r}]",
                     found=f"{type(values[i]).__name__} ({one_line(problem)})",
