@@ -4,12 +4,16 @@ The public names and the rooms stand in ``__init__.pyi``, in the order in which 
 imported when it is used first (SPEC 1), so that ``import graphs`` itself takes no time.
 """
 
+import sys
+import warnings
 from os.path import dirname
 
 from graphs.interruption import is_command, leave_on_signals
 
 if is_command(dirname(__file__)):
     leave_on_signals()  # before all else, for half of a second goes into imports
+    # A sentence for a user, without a line of ours; commands/ending.py goes on with it.
+    warnings.showwarning = lambda message, *_, **__: print(f"graphs: {message}", file=sys.stderr)
 
 import lazy_loader
 

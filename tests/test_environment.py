@@ -129,6 +129,12 @@ def test_a_number_of_threads_that_is_none_is_said_and_dropped(monkeypatch, name,
     assert len(str(caught[0].message)) < 200
 
 
+def test_a_command_says_it_in_a_sentence(run_script):
+    done = run_script("cache", env={"OMP_NUM_THREADS": "abc"})
+    told = "graphs: OMP_NUM_THREADS: found 'abc'; allowed: a whole number ≥ 1. It is taken as not set.\n"
+    assert (done.returncode, done.stderr) == (0, told)
+
+
 @pytest.mark.parametrize("value", ["2,2", "abc"])
 def test_pytensor_can_be_imported_whatever_the_number_of_threads(value):
     env = os.environ | {"OMP_NUM_THREADS": value}
