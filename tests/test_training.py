@@ -506,3 +506,14 @@ def test_numbers_that_overflow_are_counted_and_not_warned_of():
             return super().train(x, y)
 
     assert fit(Loud(W), X, Y, steps=3).step == 3
+
+
+def test_a_history_that_memory_does_not_hold_is_refused(monkeypatch):
+    monkeypatch.setattr("graphs.memory.memory_there", lambda: 700 * 200_002)
+    assert graphs.training.schedule(200_000, 1) == (200_000, 1)
+    assert graphs.training.schedule(400_001, 2) == (400_001, 2)
+    with pytest.raises(
+        InputError,
+        match=r"^every: found 1 for 200001 steps, a history of 200003 entries.*; record less often",
+    ):
+        graphs.training.schedule(200_001, 1)
