@@ -453,7 +453,10 @@ def test_a_number_is_rounded_where_that_keeps_it_one(dtype, smallest, largest):
         kept = rounded("rate", number, dtype)
         assert (kept.dtype, kept.shape, kept) == (dtype, (), np.dtype(dtype).type(number))
     for number in (1e-60, 1e300, -1e300) if dtype == "float32" else ():
-        with pytest.raises(
-            InputError, match=r"^rate: found .*1e.*float32 can hold, from 1\.4e-45 to 3\.4e\+38"
-        ), warnings.catch_warnings(action="error"):
+        with (
+            pytest.raises(
+                InputError, match=r"^rate: found .*1e.*float32 can hold, from 1\.4e-45 to 3\.4e\+38"
+            ),
+            warnings.catch_warnings(action="error"),
+        ):
             rounded("rate", number, dtype)
