@@ -61,8 +61,8 @@ SLOW = (
     "NUMBA or CVM or NATIVE or figures or in_the_c_file or float32_stays or both_formulas or jaxs or pytorchs or log1p"
     " or diverging_step or wrong_optimum or after_200 or every_kth or models_at or overflowing or an_op_that"
     " or random_linear or extreme_logits or finite_differences or every_truncation or flipped_bits or at_start"
-    " or the_plot or test_the_plane[ or the_slopes or float32-momentum or float64-gradient_descent or float64-momentum-0.0"
-    " or float32-gradient_descent-0.0"
+    " or the_plot or test_the_plane[ or the_slopes or float32-momentum or float64-gradient_descent or float64-momentum-0.0-"
+    " or float32-gradient_descent-0.0-"
 )
 
 

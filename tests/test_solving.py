@@ -206,7 +206,9 @@ def test_an_end_of_the_search_where_the_gradient_is_not_0_is_none():
     learner.slope = 9e-7
     optimum = find_optimum(learner, x, y)
     assert (optimum.cost, optimum.gradient_norm) == (1.0, pytest.approx(9e-7, abs=0))
-    assert optimum.uncertainty == pytest.approx(9e-7**2 / 2, rel=1e-6, abs=0)  # what a step along it could still gain
+    assert optimum.uncertainty == pytest.approx(
+        9e-7**2 / 2, rel=1e-6, abs=0
+    )  # what a step along it could still gain
     learner.slope = 1e-6
     assert find_optimum(learner, x, y).gradient_norm == 1e-6
     learner.slope = 1.1e-6
