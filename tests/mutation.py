@@ -143,7 +143,7 @@ class Judge:
             os.close(self.says)
         while running:
             self.note(running)
-        self.data.save()
+        self.keep()
         return True
 
     def note(self, running: dict[int, tuple[str, int]]) -> None:
@@ -153,7 +153,15 @@ class Judge:
         with os.fdopen(reads) as pipe:
             self.kills[pipe.read()] += 1
         self.data.exit_code_by_key[name] = os.waitstatus_to_exitcode(status)
+        self.keep()
+
+    def keep(self) -> None:
+        """Write what is known, whole, for the next run begins with it."""
+        kept = self.data.meta_path
+        self.data.meta_path = kept.with_suffix(".new")
         self.data.save()
+        self.data.meta_path.replace(kept)
+        self.data.meta_path = kept
 
     def reached(self, items: list[Any]) -> tuple[dict[str, list[str]], dict[str, float]]:
         """Of every test the functions that it reaches, and how long it takes; with nothing changed they must hold."""

@@ -108,6 +108,9 @@ def test_a_learning_rate_is_one_in_the_parameters_dtype(rate):
     for rule in (graphs.gradient_descent, graphs.momentum):
         with pytest.raises(InputError, match=r"learning_rate: found .*float32 can hold"):
             rule(graph.cost, [graph.w], rate)
+    if rate < 1:
+        with pytest.raises(InputError, match=r"^decay: found 1e-60; .*float32 can hold"):
+            graphs.momentum(graph.cost, [graph.w], 0.1, rate)
 
 
 @pytest.mark.parametrize("decay", [-1e-9, 1.0, float("nan")])
