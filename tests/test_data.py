@@ -460,3 +460,9 @@ def test_a_number_is_rounded_where_that_keeps_it_one(dtype, smallest, largest):
             warnings.catch_warnings(action="error"),
         ):
             rounded("rate", number, dtype)
+
+
+def test_what_the_random_data_take_while_they_are_drawn():
+    # 3 samples, 30 unseen and the weights, of 5 features: in float64 and in what is asked for; and the targets, twice.
+    assert graphs.data.drawn_bytes(3, 5, "float64") == 34 * 5 * 16 + 48
+    assert graphs.data.drawn_bytes(3, 5, "float32") == 34 * 5 * 12 + 48
