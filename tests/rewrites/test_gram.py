@@ -561,3 +561,14 @@ def test_a_state_that_does_not_fit_is_refused_and_nothing_changed(at_start, valu
     np.testing.assert_array_equal(at_start.read()["w"], before["w"])
     with pytest.raises(InputError, match=r"^values\[w\]"):
         at_start.state.load({})
+
+
+def test_weights_are_loaded_in_their_own_dtype():
+    data = graphs.load(samples=4, features=6, dtype="float32")
+    graph = graphs.logistic_graph(data.initial_w, dtype="float32")
+    pairs = graphs.gradient_descent(graph.cost, [graph.w, graph.b])
+    state = gram_state(pairs, [graph.xent], graph.x, data.x)
+    state.load({graph.w: [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]})
+    (found,) = state.recover().values()
+    assert found.dtype == "float32"
+    np.testing.assert_array_equal(found, np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6], "float32"))
