@@ -4,7 +4,7 @@ mutmut (settings: ``[mutmut]`` in setup.cfg) writes a copy of the tree, under ``
 can be changed. Here the tests are collected once for each module, and every change is judged in a fork of that process
 by those of its mirror file that reach the changed function: 3,000 starts of pytest would take hours.
 What changes nothing that can be seen is an equivalent, and listed in tests/mutation.md with the reason. Fails where
-fewer than nine in ten of all others were killed.
+fewer than nine in ten of all others were killed, in a module or in all.
 
 ``mutants/`` keeps what was killed: a second run judges what has changed since and what survived; remove it to judge all
 anew. ``JOBS=1`` says how many are judged side by side (default: one for each core).
@@ -267,6 +267,7 @@ def main() -> int:
 
 
 def shown() -> int:
+    """Print what survived and the table; whether a module, or all of them, falls short."""
     counts: dict[str, Counter[str]] = {}
     for module, name, ending in judged():
         for row in (module, "in all"):
@@ -274,11 +275,14 @@ def shown() -> int:
         if ending == "survived":
             print(f"survived: {name}   (mutmut show {name})")
     print(f"\n{'':36}  mutants   killed  survived  equivalent  not run    rate")
+    rates = []
     for module, count in sorted(counts.items(), key=lambda row: row[0] == "in all"):
         seen = count["killed"] / max(count["killed"] + count["survived"], 1)
         numbers = f"{count['killed']:9,}{count['survived']:10,}{count['equivalent']:12,}{count['not run']:9,}"
         print(f"{module:36}{count.total():9,}{numbers}{seen:8.1%}")
-    return int(seen < LEAST)
+        if count["killed"] + count["survived"]:
+            rates.append(seen)
+    return int(min(rates) < LEAST)
 
 
 if __name__ == "__main__":

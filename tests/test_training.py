@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import asdict
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -517,3 +518,12 @@ def test_a_history_that_memory_does_not_hold_is_refused(monkeypatch):
         match=r"^every: found 1 for 200001 steps, a history of 200003 entries.*; record less often",
     ):
         graphs.training.schedule(200_001, 1)
+
+
+@pytest.mark.parametrize("missing", ["train", "evaluate", "read", "write"])
+def test_a_learner_without_a_method_is_refused(missing):
+    methods = {"train": print, "evaluate": print, "read": ByHand(W).read, "write": print, missing: None}
+    with pytest.raises(
+        InputError, match=r"^learner: found .*; allowed: an object with the methods train, evaluate"
+    ):
+        fit(SimpleNamespace(**methods), X, Y, steps=1)
