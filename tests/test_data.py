@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 import graphs
 from graphs import reading
+from graphs.data import real_numbers, rounded, targets
 from graphs.errors import InputError
 
 
@@ -353,3 +355,114 @@ def test_missing_unreadable_and_foreign_files(tmp_path):
     os.mkdir(tmp_path / "folder.csv")
     with pytest.raises(InputError, match="cannot be read"):
         graphs.read(tmp_path / "folder.csv")
+
+
+@pytest.mark.parametrize(
+    ("found", "shape", "options", "said"),
+    [
+        (
+            [1.0, 2.0],
+            (3,),
+            {},
+            r"found an array of shape \(2,\); allowed: an array of shape \(3,\), of real numbers",
+        ),
+        (
+            [1.0],
+            ("rows", 2),
+            {},
+            r"found an array of shape \(1,\); allowed: an array of shape \(rows, 2\), of",
+        ),
+        (
+            [[1.0, 2.0]],
+            ("rows", 3),
+            {},
+            r"found an array of shape \(1, 2\); allowed: an array of shape \(rows, 3\)",
+        ),
+        (np.zeros((0, 2)), ("rows", 2), {}, r"found an array of shape \(0, 2\)"),
+        (
+            [[1.0], [2.0, 3.0]],
+            (2,),
+            {},
+            r"found \[\[1.0\], \[2.0, 3.0\]\]; allowed: an array of shape \(2,\)",
+        ),
+        (True, (), {}, "found True; allowed: a real number"),
+        ([True], (1,), {}, "found an array of dtype bool; allowed: an array"),
+        (1j, (), {}, "found 1j"),
+        ("1", (), {"kinds": "fiub"}, "found '1'"),
+        ([1, 2], (2,), {"kinds": "f"}, "found an array of dtype int64"),
+        (np.nan, (), {}, "found nan; allowed: finite numbers"),
+        (
+            [[1, np.inf], [np.nan, 2]],
+            (2, 2),
+            {},
+            r"found inf at \(0, 1\) \(2 such in all\); allowed: finite numbers\.",
+        ),
+        (
+            [0.0, 1e39],
+            (2,),
+            {"dtype": "float32"},
+            r"found inf at \(1,\) .*; allowed: finite numbers, as float32 too",
+        ),
+    ],
+)
+def test_what_is_no_array_of_real_numbers_is_refused_by_name(found, shape, options, said):
+    with pytest.raises(InputError, match="^size: " + said):
+        real_numbers("size", found, shape, **options)
+
+
+def test_real_numbers_are_taken_as_they_are_or_in_the_dtype_asked_for():
+    mine = np.array([[1, 2, 3]])
+    assert real_numbers("size", mine, ("rows", 3)) is mine
+    np.testing.assert_array_equal(real_numbers("size", [[1], [2]], ("rows", "columns")), [[1], [2]])
+    single = real_numbers("size", mine, (1, 3), dtype="float32")
+    assert (single.dtype, single.tolist()) == ("float32", [[1, 2, 3]])
+    assert real_numbers("size", 1.5, ()).shape == ()
+    assert real_numbers("size", True, (), kinds="b")
+    with warnings.catch_warnings(action="error"):
+        assert real_numbers("size", [1e39, np.nan], (2,), dtype="float32", finite=False)[0] == np.inf
+
+
+@pytest.mark.parametrize("y", [[0, 1, 1], [0.0, 1.0, 1.0], np.array([False, True, True])])
+def test_targets_are_zeros_and_ones_of_any_kind(y):
+    np.testing.assert_array_equal(targets("y", y, 3), [0, 1, 1])
+    with pytest.raises(
+        InputError, match=r"^y: found an array of shape \(3,\); allowed: an array of shape \(4,\)"
+    ):
+        targets("y", y, 4)
+
+
+@pytest.mark.parametrize(
+    ("y", "said"),
+    [
+        ([0, 2, 1, 3], r"^labels: found 2 in sample 1 \(2 such in all\); allowed: 0 and 1"),
+        ([0.5, 1, 1, 1], r"^labels: found 0.5 in sample 0 \(1 such in all\)"),
+        ([0, 1, np.nan, 1], r"^labels: found nan at \(2,\)"),
+        (["0", "1", "1", "1"], "^labels: found an array of dtype"),
+    ],
+)
+def test_targets_that_are_none_are_shown(y, said):
+    with pytest.raises(InputError, match=said):
+        targets("labels", y, 4)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "smallest", "largest"), [("float32", 2e-45, 3e38), ("float64", 5e-324, 1e308)]
+)
+def test_a_number_is_rounded_where_that_keeps_it_one(dtype, smallest, largest):
+    for number in (0, 0.1, smallest, largest, -largest):
+        kept = rounded("rate", number, dtype)
+        assert (kept.dtype, kept.shape, kept) == (dtype, (), np.dtype(dtype).type(number))
+    for number in (1e-60, 1e300, -1e300) if dtype == "float32" else ():
+        with (
+            pytest.raises(
+                InputError, match=r"^rate: found .*1e.*float32 can hold, from 1\.4e-45 to 3\.4e\+38"
+            ),
+            warnings.catch_warnings(action="error"),
+        ):
+            rounded("rate", number, dtype)
+
+
+def test_what_the_random_data_take_while_they_are_drawn():
+    # 3 samples, 30 unseen and the weights, of 5 features: in float64 and in what is asked for; and the targets, twice.
+    assert graphs.data.drawn_bytes(3, 5, "float64") == 34 * 5 * 16 + 48
+    assert graphs.data.drawn_bytes(3, 5, "float32") == 34 * 5 * 12 + 48

@@ -7,11 +7,14 @@ import json
 
 import numpy as np
 import pytensor
+import pytensor.scalar as ps
 import pytensor.tensor as pt
 import pytest
 from pytensor.compile.mode import Mode, get_mode, predefined_modes
-from pytensor.scalar.basic import Log, Log1p
+from pytensor.graph.fg import FunctionGraph
+from pytensor.scalar.basic import Composite, Log, Log1p
 from pytensor.scalar.math import Softplus
+from pytensor.tensor.elemwise import Elemwise
 
 import graphs
 from graphs.errors import InputError
@@ -71,6 +74,13 @@ def test_a_log1p_inside_a_fused_op_is_found_too(compiled):
     fused = pytensor.function([x], pt.exp(pt.log1p(x) * 2), mode="CVM")
     assert len(fused.maker.fgraph.apply_nodes) == 1
     assert dataclasses.replace(compiled("CVM"), train=fused).takes_logarithms
+
+
+def test_ops_inside_a_fused_op_are_found_too():
+    a, x = ps.float64("a"), pt.dvector("x")
+    fused = Elemwise(Composite([a], [ps.exp(ps.log1p(a))]))
+    found = {type(op) for op in _scalar_ops(FunctionGraph([x], [-fused(x)], clone=False))}
+    assert found == {Composite, ps.Exp, Log1p, ps.Neg}
 
 
 def test_train_has_the_originals_inputs_outputs_and_updates(compiled, original):

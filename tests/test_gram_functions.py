@@ -152,6 +152,15 @@ def test_another_x_is_refused_wherever_it_comes(x):
         assert value.tobytes() == before[name].tobytes()
 
 
+def test_an_x_that_does_not_fit_the_weights_is_refused_under_its_name():
+    with pytest.raises(InputError, match=r"^x: found .*; allowed: an array of shape \(samples, 7\)"):
+        gram(X[:, :6])
+    with pytest.raises(
+        InputError, match=r"^x: found an array of dtype float32; allowed: float64, as the graph's"
+    ):
+        gram(X.astype("float32"))
+
+
 def test_more_samples_than_features_only_where_asked_for():
     tall, y = np.random.RandomState(3).randn(9, 7), [0, 1, 1, 0, 1, 0, 0, 1, 0]
     with pytest.raises(NotApplicable, match="9 samples against 7 features"):

@@ -7,7 +7,7 @@ import pytest
 from scipy.special import expit
 
 from graphs.errors import InputError
-from graphs.solving import Certificate, Optimum, certify, find_optimum
+from graphs.solving import Certificate, NoOptimum, Optimum, _Coordinates, _norm, certify, find_optimum
 from tests.by_hand import ByHand
 
 
@@ -50,6 +50,10 @@ def test_it_is_looked_for_from_where_the_learner_stands_and_belongs_to_the_calle
     learner = Watched([3.0, -4.0, 5.0], 2.0)
     optimum = find_optimum(learner, x, y)
     assert learner.written[0] == learner.written[-1] == [3.0, -4.0, 5.0, 2.0]
+    assert learner.written[1] == learner.written[2] == [0.0] * 4  # which is better, and begun from
+    nearer = Watched([0.125, 0.0, 0.0], 0.0)
+    find_optimum(nearer, x, y)
+    assert nearer.written[:3] == ([0.125, 0.0, 0.0, 0.0], [0.0] * 4, [0.125, 0.0, 0.0, 0.0])
     assert isinstance(optimum.b, float)
     assert optimum.w.base is None  # no view of what the solver holds
 
@@ -111,3 +115,140 @@ def test_the_certificate_is_the_inequality_up_to_rounding():
     assert certify(-100 * (1 + 7 * ulp), optimum.w, Optimum(optimum.w, 0.5, -100.0, 0.0, 1), 0.01).holds
     assert isinstance(at_it.holds, bool)
     assert isinstance(certify(np.float32(0.75), w, optimum, 0.01).cost_gap, float)
+    uncertain = Optimum(optimum.w, 0.5, cost=0.5, gradient_norm=0.0, evaluations=1, uncertainty=0.125)
+    assert certify(0.375, optimum.w, uncertain, 0.01).holds
+    assert not certify(0.374, optimum.w, uncertain, 0.01).holds
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((np.nan, [1.0], 0.01), r"^cost: found nan"),
+        ((0.5, [1.0, 2.0], 0.01), r"^w: found an array of shape \(2,\); allowed: an array of shape \(1,\)"),
+        ((0.5, [np.inf], 0.01), "^w: found inf"),
+        ((0.5, [1.0], -1e-9), "^weight_decay: found -1e-09; allowed: a finite number ≥ 0"),
+    ],
+)
+def test_what_cannot_be_certified_is_refused(arguments, said):
+    cost, w, decay = arguments
+    optimum = Optimum(np.array([1.0]), 0.5, cost=0.5, gradient_norm=0.0, evaluations=1)
+    with pytest.raises(InputError, match=said):
+        certify(cost, w, optimum, decay)
+    with pytest.raises(InputError, match=r"^optimum: found 0.5"):
+        certify(0.5, [1.0], 0.5, 0.01)
+    assert certify(0.5, optimum.w, optimum, 0).holds
+
+
+def test_what_cannot_be_solved_for_is_refused():
+    x, y = scaled(1.0, 1.0)
+    with pytest.raises(
+        InputError, match=r"^learner: found None; allowed: an object with the methods evaluate, read, write"
+    ):
+        find_optimum(None, x, y)
+    with pytest.raises(InputError, match=r"^learner: found 1 of the 2 values of w are not finite"):
+        find_optimum(ByHand([np.nan, 0.0]), x, y)
+    with pytest.raises(InputError, match=r"^x: found an array of shape"):
+        find_optimum(ByHand([0.0, 0.0]), x[:, :1], y)
+    with pytest.raises(InputError, match=r"^y: found an array of shape"):
+        find_optimum(ByHand([0.0, 0.0]), x, y[:-1])
+
+
+def test_features_far_from_1_are_brought_to_one_scale_and_back():
+    low = [1000.0, -0.5, -300.0, -100.0, 400.0, 1.75e308]
+    high = [3000.0, 0.5, -100.0, 100.0, 400.0, 1.75e308]
+    to = _Coordinates(np.array([low, high]))
+    np.testing.assert_array_equal(to.largest, [3000, 0.5, 300, 100, 400, 1.75e308])
+    np.testing.assert_array_equal(to.middle, [2000, 0, -200, 0, 400, 1.75e308])
+    np.testing.assert_array_equal(to.scale, [1024, 1, 128, 1, 1, 1])  # half of 2000, of 200
+    to = _Coordinates(np.array([low[:5], high[:5]]))
+    w, b = np.array([0.5, 2.0, -1.0, 4.0, 0.25]), 3.0
+    *v, c = to.point(w, b)
+    for row in (low[:5], high[:5]):  # the logits are the same
+        assert (np.array(row) - to.middle) / to.scale @ v + c == pytest.approx(row @ w + b)
+    back, bias = to.parameters(np.array([*v, c]))
+    np.testing.assert_array_equal([*back, bias], [*w, b])
+    gw, gb = np.array([1.0, -2.0, 3.0, 0.5, 7.0]), -5.0
+    slopes = []
+    for one in np.eye(6):  # the chain rule, for a cost that is linear
+        w, b = to.parameters(one)
+        slopes.append(gw @ w + gb * b)
+    np.testing.assert_allclose(to.gradient(gw, gb), slopes, rtol=1e-15)
+
+
+def test_a_norm_overflows_only_where_it_is_too_large():
+    assert _norm(np.array([3e200, -4e200])) == pytest.approx(5e200)
+    assert _norm(np.array([0.0, 0.0])) == 0
+    assert _norm(np.array([1.0, -np.inf])) == np.inf
+    assert np.isnan(_norm(np.array([1.0, np.nan])))
+    assert _norm(np.array([0.25])) == 0.25
+
+
+def test_what_the_cost_is_known_to():
+    x, y = scaled(1.0, 1.0, 1000.0)
+    optimum = find_optimum(ByHand([0.1, 0.1, 0.1]), x, y)
+    rounding = np.finfo(float).eps * (np.abs(x).max(axis=0) @ np.abs(optimum.w) + abs(optimum.b))
+    assert optimum.uncertainty == pytest.approx(rounding, rel=1e-6, abs=0)
+
+
+class Sloping(ByHand):
+    """A cost that says of itself that it slopes, and does not."""
+
+    slope, cost = 0.0, 1.0
+
+    def evaluate(self, x, y):
+        prediction, xent, *_ = super().evaluate(x, y)
+        return prediction, xent, self.cost, np.array([self.slope, 0.0]), 0.0
+
+
+def test_an_end_of_the_search_where_the_gradient_is_not_0_is_none():
+    x, y = scaled(1.0, 1.0)
+    learner = Sloping([0.0, 0.0])
+    learner.slope = 9e-7
+    optimum = find_optimum(learner, x, y)
+    assert (optimum.cost, optimum.gradient_norm) == (1.0, pytest.approx(9e-7, abs=0))
+    assert optimum.uncertainty == pytest.approx(
+        9e-7**2 / 2, rel=1e-6, abs=0
+    )  # what a step along it could still gain
+    learner.slope = 1e-6
+    assert find_optimum(learner, x, y).gradient_norm == 1e-6
+    learner.slope = 1.1e-6
+    with pytest.raises(NoOptimum, match=r"the gradient is 1\.1e-06 and not 0"):
+        find_optimum(learner, x, y)
+    np.testing.assert_array_equal([*learner.w, learner.b], [0, 0, 0])
+    learner.slope, learner.cost = 0.0, np.nan
+    with pytest.raises(NoOptimum):
+        find_optimum(learner, x, y)
+
+
+@pytest.mark.parametrize("problem", [ValueError, ArithmeticError, np.linalg.LinAlgError])
+def test_where_no_newton_step_is_to_be_had_the_search_has_come_far_by_itself(monkeypatch, problem):
+    def none(*_, **__):
+        raise problem("Jacobian inversion yielded zero vector")
+
+    monkeypatch.setattr("scipy.optimize.root", none)
+    x, y = scaled(1.0, 1.0, 1.0)
+    assert find_optimum(ByHand([0.1, 0.1, 0.1]), x, y).gradient_norm < 2e-8
+
+
+def test_newtons_steps_are_taken_until_rounding_is_all_that_is_left():
+    stream = np.random.RandomState(0)
+    x = stream.randn(30, 10) * 20
+    y = (stream.rand(30) < expit(x[:, 0] / 20)).astype(int)
+    # 1.1e-15 here; 4.1e-14 where the first step that helps is the last, 2.6e-8 without any.
+    assert find_optimum(ByHand(np.full(10, 0.1)), x, y).gradient_norm < 1e-14
+
+
+def test_of_two_equal_beginnings_the_learners_own_is_taken():
+    x, y = scaled(1.0, 1.0)
+    optimum = find_optimum(Sloping([5.0, -3.0], 2.0), x, y)  # the cost is the same everywhere
+    np.testing.assert_array_equal([*optimum.w, optimum.b], [5, -3, 2])
+
+
+def test_a_step_too_long_is_taken_back_and_not_warned_of():
+    class Loud(ByHand):
+        def evaluate(self, x, y):
+            np.exp(np.array([1e4]))  # overflows
+            return super().evaluate(x, y)
+
+    x, y = scaled(1.0, 1.0)
+    assert find_optimum(Loud([0.0, 0.0]), x, y).gradient_norm < 1e-13

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import asdict
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -506,3 +507,23 @@ def test_numbers_that_overflow_are_counted_and_not_warned_of():
             return super().train(x, y)
 
     assert fit(Loud(W), X, Y, steps=3).step == 3
+
+
+def test_a_history_that_memory_does_not_hold_is_refused(monkeypatch):
+    monkeypatch.setattr("graphs.memory.memory_there", lambda: 700 * 200_002)
+    assert graphs.training.schedule(200_000, 1) == (200_000, 1)
+    assert graphs.training.schedule(400_001, 2) == (400_001, 2)
+    with pytest.raises(
+        InputError,
+        match=r"^every: found 1 for 200001 steps, a history of 200003 entries.*; record less often",
+    ):
+        graphs.training.schedule(200_001, 1)
+
+
+@pytest.mark.parametrize("missing", ["train", "evaluate", "read", "write"])
+def test_a_learner_without_a_method_is_refused(missing):
+    methods = {"train": print, "evaluate": print, "read": ByHand(W).read, "write": print, missing: None}
+    with pytest.raises(
+        InputError, match=r"^learner: found .*; allowed: an object with the methods train, evaluate"
+    ):
+        fit(SimpleNamespace(**methods), X, Y, steps=1)

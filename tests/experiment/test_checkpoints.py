@@ -330,3 +330,41 @@ def test_a_history_without_end_takes_no_memory(saved):
     forge(saved, change)
     with pytest.raises(InputError, match="entries"):
         load_checkpoint(saved)
+
+
+@pytest.mark.parametrize(
+    ("step", "perfect", "mistakes", "nonfinite", "fits"),
+    [
+        (0, 0, 0, (0, 0, 0), True),
+        (9, 9, 9, (9, 9, 9), True),
+        (9, 0, 0, (1, 4, 4), True),
+        (9, 0, 0, (2, 1, 9), True),
+        (-1, 0, 0, (0, 0, 0), False),
+        (10, 0, 0, (0, 0, 0), False),
+        (5, 6, 0, (0, 0, 0), False),
+        (5, -1, 0, (0, 0, 0), False),
+        (5, 1, 6, (0, 0, 0), False),
+        (5, 0, 0, (6, 1, 5), False),
+        (5, 0, 0, (2, 1, 6), False),
+        (5, 0, 0, (2, 4, 3), False),
+        (5, 0, 0, (0, 1, 2), False),
+        (5, 0, 0, (0, 0, 2), False),
+        (5, 0, 0, (2, 0, 2), False),
+        (5, 0, 0, (2, 0, 0), False),
+    ],
+)
+def test_counters_fit_each_other_and_the_steps(step, perfect, mistakes, nonfinite, fits):
+    counters = checkpoints._Counters(step, perfect, mistakes, *nonfinite, first_mean_xent=0.5)
+    assert counters.fit(9) is fits
+
+
+def test_the_shortest_run_with_every_prediction_right_is_one(tmp_path):
+    run = Progress.fresh({"w": np.ones(3), "b": np.array(0.0)}, steps=1, every=1)
+    run.step, run.first_perfect_call = 1, 1
+    run.history.accuracy[:] = 0.0, 1.0
+    kept = {**SETTINGS, "steps": 1, "every": 1}
+    save_checkpoint(tmp_path / "c.npz", run, kept)
+    read, settings = load_checkpoint(tmp_path / "c.npz")
+    assert (read.step, settings, list(read.history.accuracy)) == (1, kept, [0.0, 1.0])
+    with pytest.raises(InputError, match=r"^checkpoint: found 3; allowed"):
+        load_checkpoint(3)

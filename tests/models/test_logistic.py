@@ -47,6 +47,10 @@ def test_the_initial_weights_are_copied():
         ({"initial_b": "x"}, "initial_b: found 'x'"),
         ({"initial_b": [0.0]}, "initial_b"),
         ({"initial_b": np.inf}, "initial_b: found inf"),
+        (
+            {"initial_b": 1e300, "dtype": "float32"},
+            "^initial_b: found inf; allowed: finite numbers, as float32 too",
+        ),
         ({"weight_decay": True}, "weight_decay: found True"),
         ({"weight_decay": 1e-60, "dtype": "float32"}, "weight_decay: found 1e-60; .* float32 can hold"),
         ({"formula": "magic"}, "^formula: found 'magic'; allowed: textbook, logits"),
@@ -55,7 +59,10 @@ def test_the_initial_weights_are_copied():
         ({"dtype": "int8"}, "^dtype: found 'int8'; allowed: float64, float32"),
         ({"initial_w": np.zeros((2, 2))}, "^initial_w: found an array of shape"),
         ({"initial_w": np.zeros(0)}, "^initial_w: found an array of shape"),
-        ({"initial_w": 1.0}, "^initial_w: found an array of shape"),
+        (
+            {"initial_w": 1.0},
+            r"^initial_w: found an array of shape \(\); allowed: an array of shape \(features,\)",
+        ),
     ],
 )
 def test_bad_arguments(arguments, names):

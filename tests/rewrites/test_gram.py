@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytensor.compile.mode import Mode
+from pytensor.tensor.shape import Shape_i
 
 import graphs
 from graphs.errors import InputError
@@ -166,6 +167,12 @@ OUTPUTS = {
     "twice": lambda c: [(2 * c.w * c.v).sum(), pt.dot(c.x, 2 * c.w), pt.dot(c.x, c.w * c.y.sum() + c.w)],
     "known matrices": lambda c: [pt.dot(MATRIX, c.z), pt.dot(c.r, MATRIX), pt.dot(c.r, c.z)],
     "shapes": lambda c: [c.x.shape[0] * c.z, c.x.shape, c.w.shape[0] + c.y, c.z / c.x.shape[1]],
+    "lengths": lambda c: [Shape_i(0)(c.x) * c.z, Shape_i(1)(c.x) * c.z, c.z * Shape_i(0)(c.w)],
+    "lengths of columns": lambda c: [c.z * Shape_i(1)(c.w[:, None]), c.z * Shape_i(0)(c.w[:, None])],
+    "sums over columns": lambda c: [
+        (c.w[:, None] * c.v[:, None]).sum(axis=0),
+        (c.w[None, :] ** 2).sum(axis=1),
+    ],
     "two residuals": lambda c: [((pt.dot(c.x.T, c.r) + pt.dot(c.x.T, c.y)) * c.w).sum()],
     "nothing": lambda c: [],
 }
@@ -244,6 +251,20 @@ def test_the_state_says_what_it_stands_for():
     assert shapes["u_w"] == shapes["a_v"] == (5,)
     assert shapes["c_w_v"] == ()
     assert all(new.dtype == shared.dtype for shared, new in state.updates)
+
+
+@pytest.mark.parametrize("image", [lambda c: pt.dot(c.x, c.w), lambda c: pt.dot(c.w, c.x.T)])
+def test_what_only_stands_beside_x_is_a_weight_too(image):
+    case = Case()
+    state = gram_state([(case.w, 0.5 * case.w)], [image(case)], case.x, case.x_data)
+    assert state.weights == (case.w,)
+
+
+@pytest.mark.parametrize("output", [lambda c: c.x, lambda c: c.x.T])
+def test_x_itself_is_no_output(output):
+    case = Case()
+    with pytest.raises(NotApplicable, match="leaves the graph as it is"):
+        gram_state(case.pairs(), [case.z, output(case)], case.x, case.x_data)
 
 
 def test_loading_begins_at_those_weights_whatever_was_before():
@@ -540,3 +561,14 @@ def test_a_state_that_does_not_fit_is_refused_and_nothing_changed(at_start, valu
     np.testing.assert_array_equal(at_start.read()["w"], before["w"])
     with pytest.raises(InputError, match=r"^values\[w\]"):
         at_start.state.load({})
+
+
+def test_weights_are_loaded_in_their_own_dtype():
+    data = graphs.load(samples=4, features=6, dtype="float32")
+    graph = graphs.logistic_graph(data.initial_w, dtype="float32")
+    pairs = graphs.gradient_descent(graph.cost, [graph.w, graph.b])
+    state = gram_state(pairs, [graph.xent], graph.x, data.x)
+    state.load({graph.w: [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]})
+    (found,) = state.recover().values()
+    assert found.dtype == "float32"
+    np.testing.assert_array_equal(found, np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6], "float32"))
