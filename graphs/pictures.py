@@ -45,8 +45,9 @@ def png(drawn: Figure) -> bytes:
         text.set_usetex(False)  # whatever a user's matplotlibrc says: TeX runs what it reads
     buffer = io.BytesIO()
     with matplotlib.rc_context({"text.usetex": False}), warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", "Glyph .* missing from"
-        )  # of a file's name, say; a box stands there
+        # Of a file's name, say: a box stands for a letter that the font lacks, and where letters are piled up so high
+        # that nothing else has room, what is drawn overlaps.
+        for message in ("Glyph .* missing from", "constrained_layout not applied"):
+            warnings.filterwarnings("ignore", message)
         drawn.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()

@@ -50,7 +50,7 @@ def test_a_small_run_prints_tables_and_keeps_files(run_script, tmp_path):
         (["--sizes", "4x²"], "sizes: found '4x²'"),
         (["--rounds", "1000000000000"], "rounds: found 1000000000000"),
         (["--plot", "/proc/b.png"], "plot: found /proc/b.png ("),
-        (["--plot", "."], "plot: found . (a folder)"),
+        (["--plot", "."], "plot: found . (Is a directory)"),
         (["--json", "nowhere/b.json"], "json: found nowhere/b.json (No such file or directory)"),
     ],
 )
