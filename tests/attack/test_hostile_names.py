@@ -185,8 +185,8 @@ def test_file_names(
         done = 2 if kind == "undecodable" else 0
         for what, codes, command in (
             ("--data", (done,), ("reproduce", *QUICK, f"--data={name}.csv", f"--out={name}.run")),
-            ("--resume", (done,), ("reproduce", "--resume", f"--out={name}.run")),
-            ("--out there", (2 - done,), ("reproduce", *QUICK, f"--out={name}.run")),
+            ("--resume", (0,), ("reproduce", "--resume", f"--out={name}.run")),
+            ("--out there", (2,), ("reproduce", *QUICK, f"--out={name}.run")),
             ("no --data", (2,), ("reproduce", *QUICK, f"--data={name}.none.npz")),
             ("--data's arrays", (2,), ("reproduce", *QUICK, "--data=names.npz")),
             ("--load", (2,), ("inspect_graph", f"--load={name}.json")),
