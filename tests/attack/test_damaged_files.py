@@ -648,8 +648,9 @@ def _json(value: Any) -> bytes:
     return json.dumps(value).encode()
 
 
-def test_what_is_no_file(tmp_path: Path, tally: Tally) -> None:
+def test_what_is_no_file(tmp_path: Path, tally: Tally, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder, a missing file, one without an end, a name that no file can have."""
+    monkeypatch.chdir(tmp_path)  # an empty name stands for the folder one is in
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     (tmp_path / "endless").symlink_to("/dev/zero")
     for suffix in (".csv", ".npz"):
