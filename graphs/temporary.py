@@ -19,7 +19,7 @@ from pathlib import Path
 
 from graphs.files import lock
 
-__all__ = ["folder", "has_room", "make_folder", "private_folder", "remove_left"]
+__all__ = ["folder", "has_room", "make_folder", "private_folder", "remove_folder", "remove_left"]
 
 OLD = 7 * 24 * 3600.0  # seconds after which what may be alive is believed to be dead
 ROOM = 2**20  # bytes that a place for temporary folders must have free
@@ -40,7 +40,7 @@ def folder(purpose: str, base: str | None = None) -> Iterator[Path]:
     try:
         yield path
     finally:
-        shutil.rmtree(path, ignore_errors=True)
+        remove_folder(path)
 
 
 def make_folder(purpose: str, base: str | None = None) -> Path:
@@ -48,6 +48,16 @@ def make_folder(purpose: str, base: str | None = None) -> Path:
     import tempfile  # takes a while, and who needs no folder need not wait for it
 
     return Path(tempfile.mkdtemp(prefix=f"{purpose}-", dir=_of_this_process(base or _with_room())))
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder with what is in it, as far as that can be done.
+
+    What must stay is left for :func:`remove_left`. Until Python 3.12 `shutil.rmtree` raises where a folder cannot be
+    looked at or closed, also when it is told to ignore errors.
+    """
+    with contextlib.suppress(OSError):
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def private_folder(name: str, base: str | None = None) -> Path:
@@ -181,7 +191,7 @@ def _of_this_process(base: str) -> Path:
 def _leave(path: Path, process: int, descriptor: int) -> None:
     mine = os.getpid() == process  # a forked child leaves its parent's alone
     if mine:
-        shutil.rmtree(path, ignore_errors=True)
+        remove_folder(path)
     # Where the folder could not be removed, the file stays and says to the next one that it may be.
     _close(descriptor, _alive(path) if mine and not path.exists() else None)
     if mine:
@@ -200,7 +210,7 @@ def _remove_if_left(path: Path) -> None:
     locked = None if descriptor < 0 else lock(descriptor)
     try:
         if time.time() - path.lstat().st_mtime > OLD if locked is None else locked:
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_folder(folder)
             _close(descriptor, None if folder.exists() else _alive(folder))
             descriptor = -1
     finally:

@@ -257,10 +257,11 @@ class Compilation:
             *self.flags,
             *(str(self.folder / "step.c"), "-o", str(self.folder / "step.so"), "-lm"),
         ]
+        nothing = subprocess.DEVNULL
         try:
-            with (self.folder / "messages").open("wb") as messages:
+            messages = (self.folder / "messages").open("wb")
+            try:
                 # In a session of its own: Ctrl-C asks Python to stop, who knows whether to stop this too.
-                nothing = subprocess.DEVNULL
                 process = subprocess.Popen(
                     command,
                     stdin=nothing,
@@ -269,6 +270,9 @@ class Compilation:
                     start_new_session=True,
                     env=os.environ | dict.fromkeys(("TMPDIR", "TMP", "TEMP"), str(self.folder)),
                 )
+            finally:
+                with contextlib.suppress(OSError):  # nothing was written to it here
+                    messages.close()
         except (OSError, ValueError) as failure:  # ValueError: a flag with a null character
             self.end()
             raise self.missing(f"does not run ({plain(failure)})") from None
@@ -329,7 +333,7 @@ def _end(folder: Path, running: list[subprocess.Popen[bytes]], made_in: int) -> 
         if process.poll() is None:
             process.kill()
         process.wait()
-    shutil.rmtree(folder, ignore_errors=True)
+    temporary.remove_folder(folder)
 
 
 _under_way: list[Compilation] = []
