@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -22,6 +23,10 @@ import graphs
 from tests.forked import Forks, Run
 
 ROOT = Path(__file__).parents[1]
+
+# A shell that starts this in the background tells it to ignore Ctrl-C, and what it starts would inherit that.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 hypothesis.settings.register_profile("graphs", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("graphs")
