@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 
+import pytensor
 import pytest
 
 from graphs.commands.options import COMMANDS
@@ -31,7 +32,7 @@ def test_the_python_blocks_run_in_order():
 
 def test_every_command_named_exists():
     named = re.findall(r"(?:scripts/run|^\$ graphs|`graphs) (\w+)", README, re.MULTILINE)
-    assert {"reproduce", "inspect", "compare", "benchmark", "lesson", "cache", "test"} <= set(named)
+    assert {"reproduce", "inspect", "doctor", "compare", "benchmark", "lesson", "cache", "test"} <= set(named)
     for command in set(named) - {"test", "mutate", "COMMAND"}:
         assert command in COMMANDS
         assert list(ROOT.glob(f"scripts/{command}*.py"))
@@ -62,6 +63,28 @@ def test_the_output_shown_is_the_output(run_script):
     for line in lines:
         if not any(word in line for word in ("cost*", "‖w − w*‖", "gradient")):  # of rounding size
             assert line in printed
+
+
+def test_the_table_of_stabilizing_rewrites_is_what_the_command_prints_under_this_version(run_script):
+    shown = re.search(
+        r"<!-- output of: graphs doctor (--mode .*) --beside .* -->\n```text\n(.*?)^```$", README, re.M | re.S
+    )
+    versions, _, modes = shown[2].splitlines()[:3]
+    versions = re.findall(r"PyTensor (\d+\.\d+)", versions)
+    line = pytensor.__version__.rpartition(".")[0]
+    if line not in versions:
+        pytest.skip(f"the table is of {' and '.join(versions)}, and this is {line}")
+    done = run_script("doctor", *shown[1].split())
+    printed = [row.split() for row in done.stdout.splitlines()[2:]]
+    columns = len(modes.split()[1:]) // len(versions)
+    first = 1 + columns * versions.index(line)
+    for row in shown[2].splitlines()[2:]:
+        cells = row.split()
+        name, found = cells[: -columns * len(versions)], cells[-columns * len(versions) :]
+        if row.startswith(("finite:", "NO:")):
+            continue
+        assert [*name, *found[first - 1 : first - 1 + columns]] in printed
+    assert len(printed) > 10
 
 
 @pytest.mark.parametrize("word", ["overflow", "packaging", "PYTHON=", "--resume"])

@@ -65,9 +65,12 @@ STAGES = {
         "linkers",
         "ablation",
         "doctor",
+        "firing",
         "pair",
         "costs",
+        "refusal",
         "show",
+        "why",
         "inspection",
     ),
 }

@@ -11,6 +11,7 @@ from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.rule import Rule
+from rich.text import Text
 
 from graphs.data import DTYPES
 from graphs.errors import InputError, whole_in, whole_number
@@ -19,7 +20,15 @@ from graphs.foreign import plain, quoted
 from graphs.inspection import load, save
 from graphs.inspection.file import schema
 from graphs.inspection.recording import Recording
-from graphs.inspection.show.report import HotNodes, StepTable, code_view, pair_view, report, step_view
+from graphs.inspection.show.report import (
+    HotNodes,
+    StepTable,
+    code_view,
+    pair_view,
+    report,
+    step_view,
+    why_view,
+)
 from graphs.listener import Listener
 from graphs.terminal import Shown, as_text, console
 
@@ -71,6 +80,7 @@ def _refuse_nonsense(given: argparse.Namespace) -> None:
         "step": given.step is not None,
         "rule": given.rule is not None,
         "phase": given.phase is not None,
+        "why": bool(given.why),
         "nodes": given.nodes,
         "code": given.code is not None,
     }
@@ -163,6 +173,8 @@ def _recorded(
     whole = given.code == "whole"
     try:
         inspection = graph.inspect(mode)
+        for rule in given.why:
+            inspection = graph.why(inspection, rule)
         inspection = graph.examine(
             inspection, *inputs, shapes=shapes, seed=seed, parts=_parts(given), whole=whole, listener=listener
         )
@@ -181,6 +193,8 @@ def _recorded(
 
 def _parts(given: argparse.Namespace) -> set[str]:
     """What must be computed for what is to be shown."""
+    if given.why and not (given.code or given.step is not None or given.rule or given.phase or given.nodes):
+        return set()
     if given.code:
         return {"code"}
     if given.against or given.step is not None or given.rule or given.phase:
@@ -206,6 +220,8 @@ def _sections(recording: Recording, given: argparse.Namespace) -> Iterator[tuple
     """The sections asked for, with their headings; all of them where none is named."""
     if given.step is not None:
         yield "", step_view(recording, given.step)
+    if given.why:
+        yield "", _why(recording, given.why)
     if given.rule or given.phase:
         table = StepTable(recording, given.phase or "", given.rule or "", every=True)
         if not table.rows():
@@ -222,5 +238,22 @@ def _sections(recording: Recording, given: argparse.Namespace) -> Iterator[tuple
         yield "", HotNodes(recording, most=sys.maxsize)
     if given.code:
         yield "", code_view(recording, None if given.code == "whole" else given.code)
-    if given.step is None and not (given.rule or given.phase or given.nodes or given.code):
+    if given.step is None and not (given.why or given.rule or given.phase or given.nodes or given.code):
         yield from report(recording)
+
+
+def _why(recording: Recording, asked: list[str]) -> RenderableType:
+    """What is known of the rewrites asked about; a recording that was kept may not know them."""
+    known = [found.rule for found in recording.whys or ()]
+    if recording.whys and len(known) <= len(set(asked)) and not set(asked) <= set(known):
+        return why_view(recording)  # asked for by another of its names
+    for rule in asked:
+        if rule not in known:
+            raise InputError(
+                "why",
+                found=f"{quoted(rule)}, which was not asked about when the recording was made",
+                allowed=", ".join(known) or "none with this recording",
+                remedy="compile the graph again, without --load",
+            )
+    views = [why_view(recording, rule) for rule in dict.fromkeys(asked)]
+    return Group(*(part for view in views for part in (view, Text(""))))

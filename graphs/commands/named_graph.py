@@ -81,6 +81,11 @@ class NamedGraph:
         with _refused("graph", f"{self.name}, which does not run", computed, but=_no_room):
             return inspection.examine(*inputs, **asked)
 
+    def why(self, inspection: Inspection, rule: str) -> Inspection:
+        """`Inspection.why`, which rewrites the graph again."""
+        with _refused("graph", f"{self.name}, which does not compile again", KINDS, but=_no_room):
+            return inspection.why(rule)
+
 
 def named_graph(name: str, *, dtype: str = "float64") -> NamedGraph:
     """Find the graph that `name` stands for, as this module says; `dtype` is for ``logistic`` alone.

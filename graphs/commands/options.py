@@ -119,6 +119,7 @@ examples:
   graphs inspect --mode CVM --quick         PyTensor's C linker; nothing timed, no rule left out
   graphs inspect --step 70                  one rewrite: nodes out and in, formula and values
   graphs inspect --rule log1p               the steps of rules with log1p in their names
+  graphs inspect --why log1p_neg_sigmoid    why a rewrite did not fire, or where it did
   graphs inspect --nodes                    every node that runs, its number, cost and time
   graphs inspect --code 65                  the code that node #65 became; --code whole for all of it
   graphs inspect --against CVM              two modes side by side: where do they part?
@@ -147,12 +148,35 @@ exit codes: 0 done, 1 could not go on, 2 bad input
     add("--step", type=whole_in, metavar="N", help="one step, before and after")
     add("--rule", metavar="TEXT", help="the steps of rules with this in their names")
     add("--phase", metavar="NAME", help="the steps of this phase")
+    why = "why this rewrite did not fire: the nearest place and the test that failed; may be given again"
+    add("--why", action="append", default=[], metavar="RULE", help=why)
     add("--nodes", action="store_true", help="every node that runs in the end")
     add("--code", metavar="NODE", help="the code of a final node, by number, or: whole")
     add("--quick", action="store_true", help="time nothing and leave no rule out")
     add("--json", metavar="FILE", help="keep the recording")
     add("--schema", action="store_true", help="print the JSON Schema of such a file and end")
     add("--width", type=whole_in, metavar="N", help="columns to use (default: the terminal's; 120 in a pipe)")
+
+
+def doctor(parser: ArgumentParser) -> None:
+    """Show which known stabilizing rewrites fire here, mode by mode, and beside them those of other versions."""
+    parser.epilog = """\
+examples:
+  graphs doctor                             the usual modes: NUMBA, CVM, FAST_COMPILE, JAX, NATIVE
+  graphs doctor --mode FAST_COMPILE --mode CVM
+  graphs doctor --json old.json             keep the table, under one version of PyTensor; under another:
+  graphs doctor --beside old.json           this version's table with the kept one beside it
+
+Each formula is rewritten as the mode does it and evaluated Op by Op at inputs where it fails as written.
+
+exit codes: 0 done, 2 bad input
+"""
+    add = parser.add_argument
+    mode = f"{MODES}; may be given again (default: NUMBA, CVM, FAST_COMPILE, JAX where installed, NATIVE)"
+    add("--mode", action="append", default=[], help=mode)
+    add("--json", metavar="FILE", help="keep the table")
+    beside = "a table kept under other versions, to be laid beside; may be given again"
+    add("--beside", action="append", default=[], metavar="FILE", help=beside)
 
 
 def compare(parser: ArgumentParser) -> None:
@@ -276,6 +300,7 @@ def cache(parser: ArgumentParser) -> None:
 COMMANDS: dict[str, Callable[[ArgumentParser], None]] = {
     "reproduce": reproduce,
     "inspect": inspect,
+    "doctor": doctor,
     "compare": compare,
     "benchmark": benchmark,
     "lesson": lesson,

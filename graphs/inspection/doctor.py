@@ -24,7 +24,8 @@ from scipy.special import erfcx
 from graphs.errors import InputError
 from graphs.foreign import quoted
 from graphs.functions import resolve_mode
-from graphs.inspection.compiling.watch import query_of, rewriting
+from graphs.inspection.compiling.rules import names_in_database, registered_in
+from graphs.inspection.compiling.watch import rewriting
 from graphs.inspection.findings import Diagnosis
 from graphs.inspection.values.evaluate import quietly, run_graph
 
@@ -42,6 +43,8 @@ class Case:
     at: tuple[float, ...]  # a vector at which the plain formula fails
     value: Callable[[Array], Array]  # the true value there, by NumPy in a form that does not fail
     write: str  # what to write where the rewrite does not fire
+    # names of PyTensor's rewrites without any one of which it does not come to that, the last one to fire first
+    rules: tuple[str, ...]
 
 
 CASES = (
@@ -51,6 +54,7 @@ CASES = (
         (-800.0,),
         lambda x: -np.logaddexp(0, -x),
         "-pt.softplus(-x)",
+        ("logsigm_to_softplus",),
     ),
     Case(
         "log(1 − sigmoid(x)) → −softplus(x)",
@@ -58,6 +62,7 @@ CASES = (
         (800.0,),
         lambda x: -np.logaddexp(0, x),
         "-pt.softplus(x)",
+        ("log1p_neg_sigmoid",),
     ),
     Case(
         "log1p(−sigmoid(x)) → −softplus(x)",
@@ -65,6 +70,7 @@ CASES = (
         (800.0,),
         lambda x: -np.logaddexp(0, x),
         "-pt.softplus(x)",
+        ("log1p_neg_sigmoid", "local_mul_specialize"),
     ),
     Case(
         "log(1 / (1 + exp(−x))) → −softplus(−x)",
@@ -72,6 +78,7 @@ CASES = (
         (-800.0,),
         lambda x: -np.logaddexp(0, -x),
         "-pt.softplus(-x)",
+        ("local_log1p_plusminus_exp", "local_log1p", "local_log_div"),
     ),
     Case(
         "log(1 − 1 / (1 + exp(−x))) → −softplus(x)",
@@ -79,6 +86,7 @@ CASES = (
         (800.0,),
         lambda x: -np.logaddexp(0, x),
         "-pt.softplus(x)",
+        ("log1p_neg_sigmoid", "local_log1p", "local_exp_over_1_plus_exp", "local_mul_specialize"),
     ),
     Case(
         "log(1 + exp(x)) → softplus(x)",
@@ -86,6 +94,7 @@ CASES = (
         (800.0,),
         lambda x: np.logaddexp(0, x),
         "pt.softplus(x)",
+        ("local_log1p_plusminus_exp", "local_log1p"),
     ),
     Case(
         "log(1 + x) → log1p(x)",
@@ -93,6 +102,7 @@ CASES = (
         (1e-20,),
         np.log1p,
         "pt.log1p(x)",
+        ("local_log1p",),
     ),
     Case(
         "exp(x) − 1 → expm1(x)",
@@ -100,6 +110,7 @@ CASES = (
         (1e-20,),
         np.expm1,
         "pt.expm1(x)",
+        ("local_expm1",),
     ),
     Case(
         "log(1 − exp(x)) → log1mexp(x)",
@@ -107,6 +118,7 @@ CASES = (
         (-1e-20,),
         lambda x: np.log(-np.expm1(x)),
         "pt.log1mexp(x)",
+        ("local_log1p_plusminus_exp", "local_log1p"),
     ),
     Case(
         "log(exp(x)) → x",
@@ -114,6 +126,7 @@ CASES = (
         (1000.0,),
         lambda x: x,
         "x",
+        ("local_exp_log",),
     ),
     Case(
         "log(Σ exp(x)) → log-sum-exp with the largest taken out",
@@ -121,6 +134,7 @@ CASES = (
         (1000.0, 1000.0),
         np.logaddexp.reduce,
         "pt.logsumexp(x), or shift x by its largest entry",
+        ("local_log_sum_exp",),
     ),
     Case(
         "exp(x) / Σ exp(x) → softmax(x)",
@@ -128,6 +142,7 @@ CASES = (
         (1000.0, 1000.0),
         lambda x: np.exp(x - np.logaddexp.reduce(x)),
         "pt.special.softmax(x)",
+        ("local_softmax_stabilize",),
     ),
     Case(
         "log(softmax(x)) → log_softmax(x)",
@@ -135,6 +150,7 @@ CASES = (
         (-1000.0, 0.0),
         lambda x: x - np.logaddexp.reduce(x),
         "pt.special.log_softmax(x)",
+        ("local_logsoftmax",),
     ),
     Case(
         "log(erfc(x)) → its asymptotic form for large x",
@@ -142,6 +158,7 @@ CASES = (
         (30.0,),
         lambda x: np.log(erfcx(x)) - x**2,
         "-x**2 + pt.log(pt.erfcx(x))",
+        ("local_log_erfc",),
     ),
 )
 
@@ -184,7 +201,8 @@ def _try(case: Case, mode: Mode) -> Diagnosis:
     finite = None if found is None else bool(np.isfinite(found).all())
     fires = found is not None and bool(np.allclose(found, true, rtol=1e-9, atol=0.0))
     printed = " → ".join(str(node.op) for node in graph.toposort())
-    return Diagnosis(case.name, fires, finite, printed, "" if fires else _advice(case, mode))
+    rules = tuple(rule for rule in case.rules if rule in names_in_database())
+    return Diagnosis(case.name, fires, finite, printed, "" if fires else _advice(case, mode), rules)
 
 
 def _run(graph: FunctionGraph, at: Array) -> Any:
@@ -195,10 +213,10 @@ def _run(graph: FunctionGraph, at: Array) -> Any:
 
 
 def _advice(case: Case, mode: Mode) -> str:
-    if not _stabilizes(mode):
+    held = registered_in(mode.optimizer)
+    if missing := [rule for rule in case.rules if rule in names_in_database() and rule not in held]:
         return (
-            "this mode leaves the stabilizing rewrites out; compile in the default mode,"
-            f" or write {case.write}"
+            f"this mode leaves out {', '.join(missing)}; compile in the default mode, or write {case.write}"
         )
     if Version(pytensor.__version__) < Version("3.2") and not importlib.util.find_spec("packaging"):
         return (
@@ -206,9 +224,3 @@ def _advice(case: Case, mode: Mode) -> str:
             f" without saying so: pip install packaging; or write {case.write}"
         )
     return f"PyTensor {pytensor.__version__} does not do it; write {case.write}"
-
-
-def _stabilizes(mode: Mode) -> bool:
-    """Whether the mode runs the stabilize phase with all it holds."""
-    query = set(query_of(mode))
-    return bool(query & {"+fast_run", "+stabilize"}) and not query & {"-fast_run", "-stabilize"}

@@ -15,13 +15,20 @@ import msgspec
 from graphs.timing import Spread
 
 __all__ = [
+    "ANSWERS",
     "BROKE",
     "CHANGED",
+    "FIRED",
     "IDENTICAL",
+    "LEFT_OUT",
     "LOUD",
+    "NEVER_TRIED",
+    "NOT_TAKEN",
+    "REFUSED",
     "REPAIRED",
     "ROUNDING",
     "UNKNOWN",
+    "UNMOVED",
     "VERDICTS",
     "Around",
     "Count",
@@ -33,11 +40,13 @@ __all__ = [
     "NodeTime",
     "OutputChange",
     "OutputValue",
+    "Place",
     "Rescue",
     "Row",
     "StepVerdict",
     "Times",
     "ValueSummary",
+    "Why",
 ]
 
 IDENTICAL = "identical"  # to the bit
@@ -48,6 +57,14 @@ CHANGED = "changed"
 UNKNOWN = "unknown"  # there is no value to compare
 LOUD = (REPAIRED, BROKE, CHANGED)  # verdicts on what is more than rounding
 VERDICTS = (IDENTICAL, ROUNDING, UNKNOWN, *LOUD)
+
+FIRED = "fired"
+LEFT_OUT = "left out by the mode"
+NEVER_TRIED = "never tried"
+REFUSED = "tried, and no place fits"
+NOT_TAKEN = "offered a replacement that was not taken"
+UNMOVED = "ran, and changed nothing"  # for rewriters that look at the whole graph at once
+ANSWERS = (FIRED, LEFT_OUT, NEVER_TRIED, REFUSED, NOT_TAKEN, UNMOVED)
 
 # How many there are, or which one in a table; JSON holds no larger number exactly.
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
@@ -172,6 +189,39 @@ class Diagnosis(Row, frozen=True):
     finite: bool | None
     found: str  # the compiled graph, in one line
     advice: str = ""  # what to do where it does not fire; empty where it does
+    rules: tuple[str, ...] = ()  # names of PyTensor's rewrites that do it, as far as this version has them
+
+
+class Place(Row, frozen=True):
+    """A place in the graph where a rewrite was tried, and the test that failed there."""
+
+    node: Count | None  # which node; None for one inside another graph, or that never stood in a snapshot
+    snapshot: Count  # which snapshot stood there when it was tried
+    formula: str  # the node as it stood there
+    test: str  # the test that failed, in words, with what stood there; empty where it is not known
+    file: str = ""  # where the test stands; empty where it is not known
+    line: Count = 0  # likewise
+    source: str = ""  # the test as it is written there
+    inside: bool = False  # whether it is a node of a graph within an Op (a Scan's step)
+    others: Count = 0  # how many other nodes were refused no later than here
+
+
+class Why(Row, frozen=True):
+    """Why one rewrite did, or did not, fire in this compilation."""
+
+    rule: str  # its name in PyTensor's database
+    # ``fired``, ``left out by the mode``, ``never tried``, ``tried, and no place fits``, ``offered a replacement
+    # that was not taken``, or ``ran, and changed nothing``, for one that looks at the whole graph at once
+    answer: str
+    phases: tuple[str, ...] = ()  # the parts of PyTensor's rewriter that hold it
+    steps: tuple[Count, ...] = ()  # the steps that it made
+    tried: Count = 0  # how often it was tried on this graph
+    nodes: Count = 0  # at how many different nodes
+    places: tuple[Place, ...] = ()  # where it came furthest and was refused, the nearest first
+    told: tuple[str, ...] = ()  # what else is known about the answer, in sentences
+    include: str = ""  # the code that brings it in, tried out; empty where it is in, or none is known
+    exclude: str = ""  # the code that leaves it out, tried out; empty where it is out, or none is known
+    modes: tuple[str, ...] = ()  # for one that is left out, the named modes that hold it
 
 
 class NodeTime(Row, frozen=True):

@@ -29,6 +29,7 @@ from graphs.inspection.recording import Recording
 from graphs.inspection.values.evaluate import evaluate
 from graphs.inspection.values.inputs import Inputs, Shapes, bind
 from graphs.inspection.views import Printable
+from graphs.inspection.why import why
 from graphs.listener import Listener
 
 __all__ = ["PARTS", "Inspection", "inspect"]
@@ -242,6 +243,23 @@ class Inspection(Printable):
     def diagnose(self, names: Sequence[str] | None = None) -> Inspection:
         """Try known stabilizing rewrites under the same mode; see `graphs.inspection.doctor.diagnose`."""
         return self._knowing(diagnoses=diagnose(self.live.written.mode, names))
+
+    def why(self, rule: str) -> Inspection:
+        """Find out why a rewrite did not fire, or where it did: the graph is rewritten once more to see.
+
+        Parameters
+        ----------
+        rule : str
+            Its name in PyTensor's database, or as the recording has it. What is known of others stays.
+
+        Raises
+        ------
+        InputError
+            If there is no rewrite of that name; close names are proposed.
+        """
+        found = why(self.live, rule)
+        known = [other for other in self.recording.whys or () if other.rule != found.rule]
+        return self._knowing(whys=(*known, found))
 
     def examine(
         self,

@@ -20,7 +20,16 @@ from typing import Any
 import msgspec
 
 from graphs.foreign import plain
-from graphs.inspection.findings import Count, Counterfactual, Diagnosis, Evaluation, Measurements, Rescue, Row
+from graphs.inspection.findings import (
+    Count,
+    Counterfactual,
+    Diagnosis,
+    Evaluation,
+    Measurements,
+    Rescue,
+    Row,
+    Why,
+)
 from graphs.inspection.views import Printable
 
 __all__ = [
@@ -135,6 +144,8 @@ class Rule(Row, frozen=True):
     source: SourceLine | None = None  # where it is defined
     registered: tuple[str, ...] = ()  # its names in PyTensor's database: what ``mode.excluding`` accepts
     doc: str = ""  # first paragraph of its documentation, shortened, or empty
+    # whether those are names of a group or phase that it is part of, which leave out all that is in it
+    inherited: bool = False
 
 
 class Change(Row, frozen=True):
@@ -216,6 +227,7 @@ class Recording(
     counterfactuals: tuple[Counterfactual, ...] | None = None  # the same compilation without each rule
     diagnoses: tuple[Diagnosis, ...] | None = None  # known stabilizing rewrites, tried here
     measurements: Measurements | None = None  # times and code of the final nodes
+    whys: tuple[Why, ...] | None = None  # why rewrites that were asked for did not fire
 
     @cached_property
     def snapshots(self) -> tuple[Snapshot, ...]:

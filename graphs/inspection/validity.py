@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from graphs.inspection.findings import VERDICTS, OutputChange, ValueSummary
+from graphs.inspection.findings import ANSWERS, VERDICTS, OutputChange, ValueSummary
 from graphs.inspection.recording import ORIGINS, VARIABLES, Inner, Recording
 
 __all__ = ["MOST_PLACED", "check"]
@@ -281,6 +281,14 @@ def _others(recording: Recording) -> None:
             raise _damaged("measurements.code", "of a node that does not run")
         if code.lines is not None and not 1 <= code.lines[0] <= code.lines[1]:
             raise _damaged("measurements.code", "of lines that there are not")
+    for why in recording.whys or ():
+        if why.answer not in ANSWERS:
+            raise _damaged("whys", f"an answer that is none of {', '.join(ANSWERS)}")
+        if any(not 1 <= step <= len(recording.steps) for step in why.steps):
+            raise _damaged("whys", "a step that there is not")
+        for spot in why.places:
+            _below("whys", len(recording.steps) + 1, [spot.snapshot], "snapshots")
+            _below("whys", len(recording.nodes), [spot.node] if spot.node is not None else [], "nodes")
     for name in ("versions", "machine"):
         told = recording.stamp.get(name, {})
         if not isinstance(told, dict) or not all(isinstance(told.get(k, ""), str) for k in _TOLD[name]):

@@ -56,10 +56,7 @@ def record(written: Written) -> LiveCopy:
     initial = written.values()
     watched = compile_watched(written)
     tables = Tables()
-    inputs = tables.all_variables(watched.inputs)
-    first_nodes = tuple(tables.add_node(node, reads) for node, reads in watched.first)
-    first_outputs = tables.all_variables(watched.first_outputs)
-    steps = tuple(tables.steps(watched.applications))
+    inputs, first_nodes, first_outputs, steps = tables.story(watched)
     origins = find_origins(watched, tables)
     function, final, mode = written.function, watched.function.maker.fgraph, written.mode
     known = None if function is None or is_from_cache(function) else function.maker.fgraph

@@ -28,7 +28,7 @@ from pytensor.graph.rewriting.db import RewriteDatabase
 
 from graphs.inspection.recording import Rule, SourceLine
 
-__all__ = ["describe", "is_revert", "names_in_database", "short_path"]
+__all__ = ["describe", "is_revert", "names_in_database", "parts", "registered_in", "short_path"]
 
 CLASS_PRINT = re.compile(r"^<class '(?:.*\.)?(\w+)'>_?(\w*)$")
 
@@ -44,7 +44,7 @@ def describe(reason: object, phase: Any) -> Rule:
         rules = [describe(member, phase) for member in reason]
         registered = tuple(dict.fromkeys(name for rule in rules for name in rule.registered))
         name = " + ".join(rule.name for rule in rules)
-        return Rule(name, rules[0].source, registered, rules[0].doc)
+        return Rule(name, rules[0].source, registered, rules[0].doc, any(rule.inherited for rule in rules))
     if is_revert(reason):
         undone = describe(reason[1], phase)  # type: ignore[index]  # a pair, as checked
         return Rule(f"revert of {undone.name}", undone.source, (), undone.doc)
@@ -57,7 +57,7 @@ def describe(reason: object, phase: Any) -> Rule:
     if isinstance(reason, SequentialNodeRewriter):
         name = name or _own_name(phase)
         names = names or tuple(n for member in reason.rewrites for n in _registered(member))
-    return Rule(name or type(reason).__name__, _place(reason), names, _doc(reason))
+    return Rule(name or type(reason).__name__, _place(reason), names, _doc(reason), _inherits(reason))
 
 
 def _describe_text(reason: str, phase: Any) -> Rule:
@@ -68,15 +68,15 @@ def _describe_text(reason: str, phase: Any) -> Rule:
         said = {type(rewriter).__name__, getattr(rewriter, "__name__", None), own}
         if reason in said or shaped:
             name = (own if shaped else None) or reason
-            return Rule(name, _place(rewriter), _registered(rewriter), _doc(rewriter))
+            return Rule(name, _place(rewriter), _registered(rewriter), _doc(rewriter), _inherits(rewriter))
     if shaped:
         reason = f"{shaped[1]}_{shaped[2]}".strip("_")
     known = (vars(module)[reason] for module in _rewriting_modules() if reason in vars(module))
     found = next(known, phase)  # a rewriter or its class
-    names = _registered(found)
+    names, inherited = _registered(found), found is phase or _inherits(found)
     if not names and getattr(phase, "name", None):
-        names = _registered(phase) or (str(phase.name),)
-    return Rule(reason, _place(found), names, _doc(found))
+        names, inherited = _registered(phase) or (str(phase.name),), True
+    return Rule(reason, _place(found), names, _doc(found), inherited and bool(names))
 
 
 def _own_name(rewriter: Any) -> str:
@@ -101,6 +101,12 @@ def _registered(rewriter: Any) -> tuple[str, ...]:
     own = getattr(rewriter, "name", None)
     # What a query makes of a sub-database is new each time, but has its name.
     return names or ((str(own),) if own and own in optdb else ())
+
+
+def _inherits(rewriter: Any) -> bool:
+    """Whether the names it can be left out by are those of something that it is only a part of."""
+    direct, inherited = _names_by_identity()
+    return id(rewriter) not in direct and id(rewriter) in inherited
 
 
 Names = dict[int, tuple[str, ...]]
@@ -167,6 +173,32 @@ def _contents(rewriter: Any) -> list[Any]:
     elif hasattr(rewriter, "node_rewriter"):
         found.append(rewriter.node_rewriter)
     return found
+
+
+def parts(rewriter: Any) -> Iterator[Any]:
+    """A rewriter and all that it is made of, at any depth: for a mode's own, all that the mode runs."""
+    waiting, seen = [rewriter], set()
+    while waiting:
+        part = waiting.pop()
+        if part is None or id(part) in seen:
+            continue
+        seen.add(id(part))
+        yield part
+        # the native linker's rewriter, PyTensor's own around a mode's, walkers, groups, sequences
+        waiting += [
+            getattr(part, name, None) for name in ("resolved", "_rewriter", "rewriter", "node_rewriter")
+        ]
+        for name in ("data", "rewrites", "global_rewriters", "final_rewriters", "cleanup_rewriters"):
+            members = getattr(part, name, None)
+            waiting += members if isinstance(members, list | tuple) else []
+        if hasattr(part, "get_node_rewriters"):
+            waiting += part.get_node_rewriters()
+
+
+def registered_in(rewriter: Any) -> frozenset[str]:
+    """The names in PyTensor's database of all that a rewriter is made of."""
+    direct, _ = _names_by_identity()
+    return frozenset(name for part in parts(rewriter) for name in direct.get(id(part), ()))
 
 
 def _place(rewriter: Any) -> SourceLine | None:

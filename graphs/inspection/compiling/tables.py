@@ -16,7 +16,7 @@ from pytensor.graph.basic import Apply, Constant, Variable
 
 import graphs.inspection.recording as plain
 from graphs.inspection.compiling.rules import describe, short_path
-from graphs.inspection.compiling.watch import Application, Watched
+from graphs.inspection.compiling.watch import Application, Watched, Watcher
 
 __all__ = ["Tables", "find_origins"]
 
@@ -95,6 +95,15 @@ class Tables:
         names = tuple(dict.fromkeys((*known.registered, *rule.registered)))
         self.rules.entries[number] = msgspec.structs.replace(known, registered=names)
         return number
+
+    def story(
+        self, watched: Watched | Watcher
+    ) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], tuple[plain.Step, ...]]:
+        """Number all that a compilation brought in: its inputs, the first nodes and outputs, and the steps."""
+        inputs = self.all_variables(watched.inputs)
+        first_nodes = tuple(self.add_node(node, reads) for node, reads in watched.first)
+        first_outputs = self.all_variables(watched.first_outputs)
+        return inputs, first_nodes, first_outputs, tuple(self.steps(watched.applications))
 
     def steps(self, applications: Sequence[Application]) -> Iterator[plain.Step]:
         """The table of steps; numbers what they bring in."""

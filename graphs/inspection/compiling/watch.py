@@ -23,7 +23,16 @@ from graphs.errors import InputError
 from graphs.inspection.compiling.rules import is_revert
 from graphs.inspection.compiling.written import Written
 
-__all__ = ["Application", "Watched", "Watcher", "compile_watched", "mode_name", "query_of", "rewriting"]
+__all__ = [
+    "Application",
+    "Watched",
+    "Watcher",
+    "compile_watched",
+    "mode_name",
+    "query_of",
+    "rewrite_watched",
+    "rewriting",
+]
 
 BEFORE_PHASES = "setting up"
 AFTER_REWRITING = "output copies"
@@ -68,27 +77,7 @@ def compile_watched(written: Written) -> Watched:
     watcher = Watcher()
     started = time.perf_counter()
     with own_warnings_only():
-        maker = written.mode.function_maker(
-            written.inputs,
-            written.outputs,
-            _watching(written.mode, watcher),
-            accept_inplace=written.accept_inplace,
-            profile=None,
-            on_unused_input="ignore",
-            name=written.name or None,
-        )
-        watcher.close()
-        graph = watcher.fgraph
-        if graph is None or maker.fgraph is not graph:
-            raise InputError(
-                "mode",
-                found=f"{type(written.mode).__name__}, which rewrites several copies of a graph",
-                allowed="a mode that rewrites the graph it compiles",
-                remedy="record the mode that it checks instead",
-            )
-        maker.mode = written.mode
-        graph.remove_feature(watcher)
-        function = maker.create()
+        function = rewrite_watched(written, watcher).create()
     seconds = time.perf_counter() - started
     return Watched(
         function,
@@ -100,6 +89,37 @@ def compile_watched(written: Written) -> Watched:
         round(seconds - watcher.own, 7),
         round(watcher.own, 7),
     )
+
+
+def rewrite_watched(written: Written, watcher: Watcher) -> Any:
+    """Rewrite a graph as written in its mode, and show every change to `watcher`; what makes the function of it.
+
+    Raises
+    ------
+    InputError
+        If the mode compiles another graph than the one it rewrote first (DebugMode).
+    """
+    maker = written.mode.function_maker(
+        written.inputs,
+        written.outputs,
+        _watching(written.mode, watcher),
+        accept_inplace=written.accept_inplace,
+        profile=None,
+        on_unused_input="ignore",
+        name=written.name or None,
+    )
+    watcher.close()
+    graph = watcher.fgraph
+    if graph is None or maker.fgraph is not graph:
+        raise InputError(
+            "mode",
+            found=f"{type(written.mode).__name__}, which rewrites several copies of a graph",
+            allowed="a mode that rewrites the graph it compiles",
+            remedy="record the mode that it checks instead",
+        )
+    maker.mode = written.mode
+    graph.remove_feature(watcher)
+    return maker
 
 
 @dataclass
@@ -215,6 +235,12 @@ class Watcher(Feature):  # type: ignore[misc]  # PyTensor's classes are untyped
             )
         )
         self._last = group.ended
+
+    def settled(self) -> int:
+        """How many applications there are by now; between two attempts of a rewrite nothing is taken back any more."""
+        if self._group is not None and self._group.complete:
+            self.close()
+        return len(self.applications)
 
     def _group_for(self, reason: Any) -> _Group:
         group = self._group

@@ -23,6 +23,7 @@ from graphs.inspection.show.formulas import Formulas
 from graphs.inspection.show.rules import doctor_view, pair_view, weight_table
 from graphs.inspection.show.running import HotNodes, code_view, work_table
 from graphs.inspection.show.steps import LOUD, STYLES, StepTable, changes_text, effect, step_view, value_text
+from graphs.inspection.show.why import why_view
 from graphs.terminal import duration, share, table
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "step_view",
     "telling_steps",
     "weight_table",
+    "why_view",
 ]
 
 
@@ -56,6 +58,8 @@ def report(recording: Recording) -> Iterator[tuple[str, RenderableType]]:
         yield "A step to look at", step_view(recording, step)
     if recording.diagnoses:
         yield "Known stabilizing rewrites", doctor_view(recording)
+    if recording.whys:
+        yield "Why did it not fire?", why_view(recording)
     if recording.counterfactuals:
         yield "Which rewrites carry weight", weight_table(recording)
     yield "What runs in the end", HotNodes(recording)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 
 from rich.console import Group, RenderableType
@@ -13,7 +13,7 @@ from graphs.foreign import legible
 from graphs.inspection.findings import UNKNOWN, Counterfactual
 from graphs.inspection.pair import OutputPair, Parting, align
 from graphs.inspection.recording import Recording
-from graphs.inspection.show.steps import LOUD, STYLES
+from graphs.inspection.show.steps import LOUD, STYLES, way_out
 from graphs.terminal import duration, table
 
 __all__ = ["doctor_view", "pair_view", "weight_table"]
@@ -60,7 +60,20 @@ def weight_table(recording: Recording, *, every: bool = False) -> RenderableType
             " Where something else is off too, it hides what the rule is worth: the linker's compiler may"
             " cancel, as algebra does, what the rule cancels."
         )
-    return Group(rows, Text(note, style="dim"))
+    return Group(rows, Text(note, style="dim"), *_ways_out(recording, shown))
+
+
+def _ways_out(recording: Recording, shown: Sequence[Counterfactual]) -> Iterator[Text]:
+    """The code that leaves out the rules in the table: one line for all whose name is what it takes."""
+    rules = [recording.rules[number] for number in dict.fromkeys(found.rule for found in shown)]
+    plain = [rule for rule in rules if rule.registered == (rule.name,) and not rule.inherited]
+    if plain:
+        code = f'mode.excluding("{plain[0].name}")'
+        more = "; each of the others likewise by its name" if len(plain) > 1 else ""
+        yield Text(f"{plain[0].name} is left out by {code}{more}.", style="dim")
+    for rule in rules:
+        if rule not in plain:
+            yield Text(f"{rule.name}: {way_out(rule)}", style="dim")
 
 
 def _tells(left_out: Counterfactual, final: int) -> bool:
@@ -103,13 +116,19 @@ def doctor_view(recording: Recording) -> RenderableType:
     sick = [d for d in recording.diagnoses if not d.fires or d.finite is False]
     if not sick:
         return Text(f"All {len(recording.diagnoses)} known stabilizing rewrites fire here.", style="green")
-    rows = table("rewrite", "fires", "finite", "found")
+    rows = table("rewrite", "fires", "finite", "found", "done by")
     for tried in recording.diagnoses:
         finite = {True: "yes", False: "NO", None: "?"}[tried.finite]
         style = "" if tried.fires else "yellow"
-        rows.add_row(tried.name, "yes" if tried.fires else "NO", finite, tried.found, style=style)
+        fires = "yes" if tried.fires else "NO"
+        rows.add_row(tried.name, fires, finite, tried.found, ", ".join(tried.rules), style=style)
     advice = dict.fromkeys(tried.advice for tried in sick if tried.advice)
-    return Group(rows, *(Text(line, style="bold yellow") for line in advice))
+    lines = [Text(line, style="bold yellow") for line in advice]
+    if name := next((rule for tried in sick for rule in tried.rules), ""):
+        lines.append(
+            Text(f"graphs inspect --why {name} tells what became of it in a graph of yours.", style="dim")
+        )
+    return Group(rows, *lines)
 
 
 def pair_view(first: Recording, second: Recording, *, labels: tuple[str, str]) -> RenderableType:

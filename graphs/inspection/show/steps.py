@@ -12,11 +12,11 @@ from rich.text import Text
 from graphs.errors import InputError, whole_number
 from graphs.foreign import legible
 from graphs.inspection.findings import IDENTICAL, LOUD, ROUNDING, OutputChange, ValueSummary
-from graphs.inspection.recording import Recording, Step
+from graphs.inspection.recording import Recording, Rule, Step
 from graphs.inspection.show.formulas import Formulas
 from graphs.terminal import duration, table
 
-__all__ = ["LOUD", "STYLES", "StepTable", "changes_text", "effect", "step_view", "value_text"]
+__all__ = ["LOUD", "STYLES", "StepTable", "changes_text", "effect", "step_view", "value_text", "way_out"]
 
 WIDE = 100
 STYLES = {"repaired": "green", "broke": "bold red", "changed": "yellow", "rounding": "dim"}
@@ -62,6 +62,17 @@ def _distance(change: OutputChange) -> str:
     if change.ulp is not None:
         parts.append(f"{change.ulp:.3g} unit{'' if change.ulp == 1 else 's'} in the last place")
     return f" ({', '.join(parts)})"
+
+
+def way_out(rule: Rule) -> str:
+    """The code that leaves a rule out, or why there is none."""
+    if not rule.registered:
+        return "it cannot be left out: PyTensor's database has no name for it"
+    names = ", ".join(f'"{name}"' for name in rule.registered)
+    code = f"left out by mode.excluding({names})"
+    if rule.inherited:
+        return f"{code}: the name of what it is a part of, all of which goes with it"
+    return code
 
 
 def value_text(value: ValueSummary | None) -> str:
@@ -138,6 +149,10 @@ class StepTable:
                 _what(recording, first, last, room if wide else 2 * room),
             )
         yield shown
+        if self.rule:
+            for number in sorted({recording.steps[first - 1].rule for first, _ in self.rows()}):
+                found = recording.rules[number]
+                yield Text(f"{found.name}: {way_out(found)}", style="dim")
 
 
 def _what(recording: Recording, first: int, last: int, room: int) -> Text:
@@ -210,6 +225,7 @@ def step_view(recording: Recording, step: int) -> RenderableType:
     ]
     if rule.doc:
         lines.append(Text(rule.doc, style="italic"))
+    lines.append(Text(way_out(rule), style="dim"))
     if rule.source is not None:
         lines.append(Text(f"defined in {rule.source.file}:{rule.source.line}", style="dim"))
     took = f"in {duration(made.seconds)} with the search"
