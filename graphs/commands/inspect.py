@@ -221,7 +221,7 @@ def _sections(recording: Recording, given: argparse.Namespace) -> Iterator[tuple
     if given.step is not None:
         yield "", step_view(recording, given.step)
     if given.why:
-        yield "", _why(recording, given.why)
+        yield "", _kept_answers(recording, given.why) if given.load else why_view(recording)
     if given.rule or given.phase:
         table = StepTable(recording, given.phase or "", given.rule or "", every=True)
         if not table.rows():
@@ -242,11 +242,9 @@ def _sections(recording: Recording, given: argparse.Namespace) -> Iterator[tuple
         yield from report(recording)
 
 
-def _why(recording: Recording, asked: list[str]) -> RenderableType:
-    """What is known of the rewrites asked about; a recording that was kept may not know them."""
+def _kept_answers(recording: Recording, asked: list[str]) -> RenderableType:
+    """What a recording that was kept knows of the rewrites asked about."""
     known = [found.rule for found in recording.whys or ()]
-    if recording.whys and len(known) <= len(set(asked)) and not set(asked) <= set(known):
-        return why_view(recording)  # asked for by another of its names
     for rule in asked:
         if rule not in known:
             raise InputError(
@@ -255,5 +253,5 @@ def _why(recording: Recording, asked: list[str]) -> RenderableType:
                 allowed=", ".join(known) or "none with this recording",
                 remedy="compile the graph again, without --load",
             )
-    views = [why_view(recording, rule) for rule in dict.fromkeys(asked)]
-    return Group(*(part for view in views for part in (view, Text(""))))
+    parts = [part for rule in dict.fromkeys(asked) for part in (Text(""), why_view(recording, rule))]
+    return Group(*parts[1:])

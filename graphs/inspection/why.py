@@ -26,6 +26,7 @@ from typing import Any
 import msgspec
 from pytensor.compile.mode import Mode, optdb
 from pytensor.graph.basic import Apply
+from pytensor.graph.op import HasInnerGraph
 from pytensor.graph.rewriting.basic import (
     GraphRewriter,
     NodeRewriter,
@@ -83,18 +84,20 @@ def why(live: LiveCopy, name: str) -> Why:
         if not names.same:
             told.append(f"The second time it fired {_times(len(steps))}.")
             steps = ()
+    elif not inside and not own:
+        answer = LEFT_OUT
     elif vain:
         answer = NOT_TAKEN
     elif refused:
         answer = REFUSED
-    elif not inside:
-        answer = LEFT_OUT
     elif asked.whole and watch.runs:
         answer = UNMOVED
     else:
         answer = NEVER_TRIED
+    if asked.member is not None:
+        told.insert(0, f"PyTensor's database has it only as a part of {_listed(asked.names)}.")
     found = Why(
-        asked.name,
+        asked.said,
         answer,
         asked.phases,
         steps,
@@ -104,8 +107,8 @@ def why(live: LiveCopy, name: str) -> Why:
     )
     if not inside:
         told += asked.left_out(mode)
-        if watch.attempts:
-            told.append("It was tried all the same: another rewrite that is in the mode calls it.")
+        if own:
+            told.append("It was tried all the same: something else that the mode runs asks it.")
         include, more = _brought_in(live.written, asked, mode)
         told += more
         modes = tuple(other for other in mode_names() if other.lower() != "default" and _holds(asked, other))
@@ -122,6 +125,8 @@ def why(live: LiveCopy, name: str) -> Why:
         )
     if watch.attempts and not own:
         told.append("It was tried only on graphs within Ops (a Scan's step, say), not on this graph itself.")
+        if not inside:
+            told.append("Those need not be compiled in this mode.")
     return msgspec.structs.replace(found, told=tuple(plain(sentence, 1000) for sentence in told))
 
 
@@ -144,8 +149,10 @@ class _Entry:
 class _Asked:
     """A rewrite by its name, with all places where the database holds it."""
 
-    name: str
+    said: str  # what it is called
+    names: tuple[str, ...]  # what the database calls it, or what it is a part of
     entries: tuple[_Entry, ...]
+    member: NodeRewriter | None = None  # the one that is meant, where the database has it only within another
 
     @property
     def phases(self) -> tuple[str, ...]:
@@ -159,6 +166,8 @@ class _Asked:
     @property
     def looking(self) -> tuple[NodeRewriter, ...]:
         """Those that are asked for single nodes: they, or what they are made of."""
+        if self.member is not None:
+            return (self.member,)
         found: dict[int, NodeRewriter] = {}
         for rewriter in self.rewriters:
             for part in parts(rewriter):
@@ -185,7 +194,7 @@ class _Asked:
         if getattr(mode, "optdb", optdb) is not optdb:
             yield "This mode has a database of rewrites of its own."
         for entry in self.entries:
-            yield from _blocked(self.name, entry, query)
+            yield from _blocked(str(entry.path[-1][1].name), entry, query)
 
 
 def _look_up(database: Any, name: Any, recording: Recording) -> _Asked:
@@ -200,14 +209,30 @@ def _look_up(database: Any, name: Any, recording: Recording) -> _Asked:
             groups[known] = sum(1 for _ in _entries(entry.rewriter))
         else:
             entries.setdefault(known, []).append(entry)
-    own = {str(getattr(e[0].rewriter, "__name__", "") or known): known for known, e in entries.items()}
-    recorded = {rule.name: rule.registered for rule in recording.rules if not rule.inherited}
-    for known in (name, *recorded.get(name, ()), own.get(name, "")):
-        if known in entries:
-            position = getattr(database, "__position__", {})
-            return _Asked(
-                known, tuple(sorted(entries[known], key=lambda entry: position.get(entry.phase, 0)))
+    position = getattr(database, "__position__", {})
+
+    def asked(*names: str, member: NodeRewriter | None = None) -> _Asked:
+        held = [entry for known in names for entry in entries[known]]
+        held.sort(key=lambda entry: position.get(entry.phase, 0))
+        return _Asked(name if len(names) > 1 or member is not None else names[0], names, tuple(held), member)
+
+    if name in entries:
+        return asked(name)
+    recorded = {rule.name: rule for rule in recording.rules}
+    if name in recorded and not recorded[name].inherited:
+        registered = tuple(known for known in recorded[name].registered if known in entries)
+        if " + " in name:
+            raise InputError(
+                "rule",
+                found=f"{quoted(name)}, which acted together",
+                allowed=f"one of {', '.join(registered)}",
             )
+        if registered:
+            return asked(*registered)
+    for known, held in entries.items():
+        for part in parts(held[0].rewriter):
+            if isinstance(part, NodeRewriter) and getattr(part, "__name__", "") == name:
+                return asked(known, member=None if part is held[0].rewriter else part)
     like = [known for known in sorted(entries) if name.lower() in known.lower()]
     like += [known for known in difflib.get_close_matches(name, entries, LIKE, 0.55) if known not in like]
     remedy = (
@@ -308,9 +333,9 @@ def _brought_in(written: Written, asked: _Asked, mode: Any) -> tuple[str, list[s
 
 def _candidates(asked: _Asked) -> Iterator[tuple[str, ...]]:
     """Tags to include, the fewest rewrites first."""
-    yield (asked.name,)
+    yield asked.names
     for entry in asked.entries:
-        yield (asked.name, *(str(part.name) for _, part in entry.path[:-1]))
+        yield (*asked.names, *(str(part.name) for _, part in entry.path[:-1]))
     yield ("fast_run",)
 
 
@@ -361,14 +386,18 @@ def _left_out_by(asked: _Asked, mode: Any) -> tuple[str, list[str]]:
         if not isinstance(entry.rewriter, RewriteDatabase) and id(entry.rewriter) not in own
         if any(id(part) in own for part in parts(entry.rewriter))
     }
-    for names in ((asked.name,), (asked.name, *made_of_it)):
+    own_names = asked.names
+    for names in (own_names, (*own_names, *made_of_it)):
         try:
             narrower: Mode = mode.excluding(*names)
             if asked.selected(narrower):
                 continue
         except Exception:  # a mode of somebody's
             break
-        more = [f"{_listed(names[1:])}, which is made of it and others, goes with it."] if names[1:] else []
+        others = names[len(own_names) :]
+        more = [f"{_listed(others)}, which is made of it and others, goes with it."] if others else []
+        if asked.member is not None:
+            more.append(f"All of {_listed(own_names)} goes with it.")
         return f"mode.excluding({', '.join(map(_literal, names))})", more
     return "", []
 
@@ -445,7 +474,10 @@ def _observe(written: Written, asked: _Asked) -> _Watcher:
     """Rewrite the graph once more with the rewrite observed."""
     watcher = _Watcher()
     with _OBSERVING, _observed(asked, watcher), own_warnings_only():
-        rewrite_watched(written, watcher)
+        maker = rewrite_watched(written, watcher)
+        # Before 3.2, and in some linkers, a Scan's own graph is rewritten only when the function is linked.
+        if any(isinstance(node.op, HasInnerGraph) for node in maker.fgraph.apply_nodes):
+            maker.create()
     return watcher
 
 

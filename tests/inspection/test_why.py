@@ -12,6 +12,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 from pytensor.compile.mode import Mode, optdb
+from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.rewriting.basic import NodeRewriter
 
 from graphs.errors import InputError
@@ -250,13 +251,33 @@ def test_a_name_that_there_is_not_is_refused_with_names_like_it() -> None:
     found = inspect([x], s, mode=PYTHON)
     with pytest.raises(InputError, match=r"names like it: log1p_neg_sigmoid"):
         found.why("log1p_neg_sigmoi")
-    with pytest.raises(InputError, match="which is a phase or group of [0-9]+ rewrites"):
+    with pytest.raises(InputError, match=r"which is a phase or group of [0-9]+ rewrites"):
         found.why("stabilize")
-    with pytest.raises(InputError, match="which is a tag of [0-9]+ rewrites"):
+    with pytest.raises(InputError, match=r"which is a tag of [0-9]+ rewrites"):
         found.why("fast_run")
     for odd in ("", None, 3, "\x1b[31m"):
         with pytest.raises(InputError):
             found.why(odd)  # type: ignore[arg-type]
+
+
+def test_a_part_of_another_is_asked_about_by_its_own_name() -> None:
+    a, b = pt.dmatrices("ab")
+    found = inspect([a, b, x], [a @ b @ x, a @ b], mode=PYTHON)
+    (name,) = {rule.name for rule in found.recording.rules if rule.name.startswith("local_dot22_to_")}
+    why = found.why(name).recording.whys[-1]
+    assert (why.rule, why.answer) == (name, FIRED)
+    assert "PyTensor's database has it only as a part of local_gemm_to_gemv." in why.told
+    assert why.exclude == 'mode.excluding("local_gemm_to_gemv")'
+    assert "All of local_gemm_to_gemv goes with it." in why.told
+    whole = found.why("local_gemm_to_gemv").recording.whys[-1]
+    assert set(why.steps) <= set(whole.steps)
+
+
+def test_a_rule_that_the_database_has_several_times_is_asked_about_as_the_recording_calls_it() -> None:
+    found = inspect([x], [pt.exp(x), pt.exp(x) + 1], mode=PYTHON)
+    why = found.why("MergeOptimizer").recording.whys[-1]
+    assert why.answer == FIRED
+    assert "merge1" in why.exclude
 
 
 def test_a_second_question_keeps_the_first_and_replaces_the_same() -> None:
@@ -290,26 +311,27 @@ def test_the_users_function_is_not_touched_and_compiles_the_same() -> None:
     assert shared.get_value().tolist() == [1, 1, 1]
 
 
-def test_another_thread_that_compiles_meanwhile_is_not_counted() -> None:
-    """Its attempts pass the observed rewriter too."""
-    stop, failures = threading.Event(), []
+def test_another_thread_that_uses_the_rewrite_meanwhile_is_not_counted() -> None:
+    """Not a whole compilation, for PyTensor's own settings do not stand two at once."""
+    graph = FunctionGraph([x], [pt.log(3 * x)], clone=False)
+    (node,) = [node for node in graph.apply_nodes if node.op == pt.log]
+    rewriter = optdb["stabilize"]["local_log1p"]
+    stop, tried = threading.Event(), []
 
-    def compiles() -> None:
+    def uses() -> None:
         while not stop.is_set():
-            try:
-                pytensor.function([x], pt.log(2 * x) + pt.log(3 * x), mode=PYTHON)
-            except Exception as problem:
-                failures.append(problem)
+            tried.append(rewriter.transform(graph, node))
 
     alone = asked([x], pt.log(2 * x), "local_log1p")[1]
-    thread = threading.Thread(target=compiles)
+    thread = threading.Thread(target=uses)
     thread.start()
     try:
         beside = [asked([x], pt.log(2 * x), "local_log1p")[1] for _ in range(5)]
     finally:
         stop.set()
         thread.join()
-    assert not failures
+    assert tried
+    assert not any(tried)
     assert all(why == alone for why in beside)
 
 

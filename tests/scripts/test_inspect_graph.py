@@ -131,6 +131,23 @@ def test_code_of_a_node(inspect):
     assert "def perform" in done.stdout
 
 
+def test_why_a_rewrite_did_not_fire(inspect_forked, own, tmp_path):
+    kept = tmp_path / "why.json"
+    asked = ("--why", "log1p_neg_sigmoid", "--why", "local_log1p")
+    done = inspect_forked("--graph", f"{own}:expression", "--mode", "FAST_COMPILE", *asked, "--json", kept)
+    assert done.returncode == 0, done.stderr
+    assert "log1p_neg_sigmoid: left out by the mode" in done.stdout
+    assert "to have it: mode.including(" in done.stdout
+    again = inspect_forked("--load", kept, "--why", "local_log1p")
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.strip() == done.stdout.partition("\n\n")[2].partition("kept in")[0].strip()
+    report = inspect_forked("--load", kept)
+    assert "Why did it not fire?" in report.stdout
+    other = inspect_forked("--load", kept, "--why", "merge2")
+    assert (other.returncode, other.stdout) == (2, "")
+    assert "allowed: log1p_neg_sigmoid, local_log1p" in other.stderr
+
+
 def test_two_modes_side_by_side(inspect, own):
     done = inspect("--graph", f"{own}:parts", "--shape", "x=3", "--mode", "FAST_COMPILE", "--against", "none")
     assert done.returncode == 0, done.stderr
@@ -189,6 +206,9 @@ def test_help_teaches(inspect):
         (("--graph", "{own}:leaves", "--mode", "none", "--shape", "x=3"), "does not run (SystemExit: 0)"),
         (("--graph", "\x1b]0;owned\x07.py:f"), r"\x1b]0;owned\x07.py"),
         (("--seed", "x"), "seed"),
+        (("--graph", "{own}:expression", "--why", "log1p_neg_sigmoi"), "names like it: log1p_neg_sigmoid"),
+        (("--against", "CVM", "--why", "local_log1p"), "--why beside --against"),
+        (("--why", ""), "why"),
         (("--load", "{own}"), "not JSON"),
         # before the graph is looked at
         (("--graph", "{own}:fails", "--mode", "FASTEST"), "FAST_COMPILE"),

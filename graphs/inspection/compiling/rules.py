@@ -96,7 +96,7 @@ def _inside(rewriter: Any) -> Iterator[Any]:
 
 
 def _registered(rewriter: Any) -> tuple[str, ...]:
-    direct, inherited = _names_by_identity()
+    direct, inherited, _ = _names_by_identity()
     names = direct.get(id(rewriter)) or inherited.get(id(rewriter), ())
     own = getattr(rewriter, "name", None)
     # What a query makes of a sub-database is new each time, but has its name.
@@ -105,25 +105,27 @@ def _registered(rewriter: Any) -> tuple[str, ...]:
 
 def _inherits(rewriter: Any) -> bool:
     """Whether the names it can be left out by are those of something that it is only a part of."""
-    direct, inherited = _names_by_identity()
-    return id(rewriter) not in direct and id(rewriter) in inherited
+    direct, inherited, together = _names_by_identity()
+    return id(rewriter) not in direct and id(rewriter) in inherited and id(rewriter) in together
 
 
 Names = dict[int, tuple[str, ...]]
 
 
 @cache
-def _names_by_identity() -> tuple[Names, Names]:
+def _names_by_identity() -> tuple[Names, Names, frozenset[int]]:
     """Names in PyTensor's database by identity (the database keeps the rewriters alive).
 
     The first table has rewriters registered themselves, the second those inside a registered
-    group or graph walker, which can only be left out together with it.
+    group or graph walker, which can only be left out together with it. Beside them, the rewriters that are not
+    the only one inside.
     """
     direct: Names = {}
     inherited: Names = {}
     seen: set[int] = set()
+    together: set[int] = set()
 
-    def visit(item: Any, name: str, names: Names) -> None:
+    def visit(item: Any, name: str, names: Names, alone: bool = True) -> None:
         if name and name not in names.get(id(item), ()):
             names[id(item)] = (*names.get(id(item), ()), name)
         if isinstance(item, RewriteDatabase):
@@ -136,11 +138,15 @@ def _names_by_identity() -> tuple[Names, Names]:
                 for entry in item.__db__[entry_name]:
                     visit(entry, entry_name, direct)
             return
-        for member in _contents(item):
-            visit(member, name, inherited)
+        members = _contents(item)
+        for member in members:
+            only = alone and len(members) == 1
+            if not only:
+                together.add(id(member))
+            visit(member, name, inherited, only)
 
     visit(optdb, "", direct)
-    return direct, inherited
+    return direct, inherited, frozenset(together)
 
 
 @cache
@@ -197,7 +203,7 @@ def parts(rewriter: Any) -> Iterator[Any]:
 
 def registered_in(rewriter: Any) -> frozenset[str]:
     """The names in PyTensor's database of all that a rewriter is made of."""
-    direct, _ = _names_by_identity()
+    direct, *_ = _names_by_identity()
     return frozenset(name for part in parts(rewriter) for name in direct.get(id(part), ()))
 
 
