@@ -3,8 +3,9 @@
 A rewriter answers a node it does not want with False or None and no reason. Two kinds of rewriters tell more when they
 are watched. A pattern can be compared with the graph part by part: the first part that differs is the reason. A
 rewrite written as a function is traced line by line while it looks at the node: the last test that it made before it
-gave up is quoted, and its parts are computed again in the function's own frame. What is said of a test is said only
-where computing it again gives the outcome that was seen; else the test stands there as it is written.
+gave up (of a loop, in the round that came furthest) is quoted, and its parts are computed again with the names that the
+frame held then. What is said of a test is said only where computing it again gives the outcome that was seen; else the
+test stands there as it is written.
 
 It is apart from `graphs.inspection.why`, which says where and when a rewrite was tried: here is one node and one call.
 """
@@ -387,6 +388,8 @@ class _Source:
     tries: tuple[ast.Try, ...]
     returns: tuple[ast.Return, ...]
     assigned: tuple[ast.Assign, ...]
+    loops: tuple[Any, ...]
+    blocks: tuple[list[Any], ...]  # statements that stand one after the other
 
 
 @functools.cache
@@ -407,6 +410,13 @@ def _source_of(code: CodeType) -> _Source | None:
         tuple(n for n in own if isinstance(n, ast.Try)),
         tuple(n for n in own if isinstance(n, ast.Return)),
         tuple(n for n in own if isinstance(n, ast.Assign)),
+        tuple(n for n in own if isinstance(n, ast.For | ast.While)),
+        tuple(
+            block
+            for n in (functions[0], *own)
+            for name in ("body", "orelse", "finalbody")
+            if isinstance(block := getattr(n, name, None), list)
+        ),
     )
 
 
@@ -479,14 +489,38 @@ def _decided(run: _Run, source: _Source) -> tuple[tuple[Part, ...], int, str]:
         outcome = _outcome(run, test, at)
         if outcome is not None:
             words = _furthest(test, at, outcome, run, source)
-            # ``if … elif …``: all were false
-            for above in reversed(source.tests):
-                if isinstance(above, ast.If) and above.orelse == [test] and not outcome:
-                    more = _words(above.test, False, run, source)
-                    same = _plainly(more) == _plainly(words)
-                    words = (*more, "; ", *words) if more and words and not same else words or more
-                    break
+            others = [] if outcome else _beside(test, at, run, source)
+            if len(others) == 1:
+                more = _words(others[0].test, False, run, source)
+                same = _plainly(more) == _plainly(words)
+                words = (*more, "; ", *words) if more and words and not same else words or more
+            elif others:
+                told = f"{' ' if words else ''}(the last of {len(others) + 1} tests side by side, all of which said no)"
+                words = (*words, told)
     return words, test.lineno, _text(run, test)
+
+
+def _beside(test: Any, last: int, run: _Run, source: _Source) -> list[Any]:
+    """The tests before one, in ``if … elif …`` or one after the other, that said no and would have given something."""
+    before: list[Any] = []
+    here = test
+    while True:
+        block = next((block for block in source.blocks if any(one is here for one in block)), [])
+        place = next((i for i, one in enumerate(block) if one is here), 0)
+        before += [one for one in block[:place] if isinstance(one, ast.If)]
+        above = next((one for one in source.tests if isinstance(one, ast.If) and one.orelse is block), None)
+        if above is None or len(block) != 1:
+            break
+        before.append(above)
+        here = above
+    found = []
+    for one in before:
+        returned = [inner for part in one.body for inner in ast.walk(part) if isinstance(inner, ast.Return)]
+        gives = any(not isinstance(inner.value, ast.Constant | None) for inner in returned)
+        made = [i for i in range(last) if run.lines[i] in _lines_of(one)]
+        if gives and made and _outcome(run, one, made[-1]) is False:
+            found.append(one)
+    return found
 
 
 def _furthest(test: Any, last: int, outcome: bool, run: _Run, source: _Source) -> tuple[Part, ...]:
@@ -527,10 +561,23 @@ def _within(line: int, node: Any) -> bool:
 
 
 def _last_test(run: _Run, source: _Source) -> tuple[int, Any]:
-    """At which place among the lines the last test was made, and which one."""
-    for at in range(len(run.lines) - 1, -1, -1):
-        line = run.lines[at]
-        found = [test for test in source.tests if line in _lines_of(test)]
+    """At which place among the lines the last test was made, and which; of a loop, in the round that came furthest."""
+    at, test = _last_before(run, source, 0, len(run.lines))
+    around = [loop for loop in source.loops if test is not None and _within(test.lineno, loop)]
+    for loop in sorted(around, key=lambda loop: -loop.lineno)[:1]:
+        heads = [i for i in range(at) if run.lines[i] == loop.lineno]
+        rounds = list(zip(heads, [*heads[1:], at + 1], strict=True)) if heads else []
+        if rounds:
+            first, end = max(rounds, key=lambda pair: (len(set(run.lines[pair[0] : pair[1]])), pair[0]))
+            found = _last_before(run, source, first + 1, end)
+            if found[1] is not None:
+                return found
+    return at, test
+
+
+def _last_before(run: _Run, source: _Source, first: int, end: int) -> tuple[int, Any]:
+    for at in range(end - 1, first - 1, -1):
+        found = [test for test in source.tests if run.lines[at] in _lines_of(test)]
         if found:
             return at, max(found, key=lambda test: test.lineno)
     return -1, None
@@ -660,11 +707,8 @@ def _values(piece: ast.expr, run: _Run, source: _Source) -> list[Part]:
     told: list[Part] = []
     for expression in _shown(piece):
         known, value = _compute(expression, run.names)
-        if (
-            not known
-            or isinstance(value, type | ModuleType)
-            or (callable(value) and not isinstance(value, Op))
-        ):
+        named = isinstance(value, Op | Type) or not callable(value)  # both can be called
+        if not known or isinstance(value, type | ModuleType) or not named:
             continue
         text = ast.unparse(expression)
         told += [", " if told else "", f"`{_short(text)}` is ", *_what(value)]
@@ -698,7 +742,9 @@ def _shown(piece: ast.expr) -> list[ast.expr]:
     """The largest parts of an expression that are names, attributes or entries."""
     if isinstance(piece, ast.Name | ast.Attribute | ast.Subscript):
         return [piece]
-    if isinstance(piece, ast.Constant | ast.Lambda | ast.GeneratorExp | ast.ListComp | ast.SetComp):
+    if isinstance(piece, ast.GeneratorExp | ast.ListComp | ast.SetComp):
+        return [shown for part in piece.generators for shown in _shown(part.iter)]
+    if isinstance(piece, ast.Constant | ast.Lambda):
         return []
     if (
         isinstance(piece, ast.Call)
@@ -736,6 +782,7 @@ def _values_in(text: str, run: _Run) -> list[Part]:
 
 PURE = {
     len,
+    sum,
     isinstance,
     issubclass,
     type,

@@ -77,7 +77,7 @@ def why(live: LiveCopy, name: str) -> Why:
         done = {attempt.node for attempt in watch.attempts if attempt.offered}
         least = 1 if any(isinstance(r, PatternNodeRewriter) for r in asked.looking) else 0
         refused = [a for a in refused if a.node not in done and _reach(a) >= least]
-    places = _places(refused or ([] if steps else vain), names)
+    places = _places(refused if steps else vain or refused, names)
     told = [*_same_story(names)]
     if steps:
         answer = FIRED
@@ -94,6 +94,11 @@ def why(live: LiveCopy, name: str) -> Why:
         answer = UNMOVED
     else:
         answer = NEVER_TRIED
+    if len(asked.looking) > 1 and asked.walkers:
+        made_of = _listed(str(getattr(part, "__name__", part)) for part in asked.looking)
+        told.insert(
+            0, f"It is made of {len(asked.looking)} rewrites, and this is told of all of them: {made_of}."
+        )
     if asked.member is not None:
         told.insert(0, f"PyTensor's database has it only as a part of {_listed(asked.names)}.")
     found = Why(
@@ -176,6 +181,12 @@ class _Asked:
         return tuple(found.values())
 
     @property
+    def walkers(self) -> tuple[GraphRewriter, ...]:
+        """Those that ask node rewriters, which others may ask too: only what happens within them counts."""
+        graph_wide = tuple(r for r in self.rewriters if isinstance(r, GraphRewriter))
+        return graph_wide if self.looking and self.member is None else ()
+
+    @property
     def whole(self) -> tuple[GraphRewriter, ...]:
         """Those that look at the whole graph and ask no others."""
         return tuple(r for r in self.rewriters if isinstance(r, GraphRewriter)) if not self.looking else ()
@@ -238,6 +249,10 @@ def _look_up(database: Any, name: Any, recording: Recording) -> _Asked:
     remedy = (
         f"names like it: {', '.join(like[:LIKE])}" if like else "graphs inspect shows those that fire here"
     )
+    if name in recorded and name not in groups:
+        steps = [n for n in range(1, len(recording.steps) + 1) if recording.rule_of(n).name == name]
+        found = f"{quoted(name)}, which fired in step {steps[0]}, and for which the database has no name"
+        raise InputError("rule", found=found, allowed=allowed)
     if name in groups:
         found = f"{quoted(name)}, which is a phase or group of {groups[name]} rewrites"
         raise InputError("rule", found=found, allowed=allowed)
@@ -424,6 +439,7 @@ class _Watcher(Watcher):
     def __init__(self) -> None:
         super().__init__()
         self.attempts: list[_Attempt] = []
+        self.within: int | None = None  # how many walkers run now; None where there are none to be within
         self.runs = 0  # of rewriters that look at the whole graph
         self.made: list[int] = []  # the steps that these made
         self.spans: list[tuple[str, int, int]] = []  # part, snapshots before and after it
@@ -442,7 +458,7 @@ class _Watcher(Watcher):
     ) -> Any:
         """Stands for the rewriter's ``transform``."""
         call = partial(transform, fgraph, node, *args, **kwargs)
-        if threading.get_ident() != self._thread or self.fgraph is None:
+        if threading.get_ident() != self._thread or self.fgraph is None or self.within == 0:
             return call()
         snapshot = self.settled()
         made = _Attempt(rewriter, node, plain(str(node), 200), snapshot, fgraph is not self.fgraph)
@@ -454,6 +470,16 @@ class _Watcher(Watcher):
             self.attempts.remove(made)
         made.offered = offered(result)
         return result
+
+    def walk(self, apply: Callable[..., Any], fgraph: Any, *args: Any, **kwargs: Any) -> Any:
+        """Stands for a walker's ``apply``."""
+        if threading.get_ident() != self._thread:
+            return apply(fgraph, *args, **kwargs)
+        self.within = (self.within or 0) + 1
+        try:
+            return apply(fgraph, *args, **kwargs)
+        finally:
+            self.within -= 1
 
     def run(self, apply: Callable[..., Any], fgraph: Any, *args: Any, **kwargs: Any) -> Any:
         """Stands for a graph rewriter's ``apply``."""
@@ -488,10 +514,12 @@ def _observed(asked: _Asked, watcher: _Watcher) -> Iterator[None]:
         for rewriter in asked.looking:
             rewriter.transform = partial(watcher.attempt, rewriter, rewriter.transform)
             put.append((rewriter, "transform"))
-        for rewriter in asked.whole:
-            if not isinstance(getattr(rewriter, "data", None), list):  # a sequence is announced part by part
-                rewriter.apply = partial(watcher.run, rewriter.apply)
+        for graph_wide, stands in ((asked.whole, watcher.run), (asked.walkers, watcher.walk)):
+            for rewriter in graph_wide:
+                rewriter.apply = partial(stands, rewriter.apply)
                 put.append((rewriter, "apply"))
+        if asked.walkers and not any(isinstance(rewriter, NodeRewriter) for rewriter in asked.rewriters):
+            watcher.within = 0
         yield
     finally:
         for rewriter, name in put:

@@ -212,14 +212,7 @@ class Watcher(Feature):  # type: ignore[misc]  # PyTensor's classes are untyped
         group, self._group = self._group, None
         if group is None:
             return
-        gone = [n for n, before in group.present.items() if before and n not in self.wiring]
-        come = [n for n, before in group.present.items() if not before and n in self.wiring]
-        fresh = set(come)
-        moved: list[tuple[Any, int, Variable, Variable]] = []
-        for (node, i), old in group.moved.items():
-            reads = self.outputs if node is None else self.wiring.get(node)
-            if reads is not None and node not in fresh and reads[i] is not old:
-                moved.append((node, i, old, reads[i]))
+        gone, come, moved = self._net(group)
         if not (gone or come or moved):
             return
         self.applications.append(
@@ -236,11 +229,23 @@ class Watcher(Feature):  # type: ignore[misc]  # PyTensor's classes are untyped
         )
         self._last = group.ended
 
+    def _net(
+        self, group: _Group
+    ) -> tuple[list[Apply], list[Apply], list[tuple[Any, int, Variable, Variable]]]:
+        """What a group has changed by now: nodes gone and come, and inputs moved."""
+        gone = [n for n, before in group.present.items() if before and n not in self.wiring]
+        come = [n for n, before in group.present.items() if not before and n in self.wiring]
+        fresh = set(come)
+        moved: list[tuple[Any, int, Variable, Variable]] = []
+        for (node, i), old in group.moved.items():
+            reads = self.outputs if node is None else self.wiring.get(node)
+            if reads is not None and node not in fresh and reads[i] is not old:
+                moved.append((node, i, old, reads[i]))
+        return gone, come, moved
+
     def settled(self) -> int:
-        """How many applications there are by now; between two attempts of a rewrite nothing is taken back any more."""
-        if self._group is not None and self._group.complete:
-            self.close()
-        return len(self.applications)
+        """How many applications there are by now, the open one too: between two of them nothing is taken back."""
+        return len(self.applications) + (self._group is not None and any(self._net(self._group)))
 
     def _group_for(self, reason: Any) -> _Group:
         group = self._group

@@ -69,7 +69,8 @@ def _place(recording: Recording, found: Why, place: Place) -> Iterator[Text]:
     what = "nearest place" if found.answer == REFUSED else "refused elsewhere" if found.steps else "place"
     where = "in a graph within an Op" if place.inside else f"in snapshot {place.snapshot}"
     yield Text.assemble((f"{what}, {where}: ", "bold"), number, place.formula)
-    yield Text(f"  {place.test}" if place.test else "  which test failed there is not known", style="yellow")
+    if place.test or not place.source:
+        yield Text(f"  {place.test or 'which test failed there is not known'}", style="yellow")
     if place.file:
         said = f"  the test is: {place.source}  (" if place.source else "  the pattern stands in "
         yield Text.assemble(said, (f"{place.file}:{place.line}", "dim"), ")" if place.source else "")
