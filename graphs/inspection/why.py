@@ -16,9 +16,11 @@ suggests. There are six answers:
 from __future__ import annotations
 
 import difflib
+import io
+import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -499,12 +501,25 @@ _OBSERVING = threading.RLock()  # the rewriters are everybody's
 def _observe(written: Written, asked: _Asked) -> _Watcher:
     """Rewrite the graph once more with the rewrite observed."""
     watcher = _Watcher()
-    with _OBSERVING, _observed(asked, watcher), own_warnings_only():
+    with _OBSERVING, _observed(asked, watcher), own_warnings_only(), _silent():
         maker = rewrite_watched(written, watcher)
         # Before 3.2, and in some linkers, a Scan's own graph is rewritten only when the function is linked.
         if any(isinstance(node.op, HasInnerGraph) for node in maker.fgraph.apply_nodes):
             maker.create()
     return watcher
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Rewrites that print, and PyTensor's complaints about one that fails in a mode it was not made for, stay here."""
+    logger = logging.getLogger("pytensor")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        with redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 @contextmanager

@@ -114,7 +114,7 @@ def _rewrites_of_our_own() -> Any:
 
     @node_rewriter([pt.arcsinh])
     def never_new(fgraph: Any, node: Any) -> Any:
-        return [node.outputs[0]]
+        return node.inputs[0].owner is not None and [node.outputs[0]]
 
     @node_rewriter([pt.arctan])
     def one_reader(fgraph: Any, node: Any) -> Any:
@@ -158,10 +158,12 @@ def _rewrites_of_our_own() -> Any:
 
 
 def test_what_is_offered_and_not_taken_is_no_refusal() -> None:
-    _, why = asked([x], pt.arcsinh(x), "graphs_test_never_new")
+    _, why = asked([x], [pt.arcsinh(x), pt.arcsinh(pt.exp(x))], "graphs_test_never_new")
     assert why.answer == NOT_TAKEN
     assert not why.steps
-    assert "offered a replacement" in why.places[0].test
+    (place,) = why.places
+    assert place.formula == "arcsinh(exp(x))"  # not the other, which it refused
+    assert "offered a replacement" in place.test
 
 
 def test_the_last_test_of_a_function_is_quoted_with_what_stood_there() -> None:
@@ -287,6 +289,12 @@ def test_a_rule_that_the_database_has_several_times_is_asked_about_as_the_record
     why = found.why("MergeOptimizer").recording.whys[-1]
     assert why.answer == FIRED
     assert "merge1" in why.exclude
+
+
+def test_a_rewrite_that_prints_is_tried_in_silence(capsys: pytest.CaptureFixture[str]) -> None:
+    _, why = asked([x], pt.log(2 * x), "Print1.21")
+    assert (why.answer, why.include) == (LEFT_OUT, 'mode.including("Print1.21")')
+    assert capsys.readouterr() == ("", "")
 
 
 def test_a_second_question_keeps_the_first_and_replaces_the_same() -> None:
