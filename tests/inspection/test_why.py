@@ -134,12 +134,31 @@ def _rewrites_of_our_own() -> Any:
                 return [one]
         return None
 
+    @node_rewriter([pt.arccosh])
+    def rounds(fgraph: Any, node: Any) -> Any:
+        for one in node.inputs[0].owner.inputs:
+            if one.owner is None:
+                continue
+            if one.owner.op == pt.exp:
+                return [one]
+        return None
+
+    @node_rewriter([pt.arctanh])
+    def forgets(fgraph: Any, node: Any) -> Any:
+        found = [node]
+        if found:
+            found.clear()
+            return None
+        return [node.inputs[0]]
+
     specialize = optdb["specialize"]
     known = {
         "graphs_test_tanh_cosh": pattern,
         "graphs_test_never_new": never_new,
         "graphs_test_one_reader": one_reader,
         "graphs_test_last_of_two": last_of_two,
+        "graphs_test_rounds": rounds,
+        "graphs_test_forgets": forgets,
     }
     for name, rewriter in known.items():
         specialize.register(name, rewriter, "fast_run")
@@ -187,6 +206,17 @@ def test_of_a_test_in_a_loop_the_time_it_came_furthest_is_told() -> None:
     assert "no node computes it" not in why.places[0].test
 
 
+def test_of_a_loop_the_round_that_came_furthest_is_told() -> None:
+    _, why = asked([x, y], pt.arccosh(pt.arctan2(pt.log(x), y)), "graphs_test_rounds")
+    assert why.places[0].test == "it wants Exp, and there stands Log"
+
+
+def test_where_computing_a_test_again_gives_something_else_it_is_only_quoted() -> None:
+    _, why = asked([x], pt.arctanh(x), "graphs_test_forgets")
+    (place,) = why.places
+    assert (place.test, place.source) == ("", "if found:")
+
+
 def test_alternatives_are_told_together() -> None:
     _, why = asked([x], pt.log(2 * x), "local_log1p")
     assert why.answer == REFUSED
@@ -197,8 +227,8 @@ def test_alternatives_are_told_together() -> None:
 
 def test_a_dtype_is_told() -> None:
     a = pt.imatrix("a")
-    _, why = asked([a], a @ a, "local_dot_to_dot22")
-    assert why.answer == REFUSED
+    _, why = asked([a], [a @ a, a + 1], "local_dot_to_dot22")
+    assert (why.answer, why.tried, why.nodes) == (REFUSED, 1, 1)  # a walker shows it every node
     assert "is 'int32'" in why.places[0].test
     assert "'float64'" in why.places[0].source
 
