@@ -693,8 +693,14 @@ def _never(asked: _Asked, watch: _Watcher, names: _Names) -> Iterator[str]:
         spans = [(name, a, b) for name, a, b in watch.spans if name in asked.phases]
         told = "; ".join(f"{name} ran on snapshot{'s' * (a != b)} {_span(a, b)}" for name, a, b in spans[:3])
         first = names.call(ever[0], stood[ever[0]][0], plain(str(stood[ever[0]][0]), 200))
+        gaps = len(ever) <= ever[-1] - ever[0]
+        when = (
+            f"at times between snapshots {ever[0]} and {ever[-1]}"
+            if gaps
+            else f"in snapshot{'s' * (len(ever) > 1)} {_span(ever[0], ever[-1])}"
+        )
         yield (
-            f"It looks at nodes of {kinds}. Such nodes stood in snapshots {_span(ever[0], ever[-1])}, {first} among"
+            f"It looks at nodes of {kinds}. Such nodes stood {when}, {first} among"
             f" them, but none was asked about{': ' + told if told else ''}."
         )
     for rewriter in asked.looking:

@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
@@ -17,6 +18,7 @@ from graphs import InputError
 from graphs.inspection import file, inspect, validity
 from graphs.inspection.costs import snapshot_costs
 from graphs.inspection.file import from_json, load, to_json
+from graphs.inspection.findings import Place
 from graphs.inspection.recording import Recording
 from graphs.inspection.show.report import HotNodes, StepTable, code_view, overview, pair_view, step_view
 from graphs.terminal import as_html, as_text
@@ -232,3 +234,21 @@ def test_a_node_in_no_snapshot_is_refused(document: Any) -> None:
         op[3:5] = [[], []]
     with pytest.raises(InputError, match="in no snapshot"):
         from_json(json.dumps(changed))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        ("answer", "perhaps", "an answer that is none of"),
+        ("steps", (10**6,), "a step that there is not"),
+        ("places", (Place(10**6, 0, "", ""),), "in nodes"),
+        ("places", (Place(None, 10**6, "", ""),), "in snapshots"),
+    ],
+)
+def test_an_answer_about_a_rewrite_is_about_this_story(field: str, value: Any, told: str) -> None:
+    x = pt.dvector("x")
+    found = inspect([x], pt.log(2 * x), mode=PYTHON).why("local_log1p").recording
+    (why,) = found.whys or ()
+    damaged = msgspec.structs.replace(found, whys=(msgspec.structs.replace(why, **{field: value}),))
+    with pytest.raises(InputError, match=told):
+        from_json(to_json(damaged))

@@ -249,6 +249,15 @@ def test_one_whose_ops_never_stood_there_says_which() -> None:
     assert any("like name" in sentence and "Log1p" in sentence for sentence in like.told)
 
 
+def test_one_whose_ops_were_gone_when_its_turn_came_says_when_they_stood_there() -> None:
+    found, why = asked([x], pt.log(x) / 1.0, "local_exp_over_1_plus_exp")
+    assert why.answer == NEVER_TRIED
+    (told,) = why.told
+    assert "It looks at nodes of True_div. Such nodes stood in snapshot" in told
+    assert "but none was asked about: stabilize ran on snapshot" in told
+    assert found.recording.ops[found.recording.nodes[found.recording.first_nodes[-1]].op].name == "True_div"
+
+
 def test_a_mode_that_leaves_it_out_is_told_with_tags_and_with_what_brings_it_in() -> None:
     _, why = asked([x], pt.log1p(-s), "log1p_neg_sigmoid", FAST_COMPILE)
     assert why.answer == LEFT_OUT
