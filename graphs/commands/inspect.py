@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -64,6 +64,7 @@ def _refuse_nonsense(given: argparse.Namespace) -> None:
         "mode": given.mode is not None,
         "dtype": given.dtype != DTYPES[0],
         "shape": bool(given.shape),
+        "input": bool(given.input),
         "seed": given.seed != 0,
         "quick": given.quick,
     }
@@ -86,6 +87,12 @@ def _refuse_nonsense(given: argparse.Namespace) -> None:
             "shape",
             found="--shape for the logistic graph, which has data of its own",
             allowed="a shape for an input of --graph",
+        )
+    if given.input and given.graph == "logistic":
+        raise InputError(
+            "input",
+            found="--input for the logistic graph, which has data of its own",
+            allowed="a value for an input of --graph",
         )
     if given.against in DTYPES and given.graph != "logistic":
         other = "a mode, without:RULE or a recording, for only the logistic graph has another type"
@@ -152,31 +159,42 @@ def _recorded(
     listener: Listener,
 ) -> Recording:
     """Compile and examine, as far as what is asked for needs it; `against`: the other one of a pair."""
+    from graphs.commands.given_inputs import given_inputs
     from graphs.commands.named_graph import named_graph
     from graphs.functions import resolve_mode
 
     graph = named_graph(given.graph, dtype=against if against in DTYPES else given.dtype)
     if mode is None and not graph.compiled:
         mode = resolve_mode()
-    listener.begins(f"compiling {against}".strip())
-    inputs = (dict(graph.inputs),) if graph.inputs else ()
+    values = dict(graph.inputs) | given_inputs(given.input)
+    inputs = (values,) if values else ()
     whole = given.code == "whole"
     try:
+        graph.check_inputs(values or None, shapes, seed)
+        listener.begins(f"compiling {against}".strip())
         inspection = graph.inspect(mode)
         inspection = graph.examine(
             inspection, *inputs, shapes=shapes, seed=seed, parts=_parts(given), whole=whole, listener=listener
         )
     except InputError as error:
-        if not error.argument.startswith("shapes["):
-            raise
-        name = error.argument.removeprefix("shapes[").strip("]'\"")
-        raise InputError(
-            "shape",
-            found=f"{error.found} for {name}",
-            allowed=error.allowed,
-            remedy=f"say it with --shape {name}=LENGTH,LENGTH,…",
-        ) from error
+        raise _said_as_option(error, values) from error
     return inspection.recording
+
+
+def _said_as_option(error: InputError, values: Mapping[str, Any]) -> InputError:
+    """What is wrong with a value or a shape, in terms of the options that say it."""
+    argument, _, name = error.argument.partition("[")
+    name = name.strip("]'\"")
+    if argument not in ("shapes", "inputs") or not name:
+        return error
+    if argument == "inputs" and name in values:
+        return InputError("input", found=f"{error.found} for {name}", allowed=error.allowed)
+    return InputError(
+        "shape",
+        found=f"{error.found} for {name}",
+        allowed=error.allowed,
+        remedy=f"say it with --shape {name}=LENGTH,LENGTH,…, or a value with --input {name}=VALUE",
+    )
 
 
 def _parts(given: argparse.Namespace) -> set[str]:

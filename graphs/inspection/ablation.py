@@ -27,9 +27,11 @@ from graphs.foreign import one_line
 from graphs.inspection.compiling.pipeline import LiveCopy, record
 from graphs.inspection.findings import IDENTICAL, LOUD, UNKNOWN, Counterfactual, Evaluation
 from graphs.inspection.recording import Rule
-from graphs.inspection.values.difference import Missing, worst
-from graphs.inspection.values.evaluate import call, compare_all, evaluate, quietly, run_graph
+from graphs.inspection.values.called import FREEDOMS, call
+from graphs.inspection.values.difference import Missing, compare_all, worst
+from graphs.inspection.values.evaluate import evaluate
 from graphs.inspection.values.inputs import Inputs
+from graphs.inspection.values.perform import quietly, run_graph
 from graphs.listener import Listener
 from graphs.timing import interleaved
 
@@ -37,8 +39,6 @@ __all__ = ["counterfactuals", "weighty_first"]
 
 # Short beside a scheduler's time slice, so that a busy machine spoils some rounds and not all.
 SAMPLE_SECONDS = 0.001
-# Settings of a linker's compiler that let it take formulas for their algebra, and their strict value.
-FREEDOMS = {"NumbaLinker": ("numba__fastmath", False)}
 
 
 @np.errstate(all="ignore")  # what is not finite is counted, not warned of

@@ -26,7 +26,7 @@ from graphs.foreign import quoted
 from graphs.functions import resolve_mode
 from graphs.inspection.compiling.watch import query_of, rewriting
 from graphs.inspection.findings import Diagnosis
-from graphs.inspection.values.evaluate import quietly, run_graph
+from graphs.inspection.values.perform import quietly, run_graph
 
 __all__ = ["diagnose"]
 

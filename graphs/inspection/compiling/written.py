@@ -22,7 +22,7 @@ from pytensor.compile.rebuild import construct_function_ins_and_outs
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Apply, Constant, Variable
 from pytensor.graph.fg import FunctionGraph
-from pytensor.graph.op import HasInnerGraph
+from pytensor.graph.op import HasInnerGraph, Op
 from pytensor.graph.rewriting.basic import GraphRewriter
 from pytensor.graph.traversal import apply_ancestors, explicit_graph_inputs, toposort
 from pytensor.graph.utils import Scratchpad
@@ -327,7 +327,19 @@ def same_graph(first: Any, second: Any) -> bool:
 
 
 def _same_op(one: Any, other: Any) -> bool:
-    return len(one.inputs) == len(other.inputs) and (one.op == other.op or _same_inner(one.op, other.op))
+    if len(one.inputs) != len(other.inputs):
+        return False
+    return one.op == other.op or _same_inner(one.op, other.op) or _nameless(one.op, other.op)
+
+
+def _nameless(one: Any, other: Any) -> bool:
+    """Whether two Ops of one class, which does not say when two of its Ops are equal, hold the same."""
+    if type(one) is not type(other) or type(one).__eq__ not in (object.__eq__, Op.__eq__):
+        return False
+    try:
+        return bool(vars(one) == vars(other))
+    except Exception:  # what they hold cannot be compared
+        return False
 
 
 def _same_inner(one: Any, other: Any) -> bool:

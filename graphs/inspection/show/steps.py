@@ -11,7 +11,7 @@ from rich.text import Text
 
 from graphs.errors import InputError, whole_number
 from graphs.foreign import legible
-from graphs.inspection.findings import IDENTICAL, LOUD, ROUNDING, OutputChange, ValueSummary
+from graphs.inspection.findings import IDENTICAL, LOUD, ROUNDING, UNKNOWN, OutputChange, ValueSummary
 from graphs.inspection.recording import Recording, Step
 from graphs.inspection.show.formulas import Formulas
 from graphs.terminal import duration, table
@@ -57,6 +57,8 @@ def _distance(change: OutputChange) -> str:
     if not change.absolute:
         return ""
     parts = [] if change.verdict == ROUNDING else [f"the finite ones moved by {change.absolute:.0e}"]
+    if change.spread is not None:
+        return f" (of what a unit in the last place of the inputs does: {change.spread:.0e})"
     if change.relative is not None:
         parts.append(f"relative {change.relative:.0e}")
     if change.ulp is not None:
@@ -140,9 +142,15 @@ class StepTable:
         yield shown
 
 
+def _is_news(recording: Recording, step: int) -> bool:
+    """Whether a step could be judged, or is the first of several that could not."""
+    verdicts = recording.evaluation.steps if recording.evaluation is not None else ()
+    return not verdicts or step < 2 or {v.verdict for v in verdicts[step - 2 : step]} != {UNKNOWN}
+
+
 def _what(recording: Recording, first: int, last: int, room: int) -> Text:
     """What a row of steps made of what, and what that did to the outputs."""
-    said = effect(recording, last)
+    said = effect(recording, last) if _is_news(recording, last) else Text()
     if last > first:
         steps = recording.steps[first - 1 : last]
         come = sum(len(step.come) for step in steps)
