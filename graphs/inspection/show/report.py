@@ -268,9 +268,9 @@ def _called(recording: Recording) -> Text:
     if not recording.evaluation.compiled:
         return Text("The compiled function was not called: these are its nodes, computed Op by Op.", "dim")
     moved = [change for change in recording.evaluation.compiled if change.verdict != IDENTICAL]
-    told = "“As compiled” is what the function returns. Its nodes, computed Op by Op, give "
+    told = "“As compiled” is what the function returns; beside its nodes, computed Op by Op, it is "
     if not moved:
         return Text(f"{told}the same to the bit.", style="dim")
     loud = any(change.verdict not in _SAME for change in moved)
-    told += "other values: " if loud else "the same but for rounding: "
+    told += "not the same: " if loud else "the same but for rounding: "
     return Text.assemble((told, "dim"), changes_text(recording, moved, exactly=True), ".")

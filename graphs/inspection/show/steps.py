@@ -46,7 +46,8 @@ def _change(recording: Recording, change: OutputChange) -> str:
         parts += [f"broke {change.broke}"] if change.broke else []
         return f"{' and '.join(parts)} of {name}"
     if change.verdict == ROUNDING:
-        return f"{name} ±{change.absolute:.0e}" if change.absolute else f"{name} rounds"
+        limited = " (ill-conditioned)" if change.spread is not None else ""
+        return f"{name} ±{change.absolute:.0e}{limited}" if change.absolute else f"{name} rounds"
     return f"{change.verdict} {name}"
 
 
@@ -58,7 +59,7 @@ def _distance(change: OutputChange) -> str:
         return ""
     parts = [] if change.verdict == ROUNDING else [f"the finite ones moved by {change.absolute:.0e}"]
     if change.spread is not None:
-        return f" (of what a unit in the last place of the inputs does: {change.spread:.0e})"
+        return f": a unit in the last place of the inputs moves it by {change.spread:.0e}"
     if change.relative is not None:
         parts.append(f"relative {change.relative:.0e}")
     if change.ulp is not None:

@@ -122,6 +122,7 @@ def _slope_of_root(place: Place) -> bool:
     return root is not None and _at_zero(root)
 
 
+SHIFTED = "m + pt.log(pt.exp(z - m).sum()), where m = z.max() (pt.logsumexp(z) becomes that in modes that stabilize)"
 DOMAINS = {  # a function of one number, and what it needs
     "ArcSin": "a number between −1 and 1",
     "ArcCos": "a number between −1 and 1",
@@ -154,7 +155,7 @@ TABLE = (
     ),
     Row(
         lambda p: _sum_of_exponentials(_log_of(p)),
-        "pt.logsumexp(z), which takes the largest entry out first",
+        SHIFTED,
     ),
     Row(
         lambda p: _negative(_log_of(p)),
@@ -198,9 +199,7 @@ TABLE = (
 
 #: What is written with an exponential that overflows, recognized further on.
 OVERFLOWING = (
-    Row(
-        lambda p: _sum_of_exponentials(_log_of(p)), "pt.logsumexp(z), which takes the largest entry out first"
-    ),
+    Row(lambda p: _sum_of_exponentials(_log_of(p)), SHIFTED),
     Row(
         lambda p: (
             (_is(p, "Log1p") and _operand(p, "Exp") is not None)
