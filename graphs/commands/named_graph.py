@@ -103,6 +103,13 @@ class NamedGraph:
         with _refused("graph", f"{self.name}, which does not run", computed, but=_no_room):
             return inspection.examine(*inputs, **asked)
 
+    def leave_out(self, inspection: Inspection, **asked: Any) -> Inspection:
+        """`Inspection.leave_out`, likewise."""
+        with _refused(
+            "graph", f"{self.name}, which does not run", "a graph that can be computed", but=_no_room
+        ):
+            return inspection.leave_out(**asked)
+
 
 def named_graph(name: str, *, dtype: str = "float64") -> NamedGraph:
     """Find the graph that `name` stands for, as this module says; `dtype` is for ``logistic`` alone.

@@ -303,6 +303,8 @@ class NodeCode(Row, frozen=True):
     # where it stands in the whole of the same language: first and last line, counted from 1
     lines: tuple[Count, Count] | None = None
     problem: str = ""  # why there is none
+    # what else is to be known of how the node runs: that its linker has no code for it, and runs its Python
+    note: str = ""
 
 
 class Measurements(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -15,7 +15,6 @@ import pytensor
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Apply, Constant, Variable
 
-import graphs
 import graphs.inspection.recording as plain
 from graphs.inspection.compiling.rules import describe, short_path
 from graphs.inspection.compiling.watch import Application, Watched
@@ -27,7 +26,7 @@ VALUE_LIMIT = 60
 PYTENSOR_HOME = str(Path(pytensor.__file__).parent)
 PYTHON = sysconfig.get_path("stdlib")
 GRADIENT_MODULE = "pytensor/gradient.py"
-OWN = tuple(str(Path(graphs.__file__).with_name(room)) for room in ("inspection", "commands"))
+OWN = tuple(str(Path(__file__).parents[2] / room) for room in ("inspection", "commands"))
 
 Entry = TypeVar("Entry")
 

@@ -106,7 +106,7 @@ def _placed(recording: Recording, snapshot: int, node: int) -> Placed:
 
 
 def _formula(recording: Recording, snapshot: int, node: int) -> str:
-    return Formulas(recording, snapshot).node(_placed(recording, snapshot, node), depth=2)
+    return Formulas(recording, snapshot).node(_placed(recording, snapshot, node), depth=3)
 
 
 def _lines(recording: Recording, origin: NonFinite) -> Sequence[SourceLine]:

@@ -26,7 +26,10 @@ from graphs.inspection.show.running import HotNodes, code_view, work_table
 from graphs.inspection.show.steps import LOUD, STYLES, StepTable, changes_text, effect, step_view, value_text
 from graphs.terminal import duration, share, table
 
+WEIGHT = "Which rewrites carry weight"
+
 __all__ = [
+    "WEIGHT",
     "HotNodes",
     "StepTable",
     "code_view",
@@ -59,9 +62,9 @@ def report(recording: Recording) -> Iterator[tuple[str, RenderableType]]:
         yield "A step to look at", step_view(recording, step)
     if recording.diagnoses:
         yield "Known stabilizing rewrites", doctor_view(recording)
-    if recording.counterfactuals:
-        yield "Which rewrites carry weight", weight_table(recording)
     yield "What runs in the end", HotNodes(recording)
+    if recording.counterfactuals:  # last, for it takes longest to find out
+        yield WEIGHT, weight_table(recording)
 
 
 def telling_steps(recording: Recording, most: int = 2) -> tuple[int, ...]:

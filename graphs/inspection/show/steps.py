@@ -230,7 +230,8 @@ def step_view(recording: Recording, step: int) -> RenderableType:
     lines += [Text(""), _formulas(recording, made, before, after), Text(""), _nodes(made, before, after)]
     if trouble := [*_trouble(before, after, "before"), *_trouble(after, before, "after")]:
         lines += [Text(""), *trouble[:MOST_TROUBLE]]
-    if written := list(_user_lines(recording, [*made.gone, *made.come])):
+    changed = [*made.gone, *made.come]
+    if written := list(_user_lines(recording, changed)) or list(_inputs_read(recording, changed)):
         lines += [Text(""), Text("goes back to", style="bold"), *written]
     return Group(*lines)
 
@@ -290,6 +291,16 @@ def _trouble(here: _Side, there: _Side, when: str) -> Iterator[Text]:
         if number in breaking:
             formula, value = here.formulas.node(node, depth=4), value_text(here.values.get(node.outputs[0]))
             yield Text(f"not finite {when} it, though what goes in is: #{number}  {formula}: {value}")
+
+
+def _inputs_read(recording: Recording, nodes: Sequence[int]) -> Iterator[Text]:
+    """The inputs of nodes that come from no node of the graph as written: a copy of an input, say."""
+    read = dict.fromkeys(variable for node in nodes for variable in recording.nodes[node].inputs)
+    for number in read:
+        variable = recording.variables[number]
+        if variable.kind in ("input", "shared"):
+            what = {"input": "an input", "shared": "a shared variable"}[variable.kind]
+            yield Text.assemble(f"  {variable.name or variable.type}", (f"  {what}", "dim"))
 
 
 def _user_lines(recording: Recording, nodes: Sequence[int]) -> Iterator[Text]:

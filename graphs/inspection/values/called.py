@@ -19,7 +19,7 @@ from pytensor.tensor.random.type import RandomType
 from graphs.foreign import one_line
 from graphs.inspection.compiling.pipeline import LiveCopy, record
 from graphs.inspection.findings import IDENTICAL, ROUNDING, OutputChange
-from graphs.inspection.values.difference import Missing, Spread, as_array, compare_all
+from graphs.inspection.values.difference import Missing, Uncertainty, as_array, compare_all
 from graphs.inspection.values.inputs import Inputs
 
 __all__ = ["FREEDOMS", "call", "why_apart"]
@@ -64,7 +64,7 @@ def why_apart(
     replayed: Sequence[Any],
     called: Sequence[Any],
     changes: Sequence[OutputChange],
-    spread: Spread,
+    spread: Uncertainty,
 ) -> str:
     """Why a call and its replay differ by more than rounding, in a sentence's second half; empty where they do not."""
     loud = [change for change in changes if change.verdict not in (IDENTICAL, ROUNDING)]
@@ -111,7 +111,7 @@ def _agrees_under(
     inputs: Inputs,
     replayed: Sequence[Any],
     outputs: Sequence[int],
-    spread: Spread,
+    spread: Uncertainty,
     settings: dict[str, Any],
 ) -> bool:
     """Whether, compiled under these settings, the function gives what the replay gives."""

@@ -23,7 +23,7 @@ from graphs.inspection.findings import (
 __all__ = [
     "TOLERANCE_ULP",
     "Missing",
-    "Spread",
+    "Uncertainty",
     "as_array",
     "compare",
     "compare_all",
@@ -40,7 +40,7 @@ TOLERANCE_ULP = 4096.0
 TOLERANCE_SPREAD = 256.0
 
 #: How far rounding of the inputs moves each entry of an output, where that is known.
-Spread = Callable[[int], NDArray[Any] | None]
+Uncertainty = Callable[[int], NDArray[Any] | None]
 
 SEVERITY = (IDENTICAL, ROUNDING, UNKNOWN, CHANGED, REPAIRED, BROKE)
 
@@ -136,14 +136,14 @@ def _same_object(first: Any, second: Any) -> bool:
 
 
 def compare_all(
-    before: Sequence[Any], after: Sequence[Any], spread: Spread = lambda output: None
+    before: Sequence[Any], after: Sequence[Any], spread: Uncertainty = lambda output: None
 ) -> tuple[OutputChange, ...]:
     """How every output moved; as for :func:`compare`."""
     pairs = enumerate(zip(before, after, strict=True))
     return tuple(compare(old, new, i, spread) for i, (old, new) in pairs)
 
 
-def compare(before: Any, after: Any, output: int, spread: Spread = lambda output: None) -> OutputChange:
+def compare(before: Any, after: Any, output: int, spread: Uncertainty = lambda output: None) -> OutputChange:
     """How one output moved.
 
     Up to `TOLERANCE_ULP` units in the last place of the largest finite entry count as rounding; so does, where an
