@@ -81,7 +81,7 @@ def test_a_function_that_raises_is_said_to_and_nothing_finite_of_it() -> None:
     assert evaluation.apart == "called on these inputs it raises: ValueError: not today"
     assert all(v.called is not None and v.called.problem for v in evaluation.outputs)
     shown = told(asked)
-    assert "called on these inputs it raises: ValueError: not today" in shown
+    assert "Called on these inputs, the function raises ValueError: not today." in shown
     assert "every output is finite" not in shown
 
 

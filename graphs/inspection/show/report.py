@@ -128,11 +128,15 @@ def _told_values(recording: Recording) -> Iterator[str]:
     evaluation = recording.evaluation
     if evaluation is None:
         return
-    if evaluation.apart:
+    raised = {v.called.problem for v in evaluation.outputs if v.called is not None} - {""}
+    if raised:
+        yield f"Called on these inputs, the function raises {listed(sorted(raised))}."
+    elif evaluation.apart:
         yield (
             f"The function itself does not give what its nodes give, computed Op by Op: {evaluation.apart}."
-            " What is said of single rewrites is about their formulas as NumPy computes them."
         )
+    if evaluation.apart and not all(v.last.problem for v in evaluation.outputs):
+        yield "What is said of single rewrites is about their formulas as NumPy computes them."
     names = [spec.name for spec in recording.outputs]
     broken = [value for value in evaluation.outputs if _bad(value.first)]
     failing = [names[value.output] for value in evaluation.outputs if value.first.problem]

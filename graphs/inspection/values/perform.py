@@ -9,6 +9,7 @@ import contextlib
 import copy
 import warnings
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from pytensor.graph.fg import FunctionGraph
 from pytensor.link.vm import VMLinker
 from pytensor.scalar.basic import Composite
 from pytensor.scan.op import Scan
-from pytensor.tensor.basic import AllocEmpty
+from pytensor.tensor.basic import AllocEmpty, as_tensor
 from pytensor.tensor.elemwise import CAReduce, Elemwise
 
 __all__ = ["perform", "quietly", "run_graph"]
@@ -43,6 +44,8 @@ def perform(node: Apply, variables: Sequence[Any], values: Sequence[Any]) -> lis
     theirs; they are copied where the Op overwrites them.
     """
     op = node.op
+    if isinstance(op, Elemwise) and isinstance(op.scalar_op, Composite):
+        return run_graph(_taken_apart(op.scalar_op, tuple(v.type for v in node.inputs)), values)
     if isinstance(op, Elemwise) and len(values) + len(node.outputs) > NUMPY_OPERANDS:
         return _wide_elemwise(node, values)
     if isinstance(op, CAReduce) and isinstance(op.scalar_op, Composite):
@@ -117,6 +120,22 @@ def _with_copies(fgraph: Any) -> FunctionGraph:
         twin = Apply(op, reads, [output.type(name=output.name) for output in node.outputs])
         known.update(zip(node.outputs, twin.outputs, strict=True))
     return FunctionGraph([*map(own, fgraph.inputs)], [*map(own, fgraph.outputs)], clone=False)
+
+
+@lru_cache(maxsize=256)
+def _taken_apart(fused: Composite, types: tuple[Any, ...]) -> FunctionGraph:
+    """The operations within a fused one, each on whole arrays.
+
+    Fused, PyTensor's Python gives each one Python's own numbers, which neither wrap around as small integers do
+    nor keep a dtype: a reciprocal of them has the digits of float32.
+    """
+    inputs = [kind() for kind in types]
+    known: dict[Any, Any] = dict(zip(fused.fgraph.inputs, inputs, strict=True))
+    for node in fused.fgraph.toposort():
+        reads = [as_tensor(v.data) if isinstance(v, Constant) else known[v] for v in node.inputs]
+        known.update(zip(node.outputs, Elemwise(node.op).make_node(*reads).outputs, strict=True))
+    outputs = [as_tensor(v.data) if isinstance(v, Constant) else known[v] for v in fused.fgraph.outputs]
+    return FunctionGraph(inputs, outputs, clone=False)
 
 
 def _overwritten(op: Any) -> set[int]:
