@@ -27,8 +27,8 @@ from graphs.inspection import Inspection, Recording, inspect, load
 from graphs.inspection.findings import LOUD, ValueSummary
 from graphs.inspection.recording import REWRITE
 from graphs.inspection.show.report import overview
+from graphs.inspection.values.called import call
 from graphs.inspection.values.difference import same_value, summarize
-from graphs.inspection.values.evaluate import call
 from graphs.native import NativeLinker, NativeMode
 from graphs.terminal import as_text
 from tests.inspection.corpus import CORPUS, Graph, pymc_models
@@ -220,7 +220,7 @@ def contradictions(
     ends = {"as written": as_written, "as compiled": as_compiled}
     for end, values in ends.items():
         for output in evaluation.outputs:
-            summary = output.first if end == "as written" else output.last
+            summary = output.first if end == "as written" else output.compiled
             what = f"{recording.outputs[output.output].name} {end}"
             if isinstance(values, Exception):
                 continue
@@ -228,7 +228,7 @@ def contradictions(
             if told:
                 yield f"{what}: {told}"
         if isinstance(values, Exception):
-            if not all((o.first if end == "as written" else o.last).problem for o in evaluation.outputs):
+            if not all((o.first if end == "as written" else o.compiled).problem for o in evaluation.outputs):
                 yield f"{end} a call raises {values!r}, and the values are said to be known"
             if "every output is finite" in text:
                 yield f"{end} a call raises {values!r}, and every output is said to be finite"
@@ -349,8 +349,9 @@ def told(warning: warnings.WarningMessage) -> str:
 
 
 def check_roots(recording: Recording) -> None:
-    """A node made by a rewrite goes back to nodes of the user's, or reads nothing but constants."""
-    constant = {number for number, variable in enumerate(recording.variables) if variable.kind == "constant"}
+    """A node made by a rewrite goes back to nodes of the user's, or reads nothing but constants and inputs."""
+    roots = ("constant", "input", "shared")
+    constant = {number for number, variable in enumerate(recording.variables) if variable.kind in roots}
     for number, node in enumerate(recording.nodes):  # a node's inputs are made before it
         if node.origin.kind != REWRITE:
             continue

@@ -142,6 +142,8 @@ def _told_values(recording: Recording) -> Iterator[str]:
     failing = [names[value.output] for value in evaluation.outputs if value.first.problem]
     if failing:
         yield f"As written, {listed(failing)} cannot be computed."
+    elif not broken and raised:
+        yield "Computed as written, Op by Op, the graph gives finite numbers on these inputs."
     elif not broken:
         yield "Computed as written, every output is finite on these inputs."
     for steps, together in groupby(broken, key=lambda value: value.rescued_by):
