@@ -17,7 +17,7 @@ import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from graphs.errors import InputError
 from graphs.foreign import plain, quoted
@@ -33,6 +33,7 @@ __all__ = [
     "lock",
     "make_folder",
     "open_file",
+    "read_npy",
     "read_npz",
     "read_whole",
     "remove_unfinished",
@@ -333,26 +334,50 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
     OSError
         If it cannot be read.
     """
-    import warnings
     import zipfile
 
     with open_file(path) as stream:
         if stream.peek(6)[:6] == b"\x93NUMPY":
             raise DamagedFile("it holds no named arrays")
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # what Python or numpy may say of odd headers helps nobody
-                with zipfile.ZipFile(stream) as archive:
-                    return _arrays(archive)
-        except DamagedFile:
+        with _as_damaged(), zipfile.ZipFile(stream) as archive:
+            return _arrays(archive)
+
+
+def read_npy(path: str | os.PathLike[str]) -> NDArray[Any]:
+    """Read the array of an NPY file; as for :func:`read_npz`."""
+    from numpy.lib import format as npy
+
+    from graphs.memory import memory_there
+
+    with open_file(path) as stream, _as_damaged():
+        taken = _header(stream, os.fstat(stream.fileno()).st_size, "its array")
+        there = memory_there(swap=False)
+        if there is not None and taken > there * SHARE_OF_MEMORY:
+            found, most = (f"{size / 2**30:,.1f} GiB" for size in (taken, there * SHARE_OF_MEMORY))
+            raise DamagedFile(f"its array takes {found}, more than half of the free memory, {most}")
+        stream.seek(0)
+        array: NDArray[Any] = npy.read_array(stream, allow_pickle=False, max_header_size=HEADER)
+        return array
+
+
+@contextlib.contextmanager
+def _as_damaged() -> Iterator[None]:
+    """What is raised inside, on bytes that somebody chose, as one kind of error, and nothing said besides."""
+    import warnings
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what Python or numpy may say of odd headers helps nobody
+            yield
+    except DamagedFile:
+        raise
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # which says that a place named in it lies before its beginning
             raise
-        except OSError as error:
-            if error.errno != errno.EINVAL:  # which says that a place named in it lies before its beginning
-                raise
-            raise DamagedFile("it names places that it does not have") from error
-        # Whatever zipfile, zlib, numpy, ast and struct raise on bytes that somebody chose: a dozen types today.
-        except Exception as error:
-            raise DamagedFile(plain(str(error) or type(error).__name__)) from error
+        raise DamagedFile("it names places that it does not have") from error
+    # Whatever zipfile, zlib, numpy, ast and struct raise: a dozen types today.
+    except Exception as error:
+        raise DamagedFile(plain(str(error) or type(error).__name__)) from error
 
 
 def _arrays(archive: zipfile.ZipFile) -> dict[str, NDArray[Any]]:
@@ -386,8 +411,6 @@ def _checked_size(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> int:
     """How many bytes the array takes, as its header and the archive agree."""
     import zipfile
 
-    from numpy.lib import format as npy
-
     name, size = plain(member.filename.removesuffix(".npy")), member.file_size
     if member.flag_bits & 1:
         raise DamagedFile(f"{name} is encrypted")
@@ -395,15 +418,20 @@ def _checked_size(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> int:
         raise DamagedFile(f"{name} is compressed in a way that numpy does not write")
     if size > member.compress_size * EXPANSION:
         raise DamagedFile(f"{name} is said to have {size:,} bytes in {member.compress_size:,}")
-    readers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
     with archive.open(member) as stream:
-        version = npy.read_magic(stream)
-        if (
-            version not in readers
-        ):  # 3.0 differs in the names of a table's columns, which are no plain numbers
-            raise DamagedFile(f"{name} is in version {version[0]}.{version[1]} of numpy's format")
-        shape, _, dtype = readers[version](stream, max_header_size=HEADER)
-        header = stream.tell()
+        return _header(stream, size, name)
+
+
+def _header(stream: IO[bytes], size: int, name: str) -> int:
+    """Read an array's header; how many of the `size` bytes its numbers take."""
+    from numpy.lib import format as npy
+
+    readers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+    version = npy.read_magic(stream)
+    if version not in readers:  # 3.0 differs in the names of a table's columns, which are no plain numbers
+        raise DamagedFile(f"{name} is in version {version[0]}.{version[1]} of numpy's format")
+    shape, _, dtype = readers[version](stream, max_header_size=HEADER)
+    header = stream.tell()
     if dtype.kind not in "biufc":
         raise DamagedFile(f"{name} holds {plain(dtype)}, and no real numbers")
     if any(type(length) is not int or length < 0 for length in shape):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import time
 
 import numpy as np
 import pytensor
@@ -317,6 +318,42 @@ def test_modes_are_found_in_any_case_and_default_is_pytensors_own():
     assert len(as_written.maker.fgraph.apply_nodes) >= 3
     with pytest.raises(InputError, match=r"^mode: found 'nosuch'; allowed: default, FAST_RUN, none, "):
         resolve_mode("nosuch")
+
+
+def test_without_a_mode_it_is_pytensors_own_default(small):
+    graph, updates, compiled = small
+    with pytensor.config.change_flags(mode="FAST_COMPILE"):
+        for functions in (compiled(None), graphs.compile_functions(graph, updates)):
+            assert functions.mode == "default"
+            assert functions.train.maker.mode is get_mode("FAST_COMPILE")
+
+
+def test_how_long_compiling_took_is_measured(small):
+    start = time.perf_counter()
+    functions = small[2]("none")
+    assert 0 < functions.build_seconds < time.perf_counter() - start
+
+
+def test_one_step_of_many_is_taken_and_none_is_refused_by_name(small):
+    functions = small[2]("none")
+    assert functions.train_many(SMALL_X, SMALL_Y, 1)[1].shape == (1, 3)
+    with pytest.raises(InputError, match=r"^n: found 0"):
+        functions.train_many(SMALL_X, SMALL_Y, 0)
+
+
+def test_float32_takes_targets_of_float64():
+    graph = graphs.logistic_graph(np.float32([0.5, -1.0]), dtype="float32")
+    updates = graphs.gradient_descent(graph.cost, [graph.w, graph.b])
+    functions = graphs.compile_functions(graph, updates, "none")
+    x = SMALL_X.astype("float32")
+    for y in (np.array([1.0, 0.0, 1.0]), np.array([1, 0, 1])):
+        assert functions.train(x, y)[1].dtype == functions.evaluate(x, y)[1].dtype == "float32"
+
+
+def test_a_state_that_diverged_can_be_put_back(small):
+    functions = small[2]("none")
+    functions.write({"w": [np.nan, np.inf], "b": -np.inf})
+    np.testing.assert_array_equal(functions.read()["w"], [np.nan, np.inf])
 
 
 def test_the_linker_that_runs_is_named(small):

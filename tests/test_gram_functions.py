@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytensor
 import pytest
-from pytensor.compile.mode import Mode
+from pytensor.compile.mode import Mode, get_mode
 
 import graphs
 from graphs.errors import InputError
@@ -173,6 +174,30 @@ def test_more_samples_than_features_only_where_asked_for():
 def test_targets_of_any_kind_are_taken(kind):
     learner, expected = gram(), gram().train(X, Y.astype(float))
     equal(learner.train(X, Y.tolist() if kind is list else Y.astype(kind)), expected)
+
+
+def test_float32_takes_targets_of_float64():
+    graph = graphs.logistic_graph(W.astype("float32"), dtype="float32", formula="logits")
+    updates = graphs.gradient_descent(graph.cost, [graph.w, graph.b])
+    learner = compile_gram(graph, updates, X.astype("float32"), QUICK)
+    for y in (Y.astype(float), Y):
+        assert learner.train(learner.state.x, y)[1].dtype == "float32"
+
+
+def test_one_step_of_many_is_taken_and_none_is_refused_by_name():
+    learner = gram()
+    assert learner.train_many(X, Y, 1)[1].shape == (1, 5)
+    with pytest.raises(InputError, match=r"^n: found 0"):
+        learner.train_many(X, Y, 0)
+
+
+def test_it_is_compiled_in_the_mode_named_or_in_pytensors_default():
+    graph, updates = pairs()
+    assert compile_gram(graph, updates, X, QUICK).step.maker.mode is QUICK
+    with pytensor.config.change_flags(mode="FAST_COMPILE"):
+        learner = compile_gram(graph, updates, X)
+    assert learner.mode == "default"
+    assert learner.step.maker.mode is get_mode("FAST_COMPILE")
 
 
 def test_it_names_its_parts_as_the_plain_functions_do():

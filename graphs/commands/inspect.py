@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.console import Group, RenderableType
 from rich.rule import Rule
@@ -21,12 +21,14 @@ from graphs.inspection import load, save
 from graphs.inspection.file import schema
 from graphs.inspection.recording import Recording
 from graphs.inspection.show.report import (
+    WEIGHT,
     HotNodes,
     StepTable,
     code_view,
     pair_view,
     report,
     step_view,
+    weight_table,
     why_view,
 )
 from graphs.listener import Listener
@@ -43,26 +45,44 @@ def main(given: argparse.Namespace) -> int:
     _refuse_nonsense(given)
     width = None if given.width is None else whole_number("width", given.width, 40, 1000)
     out = console(width=width)
+
+    def show(sections: Iterable[tuple[str, RenderableType]]) -> None:
+        for heading, content in sections:
+            titled = Group(Rule(heading, align="left"), content, "") if heading else content
+            if out.is_terminal:
+                out.print(titled)
+            else:
+                print(as_text(titled, width or 120), end="", flush=True)
+
     with Shown() as listener:
         # Both before the first is compiled.
         one, other = _side(given), _side(given, given.against) if given.against else None
-        recording = one(listener)
+        asked = one(listener)
         if other is None:
-            sections = list(_sections(recording, given))
+            sections = list(_sections(asked.recording, given))
         else:
             labels = (given.load or given.mode or "default", given.against)
-            sections = [("Side by side", pair_view(recording, other(listener), labels=labels))]
+            beside = other(listener).recording
+            sections = [("Side by side", pair_view(asked.recording, beside, labels=labels))]
+    recording = asked.recording
+    if asked.weigh is not None:  # what takes longest comes when all else has been shown
+        show(section for section in sections if section[0] != WEIGHT)
+        with Shown() as listener:
+            recording = asked.weigh(listener)
+        sections = [(WEIGHT, weight_table(recording))] if recording.counterfactuals else []
     if given.json:
         save(recording, given.json)
-    for heading, content in sections:
-        titled = Group(Rule(heading, align="left"), content, "") if heading else content
-        if out.is_terminal:
-            out.print(titled)
-        else:
-            print(as_text(titled, width or 120), end="")
+    show(sections)
     if given.json:
         print(f"kept in {plain(given.json)}")
     return 0
+
+
+class _Asked(NamedTuple):
+    """A recording, and what finds out which of its rules carry weight, where that is asked for."""
+
+    recording: Recording
+    weigh: Callable[[Listener], Recording] | None = None
 
 
 def _refuse_nonsense(given: argparse.Namespace) -> None:
@@ -73,6 +93,7 @@ def _refuse_nonsense(given: argparse.Namespace) -> None:
         "mode": given.mode is not None,
         "dtype": given.dtype != DTYPES[0],
         "shape": bool(given.shape),
+        "input": bool(given.input),
         "seed": given.seed != 0,
         "quick": given.quick,
     }
@@ -97,6 +118,12 @@ def _refuse_nonsense(given: argparse.Namespace) -> None:
             found="--shape for the logistic graph, which has data of its own",
             allowed="a shape for an input of --graph",
         )
+    if given.input and given.graph == "logistic":
+        raise InputError(
+            "input",
+            found="--input for the logistic graph, which has data of its own",
+            allowed="a value for an input of --graph",
+        )
     if given.against in DTYPES and given.graph != "logistic":
         other = "a mode, without:RULE or a recording, for only the logistic graph has another type"
         raise InputError("against", found=given.against, allowed=other)
@@ -115,12 +142,12 @@ def _refuse_nonsense(given: argparse.Namespace) -> None:
         writable("json", given.json)
 
 
-def _side(given: argparse.Namespace, against: str = "") -> Callable[[Listener], Recording]:
+def _side(given: argparse.Namespace, against: str = "") -> Callable[[Listener], _Asked]:
     """What makes a recording, or the second one of a pair, when it is called; what it is told is checked now."""
     kept = against if against.endswith(".json") else "" if against else given.load
     if kept:
         recording = load(kept)
-        return lambda listener: recording
+        return lambda listener: _Asked(recording)
     # Only now: a recording that was kept is shown without PyTensor.
     from graphs.functions import resolve_mode
 
@@ -160,35 +187,68 @@ def _recorded(
     shapes: dict[str, tuple[int, ...]] | None,
     seed: int,
     listener: Listener,
-) -> Recording:
+) -> _Asked:
     """Compile and examine, as far as what is asked for needs it; `against`: the other one of a pair."""
+    from graphs.commands.given_inputs import given_inputs
     from graphs.commands.named_graph import named_graph
     from graphs.functions import resolve_mode
 
     graph = named_graph(given.graph, dtype=against if against in DTYPES else given.dtype)
     if mode is None and not graph.compiled:
         mode = resolve_mode()
-    listener.begins(f"compiling {against}".strip())
-    inputs = (dict(graph.inputs),) if graph.inputs else ()
-    whole = given.code == "whole"
+    values = dict(graph.inputs) | given_inputs(given.input)
+    inputs = (values,) if values else ()
+    whole, parts = given.code == "whole", _parts(given)
     try:
+        asked = bool(parts - {"doctor"} or values or shapes)  # why a rewrite did not fire needs no inputs
+        if asked and (mode is None or not graph.compiled):  # or else that is what is refused first
+            graph.check_inputs(values or None, shapes, seed)
+        listener.begins(f"compiling {against}".strip())
         inspection = graph.inspect(mode)
         for rule in given.why:
             inspection = graph.why(inspection, rule)
         inspection = graph.examine(
-            inspection, *inputs, shapes=shapes, seed=seed, parts=_parts(given), whole=whole, listener=listener
+            inspection,
+            *inputs,
+            shapes=shapes,
+            seed=seed,
+            parts=parts - {"weight"},
+            whole=whole,
+            listener=listener,
         )
     except InputError as error:
-        if not error.argument.startswith("shapes["):
-            raise
-        name = error.argument.removeprefix("shapes[").strip("]'\"")
-        raise InputError(
-            "shape",
-            found=f"{error.found} for {name}",
-            allowed=error.allowed,
-            remedy=f"say it with --shape {name}=LENGTH,LENGTH,…",
-        ) from error
-    return inspection.recording
+        raise _said_as_option(error, values) from error
+    if "weight" not in parts:
+        return _Asked(inspection.recording)
+    # What repairs an output is proved at once, for the summary says so.
+    rescuers = list(
+        dict.fromkeys(inspection.recording.rule_of(r.step).name for r in inspection.recording.rescues())
+    )
+    if rescuers:
+        inspection = graph.leave_out(inspection, rules=rescuers, rounds=15, listener=listener)
+
+    def weigh(listener: Listener) -> Recording:
+        rules = inspection.recording.rules
+        rest = [rule.name for rule in rules if rule.name not in rescuers]
+        return graph.leave_out(inspection, rules=rest, rounds=15, listener=listener).recording
+
+    return _Asked(inspection.recording, weigh)
+
+
+def _said_as_option(error: InputError, values: Mapping[str, Any]) -> InputError:
+    """What is wrong with a value or a shape, in terms of the options that say it."""
+    argument, _, name = error.argument.partition("[")
+    name = name.strip("]'\"")
+    if argument not in ("shapes", "inputs") or not name:
+        return error
+    if argument == "inputs" and name in values:
+        return InputError("input", found=f"{error.found} for {name}", allowed=error.allowed)
+    return InputError(
+        "shape",
+        found=f"{error.found} for {name}",
+        allowed=error.allowed,
+        remedy=f"say it with --shape {name}=LENGTH,LENGTH,…, or a value with --input {name}=VALUE",
+    )
 
 
 def _parts(given: argparse.Namespace) -> set[str]:

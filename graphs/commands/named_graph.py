@@ -6,6 +6,7 @@
 - a compiled PyTensor function,
 - an expression, or a list of them (its inputs are found),
 - ``(inputs, outputs)`` or ``(inputs, outputs, updates)``, as for ``pytensor.function``,
+- a PyMC model: its log-density and that one's gradient, at its initial point,
 - or something to call without arguments that returns one of these.
 
 That code may do anything. Whatever it raises ends in one sentence, and it neither ends this process nor moves it
@@ -27,6 +28,8 @@ from types import ModuleType
 from typing import Any
 
 from pytensor.compile.executor import Function
+from pytensor.compile.mode import get_mode
+from pytensor.configdefaults import config
 from pytensor.graph.basic import Variable
 from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.traversal import explicit_graph_inputs
@@ -35,19 +38,22 @@ from graphs.data import load
 from graphs.errors import InputError
 from graphs.foreign import one_line, quoted
 from graphs.inspection import Inspection, inspect
+from graphs.inspection.compiling.pymc_model import REWRITES, is_model, model_graph
 from graphs.inspection.compiling.written import written_expression
+from graphs.inspection.values.inputs import sample_inputs
 from graphs.interruption import Interrupted
 from graphs.models.logistic import logistic_graph
 from graphs.updates import gradient_descent
 
-__all__ = ["NamedGraph", "named_graph"]
+__all__ = ["NamedGraph", "named_graph", "named_object"]
 
 ALLOWED = "logistic, module:object or file.py:name"
 KINDS = (
     "a compiled PyTensor function, an expression or a list of them, (inputs, outputs) or"
-    " (inputs, outputs, updates), or something callable without arguments that returns one of these"
+    " (inputs, outputs, updates), a PyMC model, or something callable without arguments that returns one of these"
 )
 MOST_OUTPUTS = 1000
+TRACED = 60  # frames up from where a variable was made, so that a library's do not hide the user's line
 
 
 @dataclass(frozen=True)
@@ -59,11 +65,25 @@ class NamedGraph:
     outputs: Any = None  # with inputs, as for ``pytensor.function``
     updates: Any = ()  # likewise
     inputs: Mapping[str, Any] = field(default_factory=dict)  # sample inputs that belong to it, by name
+    rewrites: Sequence[str] = ()  # that it is compiled with beside its mode's
 
     @property
     def compiled(self) -> bool:
         """Whether it is a function, which has a mode already."""
         return isinstance(self.what, Function)
+
+    def check_inputs(self, given: Mapping[str, Any] | None, shapes: Any, seed: int) -> None:
+        """Refuse, before anything is compiled, inputs that do not fit and those of which nothing is said."""
+        if self.compiled:
+            specs = [spec for spec in self.what.maker.inputs if not (spec.implicit or spec.shared)]
+            stored = self.what.input_storage
+            free = [
+                s for s, kept in zip(self.what.maker.inputs, stored, strict=True) if kept.storage[0] is None
+            ]
+            specs = [spec for spec in specs if spec in free]
+        else:
+            specs = [spec for spec in self.what if getattr(spec, "value", None) is None]
+        sample_inputs([getattr(spec, "variable", spec) for spec in specs], given, shapes, seed)
 
     def inspect(self, mode: Any = None) -> Inspection:
         """Compile and record it, in PyTensor's configured mode by default; a compiled function has one."""
@@ -71,6 +91,8 @@ class NamedGraph:
             with _refused("graph", f"{self.name}, which does not compile again", KINDS, but=_no_room):
                 return inspect(self.what, mode=mode)
         # Linkers refuse Ops, frameworks are missing: each in its own way.
+        if self.rewrites:
+            mode = get_mode(mode).including(*self.rewrites)
         known = "a mode whose linker knows all of the graph's Ops and whose framework is installed"
         with _refused("mode", f"one that cannot compile {self.name}", known, but=_no_room):
             return inspect(self.what, self.outputs, self.updates, mode=mode, name=self.name)
@@ -86,6 +108,13 @@ class NamedGraph:
         with _refused("graph", f"{self.name}, which does not compile again", KINDS, but=_no_room):
             return inspection.why(rule)
 
+    def leave_out(self, inspection: Inspection, **asked: Any) -> Inspection:
+        """`Inspection.leave_out`, likewise."""
+        with _refused(
+            "graph", f"{self.name}, which does not run", "a graph that can be computed", but=_no_room
+        ):
+            return inspection.leave_out(**asked)
+
 
 def named_graph(name: str, *, dtype: str = "float64") -> NamedGraph:
     """Find the graph that `name` stands for, as this module says; `dtype` is for ``logistic`` alone.
@@ -96,13 +125,21 @@ def named_graph(name: str, *, dtype: str = "float64") -> NamedGraph:
         return _logistic(dtype)
     if dtype != "float64":
         raise InputError("dtype", found=f"{dtype} for {name}", allowed="float64, but for the logistic graph")
+    with config.change_flags(traceback__limit=TRACED):
+        attribute, where, thing = named_object("graph", name)
+        with _refused("graph", f"{where}, which cannot be looked at", KINDS):
+            return _as_graph(attribute, where, thing)
+
+
+def named_object(argument: str, name: str) -> tuple[str, str, Any]:
+    """What ``module:object`` or ``file.py:name`` stands for: the object's name, where it stands, and itself."""
     place, _, attribute = name.rpartition(":")
     if not place or not attribute:
-        raise InputError("graph", found=quoted(name), allowed=ALLOWED)
+        raise InputError(argument, found=quoted(name), allowed=ALLOWED)
     module = _from_file(Path(place)) if place.endswith(".py") else _from_module(place)
     where = f"{attribute} in {place}"
-    with _refused("graph", f"{where}, which cannot be looked at", KINDS):
-        return _as_graph(attribute, where, _attribute(module, place, attribute))
+    with _refused(argument, f"{where}, which cannot be looked at", KINDS):
+        return attribute, where, _attribute(argument, module, place, attribute)
 
 
 def _logistic(dtype: str) -> NamedGraph:
@@ -153,7 +190,7 @@ def _first(folder: Path) -> Iterator[None]:
         sys.path.append(place)
 
 
-def _attribute(module: ModuleType, place: str, attribute: str) -> Any:
+def _attribute(argument: str, module: ModuleType, place: str, attribute: str) -> Any:
     thing: Any = module
     for part in attribute.split("."):
         try:
@@ -161,12 +198,18 @@ def _attribute(module: ModuleType, place: str, attribute: str) -> Any:
         except AttributeError as absent:
             there = sorted(str(n) for n in vars(module) if not str(n).startswith("_"))
             raise InputError(
-                "graph", found=f"no {attribute} in {place}", allowed=", ".join(there[:12]) or "nothing there"
+                argument, found=f"no {attribute} in {place}", allowed=", ".join(there[:12]) or "nothing there"
             ) from absent
     return thing
 
 
 def _as_graph(name: str, where: str, thing: Any) -> NamedGraph:
+    if is_model(thing):
+        with _refused("graph", f"{where}, a model that PyMC gives no density", KINDS):
+            graph = model_graph(thing)
+        return NamedGraph(name, graph.inputs, graph.outputs, inputs=graph.point, rewrites=REWRITES)
+    if type(thing).__module__.startswith("pymc.") and isinstance(getattr(thing, "f", None), Function):
+        return NamedGraph(name, thing.f)
     if callable(thing) and not isinstance(thing, Function | Variable):
         with _refused("graph", f"{where}, which cannot be called without arguments", KINDS):
             thing = thing()

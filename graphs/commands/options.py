@@ -128,11 +128,13 @@ examples:
   graphs inspect --graph mine.py:f          your own: a compiled function, an expression, (inputs,
                                             outputs, updates), or something to call that returns one
   graphs inspect --graph mine.py:f --shape x=100,20
+  graphs inspect --graph mine.py:f --input x=x.npy --input s=-1
+  graphs inspect --graph mine.py:model      a PyMC model: its logp and dlogp, at its initial point
   graphs inspect --json train.json          keep it; look again without computing anything:
   graphs inspect --load train.json --step 86
 
 A graph of your own is imported, so its file runs. Its function and shared variables stay as they are: a
-copy is compiled and called, on inputs drawn from --seed.
+copy is compiled and called. Inputs that --input does not name are drawn from --seed, or a model's own.
 
 exit codes: 0 done, 1 could not go on, 2 bad input
 """
@@ -141,6 +143,13 @@ exit codes: 0 done, 1 could not go on, 2 bad input
     add("--mode", help=f"{MODES} (default: PyTensor's own; a compiled function has one)")
     add("--dtype", choices=DTYPES, default="float64", help="of the logistic graph")
     add("--shape", action="append", default=[], metavar="NAME=N,M", help="shape to draw an input in")
+    add(
+        "--input",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="an input: FILE.npy, a number, or file.py:make_value",
+    )
     add("--seed", type=whole_in, default=0, help="of the drawn inputs (default: 0)")
     add("--load", metavar="FILE", help="a recording kept with --json, instead of compiling")
     add("--against", metavar="OTHER", help="a second mode, without:RULE, or float32 or float64")

@@ -12,7 +12,10 @@ what stands in for it is looked for and switched off too:
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import logging
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,13 +26,17 @@ import msgspec
 import numpy as np
 from pytensor.configdefaults import config
 
-from graphs.foreign import one_line
+from graphs.foreign import one_line, plain
 from graphs.inspection.compiling.pipeline import LiveCopy, record
+from graphs.inspection.compiling.written import same_graph
 from graphs.inspection.findings import IDENTICAL, LOUD, UNKNOWN, Counterfactual, Evaluation
 from graphs.inspection.recording import Rule
-from graphs.inspection.values.difference import Missing, worst
-from graphs.inspection.values.evaluate import call, compare_all, evaluate, quietly, run_graph
+from graphs.inspection.values.called import FREEDOMS, call
+from graphs.inspection.values.condition import Conditioning
+from graphs.inspection.values.difference import Missing, Uncertainty, compare_all, worst
+from graphs.inspection.values.evaluate import evaluate
 from graphs.inspection.values.inputs import Inputs
+from graphs.inspection.values.perform import quietly, run_graph
 from graphs.listener import Listener
 from graphs.timing import interleaved
 
@@ -37,8 +44,6 @@ __all__ = ["counterfactuals", "weighty_first"]
 
 # Short beside a scheduler's time slice, so that a busy machine spoils some rounds and not all.
 SAMPLE_SECONDS = 0.001
-# Settings of a linker's compiler that let it take formulas for their algebra, and their strict value.
-FREEDOMS = {"NumbaLinker": ("numba__fastmath", False)}
 
 
 @np.errstate(all="ignore")  # what is not finite is counted, not warned of
@@ -57,17 +62,22 @@ def counterfactuals(
     """
     listener = listener or Listener()
     expected = call(live, inputs)
-    trial = _Trial(live, inputs, expected, _op_by_op(live, inputs), _repairs(live, inputs, evaluation))
+    uncertainty = Conditioning(live, inputs).spread
+    repairs = _repairs(live, inputs, evaluation)
+    trial = _Trial(live, inputs, expected, _op_by_op(live, inputs), repairs, uncertainty)
     fired = Counter(step.rule for step in live.recording.steps)
     chosen = [(i, r.name) for i, r in enumerate(live.recording.rules) if rules is None or r.name in rules]
     results: list[Counterfactual] = []
     calls: dict[str, Callable[[], object]] = {}
     arguments = copy.deepcopy(inputs.arguments)  # a function may overwrite its own
+    start = time.monotonic()
     for done, (number, name) in enumerate(chosen):
-        listener.begins(f"compiling without {name}")
+        left = (time.monotonic() - start) / done * (len(chosen) - done) if done else None
+        soon = "" if left is None else f", about {left:.0f} s left"
+        listener.begins(f"compiling without {name} ({done + 1} of {len(chosen)}{soon})")
         listener.progress(done, len(chosen))
         for found, other in _left_out(trial, number):
-            if other is not None and rounds:
+            if other is not None and rounds and not trial.is_the_same(other):
                 calls[str(len(results))] = partial(other.function, *arguments)
             results.append(msgspec.structs.replace(found, fired=fired[number]))
     if calls and not any(isinstance(value, Missing) for value in expected):
@@ -96,6 +106,11 @@ class _Trial:
     expected: Sequence[Any]
     formula: Sequence[Any] | None
     repairs: Mapping[int, set[int]]
+    uncertainty: Uncertainty
+
+    def is_the_same(self, other: LiveCopy) -> bool:
+        """Whether another compilation came to the same graph, so that it need not be called."""
+        return same_graph(self.live.function.maker.fgraph, other.function.maker.fgraph)
 
 
 def _repairs(live: LiveCopy, inputs: Inputs, evaluation: Evaluation | None = None) -> dict[int, set[int]]:
@@ -148,25 +163,31 @@ def _without(
     except Exception as refusal:  # a mode of somebody's without a selection to change
         return found(problem=f"cannot be left out: {one_line(refusal)}"), None
     try:
-        other = record(written.under(mode))
+        with _overheard() as failures:
+            other = record(written.under(mode))
     except Exception as failure:  # that is the finding
         problem = f"does not compile without it: {one_line(failure)}"
         return found(problem=problem, carries_weight=True), None
     out = {rule.name for rule in rules}
     left = sum(other.recording.rules[step.rule].name in out for step in other.recording.steps)
     nodes = other.recording.node_counts()[-1]
+    problem = f"still fires {left} times: other rewrites contain it" if left else ""
+    if failures:
+        problem = f"{problem}; " * bool(problem) + f"another rewrite fails without it: {failures[0]}"
+    if not also and trial.is_the_same(other):
+        return found(problem=problem, nodes=nodes, verdict=IDENTICAL, formula=IDENTICAL), other
     results = call(other, trial.inputs)
     for value in results:
         if isinstance(value, Missing) and not any(isinstance(e, Missing) for e in trial.expected):
-            problem = f"does not run without it: {value.problem}"
-            return found(problem=problem, nodes=nodes, carries_weight=True), None
-    changes = compare_all(trial.expected, results)
+            told = f"does not run without it: {value.problem}"
+            return found(problem=told, nodes=nodes, carries_weight=True), None
+    changes = compare_all(trial.expected, results, trial.uncertainty)
     verdict = worst([change.verdict for change in changes])
-    formula, plain = UNKNOWN, _op_by_op(other, trial.inputs)
-    if trial.formula is not None and plain is not None:
-        formula = worst([change.verdict for change in compare_all(trial.formula, plain)])
+    formula, by_ops = UNKNOWN, _op_by_op(other, trial.inputs)
+    if trial.formula is not None and by_ops is not None:
+        formula = worst([change.verdict for change in compare_all(trial.formula, by_ops, trial.uncertainty)])
     result = found(
-        problem=f"still fires {left} times: other rewrites contain it" if left else "",
+        problem=problem,
         nodes=nodes,
         outputs=tuple(change for change in changes if change.verdict != IDENTICAL),
         verdict=verdict,
@@ -174,6 +195,30 @@ def _without(
         carries_weight=verdict in LOUD or formula in LOUD,
     )
     return result, None if verdict == UNKNOWN else other
+
+
+class _Kept(logging.Handler):
+    """Keeps what is said, a line each."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.said: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.said.append(plain(record.getMessage()))
+
+
+@contextlib.contextmanager
+def _overheard() -> Iterator[list[str]]:
+    """What PyTensor says of rewrites that fail, with a traceback each, and goes on; it is the finding's to tell."""
+    logger, kept = logging.getLogger("pytensor.graph.rewriting.basic"), _Kept()
+    handed_on, logger.propagate = logger.propagate, False
+    others = logger.handlers[:]
+    logger.handlers[:] = [kept]
+    try:
+        yield kept.said
+    finally:
+        logger.handlers[:], logger.propagate = others, handed_on
 
 
 def _op_by_op(live: LiveCopy, inputs: Inputs) -> Sequence[Any] | None:

@@ -27,7 +27,7 @@ from graphs.functions import resolve_mode
 from graphs.inspection.compiling.rules import names_in_database, registered_in
 from graphs.inspection.compiling.watch import rewriting
 from graphs.inspection.findings import Diagnosis
-from graphs.inspection.values.evaluate import quietly, run_graph
+from graphs.inspection.values.perform import quietly, run_graph
 
 __all__ = ["diagnose"]
 

@@ -29,8 +29,8 @@ from graphs.timing import Spread
 __all__ = ["FORMAT", "VERSION", "from_json", "load", "save", "schema", "to_json"]
 
 FORMAT: Final = "graphs recording"
-# 1 had an object for every row and no times around the nodes; 2 cut defaults off a row's end; 3 did not say why a
-# rewrite did not fire, nor whether a rule's names are its own
+# 1 had an object for every row and no times around the nodes; 2 cut defaults off a row's end; 3 knew nothing of what
+# the called function returns, of where values stop being finite, nor of why a rewrite did not fire
 VERSION: Final = 4
 ALLOWED = f"a {FORMAT}, version {VERSION}, as saved by graphs.inspection.save"
 # The experiment's own recording, with values, times and code, has a quarter of a megabyte; these are the limits of

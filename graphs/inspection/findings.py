@@ -25,6 +25,10 @@ __all__ = [
     "NEVER_TRIED",
     "NOT_TAKEN",
     "REFUSED",
+    "MADE",
+    "CAUSES",
+    "PICKED",
+    "RAISED",
     "REPAIRED",
     "ROUNDING",
     "UNKNOWN",
@@ -35,12 +39,15 @@ __all__ = [
     "Counterfactual",
     "Diagnosis",
     "Evaluation",
+    "GIVEN",
     "Measurements",
     "NodeCode",
     "NodeTime",
+    "NonFinite",
     "OutputChange",
     "OutputValue",
     "Place",
+    "Reading",
     "Rescue",
     "Row",
     "StepVerdict",
@@ -57,6 +64,7 @@ CHANGED = "changed"
 UNKNOWN = "unknown"  # there is no value to compare
 LOUD = (REPAIRED, BROKE, CHANGED)  # verdicts on what is more than rounding
 VERDICTS = (IDENTICAL, ROUNDING, UNKNOWN, *LOUD)
+MADE, PICKED, GIVEN, RAISED = CAUSES = ("made", "picked", "given", "raised")  # how an output comes to be none
 
 FIRED = "fired"
 LEFT_OUT = "left out by the mode"
@@ -100,6 +108,9 @@ class OutputChange(Row, frozen=True):
     repaired: Count = 0  # how many entries became finite
     broke: Count = 0  # how many entries became non-finite
     problem: str = ""  # for ``unknown``, why there is no value to compare
+    # where the problem is so ill-conditioned that only this makes it rounding: how far the output moves when
+    # the numbers that go in move by a unit in their last place
+    spread: float | None = None
 
 
 class StepVerdict(Row, frozen=True):
@@ -111,13 +122,52 @@ class StepVerdict(Row, frozen=True):
 
 
 class OutputValue(Row, frozen=True):
-    """How finite one output is at the start and at the end."""
+    """One output at the start, at the end, and as the compiled function itself returns it."""
 
     output: Count  # which output
-    first: ValueSummary  # in snapshot 0
-    last: ValueSummary  # in the last snapshot
+    first: ValueSummary  # in snapshot 0, Op by Op
+    last: ValueSummary  # in the last snapshot, Op by Op
     rescued_by: tuple[Count, ...] = ()  # steps that made entries of it finite
     broken_by: tuple[Count, ...] = ()  # steps that made entries of it non-finite
+    called: ValueSummary | None = None  # what the compiled function returned; None where it was not called
+
+    @property
+    def compiled(self) -> ValueSummary:
+        """What the function returned, or where it was not called what its last graph gives."""
+        return self.last if self.called is None else self.called
+
+
+class Reading(Row, frozen=True):
+    """What a node reads where it makes an entry that is not finite."""
+
+    variable: Count  # of which variable
+    value: str  # the number, printed; its range, where the node reads more than one entry of it
+
+
+class NonFinite(Row, frozen=True):
+    """Where an output stops being finite, or computing it fails, on one set of inputs."""
+
+    snapshot: Count  # in which snapshot: 0, as written, or the last one
+    variable: Count  # the first variable on the way that is not finite
+    # ``made`` (its node makes it of finite numbers), ``picked`` (its node takes an infinite constant where a
+    # condition says so), ``given`` (an input, shared variable or constant that was not finite already) or
+    # ``raised`` (its node raises an error)
+    kind: str
+    value: str  # nan, inf or -inf; what was raised
+    entry: tuple[Count, ...]  # the first such entry
+    outputs: tuple[Count, ...]  # the outputs that are not finite for it
+    path: tuple[Count, ...]  # the variables from it to the first of these outputs, both included
+    reads: tuple[Reading, ...] = ()  # what its node reads there
+    # the comparisons that do not hold, for which an infinite constant is picked or an error raised; their
+    # ``value`` has the numbers: ``-1 > 0``
+    failed: tuple[Reading, ...] = ()
+    inside: str = ""  # in a fused node, the operation that makes it, with its numbers
+    # the node that picks another value at this entry, so that it comes only from differentiating what was
+    # not picked; None where there is none
+    masked_by: Count | None = None
+    write: str = (
+        ""  # a formula that is finite there, or what must hold of the input; empty where none is known
+    )
 
 
 class Evaluation(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -134,6 +184,10 @@ class Evaluation(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown
     # the compiled function's own outputs against the last snapshot's, evaluated Op by Op; empty where it
     # was not called
     compiled: tuple[OutputChange, ...] = ()
+    # why they differ by more than rounding, so that verdicts on steps are not about this function's own
+    # numbers; empty where they do not
+    apart: str = ""
+    nonfinite: tuple[NonFinite, ...] = ()  # where what is not finite comes from, as written and as compiled
 
 
 class Counterfactual(Row, frozen=True):
@@ -299,6 +353,8 @@ class NodeCode(Row, frozen=True):
     # where it stands in the whole of the same language: first and last line, counted from 1
     lines: tuple[Count, Count] | None = None
     problem: str = ""  # why there is none
+    # what else is to be known of how the node runs: that its linker has no code for it, and runs its Python
+    note: str = ""
 
 
 class Measurements(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

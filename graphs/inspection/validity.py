@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from graphs.inspection.findings import ANSWERS, VERDICTS, OutputChange, ValueSummary
+from graphs.inspection.findings import ANSWERS, CAUSES, VERDICTS, NonFinite, OutputChange, ValueSummary
 from graphs.inspection.recording import ORIGINS, VARIABLES, Inner, Recording
 
 __all__ = ["MOST_PLACED", "check"]
@@ -222,6 +222,8 @@ def _summaries(recording: Recording) -> Iterator[ValueSummary]:
     yield from recording.evaluation.values
     for value in recording.evaluation.outputs:
         yield from (value.first, value.last)
+        if value.called is not None:
+            yield value.called
 
 
 def _changes(recording: Recording, place: str, changes: Iterable[OutputChange]) -> None:
@@ -252,10 +254,33 @@ def _evaluation(recording: Recording) -> None:
             raise _damaged("evaluation.steps", f"a verdict that is none of {', '.join(VERDICTS)}")
         _changes(recording, "evaluation.steps", verdict.outputs)
     _changes(recording, "evaluation.compiled", found.compiled)
+    if len({value.called is None for value in found.outputs}) > 1:
+        raise _damaged("evaluation.outputs", "some were called and some were not")
+    for origin in found.nonfinite:
+        _nonfinite(recording, origin)
     for output in found.outputs:
         for step in (*output.rescued_by, *output.broken_by):
             if not 1 <= step <= steps:
                 raise _damaged("evaluation.outputs", f"there is no step {step}")
+
+
+def _nonfinite(recording: Recording, origin: NonFinite) -> None:
+    """Where values stop being finite stands in the snapshot that it is said to stand in."""
+    place, variables = "evaluation.nonfinite", recording.variables
+    _below(place, len(recording.steps) + 1, [origin.snapshot], "snapshots")
+    named = [origin.variable, *origin.path, *(r.variable for r in (*origin.reads, *origin.failed))]
+    _below(place, len(variables), named, "variables")
+    _below(place, len(recording.outputs), origin.outputs, "outputs")
+    if origin.kind not in CAUSES:
+        raise _damaged(place, f"a kind that is none of {', '.join(CAUSES)}")
+    if not origin.outputs or not origin.path:
+        raise _damaged(place, "of no output")
+    there = {placed.node for placed in recording.snapshot(origin.snapshot).nodes}
+    nodes = {variables[number].owner for number in named} - {None}
+    if origin.masked_by is not None:
+        nodes.add(origin.masked_by)
+    if not nodes <= there:
+        raise _damaged(place, f"of nodes that are not in snapshot {origin.snapshot}")
 
 
 def _others(recording: Recording) -> None:

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from graphs.inspection.findings import ValueSummary
-from graphs.inspection.values.difference import Missing, compare, same_value, summarize, worst
+from graphs.inspection.values.difference import TOLERANCE_ULP, Missing, compare, same_value, summarize, worst
 
 NAN, INF = np.nan, np.inf
 
 
-def verdict(before: Any, after: Any, tolerance: float = 64.0) -> str:
-    return compare(np.asarray(before), np.asarray(after), 0, tolerance).verdict
+def verdict(before: Any, after: Any) -> str:
+    return compare(np.asarray(before), np.asarray(after), 0).verdict
 
 
 def test_summary_counts_and_ranges_the_finite_entries() -> None:
@@ -46,13 +46,13 @@ def test_verdicts() -> None:
     assert verdict([1.0, 2.0], [1.0]) == "changed"
     assert verdict(np.float32(1), np.float64(1)) == "changed"
     assert verdict([1 + 1j], [1 + (1 + 1e-16) * 1j]) == "identical"
-    assert compare(Missing("x"), np.ones(1), 3, 1.0).verdict == "unknown"
+    assert compare(Missing("x"), np.ones(1), 3).verdict == "unknown"
     assert worst(["rounding", "repaired", "changed"]) == "repaired"
     assert worst([]) == "identical"
 
 
 def test_distances_are_the_largest() -> None:
-    change = compare(np.array([1.0, 4.0]), np.array([1.0 + 2**-52, 4.0 + 2**-49]), 0, 64.0)
+    change = compare(np.array([1.0, 4.0]), np.array([1.0 + 2**-52, 4.0 + 2**-49]), 0)
     assert change.absolute == pytest.approx(2**-49, rel=1e-8)
     assert change.ulp == 2.0
     assert change.relative == pytest.approx(2**-51, rel=1e-8)
@@ -70,7 +70,7 @@ numbers = hnp.arrays(np.float64, 4, elements=st.floats(allow_nan=True, width=64)
 
 @given(numbers, numbers)
 def test_a_verdict_says_what_became_of_the_entries(before: Any, after: Any) -> None:
-    change = compare(before, after, 0, 64.0)
+    change = compare(before, after, 0)
     finite_before, finite_after = np.isfinite(before), np.isfinite(after)
     assert (change.verdict == "broke") == bool((finite_before & ~finite_after).any())
     assert change.repaired == (~finite_before & finite_after).sum()
@@ -80,4 +80,4 @@ def test_a_verdict_says_what_became_of_the_entries(before: Any, after: Any) -> N
         assert (finite_before == finite_after).all()
         largest = np.maximum(np.abs(before), np.abs(after))[finite_after].max()
         assert change.absolute is not None
-        assert change.absolute <= 64.01 * np.spacing(largest / 2) * 2
+        assert change.absolute <= 1.001 * TOLERANCE_ULP * np.spacing(largest / 2) * 2

@@ -89,3 +89,14 @@ def test_a_graph_that_is_not_native_is_recorded_as_what_it_becomes() -> None:
     evaluated = inspection.evaluate(np.eye(2) * 3).recording
     assert evaluated.evaluation is not None
     assert evaluated.evaluation.outputs[0].last.min == pytest.approx(9.0)
+
+
+@pytest.mark.filterwarnings("ignore::graphs.native.NotNative")
+@pytest.mark.parametrize("default", ["FAST_COMPILE", "CVM"])
+def test_what_falls_back_falls_back_to_the_users_own_default_mode(default: str) -> None:
+    x = pt.dvector("x")
+    with pytensor.config.change_flags(mode=default):
+        function = pytensor.function([x], pt.gammaln(x).sum(), mode=NativeMode(NativeLinker(cached=False)))
+        asked = inspect(function)
+        assert asked.recording.matches is True
+        assert type(asked.function.vm) is type(function.vm)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 
+import numpy as np
 import pytest
 
 from graphs.inspection.file import schema
@@ -189,6 +190,16 @@ def test_help_teaches(inspect):
         (("--graph", "{own}:parts", "--mode", "none", "--shape", "x=3", "--step", "1"), "step"),
         (("--graph", "{own}:parts", "--mode", "none", "--shape", "x=3", "--code", "999"), "code"),
         (("--graph", "{own}:parts", "--mode", "none"), "--shape x=LENGTH"),
+        (("--graph", "{own}:parts", "--input", "x=abc"), "NAME=NUMBER"),
+        (("--graph", "{own}:parts", "--input", "x=/no/such.npy"), "no file '/no/such.npy'"),
+        (("--graph", "{own}:parts", "--input", "{own}"), "NAME=FILE.npy"),
+        (("--graph", "{own}:parts", "--input", "{own}:fails"), "not today"),
+        (("--graph", "{own}:parts", "--input", "{own}:number"), "a mapping of values by input"),
+        (("--graph", "{own}:parts", "--input", "x=1", "--input", "x=2"), "two values for 'x'"),
+        (("--graph", "{own}:parts", "--mode", "none", "--input", "z=3"), "no input of that name for z"),
+        (("--graph", "{own}:parts", "--mode", "none", "--input", "x=3"), "input: found int"),
+        (("--input", "x=3"), "--input for the logistic graph"),
+        (("--load", "{own}", "--input", "x=3"), "--input beside --load"),
         (("--mode", "FASTEST"), "FAST_COMPILE"),
         (("--width", "3"), "width"),
         (("--width", "9" * 30), "width"),
@@ -228,6 +239,62 @@ def test_bad_input_is_refused_in_a_sentence(inspect_forked, own, arguments, name
     assert "Traceback" not in done.stderr
     assert "\x1b" not in done.stderr
     assert done.stdout == ""
+
+
+UNCOMPILED = """
+import pytensor.tensor as pt
+from pytensor.graph.basic import Apply
+from pytensor.graph.op import Op
+
+class Never(Op):
+    __props__ = ()
+    def make_node(self, x):
+        return Apply(self, [x], [x.type()])
+    def perform(self, node, inputs, outputs):
+        outputs[0][0] = inputs[0]
+    def make_thunk(self, *arguments, **options):
+        raise SystemError("it was compiled")
+
+x = pt.dvector("x")
+f = Never()(x)
+"""
+
+
+def test_inputs_that_lack_a_shape_are_told_before_anything_is_compiled(inspect_forked, tmp_path):
+    own = tmp_path / "mine.py"
+    own.write_text(UNCOMPILED)
+    assert (
+        "it was compiled" in inspect_forked("--graph", f"{own}:f", "--mode", "none", "--shape", "x=3").stderr
+    )
+    done = inspect_forked("--graph", f"{own}:f", "--mode", "none")
+    assert done.returncode == 2
+    assert "--shape x=LENGTH" in done.stderr
+    assert "--input x=VALUE" in done.stderr
+
+
+def test_values_are_given_as_a_number_a_file_and_what_code_makes(inspect_forked, tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "import numpy as np, pytensor.tensor as pt\n"
+        "x, s = pt.dvector('x'), pt.dscalar('s')\nf = (x * s).sum()\n"
+        "def make_x(): return np.array([1.0, 2.0])\ndef both(): return {'x': make_x(), 's': 5.0}\n"
+    )
+    np.save(tmp_path / "x.npy", np.array([3.0, 4.0]))
+    mine = f"{tmp_path}/mine.py"
+    for options, value in (
+        (("--input", f"x={tmp_path}/x.npy", "--input", "s=-2"), "-14"),
+        (("--input", f"x={mine}:make_x", "--input", "s=0.5"), "1.5"),
+        (("--input", f"{mine}:both"), "15"),
+    ):
+        done = inspect_forked("--graph", f"{mine}:f", "--mode", "none", "--quick", *options)
+        assert done.returncode == 0, done.stderr
+        assert re.search(rf"^output 0 +{value} +{value} *$", done.stdout, re.MULTILINE), done.stdout
+
+
+def test_a_file_of_values_with_objects_in_it_is_refused(inspect_forked, own, tmp_path):
+    np.save(tmp_path / "x.npy", np.array([{}, 1], dtype=object), allow_pickle=True)
+    done = inspect_forked("--graph", f"{own}:parts", "--mode", "none", "--input", f"x={tmp_path}/x.npy")
+    assert done.returncode == 2
+    assert "no real numbers" in done.stderr
 
 
 def test_an_interrupted_import_ends_as_interrupted(inspect, tmp_path):

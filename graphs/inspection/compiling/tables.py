@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sys
+import sysconfig
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -23,7 +24,9 @@ __all__ = ["Tables", "find_origins"]
 NAME_LIMIT = 200
 VALUE_LIMIT = 60
 PYTENSOR_HOME = str(Path(pytensor.__file__).parent)
+PYTHON = sysconfig.get_path("stdlib")
 GRADIENT_MODULE = "pytensor/gradient.py"
+OWN = tuple(str(Path(__file__).parents[2] / room) for room in ("inspection", "commands"))
 
 Entry = TypeVar("Entry")
 
@@ -248,17 +251,24 @@ def _print_value(value: Any) -> str:
 
 
 def _user_line(frames: Iterable[Any]) -> plain.SourceLine | None:
-    """The innermost frame of a variable's trace that is the user's own code."""
-    for file, line, function, text in reversed(list(frames)):
-        if file and not _is_machinery(file):
-            return plain.SourceLine(short_path(file), int(line), function or "", text or "")
-    return None
+    """The innermost frame of a variable's trace that is the user's own code, else another library's."""
+    own = [frame for frame in frames if frame[0] and not _is_machinery(frame[0])]
+    written = [frame for frame in own if not _is_installed(frame[0])] or own
+    if not written:
+        return None
+    file, line, function, text = written[-1]
+    return plain.SourceLine(short_path(file), int(line), function or "", text or "")
+
+
+def _is_installed(file: str) -> bool:
+    """Whether a file belongs to an installed package or to Python: what the user's code calls, and did not write."""
+    return short_path(file) != Path(file).as_posix() or file.startswith(PYTHON)
 
 
 def _is_machinery(file: str) -> bool:
-    """Whether a file belongs to PyTensor, the interpreter or a notebook's kernel."""
+    """Whether a file belongs to PyTensor, the interpreter, a notebook's kernel, or to what looks here."""
     return (
-        file.startswith(PYTENSOR_HOME)
+        file.startswith((PYTENSOR_HOME, *OWN))
         or file.startswith("<frozen")
         or short_path(file).split("/")[0] in ("IPython", "ipykernel", "runpy.py")
         or file == getattr(sys.modules.get("runpy"), "__file__", None)

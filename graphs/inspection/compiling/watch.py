@@ -311,18 +311,20 @@ class _Announcing(GraphRewriter):  # type: ignore[misc]
 
     def __init__(self, mode: Mode, watcher: Watcher) -> None:
         self.mode, self.watcher = mode, watcher
+        # Now, for PyTensor configures another mode while it rewrites, and one that falls back to the default reads it.
+        self.inner = mode.optimizer
 
     def rewrite(self, fgraph: FunctionGraph, *args: Any, **kwargs: Any) -> Any:
         if self.watcher.fgraph is not None:
-            return self.mode.optimizer.rewrite(fgraph, *args, **kwargs)
+            return self.inner.rewrite(fgraph, *args, **kwargs)
         fgraph.attach_feature(self.watcher)
+        rewriter = _in_phases(self.inner, self.watcher)
         # Rewrites of inner graphs read the mode from the configuration: let them see the real one.
         with config.change_flags(mode=self.mode):
-            rewriter = _in_phases(self.mode.optimizer, self.watcher)
             return rewriter.rewrite(fgraph, *args, **kwargs)
 
     def apply(self, fgraph: FunctionGraph, *args: Any, **kwargs: Any) -> Any:
-        return self.mode.optimizer.apply(fgraph, *args, **kwargs)
+        return self.inner.apply(fgraph, *args, **kwargs)
 
 
 def _in_phases(rewriter: Any, watcher: Watcher) -> Any:

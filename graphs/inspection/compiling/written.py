@@ -22,7 +22,7 @@ from pytensor.compile.rebuild import construct_function_ins_and_outs
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Apply, Constant, Variable
 from pytensor.graph.fg import FunctionGraph
-from pytensor.graph.op import HasInnerGraph
+from pytensor.graph.op import HasInnerGraph, Op
 from pytensor.graph.rewriting.basic import GraphRewriter
 from pytensor.graph.traversal import apply_ancestors, explicit_graph_inputs, toposort
 from pytensor.graph.utils import Scratchpad
@@ -42,16 +42,20 @@ class Wiring:
     """How a graph is wired at one moment, independent of later edits to its nodes."""
 
     inputs: tuple[Variable, ...]
-    # in an order in which they can be computed, with what they read; the Op is the node's own, or a clone
-    # where it holds a graph that linking would edit in place
-    nodes: tuple[tuple[Apply, Any, tuple[Variable, ...]], ...]
+    # in an order in which they can be computed, with what they read and the names of the tags they have; the
+    # Op is the node's own, or a clone where it holds a graph that linking would edit in place
+    nodes: tuple[tuple[Apply, Any, tuple[Variable, ...], frozenset[str]], ...]
     outputs: tuple[Variable, ...]
 
     @classmethod
     def of(cls, inputs: Iterable[Variable], outputs: Iterable[Variable]) -> Wiring:
         inputs, outputs = tuple(inputs), tuple(outputs)
         nodes = toposort(outputs, blockers=inputs)
-        return cls(inputs, tuple((n, _own_op(n.op), tuple(n.inputs)) for n in nodes), outputs)
+        return cls(
+            inputs,
+            tuple((n, _own_op(n.op), tuple(n.inputs), frozenset(vars(n.tag))) for n in nodes),
+            outputs,
+        )
 
 
 @dataclass(frozen=True)
@@ -159,12 +163,12 @@ def _own(wiring: Wiring, ins: Sequence[In], outs: Sequence[Out]) -> tuple[list[I
 
     def own(variable: Variable) -> Variable:
         if variable not in memo:  # a constant, or a root that is no declared input
-            memo[variable] = variable.clone() if isinstance(variable, Constant) else variable
+            memo[variable] = _twin(variable) if isinstance(variable, Constant) else variable
         return memo[variable]
 
     values = []
     for spec, variable in zip(ins, wiring.inputs, strict=True):
-        root = memo[variable] = variable.clone()
+        root = memo[variable] = _twin(variable)
         value = getattr(spec, "value", None)
         value = value.container if isinstance(value, Variable) else value
         if isinstance(value, Container):
@@ -174,11 +178,12 @@ def _own(wiring: Wiring, ins: Sequence[In], outs: Sequence[Out]) -> tuple[list[I
         else:
             value = copy.deepcopy(value)
         values.append(value)
-    for node, op, reads in wiring.nodes:
+    for node, op, reads, tags in wiring.nodes:
         # Not clone_with_new_inputs: that may build the node anew and narrow its types.
-        twin = Apply(_own_op(op), [own(v) for v in reads], [out.clone() for out in node.outputs])
+        twin = Apply(_own_op(op), [own(v) for v in reads], [_twin(out) for out in node.outputs])
         twin.tag = copy.copy(node.tag)
-        for mark in ("imported_by", "removed_by"):  # written by another compilation
+        # What another compilation has written there since: rewrites mark nodes that they are done with.
+        for mark in {"imported_by", "removed_by", *vars(twin.tag)} - (tags - {"imported_by", "removed_by"}):
             if hasattr(twin.tag, mark):
                 delattr(twin.tag, mark)
         memo.update(zip(node.outputs, twin.outputs, strict=True))
@@ -191,6 +196,17 @@ def _own(wiring: Wiring, ins: Sequence[In], outs: Sequence[Out]) -> tuple[list[I
         own_ins.append(_with(spec, variable=root, value=value, update=update))
     own_outs = [_with(spec, variable=new) for spec, new in zip(outs, results, strict=False)]
     return own_ins, own_outs, Wiring.of(roots, results)
+
+
+def _twin(variable: Variable) -> Variable:
+    """A clone whose trace is its own: rewriting makes it longer."""
+    twin = variable.clone()
+    if twin is variable:  # a constant of PyTensor 3.3
+        twin = copy.copy(variable)
+    twin.tag = copy.copy(variable.tag)
+    if isinstance(trace := getattr(twin.tag, "trace", None), list):
+        twin.tag.trace = list(trace)
+    return twin
 
 
 def _with(spec: Any, **changed: Any) -> Any:
@@ -252,7 +268,7 @@ def _find_in_memory(maker: Any) -> Wiring | None:
     if any(v is None for v in originals):
         return None
     wiring = Wiring.of(clone.inputs, originals)
-    roots = {v for *_, reads in wiring.nodes for v in reads if v.owner is None}
+    roots = {v for _, _, reads, _ in wiring.nodes for v in reads if v.owner is None}
     declared = all(isinstance(v, Constant) or v in clone.inputs for v in roots)
     return wiring if declared else None
 
@@ -327,7 +343,19 @@ def same_graph(first: Any, second: Any) -> bool:
 
 
 def _same_op(one: Any, other: Any) -> bool:
-    return len(one.inputs) == len(other.inputs) and (one.op == other.op or _same_inner(one.op, other.op))
+    if len(one.inputs) != len(other.inputs):
+        return False
+    return one.op == other.op or _same_inner(one.op, other.op) or _nameless(one.op, other.op)
+
+
+def _nameless(one: Any, other: Any) -> bool:
+    """Whether two Ops of one class, which does not say when two of its Ops are equal, hold the same."""
+    if type(one) is not type(other) or type(one).__eq__ not in (object.__eq__, Op.__eq__):
+        return False
+    try:
+        return bool(vars(one) == vars(other))
+    except Exception:  # what they hold cannot be compared
+        return False
 
 
 def _same_inner(one: Any, other: Any) -> bool:

@@ -18,7 +18,9 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
+from pytensor.configdefaults import config
 from pytensor.graph.basic import Apply, Constant
 from pytensor.graph.fg import FunctionGraph
 from pytensor.link.basic import PerformLinker
@@ -152,7 +154,9 @@ class _Thunks(Whole):
 def code(function: Any, arguments: Sequence[Any], *, whole: bool) -> Iterator[NodeCode]:
     """C or Python of every node, by position; with `whole`, all that the C linker wrote."""
     thunks = dict(zip(getattr(function.vm, "nodes", ()), getattr(function.vm, "thunks", ()), strict=True))
-    in_c = type(function.maker.linker).__name__ == "CLinker"
+    linker = function.maker.linker
+    in_c = type(linker).__name__ == "CLinker"
+    with_c = bool(getattr(linker, "c_thunks", False)) and bool(config.cxx)
     for position, node in enumerate(function.maker.fgraph.toposort()):
         if in_c or hasattr(thunks.get(node), "cthunk"):
             try:
@@ -160,9 +164,10 @@ def code(function: Any, arguments: Sequence[Any], *, whole: bool) -> Iterator[No
             except Exception as problem:  # an Op of somebody's
                 yield NodeCode(position, "c", "", problem=f"{type(problem).__name__}: {problem}")
         else:
-            yield _python(position, node)
+            note = "PyTensor has no C code for this Op: its Python runs" if with_c else ""
+            yield msgspec.structs.replace(_python(position, node), note=note)
     if whole and in_c:
-        yield NodeCode(None, "c", function.maker.linker.get_src_code())
+        yield NodeCode(None, "c", linker.get_src_code())
 
 
 def _c_part(node: Apply) -> str:

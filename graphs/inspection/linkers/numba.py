@@ -14,6 +14,7 @@ from __future__ import annotations
 import ast
 import ctypes
 import functools
+import inspect
 import itertools
 import time
 from collections.abc import Iterator, Sequence
@@ -34,7 +35,7 @@ from graphs.inspection.linkers.calls import (
     passes,
     reading,
 )
-from graphs.inspection.linkers.statements import definition, statements
+from graphs.inspection.linkers.statements import definition, reached, statements
 
 __all__ = ["code", "watch"]
 
@@ -183,9 +184,25 @@ def code(function: Any, arguments: Sequence[Any], *, whole: bool) -> Iterator[No
     except CannotTime as problem:
         yield NodeCode(None, "python", "", problem=str(problem))
         return
-    yield from statements(python, _overload)
+    yield from statements(python, _overload, _object_mode)
     if whole:
         yield from _machine_code(function, python)
+
+
+def _object_mode(helper: Any) -> str:
+    """Whether a helper leaves Numba for the Op's own Python; it calls one that PyTensor makes for that."""
+    seen: set[int] = set()
+    waiting = [helper]
+    while waiting:
+        python = getattr(thing := waiting.pop(), "py_func", thing)
+        if id(python) in seen or not inspect.isfunction(python):
+            continue
+        seen.add(id(python))
+        if python.__qualname__.startswith("generate_fallback_impl."):
+            return "Numba has no code for this Op: its Python runs, in object mode"
+        if (python.__module__ or "").startswith("pytensor.") or hasattr(python, "__source__"):
+            waiting += reached(python).values()
+    return ""
 
 
 def _overload(stub: Any) -> Any:

@@ -16,7 +16,7 @@ import numpy as np
 
 from graphs.inspection.findings import NodeCode
 
-__all__ = ["called", "definition", "statements"]
+__all__ = ["called", "definition", "reached", "statements"]
 
 # Their functions are not what was generated here, and compilers have other code for most of them.
 FOREIGN = ("builtins", "functools", "llvmlite", "math", "numba", "numpy", "operator", "scipy", "torch")
@@ -40,10 +40,13 @@ def called(statement: ast.stmt) -> tuple[str, list[ast.expr]] | None:
     )
 
 
-def statements(python: Any, behind: Behind = lambda stub: None) -> Iterator[NodeCode]:
+def statements(
+    python: Any, behind: Behind = lambda stub: None, note: Callable[[Any], str] = lambda helper: ""
+) -> Iterator[NodeCode]:
     """Code of every node, by position, and of the whole.
 
-    `behind` gives the function that a compiler takes in the place of a Python stub, or None.
+    `behind` gives the function that a compiler takes in the place of a Python stub, or None; `note` what is to be
+    known of how a helper runs.
     """
     lines = python.__source__.splitlines()
     _, function = definition(python)
@@ -52,8 +55,9 @@ def statements(python: Any, behind: Behind = lambda stub: None) -> Iterator[Node
         end = statement.end_lineno or statement.lineno
         text = textwrap.dedent("\n".join(lines[start - 1 : end]))
         name, _ = called(statement) or ("", [])
-        parts = [text, *_helpers(python.__globals__.get(name), behind)]
-        yield NodeCode(position, "python", "\n\n\n".join(parts), (start, end))
+        helper = python.__globals__.get(name)
+        parts = [text, *_helpers(helper, behind)]
+        yield NodeCode(position, "python", "\n\n\n".join(parts), (start, end), note=note(helper))
         start = end + 1
     yield NodeCode(None, "python", python.__source__)
 
@@ -72,9 +76,9 @@ def _helpers(helper: Any, behind: Behind) -> Iterator[str]:
             continue
         seen.add(id(python))
         built = None if python is not thing else behind(python)
-        reached = _reached(built or python)
-        waiting[:0] = reached.values()
-        if "jitable_func" in reached:  # a wrapper for the on-disk cache, which only calls it
+        inside = reached(built or python)
+        waiting[:0] = inside.values()
+        if "jitable_func" in inside:  # a wrapper for the on-disk cache, which only calls it
             continue
         if built is not None:
             text = f"# {python.__name__}: a loop over the elements, built straight in LLVM's language around"
@@ -85,7 +89,7 @@ def _helpers(helper: Any, behind: Behind) -> Iterator[str]:
             yield text
 
 
-def _reached(python: Any) -> dict[str, Any]:
+def reached(python: Any) -> dict[str, Any]:
     """What a function refers to by name: its closure and the globals it uses."""
     code = python.__code__
     found = {name: python.__globals__[name] for name in code.co_names if name in python.__globals__}
@@ -106,7 +110,7 @@ def _source(python: Any) -> str:
         except (OSError, TypeError):
             text = f"# {python.__qualname__}: its source is not kept"
     meanings = []
-    for name, value in _reached(python).items():
+    for name, value in reached(python).items():
         if isinstance(value, np.ufunc):
             meanings.append(f"# where {name} is numpy.{value.__name__}")
         elif isinstance(value, int | float | complex | np.generic | np.ndarray) and np.ndim(value) == 0:

@@ -17,16 +17,20 @@ from rich.table import Column
 from rich.text import Text
 
 from graphs.foreign import legible
-from graphs.inspection.findings import IDENTICAL, ROUNDING, OutputValue, ValueSummary
+from graphs.inspection.findings import IDENTICAL, ROUNDING, UNKNOWN, OutputValue, ValueSummary
 from graphs.inspection.recording import Recording
 from graphs.inspection.show.formulas import Formulas
+from graphs.inspection.show.nonfinite import headline, listed, nonfinite_view
 from graphs.inspection.show.rules import doctor_view, pair_view, weight_table
 from graphs.inspection.show.running import HotNodes, code_view, work_table
 from graphs.inspection.show.steps import LOUD, STYLES, StepTable, changes_text, effect, step_view, value_text
 from graphs.inspection.show.why import why_view
 from graphs.terminal import duration, share, table
 
+WEIGHT = "Which rewrites carry weight"
+
 __all__ = [
+    "WEIGHT",
     "HotNodes",
     "StepTable",
     "code_view",
@@ -53,6 +57,8 @@ def report(recording: Recording) -> Iterator[tuple[str, RenderableType]]:
     """Every section that the recording has something for: heading and content, in reading order."""
     recording = legible(recording)
     yield "Summary", _summary(recording)
+    if recording.evaluation is not None and recording.evaluation.nonfinite:
+        yield "Where values stop being finite", nonfinite_view(recording)
     yield "Rewrites, in order", StepTable(recording)
     for step in telling_steps(recording):
         yield "A step to look at", step_view(recording, step)
@@ -60,19 +66,16 @@ def report(recording: Recording) -> Iterator[tuple[str, RenderableType]]:
         yield "Known stabilizing rewrites", doctor_view(recording)
     if recording.whys:
         yield "Why did it not fire?", why_view(recording)
-    if recording.counterfactuals:
-        yield "Which rewrites carry weight", weight_table(recording)
     yield "What runs in the end", HotNodes(recording)
+    if recording.counterfactuals:  # last, for it takes longest to find out
+        yield WEIGHT, weight_table(recording)
 
 
 def telling_steps(recording: Recording, most: int = 2) -> tuple[int, ...]:
-    """The steps to look at first: those that changed values, else the largest one."""
-    if recording.evaluation is not None:
-        loud = tuple(s.step for s in recording.evaluation.steps if s.verdict in LOUD)
-        if loud:
-            return loud[:most]
-    sizes = [len(step.gone) + len(step.come) for step in recording.steps]
-    return (sizes.index(max(sizes)) + 1,) if sizes else ()
+    """The steps to look at first: those that changed values; none where nothing is notable."""
+    evaluation = recording.evaluation
+    loud = (s.step for s in evaluation.steps if s.verdict in LOUD) if evaluation is not None else ()
+    return tuple(loud)[:most]
 
 
 def _summary(recording: Recording) -> RenderableType:
@@ -129,19 +132,38 @@ def _told_values(recording: Recording) -> Iterator[str]:
     evaluation = recording.evaluation
     if evaluation is None:
         return
+    raised = {v.called.problem for v in evaluation.outputs if v.called is not None} - {""}
+    if raised:
+        yield f"Called on these inputs, the function raises {listed(sorted(raised))}."
+    elif evaluation.apart:
+        yield (
+            f"The function itself does not give what its nodes give, computed Op by Op: {evaluation.apart}."
+        )
+    if evaluation.apart and not all(v.last.problem for v in evaluation.outputs):
+        yield "What is said of single rewrites is about their formulas as NumPy computes them."
+    names = [spec.name for spec in recording.outputs]
     broken = [value for value in evaluation.outputs if _bad(value.first)]
-    if not broken:
+    failing = [names[value.output] for value in evaluation.outputs if value.first.problem]
+    if failing:
+        yield f"As written, {listed(failing)} cannot be computed."
+    elif not broken and raised:
+        yield "Computed as written, Op by Op, the graph gives finite numbers on these inputs."
+    elif not broken:
         yield "Computed as written, every output is finite on these inputs."
     for steps, together in groupby(broken, key=lambda value: value.rescued_by):
         values = list(together)
-        names = (recording.outputs[value.output].name for value in values)
-        told = [f"{name} is not finite in {_of(v.first)}" for name, v in zip(names, values, strict=True)]
-        yield f"Computed as written, {_listed(told)}{_rescue(recording, values, steps)}."
+        told = [f"{names[v.output]} is not finite in {_of(v.first)}" for v in values]
+        yield f"Computed as written, {listed(told)}{_rescue(recording, values, steps)}."
     for value in evaluation.outputs:
         if value.broken_by:
-            steps = _steps(recording, value.broken_by)
-            yield f"{recording.outputs[value.output].name} loses finite entries in {steps}."
-    if not any(step.verdict in LOUD for step in evaluation.steps):
+            yield f"{names[value.output]} loses finite entries in {_steps(recording, value.broken_by)}."
+    wrong = [value for value in evaluation.outputs if _bad(value.compiled)]
+    if wrong and not all(value in broken for value in wrong):
+        told = [f"{names[v.output]} is not finite in {_of(v.compiled)}" for v in wrong]
+        yield f"{'Called' if wrong[0].called else 'As compiled'}, {listed(told)}."
+    if why := headline(recording):
+        yield why.strip()
+    if not evaluation.apart and not any(step.verdict in (*LOUD, UNKNOWN) for step in evaluation.steps):
         yield "No rewrite changes an output beyond rounding."
 
 
@@ -158,8 +180,11 @@ def _of(value: ValueSummary) -> str:
 
 
 def _rescue(recording: Recording, values: Sequence[OutputValue], steps: tuple[int, ...]) -> str:
-    left = sum(_bad(value.last) for value in values)
+    left = sum(_bad(value.compiled) for value in values)
+    unknown = any(value.compiled.problem for value in values)
     if not steps:
+        if unknown:
+            return ""
         return "; no rewrite repairs it" if left else ", yet finite in the end"
     whole = {1: "it", 2: "both"}.get(len(values), "all")
     told = f"; {_steps(recording, steps)}"
@@ -170,16 +195,12 @@ def _rescue(recording: Recording, values: Sequence[OutputValue], steps: tuple[in
         assert proof is not None
         off = f" and with {proof.also} off" if proof.also else ""
         again = [f"{rescue.broken} of {recording.outputs[rescue.output].name}" for rescue in together]
-        told += f" (compiled without {recording.rules[proof.rule].name}{off}, {_listed(again)} not finite)"
+        told += f" (compiled without {recording.rules[proof.rule].name}{off}, {listed(again)} not finite)"
     return told
 
 
-def _listed(items: Sequence[str]) -> str:
-    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
-
-
 def _steps(recording: Recording, steps: Sequence[int]) -> str:
-    return _listed([f"step {step} ({recording.rule_of(step).name})" for step in steps])
+    return listed([f"step {step} ({recording.rule_of(step).name})" for step in steps])
 
 
 def _told_times(recording: Recording) -> Iterator[str]:
@@ -232,27 +253,37 @@ def _phase_values(recording: Recording, steps: Sequence[int]) -> Text:
 
 
 def _outputs(recording: Recording) -> RenderableType:
-    """Every output as written and as compiled, and who rescued it."""
+    """Every output as written and as the function returns it, and who rescued it."""
     assert recording.evaluation is not None
-    rows = table("output", "as written", "as compiled", "rescued by")
+    apart = {change.output for change in recording.evaluation.compiled if change.verdict not in _SAME}
+    columns = ["output", "as written", "as compiled", "rescued by"]
+    rows = table(*columns[:3], *(["Op by Op in the end"] if apart else []), columns[3])
     for value in recording.evaluation.outputs:
         spec = recording.outputs[value.output]
         rescued = ", ".join(f"step {step}, {recording.rule_of(step).name}" for step in value.rescued_by)
+        beside = [value_text(value.last) if value.output in apart else ""] if apart else []
         rows.add_row(
             spec.name + (" (update)" if spec.updates is not None else ""),
             Text(value_text(value.first), style="red" if _bad(value.first) else ""),
-            value_text(value.last),
+            Text(value_text(value.compiled), style="red" if _bad(value.compiled) else ""),
+            *beside,
             Text(rescued, style="green"),
         )
-    return Group(rows, _called(recording)) if recording.evaluation.compiled else rows
+    return Group(rows, _called(recording))
+
+
+_SAME = (IDENTICAL, ROUNDING)
 
 
 def _called(recording: Recording) -> Text:
-    """What the compiled function itself gives, beside its nodes computed Op by Op."""
+    """How what the compiled function itself gives compares with its nodes computed Op by Op."""
     assert recording.evaluation is not None
+    if not recording.evaluation.compiled:
+        return Text("The compiled function was not called: these are its nodes, computed Op by Op.", "dim")
     moved = [change for change in recording.evaluation.compiled if change.verdict != IDENTICAL]
-    told = "These are computed Op by Op; called, the compiled function gives "
+    told = "“As compiled” is what the function returns; beside its nodes, computed Op by Op, it is "
     if not moved:
         return Text(f"{told}the same to the bit.", style="dim")
-    told += "other values: " if any(c.verdict != ROUNDING for c in moved) else "the same but for rounding: "
+    loud = any(change.verdict not in _SAME for change in moved)
+    told += "not the same: " if loud else "the same but for rounding: "
     return Text.assemble((told, "dim"), changes_text(recording, moved, exactly=True), ".")

@@ -49,7 +49,12 @@ def weight_table(recording: Recording, *, every: bool = False) -> RenderableType
     alone = [c for c in recording.counterfactuals if not c.also]
     weighty = len({c.rule for c in recording.counterfactuals if c.carries_weight})
     rest = len(alone) - sum(not c.also for c in shown)
-    note = f"{weighty} of {len(alone)} rules carry weight: without them values break or change."
+    note = (
+        f"{weighty} of {len(alone)} rules carry weight: without any one of these, values break or change."
+        if weighty
+        else f"None of {len(alone)} rules carries weight: without any one of them, the values are the same but for"
+        " rounding."
+    )
     if rest:
         note += (
             f" Left out of the table: {rest} rules without which nodes and values stay the same"

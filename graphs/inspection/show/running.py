@@ -53,8 +53,14 @@ class HotNodes:
             *(Column(name, width=room, justify="right", no_wrap=True) for name, room in columns),
         )
         formulas, named = Formulas(recording, -1), _output_names(recording)
+        notes = (
+            {c.node: c.note for c in recording.measurements.code if c.note} if recording.measurements else {}
+        )
         for node in nodes[: self.most]:
-            cells = [f"#{node.node}", _computes(recording, node, formulas, named)]
+            computes = Text(_computes(recording, node, formulas, named))
+            if node.node in notes:
+                computes.append(f"  ({notes[node.node]})", "yellow")
+            cells: list[str | Text] = [f"#{node.node}", computes]
             cells += _time(timed[node.node], whole, wide) if timed else []
             cells += _work(costs[node.node], timed.get(node.node)) if wide or not timed else []
             rows.add_row(*cells[: 2 + len(columns)])
@@ -162,10 +168,16 @@ def work_table(recording: Recording) -> RenderableType:
         Column("one call"), Column("as written", justify="right"), Column("as compiled", justify="right")
     )
     rows.add_row("nodes", str(first.nodes), str(last.nodes))
-    rows.add_row("arithmetic operations", count(first.flops), count(last.flops))
-    rows.add_row("exp, log and the like", count(first.transcendentals), count(last.transcendentals))
-    rows.add_row("bytes read", size(first.read), size(last.read))
-    rows.add_row("bytes written", size(first.written), size(last.written))
+
+    def row(name: str, written: str, compiled: str, unknown: tuple[int, int]) -> None:
+        least = ["at least " if left else "" for left in unknown]
+        rows.add_row(name, least[0] + written, least[1] + compiled)
+
+    flops, moved = (first.unknown_flops, last.unknown_flops), (first.unknown_bytes, last.unknown_bytes)
+    row("arithmetic operations", count(first.flops), count(last.flops), flops)
+    row("exp, log and the like", count(first.transcendentals), count(last.transcendentals), flops)
+    row("bytes read", size(first.read), size(last.read), moved)
+    row("bytes written", size(first.written), size(last.written), moved)
     rows.add_row("storage alive at once", size(first.alive), size(last.alive))
     if not any((first.unknown_flops, first.unknown_bytes, last.unknown_flops, last.unknown_bytes)):
         return rows
@@ -204,6 +216,8 @@ def code_view(recording: Recording, node: int | str | None) -> RenderableType:
             continue
         where = f", lines {code.lines[0]}–{code.lines[1]} of the whole" if code.lines else ""
         parts.append(Text.assemble((title, "bold"), (f"  {plain(code.language)}{where}", "dim")))
+        if code.note:
+            parts.append(Text(f"{plain(code.note)}.", style="yellow"))
         if code.problem:
             parts.append(Text(plain(code.problem), style="yellow"))
         if text := block(code.text or _lines_of_whole(codes, code), *WHOLE):

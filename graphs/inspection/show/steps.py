@@ -11,7 +11,7 @@ from rich.text import Text
 
 from graphs.errors import InputError, whole_number
 from graphs.foreign import legible
-from graphs.inspection.findings import IDENTICAL, LOUD, ROUNDING, OutputChange, ValueSummary
+from graphs.inspection.findings import IDENTICAL, LOUD, ROUNDING, UNKNOWN, OutputChange, ValueSummary
 from graphs.inspection.recording import Recording, Rule, Step
 from graphs.inspection.show.formulas import Formulas
 from graphs.terminal import duration, table
@@ -46,7 +46,8 @@ def _change(recording: Recording, change: OutputChange) -> str:
         parts += [f"broke {change.broke}"] if change.broke else []
         return f"{' and '.join(parts)} of {name}"
     if change.verdict == ROUNDING:
-        return f"{name} ±{change.absolute:.0e}" if change.absolute else f"{name} rounds"
+        limited = " (ill-conditioned)" if change.spread is not None else ""
+        return f"{name} ±{change.absolute:.0e}{limited}" if change.absolute else f"{name} rounds"
     return f"{change.verdict} {name}"
 
 
@@ -57,6 +58,8 @@ def _distance(change: OutputChange) -> str:
     if not change.absolute:
         return ""
     parts = [] if change.verdict == ROUNDING else [f"the finite ones moved by {change.absolute:.0e}"]
+    if change.spread is not None:
+        return f": a unit in the last place of the inputs moves it by {change.spread:.0e}"
     if change.relative is not None:
         parts.append(f"relative {change.relative:.0e}")
     if change.ulp is not None:
@@ -155,9 +158,15 @@ class StepTable:
                 yield Text(f"{found.name}: {way_out(found)}", style="dim")
 
 
+def _is_news(recording: Recording, step: int) -> bool:
+    """Whether a step could be judged, or is the first of several that could not."""
+    verdicts = recording.evaluation.steps if recording.evaluation is not None else ()
+    return not verdicts or step < 2 or {v.verdict for v in verdicts[step - 2 : step]} != {UNKNOWN}
+
+
 def _what(recording: Recording, first: int, last: int, room: int) -> Text:
     """What a row of steps made of what, and what that did to the outputs."""
-    said = effect(recording, last)
+    said = effect(recording, last) if _is_news(recording, last) else Text()
     if last > first:
         steps = recording.steps[first - 1 : last]
         come = sum(len(step.come) for step in steps)
@@ -237,7 +246,8 @@ def step_view(recording: Recording, step: int) -> RenderableType:
     lines += [Text(""), _formulas(recording, made, before, after), Text(""), _nodes(made, before, after)]
     if trouble := [*_trouble(before, after, "before"), *_trouble(after, before, "after")]:
         lines += [Text(""), *trouble[:MOST_TROUBLE]]
-    if written := list(_user_lines(recording, [*made.gone, *made.come])):
+    changed = [*made.gone, *made.come]
+    if written := list(_user_lines(recording, changed)) or list(_inputs_read(recording, changed)):
         lines += [Text(""), Text("goes back to", style="bold"), *written]
     return Group(*lines)
 
@@ -297,6 +307,16 @@ def _trouble(here: _Side, there: _Side, when: str) -> Iterator[Text]:
         if number in breaking:
             formula, value = here.formulas.node(node, depth=4), value_text(here.values.get(node.outputs[0]))
             yield Text(f"not finite {when} it, though what goes in is: #{number}  {formula}: {value}")
+
+
+def _inputs_read(recording: Recording, nodes: Sequence[int]) -> Iterator[Text]:
+    """The inputs of nodes that come from no node of the graph as written: a copy of an input, say."""
+    read = dict.fromkeys(variable for node in nodes for variable in recording.nodes[node].inputs)
+    for number in read:
+        variable = recording.variables[number]
+        if variable.kind in ("input", "shared"):
+            what = {"input": "an input", "shared": "a shared variable"}[variable.kind]
+            yield Text.assemble(f"  {variable.name or variable.type}", (f"  {what}", "dim"))
 
 
 def _user_lines(recording: Recording, nodes: Sequence[int]) -> Iterator[Text]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,27 @@ from graphs.inspection.findings import (
     ValueSummary,
 )
 
-__all__ = ["Missing", "compare", "same_value", "summarize", "worst"]
+__all__ = [
+    "TOLERANCE_ULP",
+    "Missing",
+    "Uncertainty",
+    "as_array",
+    "compare",
+    "compare_all",
+    "same_value",
+    "summarize",
+    "worst",
+]
+
+# Reordered sums of a few hundred terms and other forms of one formula move a result by tens of
+# units in the last place; a wrong one moves it by billions.
+TOLERANCE_ULP = 4096.0
+# How much further than a unit in the last place of the inputs moves an entry, rounding inside may move it. Of the
+# order of what ways to solve one system of equations differ by.
+TOLERANCE_SPREAD = 256.0
+
+#: How far rounding of the inputs moves each entry of an output, where that is known.
+Uncertainty = Callable[[int], NDArray[Any] | None]
 
 SEVERITY = (IDENTICAL, ROUNDING, UNKNOWN, CHANGED, REPAIRED, BROKE)
 
@@ -115,10 +135,21 @@ def _same_object(first: Any, second: Any) -> bool:
         return False
 
 
-def compare(before: Any, after: Any, output: int, tolerance_ulp: float) -> OutputChange:
+def compare_all(
+    before: Sequence[Any], after: Sequence[Any], spread: Uncertainty = lambda output: None
+) -> tuple[OutputChange, ...]:
+    """How every output moved; as for :func:`compare`."""
+    pairs = enumerate(zip(before, after, strict=True))
+    return tuple(compare(old, new, i, spread) for i, (old, new) in pairs)
+
+
+def compare(before: Any, after: Any, output: int, spread: Uncertainty = lambda output: None) -> OutputChange:
     """How one output moved.
 
-    Up to `tolerance_ulp` units in the last place of the largest finite entry count as rounding.
+    Up to `TOLERANCE_ULP` units in the last place of the largest finite entry count as rounding; so does, where an
+    ill-conditioned problem has no more digits than that, what rounding the inputs does to the entries, as `spread`
+    tells it (N. J. Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., §1.6: the forward error is
+    the condition of the problem times the backward error).
     """
     for value in (before, after):
         if isinstance(value, Missing):
@@ -135,13 +166,16 @@ def compare(before: Any, after: Any, output: int, tolerance_ulp: float) -> Outpu
     broke = int(np.count_nonzero(finite_before & ~finite_after))
     both = finite_before & finite_after
     moved_kind = bool((_kind(one) != _kind(other))[~finite_before & ~finite_after].any())
-    absolute = relative = ulp = None
+    absolute = relative = ulp = uncertain = None
     within = True
     if both.any():
-        absolute, relative, ulp, within = _distances(one[both], other[both], tolerance_ulp)
+        absolute, relative, ulp, within = _distances(one[both], other[both])
+        if not within and (known := spread(output)) is not None and known.shape == one.shape:
+            within = bool((np.abs(one - other)[both] <= TOLERANCE_SPREAD * known[both]).all())
+            uncertain = _short(known[both].max()) if within else None
     verdict = ROUNDING if within and one.dtype == other.dtype and not moved_kind else CHANGED
     verdict = BROKE if broke else REPAIRED if repaired else verdict
-    return OutputChange(output, verdict, absolute, relative, ulp, repaired, broke)
+    return OutputChange(output, verdict, absolute, relative, ulp, repaired, broke, spread=uncertain)
 
 
 def _compare_exact(one: NDArray[Any], other: NDArray[Any], output: int) -> OutputChange:
@@ -159,9 +193,7 @@ def _kind(numbers: NDArray[Any]) -> NDArray[Any]:
     return np.where(np.isnan(numbers), 1, np.where(infinite, 2 + (real < 0), 0))
 
 
-def _distances(
-    one: NDArray[Any], other: NDArray[Any], tolerance_ulp: float
-) -> tuple[float, float, float, bool]:
+def _distances(one: NDArray[Any], other: NDArray[Any]) -> tuple[float, float, float, bool]:
     """Largest absolute, relative and ULP distance, and whether they are rounding."""
     with np.errstate(all="ignore"):
         distance = np.abs(one - other)
@@ -169,7 +201,7 @@ def _distances(
         # The spacing above the largest number would be infinite.
         spacing = np.spacing(np.minimum(size, np.finfo(size.dtype).max / 2))
         relative = np.where(size > 0, distance / size, 0.0)
-        within = distance.max() <= tolerance_ulp * spacing.max()
+        within = distance.max() <= TOLERANCE_ULP * spacing.max()
     return (
         _short(distance.max()),
         _short(relative.max()),

@@ -115,7 +115,7 @@ def sample_inputs(
 
 
 def _by_position(argument: str, variables: Sequence[Any], given: Any) -> list[Any]:
-    names = [variable.name for variable in variables]
+    names = [variable.name or f"input {i}" for i, variable in enumerate(variables)]
     if given is None:
         return [None] * len(variables)
     if isinstance(given, Mapping):

@@ -125,12 +125,13 @@ def test_what_the_compiled_function_gives_stands_beside_what_its_nodes_give(text
     rounds = OutputChange(0, "rounding", absolute=2e-15, relative=3e-16, ulp=1.0)
     breaks = OutputChange(0, "broke", broke=3)
     fails = OutputChange(0, "unknown", problem="ValueError: no")
-    gives = "These are computed Op by Op; called, the compiled function gives"
-    assert gives not in told()  # it was not called
+    gives = "“As compiled” is what the function returns; beside its nodes, computed Op by Op, it is"
+    assert gives not in told()
+    assert "The compiled function was not called" in told()
     assert f"{gives} the same to the bit." in told(same, same)
     moved = "xent ±2e-15 (relative 3e-16, 1 unit in the last place)."
     assert f"{gives} the same but for rounding: {moved}" in told(rounds, same)
-    assert f"{gives} other values: broke 3 of xent." in told(breaks, same)
-    assert f"{gives} other values: unknown xent (ValueError: no)." in told(fails, same)
+    assert f"{gives} not the same: broke 3 of xent." in told(breaks, same)
+    assert f"{gives} not the same: unknown xent (ValueError: no)." in told(fails, same)
     assert textbook.evaluation.compiled
     assert gives in flat(as_text(overview(textbook)))
