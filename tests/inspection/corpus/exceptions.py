@@ -50,17 +50,20 @@ _UPSTREAM: dict[Upstream, list[Where]] = {
         Where("FAST_COMPILE", BOTH, "assertion_that_fails"),
         Where("CVM", "3.3", "assertion_that_fails"),
         Where("NUMBA", "3.3", "assertion_that_fails"),
+        Where("NATIVE", "3.3", "assertion_that_fails"),
     ],
     Upstream("calling", "", "the user's own matrices cannot be multiplied"): [
         Where("FAST_COMPILE", BOTH, "shapes_that_do_not_fit"),
-        Where("CVM", "3.3", "shapes_that_do_not_fit"),
+        Where("CVM", BOTH, "shapes_that_do_not_fit"),
         Where("NUMBA", "3.3", "shapes_that_do_not_fit"),
         Where("JAX", BOTH, "shapes_that_do_not_fit"),
+        Where("NATIVE", "3.3", "shapes_that_do_not_fit"),
     ],
     Upstream("calling", "", "the user's own index is out of range"): [
         Where("FAST_COMPILE", BOTH, "index_out_of_range"),
         Where("CVM", "3.3", "index_out_of_range"),
         Where("NUMBA", "3.3", "index_out_of_range"),
+        Where("NATIVE", "3.3", "index_out_of_range"),
     ],
     Upstream(
         "compiling",
@@ -100,8 +103,8 @@ _UPSTREAM: dict[Upstream, list[Where]] = {
             "3.3",
             "autoregression_of_order_two convolution_by_shifted_images fibonacci "
             "forward_algorithm_of_a_hidden_markov_model gradient_of_a_loop_in_a_loop "
-            "hessian_of_rosenbrock kalman_filter looked_up_by_searching power_of_a_vector "
-            "recurrent_network truncated_gradient",
+            "hessian_of_rosenbrock kalman_filter looked_up_by_searching ordered_logistic "
+            "power_of_a_vector recurrent_network truncated_gradient",
         ),
     ],
     Upstream(
@@ -140,32 +143,11 @@ _UPSTREAM: dict[Upstream, list[Where]] = {
         Where("FAST_COMPILE", "3.3", "long_chain thousand_nodes"),
     ],
     Upstream(
-        "calling",
-        "Array slice indices must have static start/stop/step",
-        "JAX traces no slice whose bounds are computed in the graph",
-    ): [
-        Where(
-            "JAX",
-            "3.3",
-            "game_of_life gaussian_process_marginal_likelihood inputs_given_by_others "
-            "joined_and_taken_apart moving_average_by_taps negative_steps_and_new_axes "
-            "polynomial_by_terms",
-        ),
-    ],
-    Upstream("calling", "SmallVector unable to grow", "XLA fails on a loop over nothing"): [
-        Where("JAX", "3.3", "loop_that_does_not_run"),
-    ],
-    Upstream(
         "compiling",
         "JAX requires the arguments of `jax.numpy.arange`",
         "PyTensor's JAX linker wants the bounds of an arange to be constants",
     ): [
         Where("JAX", BOTH, "gaussian_log_density"),
-    ],
-    Upstream(
-        "compiling", "JAX does not support nonzero", "JAX traces no array whose length depends on values"
-    ): [
-        Where("JAX", "3.3", "boolean_masks"),
     ],
     Upstream("calling", "has no attribute 'lax_numpy'", "PyTensor's JAX linker calls what JAX has no more"): [
         Where("JAX", BOTH, "different_values"),
@@ -182,8 +164,29 @@ _UPSTREAM: dict[Upstream, list[Where]] = {
         "No JAX implementation for Op",
         "PyTensor's JAX linker has the function only with TensorFlow Probability",
     ): [
-        Where("JAX", "3.3", "bessel_functions"),
         Where("JAX", "3.0", "bessel_functions error_functions"),
+        Where("JAX", "3.3", "bessel_functions"),
+    ],
+    Upstream(
+        "calling",
+        "Array slice indices must have static start/stop/step",
+        "JAX traces no slice whose bounds are computed in the graph",
+    ): [
+        Where(
+            "JAX",
+            "3.3",
+            "game_of_life gaussian_process_marginal_likelihood inputs_given_by_others "
+            "joined_and_taken_apart moving_average_by_taps negative_steps_and_new_axes "
+            "polynomial_by_terms",
+        ),
+    ],
+    Upstream("calling", "SmallVector unable to grow", "XLA fails on a loop over nothing"): [
+        Where("JAX", "3.3", "loop_that_does_not_run"),
+    ],
+    Upstream(
+        "compiling", "JAX does not support nonzero", "JAX traces no array whose length depends on values"
+    ): [
+        Where("JAX", "3.3", "boolean_masks"),
     ],
 }
 
@@ -193,6 +196,7 @@ TRACE = "a constant's list of trace frames, which its copy shares, grows with ev
 JAX_SHAPE = "under JAX a symbolic Reshape (JAXShapeTuple) makes another graph and values that are unknown"
 RAISES = "a function that raises when it is called is said to be finite, or its values to be known"
 REPLAY = "as compiled is Python's replay and not what the call gives: JAX's dtypes, its own random draws"
+DRAWS = "as compiled is Python's replay: Numba draws some distributions (Cauchy, Gumbel, Bernoulli) otherwise than NumPy"
 TAGS = "the copy's nodes keep the marks of the user's compilation (local_log_erfc_applied), so that a rewrite does not fire"
 SMALL_INTEGERS = "Python's replay of a fused Op on small integers overflows and gives no value"
 CONDITION = "ill-conditioned linear algebra is called changed"
@@ -219,7 +223,15 @@ _FAULTS: dict[tuple[str, str], list[Where]] = {  # by fault and check
             "inputs_and_constants_as_outputs overflow_in_single_precision several_outputs "
             "written_in_place_of",
         ),
-        Where("NUMBA", "3.3", "inputs_and_constants_as_outputs overflow_in_single_precision"),
+        Where(
+            "NUMBA", "3.3", "inputs_and_constants_as_outputs overflow_in_single_precision written_in_place_of"
+        ),
+        Where(
+            "NATIVE",
+            "3.3",
+            "inputs_and_constants_as_outputs overflow_in_single_precision several_outputs "
+            "written_in_place_of",
+        ),
     ],
     (RAISES, "verdicts"): [
         Where(
@@ -248,7 +260,7 @@ _FAULTS: dict[tuple[str, str], list[Where]] = {  # by fault and check
             "gaussian_process_marginal_likelihood generator_as_an_input gradient_of_a_loop_in_a_loop "
             "hessian_of_rosenbrock index_out_of_range inputs_given_by_others joined_and_taken_apart "
             "kalman_filter looked_up_by_searching loop_that_does_not_run moving_average_by_taps "
-            "negative_steps_and_new_axes polynomial_by_terms power_of_a_vector "
+            "negative_steps_and_new_axes ordered_logistic polynomial_by_terms power_of_a_vector "
             "pymc_censored_waits_drawn recurrent_network shapes_that_do_not_fit truncated_gradient",
         ),
         Where("NUMBA", "3.3", "assertion_that_fails index_out_of_range shapes_that_do_not_fit"),
@@ -257,14 +269,16 @@ _FAULTS: dict[tuple[str, str], list[Where]] = {  # by fault and check
             "3.3",
             "assertion_that_fails index_out_of_range long_chain shapes_that_do_not_fit thousand_nodes",
         ),
+        Where("NATIVE", "3.3", "assertion_that_fails index_out_of_range shapes_that_do_not_fit"),
+        Where("CVM", "3.0", "shapes_that_do_not_fit"),
     ],
     (TRACE, "untouched"): [
         Where("FAST_COMPILE", "3.0", "fibonacci"),
         Where("JAX", "3.0", "fibonacci gaussian_process_marginal_likelihood"),
         Where("CVM", "3.3", "fibonacci"),
-        Where("NUMBA", "3.3", "fibonacci"),
+        Where("NUMBA", BOTH, "fibonacci"),
         Where("FAST_COMPILE", "3.3", "fibonacci pymc_stochastic_volatility"),
-        Where("JAX", "3.3", "fibonacci"),
+        Where("JAX", "3.3", "fibonacci pymc_change_point pymc_negative_binomial pymc_stochastic_volatility"),
     ],
     (REPLAY, "verdicts"): [
         Where(
@@ -285,27 +299,38 @@ _FAULTS: dict[tuple[str, str], list[Where]] = {  # by fault and check
             "permutation_and_choice pymc_eight_schools_not_centred_drawn pymc_linear_regression_drawn "
             "pymc_stochastic_volatility_drawn random_variables random_walk_inside "
             "reparametrised_gradient single_precision single_precision_gradient_step "
-            "stream_of_normals trigonometry",
+            "stream_of_normals",
         ),
     ],
     (FLOAT32, "verdicts"): [
-        Where("CVM", "3.3", "clipped_gradients ordered_logistic trigonometry"),
+        Where("CVM", "3.3", "clipped_gradients ordered_logistic"),
+        Where("NATIVE", "3.3", "ordered_logistic"),
+        Where("CVM", "3.0", "ordered_logistic"),
+        Where("NUMBA", "3.3", "clipped_gradients ordered_logistic"),
     ],
     (TAGS, "matches"): [
         Where("CVM", "3.3", "tails_far_out"),
         Where("JAX", BOTH, "tails_far_out"),
+        Where("NATIVE", BOTH, "tails_far_out"),
+        Where("NUMBA", "3.3", "tails_far_out"),
     ],
     (TAGS, "copy"): [
         Where("CVM", "3.3", "tails_far_out"),
         Where("JAX", BOTH, "tails_far_out"),
+        Where("NATIVE", BOTH, "tails_far_out"),
+        Where("NUMBA", "3.3", "tails_far_out"),
     ],
     (TAGS, "verdicts"): [
         Where("CVM", "3.3", "tails_far_out"),
         Where("JAX", BOTH, "tails_far_out"),
+        Where("NATIVE", BOTH, "tails_far_out"),
+        Where("NUMBA", "3.3", "tails_far_out"),
     ],
     (SMALL_INTEGERS, "verdicts"): [
         Where("CVM", "3.3", "bits_and_small_integers whole_number_divisions"),
         Where("JAX", "3.0", "bits_and_small_integers whole_number_divisions"),
+        Where("NUMBA", BOTH, "bits_and_small_integers whole_number_divisions"),
+        Where("CVM", "3.0", "whole_number_divisions"),
     ],
     (JAX_SHAPE, "matches"): [
         Where(
@@ -332,9 +357,25 @@ _FAULTS: dict[tuple[str, str], list[Where]] = {  # by fault and check
             "gradient_of_a_loop_in_a_loop loop_in_a_loop mapped_and_reduced "
             "matrix_power_with_two_states runge_kutta_gradient",
         ),
+        Where(
+            "NUMBA",
+            "3.0",
+            "gradient_of_a_loop_in_a_loop loop_in_a_loop mapped_and_reduced "
+            "matrix_power_with_two_states random_walk_inside runge_kutta_gradient",
+        ),
+        Where("NATIVE", "3.3", "matrix_power_with_two_states"),
+        Where(
+            "NATIVE",
+            "3.0",
+            "hessian_of_rosenbrock loop_in_a_loop mapped_and_reduced matrix_power_with_two_states "
+            "power_iteration",
+        ),
     ],
     (CONDITION, "verdicts"): [
         Where("JAX", "3.0", "ill_conditioned_solve"),
+    ],
+    (DRAWS, "verdicts"): [
+        Where("NATIVE", "3.3", "pymc_eight_schools_not_centred_drawn"),
     ],
 }
 
