@@ -22,7 +22,7 @@ from graphs.inspection.findings import IDENTICAL, ROUNDING, OutputChange
 from graphs.inspection.values.difference import Missing, Uncertainty, as_array, compare_all
 from graphs.inspection.values.inputs import Inputs
 
-__all__ = ["FREEDOMS", "call", "why_apart"]
+__all__ = ["FREEDOMS", "call", "is_drawn_otherwise", "why_apart"]
 
 # Settings of a linker's compiler that let it take formulas for their algebra, and their strict value.
 FREEDOMS = {"NumbaLinker": ("numba__fastmath", False)}
@@ -56,6 +56,14 @@ def _as_numpy(value: Any) -> Any:
     if hasattr(value, "__array__") and not isinstance(value, np.ndarray | np.generic):
         return np.array(value)
     return copy.deepcopy(value)
+
+
+def is_drawn_otherwise(live: LiveCopy, output: int) -> bool:
+    """Whether an output depends on random numbers that its linker draws in its own way."""
+    linker = type(live.function.maker.linker).__name__
+    variable = live.function.maker.fgraph.outputs[output]
+    drawn = any(isinstance(v.type, RandomType) for v in ancestors([variable]))
+    return drawn and linker in ("JAXLinker", "PytorchLinker")
 
 
 def why_apart(
@@ -101,8 +109,7 @@ def _reasons(live: LiveCopy, output: int, replayed: Any, called: Any) -> Iterato
     array, dtype = as_array(called), getattr(variable.type, "dtype", None)
     if array is not None and dtype is not None and str(array.dtype) != dtype:
         yield f"{linker} returns {array.dtype} for {name}, which is of type {dtype}"
-    own_draws = linker in ("JAX", "Pytorch")
-    if own_draws and any(isinstance(v.type, RandomType) for v in ancestors([variable])):
+    if is_drawn_otherwise(live, output):
         yield f"{name} depends on random numbers, and {linker} draws its own"
 
 

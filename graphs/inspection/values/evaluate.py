@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from graphs.inspection.compiling.pipeline import LiveCopy
 from graphs.inspection.findings import IDENTICAL, Evaluation, OutputValue, StepVerdict
-from graphs.inspection.values.called import call, why_apart
+from graphs.inspection.values.called import call, is_drawn_otherwise, why_apart
 from graphs.inspection.values.condition import Conditioning
 from graphs.inspection.values.difference import TOLERANCE_ULP, compare_all, summarize, worst
 from graphs.inspection.values.inputs import Inputs
@@ -42,7 +42,11 @@ def evaluate(live: LiveCopy, inputs: Inputs, *, run: bool = True) -> Evaluation:
         if last:
             nonfinite += first_nonfinite(live, snapshots[-1], replay.values)
         called = call(live, inputs) if run else []
-        compiled = compare_all(before, called, spread) if run else ()
+        compiled = (
+            compare_all(before, called, lambda i: None if is_drawn_otherwise(live, i) else spread(i))
+            if run
+            else ()
+        )
         apart = why_apart(live, inputs, before, called, compiled, spread) if run else ""
     outputs = []
     for i, (start, end) in enumerate(zip(first, before, strict=True)):

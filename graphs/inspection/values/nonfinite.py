@@ -284,7 +284,8 @@ class _Search:
     def _told(self, placed: Placed, number: int, at: _At) -> str:
         """An input's number at the entry, or where the node reads more of it its range."""
         op = self.live.nodes[placed.node].op
-        if isinstance(op, Elemwise | DimShuffle) and (reads := self._reads(placed, number, at)) is not None:
+        one = isinstance(op, Elemwise | DimShuffle) and not isinstance(self.values[at.variable], Missing)
+        if one and (reads := self._reads(placed, number, at)) is not None:
             return _printed(self._number(reads))
         array = as_array(self.values.get(number))
         if array is None or array.size == 0 or array.dtype.kind not in "biuf":

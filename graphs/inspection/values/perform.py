@@ -18,6 +18,7 @@ from pytensor.compile.mode import Mode
 from pytensor.compile.ops import deep_copy_op
 from pytensor.graph.basic import Apply, Constant
 from pytensor.graph.fg import FunctionGraph
+from pytensor.graph.op import Op
 from pytensor.link.vm import VMLinker
 from pytensor.scalar.basic import Composite
 from pytensor.scan.op import Scan
@@ -44,18 +45,8 @@ def perform(node: Apply, variables: Sequence[Any], values: Sequence[Any]) -> lis
     theirs; they are copied where the Op overwrites them.
     """
     op = node.op
-    if isinstance(op, Elemwise) and isinstance(op.scalar_op, Composite):
-        return run_graph(_taken_apart(op.scalar_op, tuple(v.type for v in node.inputs)), values)
-    if isinstance(op, Elemwise) and len(values) + len(node.outputs) > NUMPY_OPERANDS:
-        return _wide_elemwise(node, values)
-    if isinstance(op, CAReduce) and isinstance(op.scalar_op, Composite):
-        return [_fused_reduction(node, values[0])]
-    if isinstance(op, OpFromGraph):
-        return run_graph(op.fgraph, values)
-    if isinstance(op, AllocEmpty):  # anything may stand there: the same each time, then
-        return [np.zeros(tuple(int(n) for n in values), dtype=op.dtype)]
-    if type(op).__name__ == "JAXShapeTuple":  # its Python takes other arguments than any linker gives
-        return [np.array([int(n) for n in values], dtype=node.outputs[0].type.dtype)]
+    if _is_computed_here(op, len(values) + len(node.outputs)):
+        return _computed_here(node, values)
     if isinstance(op, Scan):
         op = _scan_in_python(op)
     overwritten = _overwritten(op)
@@ -69,6 +60,46 @@ def perform(node: Apply, variables: Sequence[Any], values: Sequence[Any]) -> lis
     thunk = op.make_thunk(apply, storage, computed, no_recycling=[], impl="py")
     thunk()
     return [storage[output][0] for output in apply.outputs]
+
+
+def _is_computed_here(op: Any, operands: int) -> bool:
+    """Whether an Op's own Python is no witness for what it computes, or there is none."""
+    if isinstance(op, Elemwise):
+        return isinstance(op.scalar_op, Composite) or operands > NUMPY_OPERANDS
+    if isinstance(op, CAReduce):
+        return isinstance(op.scalar_op, Composite)
+    return isinstance(op, OpFromGraph | AllocEmpty) or type(op).__name__ == "JAXShapeTuple"
+
+
+def _computed_here(node: Apply, values: Sequence[Any]) -> list[Any]:
+    op = node.op
+    if isinstance(op, Elemwise):
+        if isinstance(op.scalar_op, Composite):
+            with contextlib.suppress(_NotApart):
+                return run_graph(_taken_apart(op.scalar_op, tuple(v.type for v in node.inputs)), values)
+        return _wide_elemwise(node, values)
+    if isinstance(op, CAReduce):
+        return [_fused_reduction(node, values[0])]
+    if isinstance(op, OpFromGraph):
+        return run_graph(op.fgraph, values)
+    if isinstance(op, AllocEmpty):  # anything may stand there: the same each time, then
+        return [np.zeros(tuple(int(n) for n in values), dtype=op.dtype)]
+    # JAX's shapes, whose Python takes other arguments than any linker gives
+    return [np.array([int(n) for n in values], dtype=node.outputs[0].type.dtype)]
+
+
+class _ComputedHere(Op):  # type: ignore[misc]  # PyTensor's classes are untyped
+    """Stands within a loop for an Op that is computed here."""
+
+    def __init__(self, node: Apply) -> None:
+        self.node = node
+
+    def make_node(self, *inputs: Any) -> Apply:
+        return Apply(self, inputs, [output.type() for output in self.node.outputs])
+
+    def perform(self, node: Apply, inputs: Any, outputs: Any) -> None:
+        for cell, value in zip(outputs, _computed_here(self.node, inputs), strict=True):
+            cell[0] = value
 
 
 def run_graph(fgraph: Any, values: Sequence[Any]) -> list[Any]:
@@ -97,7 +128,7 @@ def _scan_in_python(op: Scan) -> Scan:
         return twin
     twin = copy.copy(op)
     twin.fgraph, twin.mode = graph, "FAST_COMPILE"
-    mode = Mode(VMLinker(use_cloop=False, c_thunks=False), None)
+    mode = Mode(VMLinker(use_cloop=False, c_thunks=False), "fast_compile")
     ins, outs = twin.prepare_fgraph(graph)
     twin._fn = mode.function_maker(
         ins, outs, mode=mode, accept_inplace=True, on_unused_input="ignore", fgraph=graph
@@ -116,10 +147,18 @@ def _with_copies(fgraph: Any) -> FunctionGraph:
         reads = [own(variable) for variable in node.inputs]
         for i in _overwritten(node.op):
             reads[i] = deep_copy_op(reads[i])
-        op = _scan_in_python(node.op) if isinstance(node.op, Scan) else node.op
+        op = node.op
+        if isinstance(op, Scan):
+            op = _scan_in_python(op)
+        elif _is_computed_here(op, len(node.inputs) + len(node.outputs)):
+            op = _ComputedHere(node)
         twin = Apply(op, reads, [output.type(name=output.name) for output in node.outputs])
         known.update(zip(node.outputs, twin.outputs, strict=True))
     return FunctionGraph([*map(own, fgraph.inputs)], [*map(own, fgraph.outputs)], clone=False)
+
+
+class _NotApart(Exception):
+    """An operation within a fused one does not map over arrays."""
 
 
 @lru_cache(maxsize=256)
@@ -133,7 +172,10 @@ def _taken_apart(fused: Composite, types: tuple[Any, ...]) -> FunctionGraph:
     known: dict[Any, Any] = dict(zip(fused.fgraph.inputs, inputs, strict=True))
     for node in fused.fgraph.toposort():
         reads = [as_tensor(v.data) if isinstance(v, Constant) else known[v] for v in node.inputs]
-        known.update(zip(node.outputs, Elemwise(node.op).make_node(*reads).outputs, strict=True))
+        outputs = Elemwise(node.op).make_node(*reads).outputs
+        if len(outputs) < len(node.outputs):
+            raise _NotApart
+        known.update(zip(node.outputs, outputs, strict=True))
     outputs = [as_tensor(v.data) if isinstance(v, Constant) else known[v] for v in fused.fgraph.outputs]
     return FunctionGraph(inputs, outputs, clone=False)
 
