@@ -209,3 +209,36 @@ def test_a_rule_whose_absence_breaks_compiling_is_said_to(monkeypatch: pytest.Mo
     found = next(c for c in recording.counterfactuals or () if c.carries_weight)
     assert found.excluded == (name,)
     assert "does not compile without it" in found.problem
+
+
+@pytest.fixture
+def one_that_fails() -> Any:
+    """A rewrite in PyTensor's database that cannot bear a log(exp(x)), which another takes away before it."""
+
+    @node_rewriter([Elemwise])
+    def ours_fails(fgraph: Any, node: Any) -> Any:
+        inner = node.inputs[0].owner
+        if str(node.op) == "Log" and inner is not None and str(inner.op) == "Exp":
+            raise RuntimeError("not without it")
+
+    if "ours_fails" not in optdb:
+        optdb.register("ours_fails", in2out(ours_fails, name="ours_fails"), position=2.9)
+    optdb.add_tags("ours_fails", "fast_run")
+    _names_by_identity.cache_clear()
+    yield
+    optdb.remove_tags("ours_fails", "fast_run")
+    _names_by_identity.cache_clear()
+
+
+def test_what_pytensor_says_of_a_rewrite_that_fails_is_part_of_the_finding(
+    one_that_fails: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
+    x = pt.dvector("x")
+    with config.change_flags(on_opt_error="warn"):
+        inspection = inspect([x], pt.log(pt.exp(x)) * 2, mode=PYTHON)
+        recording = inspection.recording
+        (rule,) = [r.name for r in recording.rules if "exp" in r.name and "log" in r.name]
+        (found,) = inspection.leave_out(np.ones(2), rules=[rule]).recording.counterfactuals or ()
+    assert "another rewrite fails without it: Rewrite failure due to: ours_fails" in found.problem
+    said = capfd.readouterr()
+    assert "Traceback" not in said.err + said.out

@@ -85,3 +85,20 @@ def test_a_rule_left_out_stands_beside_the_whole(textbook):
     assert "entries not finite" in text
     same = as_text(pair_view(textbook, textbook, labels=("one", "two")), 120)
     assert "one story" in same
+
+
+def test_rules_none_of_which_carries_weight_are_said_to_leave_the_values_the_same(textbook):
+    light = tuple(
+        msgspec.structs.replace(c, carries_weight=False, outputs=(), verdict="identical", formula="identical")
+        for c in textbook.counterfactuals
+    )
+    shown = " ".join(
+        as_text(weight_table(msgspec.structs.replace(textbook, counterfactuals=light)), 200).split()
+    )
+    number = len([c for c in light if not c.also])
+    assert (
+        f"None of {number} rules carries weight: without any one of them, the values are the same but for"
+        in shown
+    )
+    heavy = " ".join(as_text(weight_table(textbook), 200).split())
+    assert "rules carry weight: without any one of these, values break or change." in heavy

@@ -12,7 +12,8 @@ from pytensor.compile.mode import Mode
 
 from graphs.errors import InputError
 from graphs.inspection import inspect
-from graphs.inspection.show.report import HotNodes, code_view
+from graphs.inspection.show.report import HotNodes, code_view, step_view
+from graphs.inspection.show.running import work_table
 from graphs.terminal import as_text, duration, share
 from tests.inspection.odd_graphs import ODD_GRAPHS
 from tests.inspection.show.test_report import flat
@@ -70,3 +71,21 @@ def test_a_node_is_named_by_its_number_and_another_is_refused(textbook):
     assert as_text(code_view(textbook, f"#{node}")) == as_text(code_view(textbook, node))
     with pytest.raises(InputError, match="a final node: "):
         code_view(textbook, "100000")
+
+
+def test_work_of_which_a_part_is_not_known_is_at_least_so_much():
+    x = pt.dvector("x")
+    known = work_table(inspect([x], pt.exp(x) * 2, mode="FAST_COMPILE").evaluate(np.ones(5)).recording)
+    assert "at least" not in as_text(known, 120)
+    sorted_ = inspect([x], pt.sort(x) * 2 + 1, mode="FAST_COMPILE").evaluate(np.ones(5)).recording
+    (line,) = [line for line in as_text(work_table(sorted_), 120).splitlines() if "arithmetic" in line]
+    assert re.search(r"at least \d+ +at least \d+", line)
+
+
+def test_a_copy_of_an_input_goes_back_to_the_input():
+    x = pt.dvector("x")
+    recording = inspect([x], [x, x + 1], mode="FAST_COMPILE").recording
+    copied = next(
+        i for i, s in enumerate(recording.steps, 1) if recording.rule_of(i).name == "insert_deepcopy"
+    )
+    assert "goes back to x an input" in flat(as_text(step_view(recording, copied), 120))
