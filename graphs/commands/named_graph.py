@@ -38,7 +38,7 @@ from graphs.data import load
 from graphs.errors import InputError
 from graphs.foreign import one_line, quoted
 from graphs.inspection import Inspection, inspect
-from graphs.inspection.compiling.pymc_model import REWRITES, is_model, model_graph
+from graphs.inspection.compiling.pymc_model import REWRITES, function_of, is_model, model_graph
 from graphs.inspection.compiling.written import written_expression
 from graphs.inspection.values.inputs import sample_inputs
 from graphs.interruption import Interrupted
@@ -208,8 +208,7 @@ def _as_graph(name: str, where: str, thing: Any) -> NamedGraph:
         with _refused("graph", f"{where}, a model that PyMC gives no density", KINDS):
             graph = model_graph(thing)
         return NamedGraph(name, graph.inputs, graph.outputs, inputs=graph.point, rewrites=REWRITES)
-    if type(thing).__module__.startswith("pymc.") and isinstance(getattr(thing, "f", None), Function):
-        return NamedGraph(name, thing.f)
+    thing = function_of(thing)
     if callable(thing) and not isinstance(thing, Function | Variable):
         with _refused("graph", f"{where}, which cannot be called without arguments", KINDS):
             thing = thing()

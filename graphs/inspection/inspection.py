@@ -17,8 +17,10 @@ from pytensor.graph.basic import Variable
 
 from graphs.errors import InputError, call_back, finite_number, several, whole_number
 from graphs.foreign import quoted
+from graphs.functions import resolve_mode
 from graphs.inspection.ablation import counterfactuals, weighty_first
 from graphs.inspection.compiling.pipeline import LiveCopy, record
+from graphs.inspection.compiling.pymc_model import REWRITES, function_of, is_model, model_graph
 from graphs.inspection.compiling.written import written_expression, written_function
 from graphs.inspection.doctor import diagnose
 from graphs.inspection.file import save
@@ -50,14 +52,15 @@ def inspect(
 
     Parameters
     ----------
-    what : pytensor function, or list of Variable
-        A compiled function; or the inputs of an expression, as for ``pytensor.function``.
+    what : pytensor function, PyMC model, or list of Variable
+        A compiled function; a model, for its log-density ``logp`` and that one's gradient ``dlogp``, compiled as
+        PyMC compiles them; or the inputs of an expression, as for ``pytensor.function``.
     outputs : Variable or list of Variable, optional
         With inputs: what to compute.
     updates : list of (shared variable, Variable), optional
         With inputs: new values of shared variables.
     mode : str or Mode, optional
-        With inputs: the mode to compile in; PyTensor's configured one by default. A function is
+        With inputs or a model: the mode to compile in; PyTensor's configured one by default. A function is
         recorded in its own mode and linker.
     givens : list of pairs, optional
         With inputs: as for ``pytensor.function``.
@@ -77,7 +80,14 @@ def inspect(
     """
     if not isinstance(name, str):
         raise InputError("name", found=quoted(name), allowed="a text")
-    if isinstance(what, Function):
+    what = function_of(what)
+    if is_model(what):
+        if outputs is not None or updates != () or givens != ():
+            raise InputError("outputs", found="outputs, updates or givens beside a model", allowed="none")
+        graph = model_graph(what)
+        chosen = resolve_mode(mode).including(*REWRITES)
+        written = written_expression(graph.inputs, graph.outputs, mode=chosen, name=name or what.name)
+    elif isinstance(what, Function):
         beside = {"outputs": outputs, "updates": updates, "mode": mode, "givens": givens}
         for argument, value in beside.items():
             if value is not None and value != ():
@@ -94,7 +104,7 @@ def inspect(
         raise InputError(
             "what",
             found=quoted(what),
-            allowed="a compiled PyTensor function, or a list of input variables",
+            allowed="a compiled PyTensor function, a PyMC model, or a list of input variables",
         )
     live = record(written)
     return Inspection(live, live.recording)

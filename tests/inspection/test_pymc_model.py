@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from graphs.errors import InputError
+
 pymc = pytest.importorskip("pymc")
 
 MODEL = """\
@@ -86,3 +88,20 @@ def test_a_compiled_density_is_taken_too(shown) -> None:
 def test_values_can_be_given(shown) -> None:
     text = shown("model", "--mode", "FAST_COMPILE", "--input", "spread=4")
     assert "Computed as written, every output is finite" in text
+
+
+def test_from_python_a_model_is_inspected_as_it_is() -> None:
+    from graphs.inspection import inspect
+
+    namespace: dict[str, Any] = {}
+    exec(compile(MODEL, "model.py", "exec"), namespace)
+    model = namespace["sound"]
+    inspection = inspect(model, mode="FAST_COMPILE")
+    assert [spec.name for spec in inspection.recording.outputs] == ["logp", "dlogp"]
+    evaluated = inspection.evaluate(dict(model.initial_point())).recording.evaluation
+    assert evaluated is not None
+    assert evaluated.apart == ""
+    compiled = inspect(model.compile_logp(mode="FAST_COMPILE")).evaluate(dict(model.initial_point()))
+    assert compiled.recording.matches
+    with pytest.raises(InputError, match="outputs, updates or givens beside a model"):
+        inspect(model, model.logp())

@@ -14,11 +14,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
+from pytensor.compile.executor import Function
 from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.traversal import ancestors
 from pytensor.tensor.elemwise import DimShuffle
 
-__all__ = ["REWRITES", "ModelGraph", "is_model", "model_graph"]
+__all__ = ["REWRITES", "ModelGraph", "function_of", "is_model", "model_graph"]
 
 
 # What PyMC itself compiles a density with: a parameter that is out of bounds gives −∞ and raises no error.
@@ -39,6 +40,12 @@ def is_model(thing: Any) -> bool:
     """Whether something is a PyMC model; PyMC is not imported for it."""
     pymc = sys.modules.get("pymc")
     return pymc is not None and isinstance(thing, pymc.Model)
+
+
+def function_of(thing: Any) -> Any:
+    """The compiled function in what a PyMC model compiles; anything else as it is."""
+    of_pymc = type(thing).__module__.startswith("pymc.")
+    return thing.f if of_pymc and isinstance(getattr(thing, "f", None), Function) else thing
 
 
 def model_graph(model: Any) -> ModelGraph:
