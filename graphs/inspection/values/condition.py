@@ -71,4 +71,5 @@ def _widest(first: Any, others: Sequence[Any]) -> NDArray[Any] | None:
         return None
     with np.errstate(all="ignore"):
         distances = np.array([np.abs(array - known[0]) for array in known[1:]])
-    return np.where(np.isfinite(distances), distances, 0.0).max(axis=0)
+    widest: NDArray[Any] = np.where(np.isfinite(distances), distances, 0.0).max(axis=0)
+    return widest

@@ -159,7 +159,7 @@ def _hold_in_a_frame(array: Array) -> Iterator[None]:
 
 
 # Ways in which somebody may hold an array that a function has returned.
-HOLDERS: tuple[Callable[[Array], Any], ...] = (
+HOLDERS: tuple[Callable[[Any], Any], ...] = (
     lambda array: array,
     lambda array: [array],
     lambda array: {"key": array},
