@@ -156,7 +156,8 @@ class NonFinite(Row, frozen=True):
     value: str  # nan, inf or -inf; what was raised
     entry: tuple[Count, ...]  # the first such entry
     outputs: tuple[Count, ...]  # the outputs that are not finite for it
-    path: tuple[Count, ...]  # the variables from it to the first of these outputs, both included
+    # the variables from it to the first of these outputs, both included; of a long way the first twenty and the last
+    path: tuple[Count, ...]
     reads: tuple[Reading, ...] = ()  # what its node reads there
     # the comparisons that do not hold, for which an infinite constant is picked or an error raised; their
     # ``value`` has the numbers: ``-1 > 0``

@@ -141,6 +141,17 @@ def test_a_gradient_is_led_back_to_the_line_that_it_differentiates() -> None:
     )
 
 
+def test_of_a_long_way_the_beginning_is_found_all_the_same() -> None:
+    y = pt.sqrt(s)
+    for _ in range(400):
+        y = y + 1.0
+    recording = recorded([s], y, -1.0)
+    (origin,) = found(recording)
+    assert op_of(recording, origin) == "Sqrt"
+    assert len(origin.path) == 21
+    assert origin.path[-1] == recording.first_outputs[0]
+
+
 def test_it_survives_the_file(tmp_path: Any) -> None:
     from graphs.inspection import load, save
 

@@ -28,8 +28,8 @@ from graphs.inspection.values.stable import Place, what_to_write
 
 __all__ = ["first_nonfinite"]
 
-MOST = 4  # of one snapshot
-LONGEST = 200  # nodes of one way
+MOST = 8  # of one snapshot
+LONGEST = 20  # variables of a way that are kept, beside its end
 
 COMPARED = {GT: ">", GE: "≥", LT: "<", LE: "≤", EQ: "=", NEQ: "≠"}
 
@@ -180,16 +180,23 @@ class _Search:
 
     def _ways(self, end: _At) -> Iterator[list[_At]]:
         """From an entry of an output upstream, to every variable whose node makes it of finite numbers."""
-        seen = {end.variable}
-        waiting = [[end]]
+        reached: dict[int, tuple[_At, int | None]] = {
+            end.variable: (end, None)
+        }  # and what it was reached from
+        waiting = [end]
         while waiting:
-            way = waiting.pop()
-            upstream = [at for at in self._upstream(way[-1]) if at.variable not in seen]
-            if not self._upstream(way[-1]) or len(way) >= LONGEST:
-                yield way
-            for at in reversed(upstream):
-                seen.add(at.variable)
-                waiting.append([*way, at])
+            at = waiting.pop()
+            upstream = self._upstream(at)
+            if not upstream:
+                way, back = [at], reached[at.variable][1]
+                while back is not None:
+                    further, back = reached[back]
+                    way.append(further)
+                yield way[::-1]
+            for further in reversed(upstream):
+                if further.variable not in reached:
+                    reached[further.variable] = (further, at.variable)
+                    waiting.append(further)
 
     def _upstream(self, at: _At) -> list[_At]:
         """The entries that the node of an entry reads and that are not finite, NaN first."""
@@ -257,7 +264,7 @@ class _Search:
         placed = self.owners.get(at.variable)
         value = self.values[at.variable]
         said = value.problem if isinstance(value, Missing) else _printed(self._number(at))
-        path = tuple(step.variable for step in way)
+        path = tuple(step.variable for step in (way if len(way) <= LONGEST else [*way[:LONGEST], way[-1]]))
         told = NonFinite(self.snapshot.index, at.variable, GIVEN, said, at.entry, tuple(outputs), path)
         if placed is None:
             return told
