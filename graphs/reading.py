@@ -26,9 +26,10 @@ __all__ = ["read"]
 MEMORY_PER_BYTE = 8
 # A million features to full precision; more on one line is hardly a sample.
 LONGEST_LINE = 2**25
-# The cells of a line, for as long as they are numbers; never tried twice, for a line may have millions.
-NUMBERS = re.compile(
-    r'(?:\s*+"?+[-+]?+(?>(?>\d++\.?+\d*+|\.\d++)(?:e[-+]?+\d++)?+|infinity|inf|nan)"?+\s*+(?>,|$))*+',
+# A cell that is a number, to its comma or the line's end; without possessive quantifiers, which Python 3.11.2 gets wrong,
+# and so that what does not fit is known after one look at each character.
+NUMBER = re.compile(
+    r'\s*"?[-+]?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?|infinity|inf|nan)"?\s*(?:,|$)',
     re.ASCII | re.IGNORECASE,
 )
 BETWEEN = ((";", "semicolons"), ("\t", "tabs"))
@@ -190,8 +191,7 @@ def _fault(path: Path) -> str:
             if index == 0 and _names(line):
                 continue
             line = line.rstrip("\n") + "\n"
-            good = NUMBERS.match(line)
-            end = good.end() if good else 0
+            end = _end_of_numbers(line)
             if end < len(line):
                 cell = line[end : end + 1000].split(",")[0].strip()
                 between = next(
@@ -204,6 +204,14 @@ def _fault(path: Path) -> str:
                 return f"line {number} has {here} columns, and those before it {columns}"
             columns = here
     return ""
+
+
+def _end_of_numbers(line: str) -> int:
+    """How far the cells of a line are numbers."""
+    end = 0
+    while end < len(line) and (good := NUMBER.match(line, end)):
+        end = good.end()
+    return end
 
 
 def _is_number(cell: str) -> bool:
