@@ -39,6 +39,8 @@ MOMENTS = 5  # of each command's life
 STARTUP = 0.15
 #: What PyTensor writes for Numba, and leaves there itself also where nothing is in the way.
 NUMBAS = re.compile(r"tmp[a-z0-9_]{8}")
+# PyTorch's cache, which stays on purpose, and what the compiler that it starts had begun to write.
+PYTORCHS = re.compile(r"torchinductor_.*|cc\w{6}\.(s|o|res)")
 
 
 def begun(command: tuple[str, ...], folder: Path, entered: str) -> subprocess.Popen[str]:
@@ -83,6 +85,8 @@ def problem(process: subprocess.Popen[str], number: signal.Signals, folder: Path
     while (running := still_running(f"TMPDIR={folder}")) and time.monotonic() < end:
         time.sleep(0.05)
     left = [p.name for p in folder.iterdir() if p.name != "cache" and not NUMBAS.fullmatch(p.name)]
+    if any(name.startswith("torchinductor_") for name in left):
+        left = [name for name in left if not PYTORCHS.fullmatch(name)]
     return f"left {left or running}" if left or running else ""
 
 
