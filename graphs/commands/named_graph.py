@@ -75,12 +75,8 @@ class NamedGraph:
     def check_inputs(self, given: Mapping[str, Any] | None, shapes: Any, seed: int) -> None:
         """Refuse, before anything is compiled, inputs that do not fit and those of which nothing is said."""
         if self.compiled:
-            specs = [spec for spec in self.what.maker.inputs if not (spec.implicit or spec.shared)]
-            stored = self.what.input_storage
-            free = [
-                s for s, kept in zip(self.what.maker.inputs, stored, strict=True) if kept.storage[0] is None
-            ]
-            specs = [spec for spec in specs if spec in free]
+            pairs = zip(self.what.maker.inputs, self.what.input_storage, strict=True)
+            specs = [spec for spec, kept in pairs if kept.storage[0] is None]
         else:
             specs = [spec for spec in self.what if getattr(spec, "value", None) is None]
         sample_inputs([getattr(spec, "variable", spec) for spec in specs], given, shapes, seed)

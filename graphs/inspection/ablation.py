@@ -12,9 +12,7 @@ what stands in for it is looked for and switched off too:
 
 from __future__ import annotations
 
-import contextlib
 import copy
-import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,8 +24,9 @@ import msgspec
 import numpy as np
 from pytensor.configdefaults import config
 
-from graphs.foreign import one_line, plain
+from graphs.foreign import one_line
 from graphs.inspection.compiling.pipeline import LiveCopy, record
+from graphs.inspection.compiling.watch import overheard
 from graphs.inspection.compiling.written import same_graph
 from graphs.inspection.findings import IDENTICAL, LOUD, UNKNOWN, Counterfactual, Evaluation
 from graphs.inspection.recording import Rule
@@ -163,7 +162,7 @@ def _without(
     except Exception as refusal:  # a mode of somebody's without a selection to change
         return found(problem=f"cannot be left out: {one_line(refusal)}"), None
     try:
-        with _overheard() as failures:
+        with overheard() as failures:
             other = record(written.under(mode))
     except Exception as failure:  # that is the finding
         problem = f"does not compile without it: {one_line(failure)}"
@@ -195,30 +194,6 @@ def _without(
         carries_weight=verdict in LOUD or formula in LOUD,
     )
     return result, None if verdict == UNKNOWN else other
-
-
-class _Kept(logging.Handler):
-    """Keeps what is said, a line each."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self.said: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.said.append(plain(record.getMessage()))
-
-
-@contextlib.contextmanager
-def _overheard() -> Iterator[list[str]]:
-    """What PyTensor says of rewrites that fail, with a traceback each, and goes on; it is the finding's to tell."""
-    logger, kept = logging.getLogger("pytensor.graph.rewriting.basic"), _Kept()
-    handed_on, logger.propagate = logger.propagate, False
-    others = logger.handlers[:]
-    logger.handlers[:] = [kept]
-    try:
-        yield kept.said
-    finally:
-        logger.handlers[:], logger.propagate = others, handed_on
 
 
 def _op_by_op(live: LiveCopy, inputs: Inputs) -> Sequence[Any] | None:

@@ -36,6 +36,7 @@ from pytensor.graph.type import Type
 
 from graphs.foreign import one_line, plain
 from graphs.inspection.compiling.rules import short_path
+from graphs.inspection.compiling.tables import printed
 
 __all__ = ["Live", "Part", "Refusal", "offered", "pattern_text", "printed_op", "watched_call"]
 
@@ -74,7 +75,7 @@ class Refusal:
 
 def live(thing: Any) -> Live:
     """`thing` as it stands now."""
-    return Live(thing, plain(_printed(thing), LONGEST))
+    return Live(thing, plain(printed(thing), LONGEST))
 
 
 def watched_call(
@@ -299,7 +300,7 @@ def printed_op(op: Any) -> str:
         return plain(f"{name}{{{', '.join(shown)}}}" if shown else name, LONGEST)
     if isinstance(op, type):
         return plain(op.__name__, LONGEST)
-    return plain(_printed(op), LONGEST)
+    return plain(printed(op), LONGEST)
 
 
 # Functions ----------------------------------------------------------------------------------------------------------
@@ -903,9 +904,9 @@ def _value(value: Any) -> str:
     ):
         return plain(f"[{', '.join(map(_value, value[:6]))}{', …' if len(value) > 6 else ''}]", LONGEST)
     if isinstance(value, Op | Type):
-        return plain(_printed(value), LONGEST)
+        return plain(printed(value), LONGEST)
     if value is None or isinstance(value, bool | int | float | str | complex | list | tuple | np.dtype):
-        return plain(_printed(value if isinstance(value, np.dtype) else _repr(value)), LONGEST)
+        return plain(printed(value if isinstance(value, np.dtype) else _repr(value)), LONGEST)
     return f"a {plain(type(value).__name__, 60)}"
 
 
@@ -914,14 +915,6 @@ def _repr(value: Any) -> str:
         return repr(value)
     except Exception:  # somebody's __repr__
         return type(value).__name__
-
-
-def _printed(thing: Any) -> str:
-    try:
-        text = str(thing)
-    except Exception:  # somebody's __str__
-        text = type(thing).__name__
-    return " ".join(text.split())
 
 
 def _short(text: str) -> str:

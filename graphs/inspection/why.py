@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import difflib
 import io
-import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
@@ -44,7 +43,7 @@ from graphs.functions import mode_names, resolve_mode
 from graphs.inspection.compiling.pipeline import LiveCopy
 from graphs.inspection.compiling.rules import describe, parts
 from graphs.inspection.compiling.tables import Tables
-from graphs.inspection.compiling.watch import Watcher, rewrite_watched, rewriting
+from graphs.inspection.compiling.watch import Watcher, overheard, rewrite_watched, rewriting
 from graphs.inspection.compiling.written import Written
 from graphs.inspection.findings import FIRED, LEFT_OUT, NEVER_TRIED, NOT_TAKEN, REFUSED, UNMOVED, Place, Why
 from graphs.inspection.recording import Recording
@@ -501,25 +500,13 @@ _OBSERVING = threading.RLock()  # the rewriters are everybody's
 def _observe(written: Written, asked: _Asked) -> _Watcher:
     """Rewrite the graph once more with the rewrite observed."""
     watcher = _Watcher()
-    with _OBSERVING, _observed(asked, watcher), own_warnings_only(), _silent():
+    silent = redirect_stdout(io.StringIO())  # of rewrites that print
+    with _OBSERVING, _observed(asked, watcher), own_warnings_only(), overheard(), silent:
         maker = rewrite_watched(written, watcher)
         # Before 3.2, and in some linkers, a Scan's own graph is rewritten only when the function is linked.
         if any(isinstance(node.op, HasInnerGraph) for node in maker.fgraph.apply_nodes):
             maker.create()
     return watcher
-
-
-@contextmanager
-def _silent() -> Iterator[None]:
-    """Rewrites that print, and PyTensor's complaints about one that fails in a mode it was not made for, stay here."""
-    logger = logging.getLogger("pytensor")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        with redirect_stdout(io.StringIO()):
-            yield
-    finally:
-        logger.setLevel(level)
 
 
 @contextmanager

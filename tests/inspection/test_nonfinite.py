@@ -234,9 +234,23 @@ def test_what_is_said_to_be_finite_is_and_is_right(
         (pt.gammaln(z), -1.0, "not 0 or a negative whole one"),
         (pt.log(1 - z), 1.0, "p has rounded to 1"),
         (pt.exp(z) * 2, 800.0, "does without the exponential"),
+        (pt.log(z) + 1, 0.0, "a number under the logarithm that cannot be 0"),
     ],
 )
 def test_what_must_hold_of_what_goes_in_is_said(formula: Any, at: float, said: str) -> None:
     with np.errstate(all="ignore"):
         (origin, *_) = found(recorded([z], formula, np.array([at])))
     assert said in origin.write
+
+
+@pytest.mark.parametrize(
+    ("formula", "at"), [(pt.gamma(z), 200.0), (pt.gammaln(z), 1e307), (z**1025.0, -2.0), (z / 1e-300, 1e300)]
+)
+def test_of_what_overflows_nothing_is_said_that_is_not_so(formula: Any, at: float) -> None:
+    (origin, *_) = found(recorded([z], formula, np.array([at])))
+    assert (origin.kind, origin.write) == ("made", "")
+
+
+def test_a_bare_logarithm_of_0_is_no_product_with_it() -> None:
+    (origin, *_) = found(recorded([z], pt.log(z) * 3, np.array([0.0])))
+    assert "p·log(p)" not in origin.write

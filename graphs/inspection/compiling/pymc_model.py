@@ -30,9 +30,8 @@ class ModelGraph(NamedTuple):
     """What :func:`graphs.inspection.inspect` takes, and values to look at it with."""
 
     inputs: list[Any]  # the model's value variables
-    outputs: list[
-        Any
-    ]  # ``logp`` and, where a value is continuous, ``dlogp``, the gradients one after the other
+    # ``logp`` and, where a value is continuous, ``dlogp``, the gradients one after the other
+    outputs: list[Any]
     point: dict[str, Any]  # the model's initial point, by input
 
 

@@ -63,7 +63,7 @@ def describe(reason: object, phase: Any) -> Rule:
 def _describe_text(reason: str, phase: Any) -> Rule:
     """A rule known by a string only: look for the rewriter that says it."""
     shaped = CLASS_PRINT.match(reason)
-    for rewriter in _inside(phase):
+    for rewriter in parts(phase):
         own = getattr(rewriter, "name", None)
         said = {type(rewriter).__name__, getattr(rewriter, "__name__", None), own}
         if reason in said or shaped:
@@ -82,17 +82,6 @@ def _describe_text(reason: str, phase: Any) -> Rule:
 def _own_name(rewriter: Any) -> str:
     name = getattr(rewriter, "__name__", None) or getattr(rewriter, "name", None)
     return str(name) if name else ""
-
-
-def _inside(rewriter: Any) -> Iterator[Any]:
-    """`rewriter` and every graph rewriter it is made of."""
-    if rewriter is None:
-        return
-    yield rewriter
-    groups = ["data"] if isinstance(rewriter, SequentialGraphRewriter) else []
-    for group in (*groups, "global_rewriters", "final_rewriters", "cleanup_rewriters"):
-        for part in getattr(rewriter, group, None) or ():
-            yield from _inside(part)
 
 
 def _registered(rewriter: Any) -> tuple[str, ...]:

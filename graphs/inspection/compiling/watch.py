@@ -6,8 +6,11 @@ made afterwards (`graphs.inspection.compiling.tables`).
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import logging
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +23,7 @@ from pytensor.graph.rewriting.basic import GraphRewriter, SequentialGraphRewrite
 
 from graphs.environment import own_warnings_only
 from graphs.errors import InputError
+from graphs.foreign import plain
 from graphs.inspection.compiling.rules import is_revert
 from graphs.inspection.compiling.written import Written
 
@@ -32,6 +36,7 @@ __all__ = [
     "query_of",
     "rewrite_watched",
     "rewriting",
+    "overheard",
 ]
 
 BEFORE_PHASES = "setting up"
@@ -64,6 +69,29 @@ class Watched:
     applications: list[Application]  # in order
     seconds: float  # the compilation without the watcher's work
     own_seconds: float  # that work
+
+
+class _Kept(logging.Handler):
+    """Keeps what is said, a line each."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.said: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.said.append(plain(record.getMessage()))
+
+
+@contextlib.contextmanager
+def overheard() -> Iterator[list[str]]:
+    """What PyTensor says of a rewrite that fails, with a traceback, before it goes on; nobody else hears it."""
+    logger, kept = logging.getLogger("pytensor"), _Kept()
+    handed_on, others = logger.propagate, logger.handlers[:]
+    logger.propagate, logger.handlers[:] = False, [kept]
+    try:
+        yield kept.said
+    finally:
+        logger.propagate, logger.handlers[:] = handed_on, others
 
 
 def compile_watched(written: Written) -> Watched:
@@ -281,7 +309,7 @@ def _same(first: Any, second: Any) -> bool:
     return first is second or (isinstance(first, str) and first == second)
 
 
-class _Phase(GraphRewriter):  # type: ignore[misc]
+class _Phase(GraphRewriter):  # type: ignore[misc]  # PyTensor's classes are untyped
     """One part of the rewriter, announced to the watcher."""
 
     def __init__(self, rewriter: GraphRewriter, watcher: Watcher) -> None:
@@ -306,7 +334,7 @@ class _Phase(GraphRewriter):  # type: ignore[misc]
         return getattr(self.inner, name)
 
 
-class _Announcing(GraphRewriter):  # type: ignore[misc]
+class _Announcing(GraphRewriter):  # type: ignore[misc]  # PyTensor's classes are untyped
     """The mode's whole rewriter, on a watched graph."""
 
     def __init__(self, mode: Mode, watcher: Watcher) -> None:

@@ -356,10 +356,6 @@ class _Spot(Place):
         return self._search._number(self._at)
 
     @property
-    def array(self) -> Any:
-        return as_array(self._search.values.get(self._at.variable))
-
-    @property
     def operands(self) -> list[Place]:
         placed = self._search.owners.get(self._at.variable)
         if placed is None:

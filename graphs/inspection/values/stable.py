@@ -1,7 +1,7 @@
 """What to write instead: formulas that fail at some numbers, and those that do not.
 
-A small table. What a row says of its formula is measured by a test: that it fails at `at`, and that what is to be
-written is finite there and right to rounding.
+A small table. Of every formula that is to be written a test measures that it is finite where the other fails, and right
+to rounding.
 """
 
 from __future__ import annotations
@@ -26,11 +26,6 @@ class Place:
     @property
     def value(self) -> Any:
         """The number that stands there; None where there is none."""
-        raise NotImplementedError
-
-    @property
-    def array(self) -> Any:
-        """All of its numbers; None where there are none."""
         raise NotImplementedError
 
     @property
@@ -76,11 +71,12 @@ def _negative(place: Place | None) -> bool:
     )
 
 
-def _log_of_one_minus(place: Place) -> bool:
+def _one_minus(place: Place) -> Place | None:
+    """p, where the place is log(1 − p) at p = 1."""
     inner = _log_of(place)
     if inner is None or not (_is(inner, "Sub") and _at_zero(inner)):
-        return False
-    return len(inner.operands) == 2 and inner.operands[0].value == 1
+        return None
+    return inner.operands[1].through if inner.operands[0].value == 1 else None
 
 
 def _is_sigmoid(place: Place) -> bool:
@@ -98,12 +94,6 @@ def _is_sigmoid(place: Place) -> bool:
 
 def _sum_of_exponentials(place: Place | None) -> bool:
     return place is not None and _is(place, "Sum") and _operand(place, "Exp") is not None
-
-
-def _zero_times_log(place: Place) -> bool:
-    """0 · log 0, by the product or by the logarithm in it; the other factor is what the log is of."""
-    inner = _log_of(place)
-    return inner is not None and _at_zero(inner)
 
 
 def _by_norm(place: Place) -> bool:
@@ -129,15 +119,14 @@ DOMAINS = {  # a function of one number, and what it needs
     "ArcTanh": "a number between −1 and 1, these left out",
     "ArcCosh": "a number that is at least 1",
     "Log1p": "a number above −1",
-    "GammaLn": "a number that is not 0 or a negative whole one",
-    "Psi": "a number that is not 0 or a negative whole one",
-    "Gamma": "a number that is not 0 or a negative whole one",
 }
+POLES = ("GammaLn", "Gamma", "Psi")
+POLE = "a number that is not 0 or a negative whole one"
 
 #: The first row that fits is taken.
 TABLE = (
     Row(
-        lambda p: _log_of_one_minus(p) and _is_sigmoid(_log_of(p).operands[1].through),  # type: ignore[union-attr]
+        lambda p: (inner := _one_minus(p)) is not None and _is_sigmoid(inner),
         "-pt.softplus(z), where the probability is pt.sigmoid(z): log(1 − sigmoid(z)) is that",
     ),
     Row(
@@ -145,7 +134,7 @@ TABLE = (
         "-pt.softplus(-z), where the probability is pt.sigmoid(z): log(sigmoid(z)) is that",
     ),
     Row(
-        _log_of_one_minus,
+        lambda p: _one_minus(p) is not None,
         "log(1 − p) from what p is computed of, for p has rounded to 1 (pt.log1p(-p) keeps small p,"
         " and pt.log1mexp(log_p) takes log p)",
     ),
@@ -162,9 +151,8 @@ TABLE = (
         "a positive number under the logarithm: pt.exp(s) of an unbounded s, say",
     ),
     Row(
-        _zero_times_log,
-        "p·log(p) with its limit at 0: pt.switch(pt.eq(p, 0), 0, p * pt.log(pt.switch(pt.eq(p, 0), 1, p)));"
-        " or a number under the logarithm that cannot be 0",
+        lambda p: _at_zero(_log_of(p)),
+        "a number under the logarithm that cannot be 0",
     ),
     Row(
         lambda p: _is(p, "Sqrt") and _negative(p.operands[0]),
@@ -184,11 +172,11 @@ TABLE = (
         "a divisor that cannot be 0",
     ),
     Row(
-        lambda p: _is(p, "Pow") and len(p.operands) == 2 and _negative(p.operands[0]),
+        lambda p: _is(p, "Pow") and _negative(p.operands[0]) and bool(np.isnan(p.value)),
         "a base that is not negative: a power that is no whole number has no real value there",
     ),
     Row(
-        lambda p: _is(p, "Pow") and len(p.operands) == 2 and _at_zero(p.operands[0]),
+        lambda p: _is(p, "Pow") and _at_zero(p.operands[0]),
         "a base that cannot be 0: a negative power of it is infinite",
     ),
     Row(
@@ -223,6 +211,9 @@ OVERFLOWING = (
     ),
 )
 
+TIMES_LOG = (
+    "p·log(p) with its limit at 0: pt.switch(pt.eq(p, 0), 0, p * pt.log(pt.switch(pt.eq(p, 0), 1, p)))"
+)
 MASK = (
     "the safe value into the branch too, for its gradient is computed all the same:"
     " pt.switch(ok, f(pt.switch(ok, x, safe)), other)"
@@ -242,6 +233,13 @@ def what_to_write(way: Sequence[Place], masked: bool) -> str:
     if masked:
         return MASK
     place = way[0]
+    if (
+        _at_zero(_log_of(place))
+        and len(way) > 1
+        and _is(way[1], "Mul")
+        and any(map(_at_zero, way[1].operands))
+    ):
+        return TIMES_LOG
     if place.name == "Exp":
         for row in OVERFLOWING:
             if any(row.fits(further) for further in way[1:]):
@@ -249,5 +247,7 @@ def what_to_write(way: Sequence[Place], masked: bool) -> str:
     for row in TABLE:
         if row.fits(place):
             return row.write
-    needed = DOMAINS.get(place.name)
+    if place.name in POLES and not (_negative(place.operands[0]) or _at_zero(place.operands[0])):
+        return ""  # it overflows
+    needed = DOMAINS.get(place.name, POLE if place.name in POLES else "")
     return f"{needed} into {place.name.lower()}" if needed else ""
