@@ -254,3 +254,21 @@ def test_of_what_overflows_nothing_is_said_that_is_not_so(formula: Any, at: floa
 def test_a_bare_logarithm_of_0_is_no_product_with_it() -> None:
     (origin, *_) = found(recorded([z], pt.log(z) * 3, np.array([0.0])))
     assert "p·log(p)" not in origin.write
+
+
+def test_a_constant_that_is_not_finite_is_told_with_the_line_that_reads_it() -> None:
+    data = np.array([1.0, np.nan])
+    y = (x * data).sum()  # this line
+    recording = recorded([x], y, np.ones(2))
+    (origin,) = found(recording)
+    assert (origin.kind, origin.entry) == ("given", (1,))
+    shown = " ".join(as_text(overview(recording), width=300).split())
+    assert "It is there before test_nonfinite.py:" in shown
+    assert "y = (x * data).sum() # this line: the constant" in shown
+    assert "holds nan at [1]." in shown
+
+
+def test_one_number_that_is_not_finite_is_not_made_by_who_joins_it() -> None:
+    joined = pt.stack([pt.sqrt(s), s])
+    recording = recorded([s], joined, -1.0)
+    assert [op_of(recording, origin) for origin in found(recording)] == ["Sqrt"]

@@ -58,6 +58,7 @@ def test_the_line_of_the_users_own_expression_is_found_through_pymc(shown) -> No
     assert "= -1." in text
     assert 'mine.py:11 y = pm.Normal("y", slope * height, scale, observed=height)' in text
     assert "cannot be negative" in text
+    assert "__main__.py" not in text
 
 
 def test_a_parameter_out_of_bounds_is_told_with_the_distributions_line(shown) -> None:

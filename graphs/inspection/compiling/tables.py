@@ -251,9 +251,14 @@ def _print_value(value: Any) -> str:
 
 
 def _user_line(frames: Iterable[Any]) -> plain.SourceLine | None:
-    """The innermost frame of a variable's trace that is the user's own code, else another library's."""
-    own = [frame for frame in frames if frame[0] and not _is_machinery(frame[0])]
-    written = [frame for frame in own if not _is_installed(frame[0])] or own
+    """The innermost frame of a variable's trace that is the user's own code, else another library's.
+
+    What called this project's own code is no user's, but how it was started, or a graph asked for as a whole.
+    """
+    called = list(frames)
+    ours = max((i for i, frame in enumerate(called) if str(frame[0]).startswith(OWN)), default=-1)
+    inner = [frame for frame in called[ours + 1 :] if frame[0] and not _is_machinery(frame[0])]
+    written = [frame for frame in inner if not _is_installed(frame[0])] or ([] if ours >= 0 else inner)
     if not written:
         return None
     file, line, function, text = written[-1]
@@ -266,9 +271,9 @@ def _is_installed(file: str) -> bool:
 
 
 def _is_machinery(file: str) -> bool:
-    """Whether a file belongs to PyTensor, the interpreter, a notebook's kernel, or to what looks here."""
+    """Whether a file belongs to PyTensor, the interpreter or a notebook's kernel."""
     return (
-        file.startswith((PYTENSOR_HOME, *OWN))
+        file.startswith(PYTENSOR_HOME)
         or file.startswith("<frozen")
         or short_path(file).split("/")[0] in ("IPython", "ipykernel", "runpy.py")
         or file == getattr(sys.modules.get("runpy"), "__file__", None)

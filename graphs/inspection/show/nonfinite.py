@@ -30,7 +30,8 @@ def headline(recording: Recording) -> str:
     # As written the nodes are the user's own; a condition that fails is explained by what makes it fail.
     first = min(found, key=lambda origin: (origin.kind in (PICKED, RAISED), origin.snapshot))
     lines = _lines(recording, first)
-    where = f" It begins at {place(lines[0])}, {lines[0].text}:" if lines else ""
+    begins = "It is there before" if first.kind == GIVEN else "It begins at"
+    where = f" {begins} {place(lines[0])}, {lines[0].text}:" if lines else ""
     said = _told(recording, first)
     return f"{where} {said}." if where else f" {said[0].upper()}{said[1:]}."
 
@@ -76,8 +77,10 @@ def _told(recording: Recording, origin: NonFinite) -> str:
     variable = recording.variables[origin.variable]
     at = f" at {list(origin.entry)}" if origin.entry else ""
     if variable.owner is None or origin.kind == GIVEN:
-        kind = {"input": "given", "shared": "held", "constant": "written"}.get(variable.kind, "given")
-        return f"{variable.name or variable.value or 'an input'} is {kind} as {origin.value}{at}"
+        if variable.kind == "constant":
+            return f"the constant {variable.value} holds {origin.value}{at}"
+        kind = "held" if variable.kind == "shared" else "given"
+        return f"{variable.name or 'an input'} is {kind} as {origin.value}{at}"
     formula = _formula(recording, origin.snapshot, variable.owner)
     if variable.name and variable.name != formula:
         formula = f"{variable.name} = {formula}"
@@ -110,10 +113,12 @@ def _formula(recording: Recording, snapshot: int, node: int) -> str:
 
 
 def _lines(recording: Recording, origin: NonFinite) -> Sequence[SourceLine]:
-    """The user's lines of the node; for a gradient's those of what it differentiates."""
+    """The user's lines of the node; for a gradient's those of what it differentiates, for an input's of who reads it."""
     owner = recording.variables[origin.variable].owner
     if owner is None:
-        return ()
+        readers = (recording.variables[variable].owner for variable in origin.path[1:])
+        reader = next((node for node in readers if node is not None), None)
+        return () if reader is None else recording.lines_of(reader)
     forward = [root for root in recording.roots(owner) if recording.nodes[root].origin.kind != GRADIENT]
     if forward:
         return recording.lines_of(owner)

@@ -379,9 +379,10 @@ def _is_switch(op: Any) -> bool:
 
 def _cleaned(value: Any) -> Any:
     """An array with ones where it is not finite; anything else as it is."""
-    if not isinstance(value, np.ndarray) or value.dtype.kind not in "fc":
+    if not isinstance(value, np.ndarray | np.generic) or value.dtype.kind not in "fc":
         return value
-    return np.where(np.isfinite(value), value, np.ones((), value.dtype))
+    cleaned = np.where(np.isfinite(value), value, np.ones((), value.dtype))
+    return cleaned if isinstance(value, np.ndarray) else cleaned[()]
 
 
 def _printed(number: Any) -> str:
