@@ -160,3 +160,16 @@ def test_jaxs_own_random_numbers_are_said_to_be_its_own() -> None:
     evaluation = asked.recording.evaluation
     assert evaluation is not None
     assert "depends on random numbers, and JAX draws its own" in evaluation.apart
+
+
+def test_another_dtype_than_the_types_is_said() -> None:
+    pytest.importorskip("jax")
+    f = pt.fvector("f")
+    asked = inspect([f], f.sum(), mode="JAX").evaluate(np.ones(3, "float32"))
+    evaluation = asked.recording.evaluation
+    assert evaluation is not None
+    called = evaluation.outputs[0].called
+    assert called is not None
+    if called.dtype == "float32":
+        pytest.skip("this JAX keeps the type")
+    assert f"JAX returns {called.dtype} for output 0, which is of type float32" in evaluation.apart

@@ -53,6 +53,7 @@ def test_the_first_node_that_is_not_finite_and_its_line_are_named(mode: str) -> 
     shown = " ".join(as_text(overview(recording), width=300).split())
     assert "no rewrite repairs it. It begins at test_nonfinite.py:" in shown
     assert "scale = pt.sqrt(s) # this line: sqrt(s) is nan, for s = -1." in shown
+    assert "it spreads: sqrt(s) → " in shown
     assert "A step to look at" not in shown
 
 

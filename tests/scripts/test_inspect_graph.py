@@ -290,6 +290,18 @@ def test_values_are_given_as_a_number_a_file_and_what_code_makes(inspect_forked,
         assert re.search(rf"^output 0 +{value} +{value} *$", done.stdout, re.MULTILINE), done.stdout
 
 
+def test_what_takes_longest_is_shown_last_and_kept_with_the_rest(inspect_forked, own, tmp_path):
+    kept = tmp_path / "all.json"
+    shapes = ("--shape", "x=3", "--shape", "y=3", "--json", str(kept))
+    done = inspect_forked("--graph", f"{own}:expression", "--mode", "FAST_COMPILE", *shapes)
+    assert done.returncode == 0, done.stderr
+    headings = [line.partition(" ──")[0] for line in done.stdout.splitlines() if " ──" in line]
+    assert headings[0] == "Summary"
+    assert headings[-2:] == ["What runs in the end", "Which rewrites carry weight"]
+    recording = json.loads(kept.read_text())["recording"]
+    assert len(recording["counterfactuals"]) >= len(recording["rules"]) > 0
+
+
 def test_a_file_of_values_with_objects_in_it_is_refused(inspect_forked, own, tmp_path):
     np.save(tmp_path / "x.npy", np.array([{}, 1], dtype=object), allow_pickle=True)
     done = inspect_forked("--graph", f"{own}:parts", "--mode", "none", "--input", f"x={tmp_path}/x.npy")
