@@ -149,7 +149,7 @@ class NonFinite(Row, frozen=True):
 
     snapshot: Count  # in which snapshot: 0, as written, or the last one
     variable: Count  # the first variable on the way that is not finite
-    # ``made`` (its node makes it of finite numbers), ``picked`` (its node takes an infinite constant where a
+    # ``made`` (its node makes it, of finite numbers too), ``picked`` (its node takes an infinite constant where a
     # condition says so), ``given`` (an input, shared variable or constant that was not finite already) or
     # ``raised`` (its node raises an error)
     kind: str
@@ -166,9 +166,8 @@ class NonFinite(Row, frozen=True):
     # the node that picks another value at this entry, so that it comes only from differentiating what was
     # not picked; None where there is none
     masked_by: Count | None = None
-    write: str = (
-        ""  # a formula that is finite there, or what must hold of the input; empty where none is known
-    )
+    # a formula that is finite there, or what must hold of the input; empty where none is known
+    write: str = ""
 
 
 class Evaluation(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
