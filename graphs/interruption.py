@@ -28,12 +28,15 @@ __all__ = [
     "is_command",
     "leave_on_signals",
     "raise_on_signals",
+    "received",
 ]
 
 SAID = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "its terminal was closed"}
 ENDING = [getattr(signal, name) for name in SAID if hasattr(signal, name)]  # Windows has no SIGHUP
 # How long an import may go on when a signal has come, and how often it is looked at meanwhile; seconds.
 PATIENCE, PAUSE = 1.0, 0.01
+
+_first: list[int] = []  # the signal that `raise_on_signals` has met; it ends this process, whatever comes of it
 
 
 class Interrupted(BaseException):
@@ -97,14 +100,13 @@ def raise_on_signals(name: str) -> None:
     """
     import threading  # of use only now
 
-    first: list[int] = []  # the signal that has come and is not raised yet
     until = 0.0  # when it must be
     again = threading.Event()  # set where the next one is the first, come once more
 
     def handle(number: int, frame: FrameType | None) -> None:
         nonlocal until
-        if not first:
-            first.append(number)
+        if not _first:
+            _first.append(number)
             until = time.monotonic() + PATIENCE
         elif not again.is_set() or time.monotonic() > until:
             _leave(name, number)
@@ -127,6 +129,15 @@ def raise_on_signals(name: str) -> None:
 
     sys.unraisablehook = unraisable
     _install(handle)
+
+
+def received() -> int:
+    """The number of the signal that `raise_on_signals` has met, 0 while none came.
+
+    For what was raised may arrive as another error: a compiled function that calls back into Python hands on only the
+    text of what was raised there.
+    """
+    return _first[0] if _first else 0
 
 
 def _importing(frame: FrameType | None) -> bool:

@@ -147,6 +147,21 @@ except Interrupted as raised:
     assert (done.returncode, done.stdout, done.stderr) == (0, "went on\nterminated\n", "")
 
 
+def test_what_a_library_makes_of_it_is_still_the_signal():
+    code = """
+from graphs.commands.ending import run
+def main():
+    raise_on_signals("me")
+    try:
+        come()
+    except Interrupted as raised:
+        raise RuntimeError(f"INTERNAL: a callback failed: {raised}")
+run("me", main)
+"""
+    done = begun(code, signal.SIGTERM)
+    assert (done.returncode, done.stdout, done.stderr) == (143, "", "me: terminated.\n")
+
+
 def test_a_settled_exit_code_stays():
     done = begun("leave_on_signals('me', 3)\ncome()", signal.SIGINT)
     assert (done.returncode, done.stdout, done.stderr) == (3, "", "")

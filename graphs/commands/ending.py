@@ -23,7 +23,7 @@ from graphs.commands.streams import output_lost
 from graphs.environment import own_warnings_only
 from graphs.errors import InputError
 from graphs.foreign import plain
-from graphs.interruption import Interrupted, ignore_signals, leave_on_signals
+from graphs.interruption import Interrupted, ignore_signals, leave_on_signals, received
 
 __all__ = ["reason", "run"]
 
@@ -43,7 +43,7 @@ def run(name: str, main: Callable[[], int]) -> NoReturn:
     try:
         with own_warnings_only():
             warnings.showwarning = _teller(name)
-            code = main()
+            code = _answered(main)
     except SystemExit as left:  # after --help, say
         code = left.code if isinstance(left.code, int) else 0
     except Interrupted as interrupted:
@@ -68,6 +68,16 @@ def run(name: str, main: Callable[[], int]) -> NoReturn:
     leave_on_signals(name, code)
     gc.freeze()  # what is left dies with the process; looking through all of it once more takes a tenth of a second
     sys.exit(code)
+
+
+def _answered(main: Callable[[], int]) -> int:
+    """What `main` returns; after a signal any error is that signal's: it may come back under another name."""
+    try:
+        return main()
+    except Exception as error:
+        if received():
+            raise Interrupted(received()) from error
+        raise
 
 
 def _teller(name: str) -> Callable[..., Any]:
