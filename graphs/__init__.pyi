@@ -1,17 +1,46 @@
 # The public names, in the order in which data flows through them; read by type checkers and by __init__.py.
 from .errors import InputError as InputError
-from .data import Dataset as Dataset, load as load
+from .data import Dataset as Dataset, load as load, measurements as measurements, split as split
 from .reading import read as read
+from .derivatives import gradients as gradients, jacobian as jacobian
 from .models.logistic import LogisticGraph as LogisticGraph, logistic_graph as logistic_graph
-from .updates import gradient_descent as gradient_descent, gradients as gradients, momentum as momentum
+from .models.softmax import SoftmaxGraph as SoftmaxGraph, softmax_graph as softmax_graph
+from .models.curve import CurveGraph as CurveGraph, curve_graph as curve_graph
+from .models.growth import GrowthGraph as GrowthGraph, growth_graph as growth_graph
+from .updates import (
+    adam as adam,
+    adamw as adamw,
+    clip_by_norm as clip_by_norm,
+    clip_by_value as clip_by_value,
+    gradient_descent as gradient_descent,
+    momentum as momentum,
+    nesterov as nesterov,
+    rmsprop as rmsprop,
+)
 from .functions import (
     Functions as Functions,
     compile_functions as compile_functions,
+    compile_objective as compile_objective,
+    compile_residuals as compile_residuals,
     resolve_mode as resolve_mode,
 )
-from .training import Diverged as Diverged, History as History, Progress as Progress, fit as fit
+from .training import (
+    Batches as Batches,
+    Diverged as Diverged,
+    History as History,
+    Progress as Progress,
+    fit as fit,
+)
+from .solving import Solution as Solution, least_squares as least_squares, minimize as minimize
 
 # The rooms that a user of the package enters by name, as in graphs.models.logistic.
 from . import environment as environment, errors as errors, files as files, timing as timing
-from . import data as data, reading as reading, models as models, updates as updates, rewrites as rewrites
-from . import native as native, functions as functions, training as training, inspection as inspection
+from . import (
+    data as data,
+    reading as reading,
+    derivatives as derivatives,
+    models as models,
+    updates as updates,
+)
+from . import rewrites as rewrites, native as native, functions as functions, training as training
+from . import solving as solving, inspection as inspection

@@ -1,6 +1,7 @@
 """Names → arrays: every data set with its source and the order in which it was drawn.
 
-What an array must be, whoever gives it, is checked here too: :func:`real_numbers`, :func:`targets`, :func:`rounded`.
+What an array must be, whoever gives it, is checked here too: :func:`real_numbers`, :func:`targets`, :func:`labels`,
+:func:`rounded`.
 """
 
 from __future__ import annotations
@@ -12,11 +13,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graphs.errors import InputError, choose, whole_number
+from graphs.errors import InputError, choose, finite_number, install_command, whole_number
 from graphs.foreign import quoted
 from graphs.memory import aligned_copy, refuse_beyond_memory
 
-__all__ = ["DTYPES", "Dataset", "drawn_bytes", "load", "real_numbers", "rounded", "targets"]
+__all__ = [
+    "DTYPES",
+    "Dataset",
+    "Measurements",
+    "MissingScikitLearn",
+    "drawn_bytes",
+    "labels",
+    "load",
+    "measurements",
+    "real_numbers",
+    "rounded",
+    "split",
+    "targets",
+]
 
 DTYPES = ("float64", "float32")
 UNSEEN_SAMPLES = 30
@@ -28,9 +42,11 @@ class Dataset:
 
     name: str  # of the data set, or the file's
     x: NDArray[Any]  # shape (samples, features), float32 or float64: one sample per row
-    y: NDArray[np.int64]  # shape (samples,): targets, 0 or 1
-    initial_w: NDArray[Any]  # shape (features,), dtype of x: weights to begin from
-    initial_b: float = 0.0  # bias to begin from
+    y: NDArray[np.int64]  # shape (samples,): targets, 0 or 1; with K classes labels 0 … K−1
+    initial_w: NDArray[
+        Any
+    ]  # shape (features,), with K classes (features, K); dtype of x: weights to begin from
+    initial_b: Any = 0.0  # bias to begin from; with K classes an array of shape (K,)
     #: Inputs kept out of training, shape (unseen samples, features), where the data set has some.
     unseen_x: NDArray[Any] | None = None
     source: str = ""  # where the numbers come from, in one line
@@ -52,11 +68,12 @@ def load(
     weights, ``randn(30, features)`` for the unseen inputs. Seeding ``numpy.random`` and running
     the original program gives the same numbers.
 
-    ``plane``, ``hours`` and ``four-rows`` are small and fixed; they take no seed and no size.
+    ``plane``, ``hours`` and ``four-rows`` are small and fixed; they take no seed and no size. Neither does ``digits``:
+    1,797 pictures of 8 × 8 with the digits 0 … 9, which come with scikit-learn.
 
     Parameters
     ----------
-    name : {"random", "plane", "hours", "four-rows"}
+    name : {"random", "plane", "hours", "four-rows", "digits"}
     seed : int
         Seed of the stream, from 0 to 2³² − 1.
     samples, features : int
@@ -68,6 +85,8 @@ def load(
     ------
     InputError
         If an argument is not one of the above.
+    MissingScikitLearn
+        If the digits are asked for where it is not installed.
     """
     choose("dataset", name, ("random", *_FIXED))
     choose("dtype", dtype, DTYPES)
@@ -153,7 +172,114 @@ def _four_rows(dtype: np.dtype[Any]) -> Dataset:
     )
 
 
-_FIXED = {"plane": _plane, "hours": _hours, "four-rows": _four_rows}
+def _digits(dtype: np.dtype[Any]) -> Dataset:
+    """Written digits, each pixel from 0 to 1; the weights begin at zero."""
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError as absent:
+        raise MissingScikitLearn from absent
+    found = load_digits()
+    return Dataset(
+        name="digits",
+        x=(found.data / 16).astype(dtype),  # pixels are whole numbers from 0 to 16
+        y=found.target.astype(np.int64),
+        initial_w=np.zeros((64, 10), dtype),
+        initial_b=np.zeros(10, dtype),
+        source="scikit-learn's bundled digits (Alpaydin and Kaynak, 1998), pixels divided by 16",
+    )
+
+
+_FIXED = {"plane": _plane, "hours": _hours, "four-rows": _four_rows, "digits": _digits}
+
+
+class MissingScikitLearn(ImportError):
+    """scikit-learn is needed and not installed; the message says how to get it."""
+
+    def __init__(self) -> None:
+        super().__init__(f"scikit-learn is not installed; {install_command('estimators')} brings it")
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """What was measured at each of some places, for a curve to be fitted to."""
+
+    name: str
+    x: NDArray[np.float64]  # shape (samples,)
+    y: NDArray[np.float64]  # shape (samples,)
+    source: str  # where the numbers come from, in one line
+
+
+def measurements(name: str) -> Measurements:
+    """Return measurements by name.
+
+    ``yeast`` is the growth of yeast in a culture over 18 hours (Carlson, 1913), to which Pearl (1927) fitted a logistic
+    function with the capacity 665. ``response`` are 20 doses from 1 to 20 and responses by the four-parameter logistic
+    curve with A, B, C, D = 0.5, 2.5, 8, 7.3 and noise of 0.2, drawn from ``RandomState(0)``.
+
+    Parameters
+    ----------
+    name : {"yeast", "response"}
+
+    Raises
+    ------
+    InputError
+        If there are none of that name.
+    """
+    return _MEASURED[choose("measurements", name, _MEASURED)]()
+
+
+def _yeast() -> Measurements:
+    amounts = [9.6, 18.3, 29.0, 47.2, 71.1, 119.1, 174.6, 257.3, 350.7, 441.0]
+    amounts += [513.3, 559.7, 594.8, 629.4, 640.8, 651.1, 655.9, 659.6, 661.8]
+    return Measurements("yeast", np.arange(19.0), np.array(amounts), "T. Carlson, Biochem. Z. 57 (1913)")
+
+
+def _response() -> Measurements:
+    x = np.linspace(1, 20, 20)
+    a, b, c, d = 0.5, 2.5, 8.0, 7.3
+    y = (a - d) / (1 + (x / c) ** b) + d + 0.2 * np.random.RandomState(0).randn(20)
+    return Measurements("response", x, y, "numpy.random.RandomState(0)")
+
+
+_MEASURED = {"yeast": _yeast, "response": _response}
+
+
+def split(data: Dataset, share: float = 0.25, *, seed: int = 0) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows to train on and rows to test on, drawn without order from ``RandomState(seed)``.
+
+    Parameters
+    ----------
+    data : Dataset
+    share : float
+        Of the samples that are for testing, above 0 and below 1; rounded up to whole samples.
+    seed : int
+
+    Returns
+    -------
+    training, testing : ndarray of int
+
+    Raises
+    ------
+    InputError
+        If an argument is not one of the above, or one of the two has no sample of some class.
+    """
+    if not isinstance(data, Dataset):
+        raise InputError("data", found=quoted(data), allowed="a Dataset")
+    finite_number("share", share, above=0, below=1)
+    order = np.random.RandomState(whole_number("seed", seed, 0, 2**32 - 1)).permutation(len(data.y))
+    tested = int(np.ceil(share * len(order)))
+    training, testing = order[tested:], order[:tested]
+    classes = np.unique(data.y)
+    for part, rows in (("training", training), ("testing", testing)):
+        absent = np.setdiff1d(classes, data.y[rows])
+        if absent.size:
+            raise InputError(
+                "share",
+                found=f"{share:g} of {len(order)} samples, which leaves class {absent[0]} out of the {part} part",
+                allowed="parts with samples of every class",
+                remedy="take another share or seed, or more samples",
+            )
+    return training, testing
 
 
 def drawn_bytes(samples: int, features: int, dtype: str) -> int:
@@ -221,6 +347,16 @@ def targets(argument: str, found: Any, samples: int) -> NDArray[Any]:
         shown = f"{y[wrong[0]]} in sample {wrong[0]} ({wrong.size} such in all)"
         raise InputError(argument, found=shown, allowed="0 and 1")
     return y
+
+
+def labels(argument: str, found: Any, samples: int, classes: int) -> NDArray[np.int64]:
+    """`found` as an int64 array with a label 0 … `classes` − 1 for each sample; else an :class:`InputError`."""
+    y = real_numbers(argument, found, (samples,), kinds="fiub")
+    wrong = np.flatnonzero((y != np.floor(y)) | (y < 0) | (y >= classes))
+    if wrong.size:
+        shown = f"{y[wrong[0]]} in sample {wrong[0]} ({wrong.size} such in all)"
+        raise InputError(argument, found=shown, allowed=f"labels: whole numbers from 0 to {classes - 1}")
+    return y.astype(np.int64)
 
 
 def rounded(argument: str, number: float, dtype: str) -> NDArray[Any]:

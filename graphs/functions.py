@@ -1,10 +1,15 @@
-"""Graph + update pairs + mode → compiled train, predict and evaluate."""
+"""Graph + update pairs + mode → compiled train, predict and evaluate; or a cost, as a solver wants it.
+
+The one place on the way to training that calls ``pytensor.function``. :func:`compile_functions` is for a graph that is
+trained step by step, :func:`compile_objective` and :func:`compile_residuals` for one whose parameters SciPy looks for.
+"""
 
 from __future__ import annotations
 
 import functools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,20 +19,38 @@ from numpy.typing import NDArray
 from pytensor.compile.io import In
 from pytensor.compile.mode import Mode, get_mode, predefined_modes
 from pytensor.compile.sharedvalue import SharedVariable
+from pytensor.graph.replace import clone_replace
 from pytensor.graph.traversal import explicit_graph_inputs
 from pytensor.scalar.basic import Log, Log1p
 
 from graphs.data import real_numbers
+from graphs.derivatives import curvature, gradients
 from graphs.environment import own_warnings_only
 from graphs.errors import InputError, whole_number
 from graphs.foreign import quoted
 from graphs.models.logistic import LogisticGraph
+from graphs.models.softmax import SoftmaxGraph
 from graphs.native import NativeLinker, alone, repeat, source_of
-from graphs.updates import UpdatePair, gradients
+from graphs.updates import UpdatePair
 
-__all__ = ["Functions", "Stateful", "compile_functions", "mode_names", "resolve_mode", "update_pairs"]
+__all__ = [
+    "ClassifierGraph",
+    "Functions",
+    "Objective",
+    "Residuals",
+    "Stateful",
+    "compile_functions",
+    "compile_objective",
+    "compile_residuals",
+    "mode_names",
+    "resolve_mode",
+    "update_pairs",
+]
 
 Array = NDArray[Any]
+
+ClassifierGraph = LogisticGraph | SoftmaxGraph
+"""A graph with x, y and shared w, b → prediction, xent and cost."""
 
 
 class Stateful:
@@ -67,8 +90,8 @@ class Stateful:
 class Functions(Stateful):
     """The compiled callables of one experiment, and the graph behind them.
 
-    Shapes are (samples, features) for `x`, (samples,) for `y`, the prediction (bool) and the cross-entropy
-    (in nats, of the dtype of `x`); ∂cost/∂w has shape (features,), cost and ∂cost/∂b none.
+    Shapes are (samples, features) for `x`, (samples,) for `y`, the prediction (bool; with K classes int64) and the
+    cross-entropy (in nats, of the dtype of `x`); ∂cost/∂w and ∂cost/∂b have those of w and b, cost has none.
     """
 
     #: ``train(x, y) → [prediction, xent]``, both from before the step it then takes.
@@ -77,7 +100,7 @@ class Functions(Stateful):
     predict: Callable[..., Any]
     #: ``evaluate(x, y) → [prediction, xent, cost, gw, gb]``; takes no step.
     evaluate: Callable[..., list[Any]]
-    graph: LogisticGraph
+    graph: ClassifierGraph
     updates: tuple[UpdatePair, ...]  # what `train` applies
     mode: str  # as named by the caller
     build_seconds: float  # from graph to callables, without what a linker leaves to the first call
@@ -162,8 +185,10 @@ def resolve_mode(mode: str | Mode | None = "default") -> Mode:
 
 def update_pairs(graph: Any, updates: Any) -> tuple[UpdatePair, ...]:
     """The pairs, where `graph` is one and each can be applied to it; else an :class:`InputError`."""
-    if not isinstance(graph, LogisticGraph):
-        allowed = "a LogisticGraph, as graphs.logistic_graph makes it"
+    if not isinstance(graph, ClassifierGraph):
+        allowed = (
+            "a LogisticGraph or a SoftmaxGraph, as graphs.logistic_graph and graphs.softmax_graph make them"
+        )
         raise InputError("graph", found=quoted(graph), allowed=allowed)
     allowed = "pairs of a shared Variable and its next value, as graphs.gradient_descent makes them"
     if not isinstance(updates, Sequence):
@@ -186,18 +211,21 @@ def update_pairs(graph: Any, updates: Any) -> tuple[UpdatePair, ...]:
             )
         if shared in known:
             raise InputError("updates", found=f"{shared} twice", allowed="each shared Variable once")
+        if shared.name is None or shared.name in (other.name for other in known):
+            found = f"a shared Variable named {shared.name!r}" + " beside another" * (shared.name is not None)
+            raise InputError("updates", found=found, allowed="names of their own, by which a state is kept")
         known.add(shared)
     return tuple(updates)
 
 
 def compile_functions(
-    graph: LogisticGraph, updates: Sequence[UpdatePair], mode: str | Mode | None = "default"
+    graph: ClassifierGraph, updates: Sequence[UpdatePair], mode: str | Mode | None = "default"
 ) -> Functions:
     """Compile `train`, `predict` and `evaluate`; the graph and the pairs stay as they are.
 
     Parameters
     ----------
-    graph : LogisticGraph
+    graph : LogisticGraph or SoftmaxGraph
     updates : sequence of update pairs
         From :mod:`graphs.updates`, for parameters of `graph`.
     mode : str, Mode or None
@@ -209,19 +237,30 @@ def compile_functions(
         If the graph is none, the pairs cannot be applied, or there is no such mode, its framework is not
         installed, or it cannot compile this graph.
     """
-    resolved = resolve_mode(mode)
-    label = mode if isinstance(mode, str) else "default" if mode is None else repr(mode)
+    resolved, label = resolve_mode(mode), _label(mode)
     pairs = update_pairs(graph, updates)
     y = In(graph.y, allow_downcast=True)  # 0 and 1 lose nothing, whatever dtype they come in
     compiled = functools.partial(pytensor.function, mode=resolved)
     start = time.perf_counter()
+    with _compiling(label):
+        outputs = [graph.prediction, graph.xent]
+        train = compiled([graph.x, y], outputs, updates=list(pairs), name="train")
+        whole = [*outputs, graph.cost, *gradients(graph.cost, [graph.w, graph.b])]
+        evaluate = compiled([graph.x, y], whole, name="evaluate")
+        predict = compiled([graph.x], graph.prediction, name="predict")
+    return Functions(train, predict, evaluate, graph, pairs, label, time.perf_counter() - start)
+
+
+def _label(mode: str | Mode | None) -> str:
+    return mode if isinstance(mode, str) else "default" if mode is None else repr(mode)
+
+
+@contextmanager
+def _compiling(label: str) -> Iterator[None]:
+    """Say as bad input what a mode cannot do here."""
     try:
         with own_warnings_only():
-            outputs = [graph.prediction, graph.xent]
-            train = compiled([graph.x, y], outputs, updates=list(pairs), name="train")
-            whole = [*outputs, graph.cost, *gradients(graph.cost, [graph.w, graph.b])]
-            evaluate = compiled([graph.x, y], whole, name="evaluate")
-            predict = compiled([graph.x], graph.prediction, name="predict")
+            yield
     except ImportError as error:
         if not isinstance(error, ModuleNotFoundError):  # a library that the mode has compiled
             raise InputError(
@@ -242,4 +281,152 @@ def compile_functions(
             found=f"{label}, which cannot compile this graph ({error})",
             allowed="NUMBA, CVM, FAST_COMPILE, none",
         ) from error
-    return Functions(train, predict, evaluate, graph, pairs, label, time.perf_counter() - start)
+
+
+@dataclass(frozen=True)
+class Flat:
+    """Parameters as one vector, as a solver wants them, and back."""
+
+    names: tuple[str, ...]
+    shapes: tuple[tuple[int, ...], ...]
+    start: NDArray[np.float64]  # their values when it was compiled, shape (entries of all of them,)
+    function: Callable[..., Any]  # what was compiled, for whoever asks which linker runs
+
+    def parts(self, point: Array) -> list[Array]:
+        """The value of each parameter at `point`."""
+        sizes = np.cumsum([int(np.prod(shape)) for shape in self.shapes])[:-1]
+        pieces = np.split(np.asarray(point, dtype="float64"), sizes)
+        return [piece.reshape(shape) for piece, shape in zip(pieces, self.shapes, strict=True)]
+
+    def parameters(self, point: Array) -> dict[str, Array]:
+        """Likewise, by name."""
+        return dict(zip(self.names, self.parts(point), strict=True))
+
+    @property
+    def linker(self) -> str:
+        """The class of the linker that runs it; known for sure after its first call."""
+        return _linker_name(self.function)
+
+
+def _flat(values: Sequence[Any]) -> NDArray[np.float64]:
+    return np.concatenate([np.ravel(np.asarray(value, dtype="float64")) for value in values])
+
+
+@dataclass(frozen=True)
+class Objective(Flat):
+    """A cost and its gradient at any point, and its curvature there."""
+
+    along: Callable[..., Any]
+
+    def cost(self, point: Array, *data: Any) -> tuple[float, NDArray[np.float64]]:
+        """The cost, and its gradient of the shape of `point`."""
+        cost, *slopes = self.function(*self.parts(point), *data)
+        return float(cost), _flat(slopes)
+
+    def curvature(self, point: Array, direction: Array, *data: Any) -> NDArray[np.float64]:
+        """The Hessian at `point` times `direction`."""
+        return _flat(self.along(*self.parts(point), *self.parts(direction), *data))
+
+
+@dataclass(frozen=True)
+class Residuals(Flat):
+    """Residuals and their Jacobian at any point."""
+
+    matrix: Callable[..., Any]
+
+    def residuals(self, point: Array, *data: Any) -> NDArray[np.float64]:
+        """A vector, shape (samples,)."""
+        return np.asarray(self.function(*self.parts(point), *data), dtype="float64")
+
+    def jacobian(self, point: Array, *data: Any) -> NDArray[np.float64]:
+        """Shape (samples, parameters)."""
+        return np.asarray(self.matrix(*self.parts(point), *data), dtype="float64")
+
+
+def compile_objective(
+    cost: Any, parameters: Sequence[Any], inputs: Sequence[Any], mode: str | Mode | None = "default"
+) -> Objective:
+    """Compile a cost as a function of its parameters, whose shared values are only read.
+
+    Parameters
+    ----------
+    cost : Variable, scalar
+    parameters : sequence of shared Variables
+    inputs : sequence of Variables
+        What else the cost needs: x and y, in the order in which they will be given.
+    mode : str, Mode or None
+        See :func:`resolve_mode`.
+
+    Raises
+    ------
+    InputError
+        If an argument is not one of the above, or the mode cannot compile this graph.
+    """
+    resolved, label = resolve_mode(mode), _label(mode)
+    directions = [parameter.type() for parameter in parameters]
+    points, places, taken = _as_inputs(parameters, inputs)
+    slopes = gradients(cost, parameters)
+    with _compiling(label):
+        found = clone_replace([cost, *slopes], places)
+        function = pytensor.function([*points, *taken], found, mode=resolved, name="cost")
+
+        @functools.cache
+        def along() -> Any:  # compiled when it is first wanted, for few solvers ask for it
+            bent = clone_replace(curvature(cost, parameters, directions), places)
+            whole = [*points, *directions, *taken]
+            with _compiling(label):
+                return pytensor.function(
+                    whole, bent, mode=resolved, on_unused_input="ignore", name="curvature"
+                )
+
+    return Objective(*_named(parameters), function, lambda *given: along()(*given))
+
+
+def compile_residuals(
+    residuals: Any,
+    jacobian: Any,
+    parameters: Sequence[Any],
+    inputs: Sequence[Any],
+    mode: str | Mode | None = "default",
+) -> Residuals:
+    """Compile residuals and their Jacobian as functions of the parameters, whose shared values are only read.
+
+    Parameters
+    ----------
+    residuals : Variable, vector (samples,)
+    jacobian : Variable, matrix (samples, parameters)
+    parameters : sequence of shared Variables
+    inputs : sequence of Variables
+        What else they need: x and y, in the order in which they will be given.
+    mode : str, Mode or None
+        See :func:`resolve_mode`.
+
+    Raises
+    ------
+    InputError
+        If the mode cannot compile this graph.
+    """
+    resolved, label = resolve_mode(mode), _label(mode)
+    points, places, taken = _as_inputs(parameters, inputs)
+    with _compiling(label):
+        function, matrix = (
+            pytensor.function(
+                [*points, *taken], found, mode=resolved, on_unused_input="ignore", name=found.name
+            )
+            for found in clone_replace([residuals, jacobian], places)
+        )
+    return Residuals(*_named(parameters), function, matrix)
+
+
+def _as_inputs(
+    parameters: Sequence[Any], inputs: Sequence[Any]
+) -> tuple[list[Any], dict[Any, Any], list[Any]]:
+    """An input in the place of every parameter, and the inputs there are."""
+    points = [parameter.type(name=parameter.name) for parameter in parameters]
+    taken = [In(each, allow_downcast=True) for each in inputs]
+    return points, dict(zip(parameters, points, strict=True)), taken
+
+
+def _named(parameters: Sequence[Any]) -> tuple[tuple[str, ...], tuple[tuple[int, ...], ...], Array]:
+    values = [parameter.get_value(borrow=True) for parameter in parameters]
+    return tuple(parameter.name for parameter in parameters), tuple(map(np.shape, values)), _flat(values)

@@ -36,7 +36,9 @@ ENDING = [getattr(signal, name) for name in SAID if hasattr(signal, name)]  # Wi
 # How long an import may go on when a signal has come, and how often it is looked at meanwhile; seconds.
 PATIENCE, PAUSE = 1.0, 0.01
 
-_first: list[int] = []  # the signal that `raise_on_signals` has met; it ends this process, whatever comes of it
+_first: list[
+    int
+] = []  # the signal that `raise_on_signals` has met; it ends this process, whatever comes of it
 
 
 class Interrupted(BaseException):

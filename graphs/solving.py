@@ -1,19 +1,37 @@
-"""The true optimum of the cost by a quasi-Newton solve in SciPy, and how far a run is from it."""
+"""The same symbolic gradient handed to SciPy: quasi-Newton, Newton, least squares; and how far a run is from an optimum.
+
+SciPy's solvers keep what they know to themselves. So a search is kept as a :class:`Search`, all that was evaluated in it:
+it goes on by being done again, with what is known in the place of what would be computed, and ends in the same bits.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from graphs.data import real_numbers
-from graphs.errors import InputError, call_back, finite_number
+from graphs.errors import InputError, call_back, choose, finite_number, whole_number
 from graphs.foreign import quoted
-from graphs.training import Learner, broken, samples_for
+from graphs.functions import Objective, Residuals
+from graphs.listener import Listener
+from graphs.training import Learner, Stopped, broken, samples_for
 
-__all__ = ["Certificate", "NoOptimum", "Optimum", "certify", "find_optimum"]
+__all__ = [
+    "METHODS",
+    "Certificate",
+    "NoOptimum",
+    "Optimum",
+    "Search",
+    "Solution",
+    "certify",
+    "find_optimum",
+    "least_squares",
+    "minimize",
+]
 
 Array = NDArray[Any]
 # Features beyond this are moved and stretched before they are solved for; below, it would change nothing but digits.
@@ -191,3 +209,289 @@ def certify(cost: float, w: Array, optimum: Optimum, weight_decay: float) -> Cer
     bound = weight_decay * distance**2
     rounding = 8 * np.finfo(np.float64).eps * max(abs(cost), abs(optimum.cost)) + optimum.uncertainty
     return Certificate(gap, distance, bound, holds=bool(gap + rounding >= bound))
+
+
+@dataclass
+class Search:
+    """A search so far: every evaluation that the solver asked for, in order."""
+
+    start: NDArray[np.float64]  # where it began
+    kinds: list[str] = field(default_factory=list)  # cost, curvature, residuals or jacobian
+    asked: list[NDArray[np.float64]] = field(
+        default_factory=list
+    )  # the point; for curvature a direction behind it
+    answered: list[NDArray[np.float64]] = field(
+        default_factory=list
+    )  # flat; of a cost, its gradient behind it
+
+    @property
+    def step(self) -> int:
+        """Evaluations made."""
+        return len(self.kinds)
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Where a search ended."""
+
+    point: NDArray[np.float64]  # flat
+    parameters: dict[str, Array]  # likewise, by name
+    cost: float  # there; of least squares, the mean of the squared residuals
+    gradient_norm: float  # ‖∂cost/∂point‖₂ there
+    evaluations: int  # of cost, residuals, Jacobian and curvature, in all
+    iterations: int
+    converged: bool  # whether the solver says so
+    said: str  # why it ended, in the solver's words
+
+
+#: How a cost can be minimised: a quasi-Newton method, which learns the curvature from gradients (L-BFGS; Liu and
+#: Nocedal, 1989), and Newton's with the true one, in a trust region (Steihaug, 1983; Nocedal and Wright, ch. 7).
+METHODS = ("lbfgs", "newton")
+MOST_EVALUATIONS = 100_000
+
+
+def minimize(
+    objective: Objective,
+    data: Sequence[Any],
+    *,
+    method: str = "lbfgs",
+    tolerance: float = 1e-8,
+    iterations: int = 1000,
+    start: Array | None = None,
+    search: Search | None = None,
+    checkpoint: Callable[[Search], None] | None = None,
+    checkpoint_every: int = 100,
+    listener: Listener | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Solution:
+    """Minimise a cost by SciPy's solvers, from its own symbolic gradient and curvature.
+
+    Parameters
+    ----------
+    objective : Objective
+        As :func:`graphs.functions.compile_objective` makes it.
+    data : sequence of ndarray
+        Its inputs.
+    method : {"lbfgs", "newton"}
+    tolerance : float
+        Of the gradient's largest entry, at which the search has converged; above 0.
+    iterations : int
+        At most so many, at least 1.
+    start : ndarray, optional
+        Where to begin; default: where the parameters stood when the objective was compiled.
+    search : Search, optional
+        Where to go on, from a checkpoint.
+    checkpoint : callable, optional
+        Called with the search every `checkpoint_every` evaluations, at the end and when stopped.
+    listener : Listener, optional
+        Told how many evaluations were made.
+    stop : callable
+        Asked before each evaluation; once it answers True the search ends with :class:`graphs.training.Stopped`.
+
+    Raises
+    ------
+    InputError
+        If an argument is not one of the above; or `search` is one of another cost, of other data or by other versions.
+    Stopped
+        When `stop` asked for it.
+    """
+    from scipy.optimize import minimize as solve  # slow to import
+
+    choose("method", method, METHODS)
+    finite_number("tolerance", tolerance, above=0)
+    whole_number("iterations", iterations, 1)
+    if not isinstance(objective, Objective):
+        raise InputError("objective", found=quoted(objective), allowed="what compile_objective returns")
+    begin = (
+        objective.start if start is None else real_numbers("start", start, objective.start.shape, dtype=float)
+    )
+    asked = _Asked(begin, search, checkpoint, checkpoint_every, listener, stop)
+
+    def cost(point: Array) -> tuple[float, Array]:
+        found = asked("cost", point, lambda: np.append(*objective.cost(point, *data)))
+        return float(found[0]), found[1:].copy()
+
+    def curvature(point: Array, direction: Array) -> Array:
+        both = np.append(point, direction)
+        return asked("curvature", both, lambda: objective.curvature(point, direction, *data)).copy()
+
+    how: dict[str, Any] = {"method": "trust-ncg", "hessp": curvature, "options": {"gtol": tolerance}}
+    if method == "lbfgs":
+        # As far as the gradient says, not the cost, whose last digits say nothing any more.
+        limits = {"gtol": tolerance, "ftol": 0.0, "maxfun": MOST_EVALUATIONS, "maxcor": 10}
+        how = {"method": "L-BFGS-B", "options": limits}
+    how["options"]["maxiter"] = iterations
+    with np.errstate(all="ignore"):  # a step too long is taken back
+        solved = solve(cost, begin, jac=True, **how)
+        last, gradient = cost(solved.x)
+    asked.end()
+    reached = bool(np.abs(gradient).max(initial=0.0) <= tolerance)
+    said = str(solved.message).strip()
+    return _solution(
+        objective, solved.x, last, gradient, asked, int(solved.nit), reached or bool(solved.success), said
+    )
+
+
+def least_squares(
+    problem: Residuals,
+    data: Sequence[Any],
+    *,
+    tolerance: float = 1e-12,
+    iterations: int = 1000,
+    least: Sequence[float] | None = None,
+    start: Array | None = None,
+    search: Search | None = None,
+    checkpoint: Callable[[Search], None] | None = None,
+    checkpoint_every: int = 100,
+    listener: Listener | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Solution:
+    """Minimise the sum of squared residuals by SciPy's ``least_squares``, with the symbolic Jacobian.
+
+    By a trust region that keeps within bounds (Branch, Coleman and Li, 1999).
+
+    Parameters
+    ----------
+    problem : Residuals
+        As :func:`graphs.functions.compile_residuals` makes them.
+    data : sequence of ndarray
+        Its inputs.
+    tolerance : float
+        Relative change of the cost, of the parameters, and size of the scaled gradient, at which it has converged.
+    iterations : int
+        At most so many, at least 1.
+    least : sequence of float, optional
+        What each parameter must stay above; ``-inf`` for one that may be any number.
+    start, search, checkpoint, checkpoint_every, listener, stop
+        As for :func:`minimize`.
+
+    Raises
+    ------
+    InputError
+        If an argument is not one of these; if there are fewer residuals than parameters; if one is not finite where
+        the search begins.
+    Stopped
+        When `stop` asked for it.
+    """
+    from scipy.optimize import least_squares as solve  # slow to import
+
+    finite_number("tolerance", tolerance, above=0)
+    whole_number("iterations", iterations, 1)
+    if not isinstance(problem, Residuals):
+        raise InputError("problem", found=quoted(problem), allowed="what compile_residuals returns")
+    begin = problem.start if start is None else real_numbers("start", start, problem.start.shape, dtype=float)
+    lower = np.full(begin.shape, -np.inf)
+    if least is not None:
+        lower = real_numbers("least", least, begin.shape, dtype=float, finite=False)
+        if not (begin > lower).all():
+            place = int((~(begin > lower)).argmax())
+            found = (
+                f"{problem.names[0] if len(problem.names) == 1 else problem.names[place]} = {begin[place]:g}"
+            )
+            raise InputError("start", found=found, allowed=f"a number above {lower[place]:g}")
+    asked = _Asked(begin, search, checkpoint, checkpoint_every, listener, stop)
+
+    def residuals(point: Array) -> Array:
+        return asked("residuals", point, lambda: problem.residuals(point, *data)).copy()
+
+    def jacobian(point: Array) -> Array:
+        found = asked("jacobian", point, lambda: problem.jacobian(point, *data).ravel())
+        return found.reshape(-1, len(begin)).copy()
+
+    with np.errstate(all="ignore"):
+        first = residuals(begin)
+        if len(first) < len(begin):
+            found = f"{len(first)} points for {len(begin)} parameters"
+            raise InputError("data", found=found, allowed=f"at least {len(begin)} points")
+        if not np.isfinite(first).all():
+            place = int((~np.isfinite(first)).argmax())
+            found = f"parameters at which residual {place} is {first[place]}"
+            raise InputError("start", found=found, allowed="parameters at which every residual is finite")
+        solved = solve(
+            residuals,
+            begin,
+            jacobian,
+            bounds=(lower, np.inf),
+            x_scale="jac",
+            ftol=tolerance,
+            xtol=tolerance,
+            gtol=tolerance,
+            max_nfev=iterations,
+        )
+    asked.end()
+    samples = len(solved.fun)
+    gradient = 2 * solved.jac.T @ solved.fun / samples
+    cost = float(solved.fun @ solved.fun) / samples
+    message = str(solved.message).strip()
+    return _solution(
+        problem, solved.x, cost, gradient, asked, int(solved.njev), bool(solved.success), message
+    )
+
+
+def _solution(
+    of: Objective | Residuals,
+    point: Array,
+    cost: float,
+    gradient: Array,
+    asked: _Asked,
+    iterations: int,
+    converged: bool,
+    said: str,
+) -> Solution:
+    parameters = {name: value.copy() for name, value in of.parameters(point).items()}
+    return Solution(point, parameters, cost, _norm(gradient), asked.search.step, iterations, converged, said)
+
+
+class _Asked:
+    """Answers what a solver asks: from the search so far where that knows it, else anew, and keeps it there."""
+
+    def __init__(
+        self,
+        start: Array,
+        search: Search | None,
+        checkpoint: Callable[[Search], None] | None,
+        checkpoint_every: int,
+        listener: Listener | None,
+        stop: Callable[[], bool],
+    ) -> None:
+        self.every = whole_number("checkpoint_every", checkpoint_every, 1)
+        call_back("stop", stop)
+        if checkpoint is not None:
+            call_back("checkpoint", checkpoint)
+        if listener is not None:
+            call_back("listener", listener, "progress")
+        if search is not None and not (isinstance(search, Search) and np.array_equal(search.start, start)):
+            raise self._other("one that began elsewhere")
+        self.search = Search(start) if search is None else search
+        self.checkpoint, self.listener, self.stop = checkpoint, listener, stop
+        self.position = 0  # in the search: what is known before it has been asked for again
+
+    def __call__(self, kind: str, point: Array, compute: Callable[[], Array]) -> Array:
+        search = self.search
+        if self.position < search.step:
+            if search.kinds[self.position] != kind or not np.array_equal(search.asked[self.position], point):
+                raise self._other(f"one that asked for something else at evaluation {self.position + 1}")
+        else:
+            if self.stop():
+                self.end()
+                raise Stopped(search, "evaluation")
+            answer = np.asarray(compute(), dtype="float64")
+            search.kinds.append(kind)
+            search.asked.append(np.array(point, dtype="float64"))
+            search.answered.append(answer)
+            if search.step % self.every == 0:
+                self.end()
+            if self.listener:
+                self.listener.progress(search.step, search.step)
+        self.position += 1
+        return search.answered[self.position - 1]
+
+    def end(self) -> None:
+        """Keep the search as it is now."""
+        if self.checkpoint:
+            self.checkpoint(self.search)
+
+    @staticmethod
+    def _other(found: str) -> InputError:
+        allowed = "the search of the same cost, data and versions, on the same machine"
+        return InputError("search", found=found, allowed=allowed, remedy="begin anew")

@@ -1,27 +1,31 @@
 """The one training loop: callables + data + schedule → history.
 
-It sees callables only, so any framework's plug in (:class:`Learner`). A run so far is a
-:class:`Progress`, from which it can go on; it may end before its time as :class:`Diverged` or
-:class:`Stopped`.
+It sees callables only, so any framework's plug in (:class:`Learner`). The schedule is full batch, or
+:class:`Batches`: mini-batches, down to one sample at a time. A run so far is a :class:`Progress`, from which it can
+go on; it may end before its time as :class:`Diverged` or :class:`Stopped`, or early, where a :class:`HeldOut` part of
+the samples says that it gets no better.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from graphs.data import real_numbers, targets
+from graphs.data import labels, real_numbers, targets
 from graphs.errors import InputError, call_back, whole_number
 from graphs.foreign import quoted
 from graphs.listener import Listener
 from graphs.memory import refuse_beyond_memory
 
 __all__ = [
+    "Batches",
     "Diverged",
+    "HeldOut",
     "History",
     "Learner",
     "Progress",
@@ -92,6 +96,59 @@ class History:
         return cls(recorded, *(np.full(len(recorded), np.nan) for _ in range(5)))
 
 
+@dataclass(frozen=True)
+class Batches:
+    """Mini-batches: every sample once in a pass, in an order drawn anew for each.
+
+    A pass is ⌈samples/size⌉ steps, of which the last may have fewer samples; each step follows the mean over its
+    own. The order is that of the pass's own stream, so that the number of a step says which samples it takes: a run
+    that goes on needs nothing else.
+    """
+
+    size: int  # samples of a step, at least 1
+    seed: int = 0  # of the orders
+
+    def check(self) -> None:
+        """Refuse what is no size or no seed."""
+        whole_number("batches.size", self.size, 1)
+        whole_number("batches.seed", self.seed, 0, 2**32 - 1)
+
+    def per_pass(self, samples: int) -> int:
+        """Steps of a pass."""
+        return -(-samples // self.size)
+
+    def rows(self, step: int, samples: int) -> NDArray[np.intp]:
+        """The samples of the step after `step` others."""
+        passed, place = divmod(step, self.per_pass(samples))
+        return _order(self.seed, passed, samples)[place * self.size : (place + 1) * self.size]
+
+
+@lru_cache(maxsize=2)
+def _order(seed: int, passed: int, samples: int) -> NDArray[np.intp]:
+    """A permutation of the samples, the same for the same pass wherever a run begins or goes on."""
+    return np.random.default_rng([seed, passed]).permutation(samples)
+
+
+@dataclass
+class HeldOut:
+    """What samples that take no part in training say of a run: whether it still gets better."""
+
+    patience: int  # entries of the history without a better one after which the run ends
+    xent: NDArray[np.float64]  # shape (entries of the history,): mean cross-entropy of them, in nats
+    best_entry: int  # of the history, the one with the lowest; -1 before the first
+    best: dict[str, Array]  # the state there
+
+    def note(self, entry: int, xent: float, state: dict[str, Array]) -> None:
+        """Take down an entry; one that is not a number is no better than any."""
+        self.xent[entry] = xent
+        if self.best_entry < 0 or xent < self.xent[self.best_entry]:
+            self.best_entry, self.best = entry, state
+
+    def says_stop(self, entry: int) -> bool:
+        """Whether none of the last entries up to this one was better."""
+        return entry - self.best_entry >= self.patience
+
+
 @dataclass
 class Progress:
     """A run so far: all that is needed to go on to the bit. Calls of `train` are counted from 1."""
@@ -106,6 +163,7 @@ class Progress:
     first_nonfinite_call: int = 0
     last_nonfinite_call: int = 0
     first_mean_xent: float = float("nan")  # mean cross-entropy that the first call returned, in nats
+    held_out: HeldOut | None = None  # where some samples were kept out, to end early
 
     @classmethod
     def fresh(cls, state: dict[str, Array], steps: int, every: int) -> Progress:
@@ -114,7 +172,7 @@ class Progress:
 
     def note(self, predictions: Array, xents: Array, y: Array) -> None:
         """Count what the calls from ``step + 1`` on returned: arrays of shape (calls, samples)."""
-        perfect = (predictions == y.astype(bool)).all(axis=1)
+        perfect = (predictions == y).all(axis=1)
         finite = np.isfinite(xents).all(axis=1)
         if self.step == 0:
             self.first_mean_xent = float(xents[0].mean())
@@ -141,9 +199,9 @@ class Diverged(ArithmeticError):
 class Stopped(Exception):
     """The run was asked to stop, and did, between two steps; `progress` can be resumed."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Any, what: str = "step") -> None:
         self.progress = progress
-        super().__init__(f"stopped after step {progress.step}")
+        super().__init__(f"stopped after {what} {progress.step}")
 
 
 # Gradient descent that converges never raises the cost; a million times the first is no wobble.
@@ -160,24 +218,35 @@ def fit(
     *,
     steps: int,
     every: int = 1,
+    batches: Batches | None = None,
+    held_out: tuple[Array, Array] | None = None,
+    patience: int = 10,
     progress: Progress | None = None,
     checkpoint: Callable[[Progress], None] | None = None,
     checkpoint_every: int = 1000,
     listener: Listener | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Progress:
-    """Take `steps` full-batch steps and record the model before the first, at every k-th and after the last.
+    """Take `steps` steps and record the model before the first, at every k-th and after the last.
 
     Parameters
     ----------
     learner : Learner
     x : ndarray, shape (samples, features)
     y : ndarray, shape (samples,)
-        Targets, 0 or 1.
+        Targets, 0 or 1; labels 0 … K−1 where the weights are a matrix (features, K).
     steps : int
         Updates in all, at least 1, those of a resumed run counted in.
     every : int
         k, at least 1.
+    batches : Batches, optional
+        The samples of each step; default: all of them, full batch.
+    held_out : (x, y), optional
+        Samples that take no part. The run ends early where their mean cross-entropy, asked for with every entry of
+        the history, was not lower in the last `patience` of them; and then, or at the end, `learner` holds the
+        parameters at which it was lowest.
+    patience : int
+        At least 1.
     progress : Progress, optional
         Where to go on, from a checkpoint; its state is written into `learner`.
     checkpoint : callable, optional
@@ -213,43 +282,70 @@ def fit(
     call_back("learner", learner, "train", "evaluate", "read", "write")
     state = learner.read()
     x, y = samples_for(state["w"], x, y)
+    if batches is not None:
+        if not isinstance(batches, Batches):
+            raise InputError("batches", found=quoted(batches), allowed="graphs.training.Batches")
+        batches.check()
+    if held_out is not None:
+        if not isinstance(held_out, tuple) or len(held_out) != 2:
+            raise InputError("held_out", found=quoted(held_out), allowed="a pair (x, y)")
+        held_out = samples_for(state["w"], *held_out, argument="held_out ")
+    whole_number("patience", patience, 1)
     if progress is None:
         if wrong := broken(state):
             raise InputError("learner", found=wrong, allowed="finite parameters to begin from")
         progress = Progress(0, initial=state, state=state, history=history)
+        if held_out:
+            progress.held_out = HeldOut(patience, np.full(len(history.steps), np.nan), -1, state)
         if checkpoint:
             checkpoint(progress)
     else:
-        _goes_on(progress, history)
+        _goes_on(progress, history, patience if held_out else None)
         learner.write(progress.state)
     with np.errstate(all="ignore"):  # non-finite values are counted here, not warned of
         while progress.step < steps:
-            _record(learner, progress, x, y)
+            if _record(learner, progress, x, y, held_out):
+                break
             if stop():
                 if checkpoint:
                     checkpoint(progress)
                 raise Stopped(progress)
             calls = _calls_until_next_look(progress.step, len(y), steps, every, checkpoint_every)
-            _advance(learner, progress, x, y, calls)
+            if batches is None:
+                _advance(learner, progress, x, y, calls)
+            else:
+                for _ in range(calls):
+                    rows = batches.rows(progress.step, len(y))
+                    _advance(learner, progress, x[rows], y[rows], 1)
             if listener:
                 listener.progress(progress.step, steps)
             if progress.step == steps:
-                _record(learner, progress, x, y)
+                _record(learner, progress, x, y, held_out)
             if checkpoint and (progress.step % checkpoint_every == 0 or progress.step == steps):
                 checkpoint(progress)
+    if progress.held_out:
+        if checkpoint and progress.step < steps:  # it ended early, with an entry that was not kept yet
+            checkpoint(progress)
+        learner.write(progress.held_out.best)
     return progress
 
 
-def samples_for(w: Array, x: Array, y: Array) -> tuple[Array, Array]:
-    """The samples and targets, where weights such as `w` can be trained on them; else an :class:`InputError`."""
-    x = real_numbers("x", x, ("samples", *np.shape(w)))
+def samples_for(w: Array, x: Array, y: Array, *, argument: str = "") -> tuple[Array, Array]:
+    """The samples and targets, where weights such as `w` can be trained on them; else an :class:`InputError`.
+
+    Weights of shape (features, K) are for labels 0 … K−1, those of shape (features,) for 0 and 1.
+    """
+    x = real_numbers(f"{argument}x", x, ("samples", *np.shape(w)[:1]))
     if not np.can_cast(x.dtype, w.dtype):
-        raise InputError("x", found=f"an array of dtype {x.dtype}", allowed=f"{w.dtype}, as the weights")
-    return x, targets("y", y, len(x))
+        found = f"an array of dtype {x.dtype}"
+        raise InputError(f"{argument}x", found=found, allowed=f"{w.dtype}, as the weights")
+    if np.ndim(w) == 2:
+        return x, labels(f"{argument}y", y, len(x), np.shape(w)[1])
+    return x, targets(f"{argument}y", y, len(x))
 
 
-def _goes_on(progress: Progress, history: History) -> None:
-    """Refuse a run so far that is none of this length."""
+def _goes_on(progress: Progress, history: History, patience: int | None) -> None:
+    """Refuse a run so far that is none of this length, or was ended early otherwise."""
     if not isinstance(progress, Progress):
         raise InputError(
             "progress", found=quoted(progress), allowed="a Progress, of this run as far as it came"
@@ -263,6 +359,13 @@ def _goes_on(progress: Progress, history: History) -> None:
             allowed=f"one of {history.steps[-1]} steps, recorded at every {every[1]}",
         )
     whole_number("progress.step", progress.step, 0, int(history.steps[-1]))
+    begun_with = progress.held_out.patience if progress.held_out else None
+    if begun_with != patience:
+        found, allowed = (
+            "one without samples held out" if each is None else f"one with a patience of {each}"
+            for each in (begun_with, patience)
+        )
+        raise InputError("progress", found=found, allowed=allowed)
 
 
 def _calls_until_next_look(step: int, samples: int, steps: int, every: int, checkpoint_every: int) -> int:
@@ -270,18 +373,24 @@ def _calls_until_next_look(step: int, samples: int, steps: int, every: int, chec
     return min(to_entry, to_checkpoint, steps - step, CHUNK_STEPS, max(1, CHUNK_NUMBERS // samples))
 
 
-def _record(learner: Learner, progress: Progress, x: Array, y: Array) -> None:
-    """Fill the history's entry for this step, if it has one that is still empty."""
+def _record(
+    learner: Learner, progress: Progress, x: Array, y: Array, held_out: tuple[Array, Array] | None
+) -> bool:
+    """Fill the history's entry for this step, if it has one; whether the samples held out say that it is the last."""
     history = progress.history
     entry = int(np.searchsorted(history.steps, progress.step))
     if entry == len(history.steps) or history.steps[entry] != progress.step:
-        return
+        return False
     prediction, xent, cost, gw = learner.evaluate(x, y)[:4]
     history.cost[entry] = cost
     history.mean_xent[entry] = np.mean(xent)
-    history.accuracy[entry] = np.count_nonzero(np.asarray(prediction) == y.astype(bool)) / len(y)
+    history.accuracy[entry] = np.count_nonzero(np.asarray(prediction) == y) / len(y)
     history.gw_norm[entry] = _norm(gw)
     history.w_norm[entry] = _norm(progress.state["w"])
+    if held_out is None or progress.held_out is None:
+        return False
+    progress.held_out.note(entry, float(np.mean(learner.evaluate(*held_out)[1])), progress.state)
+    return progress.held_out.says_stop(entry)
 
 
 def _norm(vector: Array) -> float:

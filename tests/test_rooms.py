@@ -35,6 +35,7 @@ GROUND = (
 FLOW = (
     "data",
     "reading",
+    "derivatives",
     "models",
     "updates",
     "rewrites",

@@ -17,6 +17,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import pytensor
+from pytensor.compile.builders import OpFromGraph
 from pytensor.compile.maker import FunctionMaker
 from pytensor.compile.mode import Mode, get_default_mode, get_mode
 from pytensor.graph.replace import clone_replace
@@ -37,7 +38,10 @@ __all__ = ["NativeLinker", "NativeMode", "NativeRewriter", "NotNative", "native_
 # Fusion, BLAS and work in place are this linker's own business, and it does them by index.
 QUERY = RewriteDatabaseQuery(
     include=["fast_run"],
-    exclude=["fusion", "add_mul_fusion", "inplace", "BlasOpt", "blas_opt", "cxx_only", "scan_make_inplace"],
+    exclude=[
+        *("fusion", "add_mul_fusion", "inplace", "BlasOpt", "blas_opt", "cxx_only", "scan_make_inplace"),
+        "ofg_inner_graph",  # from PyTensor 3.3 on; what is an OpFromGraph is taken apart here
+    ],
 )
 
 
@@ -102,6 +106,8 @@ class NativeRewriter(GraphRewriter):  # type: ignore[misc]  # PyTensor's classes
         from graphs.native.pipeline import make_program  # here, so that a warm start does without it
 
         profile = self.rewriter.rewrite(fgraph)
+        if _take_apart(fgraph):  # and what was hidden in it is rewritten too
+            profile = self.rewriter.rewrite(fgraph)
         try:
             program = make_program(fgraph)
             begin_library(program.text, self.cached)
@@ -112,6 +118,29 @@ class NativeRewriter(GraphRewriter):  # type: ignore[misc]  # PyTensor's classes
             store.remember(key, program)
             _PLANS[fgraph] = Plan(program, order=tuple(fgraph.toposort()))
         return profile
+
+
+def _take_apart(fgraph: Any) -> bool:
+    """Put the graph that it stands for in the place of every OpFromGraph that has no lowering of its own.
+
+    From PyTensor 3.3 on derivatives of softmax and its kin are such nodes. Returns whether there was one.
+    """
+    from graphs.native.lower import LOWERINGS
+
+    found = False
+    while nodes := [
+        node
+        for node in fgraph.toposort()
+        if isinstance(node.op, OpFromGraph) and not any(kind in LOWERINGS for kind in type(node.op).__mro__)
+    ]:
+        found = True
+        for node in nodes:
+            inner = node.op.fgraph
+            inputs = dict(zip(inner.inputs, node.inputs, strict=True))
+            bind = getattr(inner, "bind", None)  # where such a graph is frozen
+            inside = bind(inputs) if bind else clone_replace(inner.outputs, inputs)
+            fgraph.replace_all(list(zip(node.outputs, inside, strict=True)), reason="take_apart")
+    return found
 
 
 class NativeLinker(Linker):  # type: ignore[misc]  # PyTensor's classes are untyped

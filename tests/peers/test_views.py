@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 from rich.console import Console
 
-from graphs import peers, updates
+from graphs import derivatives, peers, updates
 from graphs.errors import InputError
 from graphs.models import logistic
 from graphs.peers import COMPARED, PEERS
@@ -143,7 +143,7 @@ def test_every_part_is_cut_from_the_file_that_runs(run, formula):
     module = PEERS[run].module
     files = [Path(peers.__file__).with_name(f"{name}.py") for name in (module, "contract")]
     if module == "in_pytensor":
-        files += [Path(logistic.__file__), Path(updates.__file__)]
+        files += [Path(module.__file__) for module in (logistic, derivatives, updates)]
     source = "\n".join(file.read_text() for file in files)
     for part in PARTS:
         lines = lines_of(run, part, formula).splitlines()

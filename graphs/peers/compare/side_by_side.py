@@ -21,7 +21,7 @@ from rich.panel import Panel
 from rich.syntax import Syntax
 from rich.text import Text
 
-from graphs import updates
+from graphs import derivatives, updates
 from graphs.errors import choose
 from graphs.models import logistic
 from graphs.peers import COMPARED, FORMULAS, PEERS
@@ -113,7 +113,7 @@ def _core(part: str, formula: str) -> list[str]:
     return {
         "declare": [_statements(graph, "x", "y", "w", "b")],
         "formula": [_tidy(inspect.getsource(written[formula])), _statements(graph, "prediction", "cost")],
-        "gradient": [_statements(updates.gradients, "found")],
+        "gradient": [_statements(derivatives.gradients, "found")],
         "update": [_statements(updates.gradient_descent)],
     }.get(part, [])
 
