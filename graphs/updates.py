@@ -338,7 +338,7 @@ class _Step:
             self.pairs.append((self.taken, self.taken + 1))
         if callable(learning_rate):
             self._rate = learning_rate(self.taken)
-            if not isinstance(self._rate, Variable) or getattr(self._rate.type, "ndim", 1):
+            if not isinstance(self._rate, Variable) or getattr(self._rate.type, "ndim", None) != 0:
                 allowed = (
                     "a number above 0, or a function of the number of steps that returns a scalar Variable"
                 )

@@ -79,7 +79,10 @@ def save_stage(path: str | os.PathLike[str], stage: Stage, identity: Mapping[str
     """Write a stage, and the `identity` that whoever goes on with it must have, whole or not at all."""
     header: dict[str, Any] = {"format": STAGE_FORMAT, "version": STAGE_VERSION, "identity": dict(identity)}
     if isinstance(stage, Search):
-        arrays = {"start": stage.start, "kinds": np.array([KINDS.index(k) for k in stage.kinds], np.uint8)}
+        arrays: dict[str, NDArray[Any]] = {
+            "start": stage.start,
+            "kinds": np.array([KINDS.index(k) for k in stage.kinds], np.uint8),
+        }
         for kind in set(stage.kinds):
             rows = [i for i, each in enumerate(stage.kinds) if each == kind]
             arrays[f"asked/{kind}"] = np.stack([stage.asked[i] for i in rows])
