@@ -41,7 +41,9 @@ __all__ = [
     "Stateful",
     "compile_functions",
     "compile_objective",
+    "compile_outputs",
     "compile_residuals",
+    "linker_name",
     "mode_names",
     "resolve_mode",
     "update_pairs",
@@ -119,7 +121,7 @@ class Functions(Stateful):
     @property
     def linker(self) -> str:
         """The class of the linker that runs `train`; known for sure after its first call."""
-        return _linker_name(self.train)
+        return linker_name(self.train)
 
     @property
     def takes_logarithms(self) -> bool:
@@ -131,7 +133,7 @@ class Functions(Stateful):
         return any(isinstance(op, (Log, Log1p)) for op in _scalar_ops(fgraph))
 
 
-def _linker_name(function: Any) -> str:
+def linker_name(function: Any) -> str:
     """The linker that really runs: a native one may have handed its graph on."""
     if isinstance(function.maker.linker, NativeLinker) and source_of(function) is None:
         return type(get_mode(None).linker).__name__
@@ -305,7 +307,7 @@ class Flat:
     @property
     def linker(self) -> str:
         """The class of the linker that runs it; known for sure after its first call."""
-        return _linker_name(self.function)
+        return linker_name(self.function)
 
 
 def _flat(values: Sequence[Any]) -> NDArray[np.float64]:
@@ -341,6 +343,32 @@ class Residuals(Flat):
     def jacobian(self, point: Array, *data: Any) -> NDArray[np.float64]:
         """Shape (samples, parameters)."""
         return np.asarray(self.matrix(*self.parts(point), *data), dtype="float64")
+
+
+def compile_outputs(inputs: Sequence[Any], outputs: Any, mode: str | Mode | None = "default") -> Any:
+    """Compile expressions as a function of `inputs`, of which some may be shared Variables; these are only read.
+
+    Parameters
+    ----------
+    inputs : sequence of Variables
+        In the order in which their values will be given.
+    outputs : Variable, or sequence of Variables
+    mode : str, Mode or None
+        See :func:`resolve_mode`.
+
+    Raises
+    ------
+    InputError
+        If the mode cannot compile this graph.
+    """
+    shared = [each for each in inputs if isinstance(each, SharedVariable)]
+    points, places, _ = _as_inputs(shared, ())
+    by_shared = dict(zip(shared, points, strict=True))
+    taken = [In(by_shared.get(each, each), allow_downcast=True) for each in inputs]
+    resolved, label = resolve_mode(mode), _label(mode)
+    with _compiling(label):
+        found = clone_replace(outputs, places)
+        return pytensor.function(taken, found, mode=resolved, on_unused_input="ignore")
 
 
 def compile_objective(

@@ -292,6 +292,8 @@ def minimize(
     ------
     InputError
         If an argument is not one of the above; or `search` is one of another cost, of other data or by other versions.
+    NoOptimum
+        If the search came to where the cost, its gradient or its curvature is not finite.
     Stopped
         When `stop` asked for it.
     """
@@ -313,7 +315,10 @@ def minimize(
 
     def curvature(point: Array, direction: Array) -> Array:
         both = np.append(point, direction)
-        return asked("curvature", both, lambda: objective.curvature(point, direction, *data)).copy()
+        bent = asked("curvature", both, lambda: objective.curvature(point, direction, *data)).copy()
+        if not np.isfinite(bent).all():
+            raise _not_finite("curvature")
+        return bent
 
     how: dict[str, Any] = {"method": "trust-ncg", "hessp": curvature, "options": {"gtol": tolerance}}
     if method == "lbfgs":
@@ -325,6 +330,8 @@ def minimize(
         solved = solve(cost, begin, jac=True, **how)
         last, gradient = cost(solved.x)
     asked.end()
+    if not (np.isfinite(last) and np.isfinite(gradient).all()):
+        raise _not_finite("cost or its gradient")
     reached = bool(np.abs(gradient).max(initial=0.0) <= tolerance)
     said = str(solved.message).strip()
     return _solution(
@@ -425,6 +432,12 @@ def least_squares(
     message = str(solved.message).strip()
     return _solution(
         problem, solved.x, cost, gradient, asked, int(solved.njev), bool(solved.success), message
+    )
+
+
+def _not_finite(what: str) -> NoOptimum:
+    return NoOptimum(
+        f"the search came to a point at which the {what} is not finite; write the cost in a form that is finite everywhere"
     )
 
 

@@ -31,12 +31,14 @@ GROUND = (
     "timing",
     "terminal",
     "pictures",
+    "catalogue",
 )
 FLOW = (
     "data",
     "reading",
     "derivatives",
     "models",
+    "latex",
     "updates",
     "rewrites",
     "native",
@@ -45,6 +47,7 @@ FLOW = (
     "training",
     "solving",
     "experiment",
+    "examples",
     "inspection",
     "peers",
     "lessons",

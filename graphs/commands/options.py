@@ -14,9 +14,10 @@ from dataclasses import asdict
 from typing import Any, NoReturn
 
 from graphs.errors import DISTRIBUTION, InputError, number_in, whole_in
+from graphs.examples import EXAMPLES
 from graphs.experiment.settings import Settings
 from graphs.foreign import quoted
-from graphs.lessons import summaries
+from graphs.lessons import LESSONS
 from graphs.peers import BENCHMARKED, COMPARED, FORMULAS, PEERS
 
 __all__ = [
@@ -102,6 +103,33 @@ exit codes: 0 done, 1 diverged or could not go on, 2 bad input, 130 and 143 stop
     kept.add_argument("--resume", action="store_true", default=False, help=same)
     kept.add_argument("--json", action="store_true", default=False, help="one JSON object on standard output")
     kept.add_argument("--quiet", action="store_true", default=False, help="nothing but errors (and --json)")
+
+
+def run(parser: ArgumentParser) -> None:
+    """Run an experiment of the texts: what they claim, and beside it what was found."""
+    examples = {name: text.replace("`", "") for name, text in EXAMPLES.summaries().items()}
+    parser.epilog = f"""\
+experiments:
+{_listed(examples, max(map(len, examples)) + 1)}
+
+examples:
+  graphs run growth                         one of them
+  graphs run                                all, in the order of the texts
+  graphs run softmax --out runs/softmax     keep what was found, the picture and the stages; stop it at any
+                                            moment, then
+  graphs run softmax --out runs/softmax --resume
+  graphs run curve --inspect                then what the compiler did to its graph
+
+exit codes: 0 done, 1 a claim does not hold or it could not go on, 2 bad input, 130 and 143 stopped by a signal
+"""
+    parser.add_argument("example", nargs="*", metavar="NAME", help="which (default: all, in order)")
+    parser.add_argument("--mode", default="NATIVE", help=f"PyTensor mode: {MODES} (default NATIVE)")
+    parser.add_argument("--inspect", action="store_true", help="show what the compiler did to its graph, too")
+    parser.add_argument("--out", metavar="DIR", help="keep findings, pictures and stages there")
+    same = "go on with the run in DIR; same bits on the same machine with the same versions"
+    parser.add_argument("--resume", action="store_true", help=same)
+    parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    parser.add_argument("--quiet", action="store_true", help="nothing but errors (and --json)")
 
 
 def inspect(parser: ArgumentParser) -> None:
@@ -289,7 +317,7 @@ exit codes: 0 done, 2 bad input, 130 and 143 stopped by a signal
 
 def lesson(parser: ArgumentParser) -> None:
     """Teach one thing at a time by running it: when Python runs, what far logits do, what a rewrite buys."""
-    lessons = {name: text.replace("`", "") for name, text in summaries().items()}
+    lessons = {name: text.replace("`", "") for name, text in LESSONS.summaries().items()}
     parser.epilog = (
         f"lessons:\n{_listed(lessons, max(map(len, lessons)) + 1)}\n\nexit codes: 0 done, 2 bad input"
     )
@@ -308,6 +336,7 @@ def cache(parser: ArgumentParser) -> None:
 #: Every command by name: a module of graphs.commands, whose ``main`` takes what its parser made.
 COMMANDS: dict[str, Callable[[ArgumentParser], None]] = {
     "reproduce": reproduce,
+    "run": run,
     "inspect": inspect,
     "doctor": doctor,
     "compare": compare,

@@ -14,10 +14,8 @@ cost.png, weights.png     where matplotlib is installed
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
-import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
@@ -28,9 +26,10 @@ import numpy as np
 from graphs.data import Dataset
 from graphs.errors import InputError
 from graphs.experiment.checkpoints import fingerprint, load_checkpoint, save_checkpoint
+from graphs.experiment.folder import Folder
 from graphs.experiment.reproduction import Reproduction
 from graphs.experiment.settings import Settings
-from graphs.files import file_path, make_folder, remove_unfinished, write_whole
+from graphs.files import write_whole
 from graphs.training import History, Progress
 
 __all__ = ["RunFolder", "summary_files", "to_json", "trained_files"]
@@ -38,51 +37,11 @@ __all__ = ["RunFolder", "summary_files", "to_json", "trained_files"]
 FILES = ("settings.json", "checkpoint.npz", "parameters.npz", "history.csv", "result.json", "times.json")
 
 
-class RunFolder:
-    """One run's folder, locked for one process at a time; made if it is missing.
-
-    Refused if it cannot be made or written, is in use, or holds a run and not `resume`.
-    """
+class RunFolder(Folder):
+    """The folder of the classic's run."""
 
     def __init__(self, path: str | os.PathLike[str], *, resume: bool) -> None:
-        self.path = file_path("out", path)
-        try:
-            make_folder(self.path)
-        except OSError as error:
-            raise self._unusable(f"cannot be written ({error.strerror or error})") from error
-        self._take_lock()
-        held = [name for name in FILES if (self.path / name).exists()]
-        if held and not resume:
-            raise InputError(
-                "out",
-                found=f"{self.path}, which already holds a run ({', '.join(held)})",
-                allowed="a new or empty folder",
-                remedy="name another folder, or continue that run with --resume",
-            )
-
-    def _take_lock(self) -> None:
-        """Held as long as this object is there, or the process ends, however it ends."""
-        try:
-            import fcntl
-        except ImportError:  # Windows has none; there the user must not start two
-            return
-        lock = os.open(self.path, os.O_RDONLY)
-        weakref.finalize(self, _let_go, lock)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise self._unusable("is in use by another process") from error
-        except OSError:  # a file system without locks: as on Windows
-            return
-        remove_unfinished(self.path)
-
-    def _unusable(self, why: str) -> InputError:
-        return InputError(
-            "out",
-            found=f"{self.path}, which {why}",
-            allowed="a folder this process can write",
-            remedy="name another",
-        )
+        super().__init__(path, FILES, resume=resume)
 
     def begun(self, given: Mapping[str, Any]) -> tuple[Settings, Dataset, Progress] | None:
         """The run in this folder, or None where none has begun.
@@ -127,21 +86,13 @@ class RunFolder:
             write_whole(self.path / "settings.json", to_json({"settings": asdict(settings), **stamp}))
             self.checkpoint(progress, settings, dataset)
         except OSError as error:
-            raise self._unusable(f"has no room for the run ({error.strerror or error})") from error
+            raise self.unusable(f"has no room for the run ({error.strerror or error})") from error
         return progress
 
     def checkpoint(self, progress: Progress, settings: Settings, dataset: Dataset) -> None:
         """Save the run so far."""
         identity = {**asdict(settings), "data_sha256": fingerprint(dataset.x, dataset.y)}
         save_checkpoint(self.path / "checkpoint.npz", progress, identity)
-
-    def holds(self, name: str) -> bool:
-        """Whether there is such a file: then it is of this run, which was done already."""
-        return (self.path / name).exists()
-
-    def write(self, name: str, data: bytes) -> None:
-        """Write one of the results, whole or not at all."""
-        write_whole(self.path / name, data)
 
 
 def trained_files(result: Reproduction) -> dict[str, Callable[[], bytes]]:
@@ -176,8 +127,3 @@ def _csv(history: History) -> bytes:
     columns = vars(history)
     rows = zip(*(column.tolist() for column in columns.values()), strict=True)
     return "".join(",".join(map(str, row)) + "\n" for row in (columns, *rows)).encode()
-
-
-def _let_go(lock: int) -> None:
-    with contextlib.suppress(OSError):  # at the end of a process nobody could answer it
-        os.close(lock)

@@ -139,7 +139,7 @@ def test_the_other_texts_experiments_agree_with_their_graphs():
 
 
 def test_every_lesson_explains_itself():
-    for name, summary in lessons.summaries().items():
+    for name, summary in lessons.LESSONS.summaries().items():
         explained = inspect.getdoc(lessons.lesson(name))
         assert explained.splitlines()[0] == summary
         assert "Returns" in explained

@@ -309,7 +309,7 @@ def test_the_registry_and_the_lessons_are_listed_without_numpy(run_python):
     code = (
         "import sys, types; package = sys.modules['graphs'] = types.ModuleType('graphs'); "
         "package.__path__ = ['graphs']; import graphs.lessons, graphs.peers; "
-        "assert len(graphs.lessons.summaries()) == len(graphs.lessons.LESSONS); "
+        "assert len(graphs.lessons.LESSONS.summaries()) == len(graphs.lessons.LESSONS); "
         "print(*{'numpy', 'msgspec', 'rich', 'pytensor'} & sys.modules.keys())"
     )
     assert run_python("-c", code).stdout.strip() == ""
