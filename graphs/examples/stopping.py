@@ -83,8 +83,8 @@ def stopping(run: Run) -> Outcome:
 def _draw(steps: Any, own: Any, others: Any, best: int) -> Figure:
     figure = new_figure(figsize=(7, 4.5))
     axes = figure.subplots()
-    axes.plot(steps, own, label="200 samples trained on")
-    axes.plot(steps, others, label="samples held out")
+    axes.plot(steps[1:], own[1:], label="200 samples trained on")
+    axes.plot(steps[1:], others[1:], label="samples held out")
     axes.axvline(best, color="black", ls=":", lw=0.8, label=f"best for these: step {best:,}")
     axes.set(
         xscale="symlog",
@@ -93,7 +93,7 @@ def _draw(steps: Any, own: Any, others: Any, best: int) -> Figure:
         ylabel="mean cross-entropy (nats)",
         title="early stopping",
     )
-    axes.set_xlim(0, None)
+
     axes.grid(alpha=0.3)
     axes.legend()
     return figure

@@ -13,7 +13,7 @@ import pytensor.tensor as pt
 
 from graphs.data import DTYPES, rounded
 from graphs.derivatives import slope_along
-from graphs.errors import choose, finite_number
+from graphs.errors import InputError, choose, finite_number
 
 __all__ = ["CrossEntropyGraph", "cross_entropy_graph"]
 
@@ -48,7 +48,9 @@ def cross_entropy_graph(epsilon: float = 1e-7, *, dtype: str = "float64") -> Cro
     """
     choose("dtype", dtype, DTYPES)
     bound = rounded("epsilon", finite_number("epsilon", epsilon, above=0, below=0.5), dtype)
-    rounded("epsilon", float(1 - (1 - bound)), dtype)
+    if bound == 0 or 1 - bound == 1:
+        allowed = f"a number such that 1 − ε is not 1 in {dtype}"
+        raise InputError("epsilon", found=f"{epsilon:g}", allowed=allowed, remedy="take a larger one")
     z, y = pt.vector("z", dtype=dtype), pt.vector("y", dtype=dtype)
     p = pt.sigmoid(z)
     clipped_p = p.clip(bound, 1 - bound)
