@@ -240,7 +240,9 @@ class Solution:
     gradient_norm: float  # ‖∂cost/∂point‖₂ there
     evaluations: int  # of cost, residuals, Jacobian and curvature, in all
     iterations: int
-    converged: bool  # whether the solver says so
+    converged: (
+        bool  # whether the tolerance asked for was reached; the costs' rounding may end a search before
+    )
     said: str  # why it ended, in the solver's words
 
 
@@ -334,9 +336,7 @@ def minimize(
         raise _not_finite("cost or its gradient")
     reached = bool(np.abs(gradient).max(initial=0.0) <= tolerance)
     said = str(solved.message).strip()
-    return _solution(
-        objective, solved.x, last, gradient, asked, int(solved.nit), reached or bool(solved.success), said
-    )
+    return _solution(objective, solved.x, last, gradient, asked, int(solved.nit), reached, said)
 
 
 def least_squares(

@@ -13,8 +13,9 @@ from io import StringIO
 from time import monotonic
 from typing import Any
 
-from rich.console import Console, ConsoleOptions, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.rule import Rule
 from rich.segment import Segment
 from rich.table import Column, Table
 from rich.text import Text
@@ -22,7 +23,19 @@ from rich.text import Text
 from graphs.foreign import plain
 from graphs.listener import Listener
 
-__all__ = ["Shown", "as_html", "as_text", "console", "count", "duration", "rate", "share", "size", "table"]
+__all__ = [
+    "Shown",
+    "as_html",
+    "as_text",
+    "console",
+    "count",
+    "duration",
+    "rate",
+    "share",
+    "show_sections",
+    "size",
+    "table",
+]
 
 UNKNOWN = "?"
 WIDEST = 1000  # columns
@@ -142,8 +155,21 @@ def console(**options: Any) -> Console:
 def as_text(content: RenderableType, width: int = 100) -> str:
     """`content` as plain text, without colours."""
     written = StringIO()
-    console(file=written, width=width, color_system=None).print(content)
+    console(file=written, width=width, color_system=None).print(content, crop=False)
     return "\n".join(line.rstrip() for line in written.getvalue().splitlines()) + "\n"
+
+
+def show_sections(
+    sections: Iterable[tuple[str, RenderableType]], out: Console | None = None, width: int | None = None
+) -> None:
+    """Print headings with their contents: to a terminal as it is, into a pipe as plain text of 120 columns."""
+    out = console(width=width) if out is None else out
+    for heading, content in sections:
+        titled = Group(Rule(Text(heading), align="left"), content, "") if heading else content
+        if out.is_terminal:
+            out.print(titled)
+        else:
+            print(as_text(titled, width or 120), end="", flush=True)
 
 
 def as_html(content: RenderableType, width: int = 110) -> str:

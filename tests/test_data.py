@@ -12,7 +12,7 @@ import pytest
 
 import graphs
 from graphs import reading
-from graphs.data import real_numbers, rounded, targets
+from graphs.data import labels, real_numbers, rounded, targets
 from graphs.errors import InputError
 
 
@@ -466,3 +466,60 @@ def test_what_the_random_data_take_while_they_are_drawn():
     # 3 samples, 30 unseen and the weights, of 5 features: in float64 and in what is asked for; and the targets, twice.
     assert graphs.data.drawn_bytes(3, 5, "float64") == 34 * 5 * 16 + 48
     assert graphs.data.drawn_bytes(3, 5, "float32") == 34 * 5 * 12 + 48
+
+
+def test_the_digits_are_scikit_learns_brought_between_0_and_1():
+    datasets = pytest.importorskip("sklearn.datasets")
+    theirs, data = datasets.load_digits(), graphs.load("digits")
+    np.testing.assert_array_equal(data.x * 16, theirs.data)
+    np.testing.assert_array_equal(data.y, theirs.target)
+    assert data.initial_w.shape == (64, 10)
+    assert data.initial_b.shape == (10,)
+    assert graphs.load("digits", dtype="float32").x.dtype == "float32"
+    with pytest.raises(InputError, match="seed: found 1; allowed: none: the data set digits is fixed"):
+        graphs.load("digits", seed=1)
+
+
+def test_measurements_are_what_was_written_down():
+    yeast, response = graphs.measurements("yeast"), graphs.measurements("response")
+    assert (yeast.x[0], yeast.x[-1], yeast.y[0], yeast.y[7], yeast.y[-1]) == (0, 18, 9.6, 257.3, 661.8)
+    assert len(yeast.x) == len(yeast.y) == 19
+    noise = response.y - ((0.5 - 7.3) / (1 + (response.x / 8) ** 2.5) + 7.3)
+    np.testing.assert_allclose(noise, 0.2 * np.random.RandomState(0).randn(20), atol=1e-14)
+    assert (response.x[0], response.x[-1]) == (1, 20)
+    with pytest.raises(InputError, match="measurements: found 'x'; allowed: yeast, response"):
+        graphs.measurements("x")
+
+
+@pytest.mark.parametrize("share", [0.05, 0.25, 0.9])
+def test_a_split_takes_every_sample_once(share):
+    data = graphs.load("plane")
+    training, testing = graphs.split(data, share, seed=3)
+    assert len(testing) == round(share * 100)
+    assert sorted([*training, *testing]) == list(range(100))
+    again = graphs.split(data, share, seed=3)
+    np.testing.assert_array_equal(again[0], training)
+    assert list(graphs.split(data, share, seed=4)[0]) != list(training)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"share": 0.0}, "share: found 0.0"),
+        ({"share": 1.0}, "share: found 1.0"),
+        ({"share": 0.5, "seed": -1}, "seed: found -1"),
+        ({"share": 0.3, "seed": 0}, "share: found 0.3 of 3 samples, which leaves class 1 out of the "),
+    ],
+)
+def test_a_split_without_a_class_is_refused(arguments, said):
+    with pytest.raises(InputError, match=said):
+        graphs.split(graphs.load("hours"), **arguments)
+    with pytest.raises(InputError, match="data: found 'x'"):
+        graphs.split("x")
+
+
+@pytest.mark.parametrize("found", [[0, 1, 2, 2], [0.0, 1.0, 2.0, 0.0], [True, False, True, True]])
+def test_labels_become_whole_numbers(found):
+    y = labels("y", found, 4, 3)
+    assert y.dtype == "int64"
+    np.testing.assert_array_equal(y, found)

@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
+import pytensor
+import pytensor.tensor as pt
 import pytest
 from scipy.special import expit
 
+import graphs
 from graphs.errors import InputError
-from graphs.solving import Certificate, NoOptimum, Optimum, _Coordinates, _norm, certify, find_optimum
+from graphs.experiment.checkpoints import load_stage, save_stage
+from graphs.listener import Listener
+from graphs.models import likelihood_graph
+from graphs.solving import (
+    METHODS,
+    Certificate,
+    NoOptimum,
+    Optimum,
+    Search,
+    _Coordinates,
+    _norm,
+    certify,
+    find_optimum,
+    least_squares,
+    minimize,
+)
+from graphs.training import Stopped
 from tests.by_hand import ByHand
 
 
@@ -252,3 +273,159 @@ def test_a_step_too_long_is_taken_back_and_not_warned_of():
 
     x, y = scaled(1.0, 1.0)
     assert find_optimum(Loud([0.0, 0.0]), x, y).gradient_norm < 1e-13
+
+
+# The solvers of SciPy, from one graph.
+@cache
+def objective(mode="NATIVE"):
+    graph = graphs.softmax_graph(np.zeros((4, 3)), np.zeros(3), weight_decay=0.02)
+    return graphs.compile_objective(graph.cost, [graph.w, graph.b], [graph.x, graph.y], mode)
+
+
+@cache
+def curve(mode="NATIVE"):
+    graph = graphs.curve_graph()
+    return graphs.compile_residuals(
+        graph.residuals, graph.jacobian, graph.parameters, [graph.x, graph.y], mode
+    )
+
+
+def labelled():
+    stream = np.random.RandomState(7)
+    return stream.randn(50, 4), stream.randint(3, size=50)
+
+
+@pytest.mark.parametrize("mode", ["CVM", "NATIVE"])
+@pytest.mark.parametrize("method", METHODS)
+def test_both_methods_find_scikit_learns_optimum(method, mode):
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    x, y = labelled()
+    found = minimize(objective(mode), (x, y), method=method, tolerance=1e-8)
+    assert found.converged
+    assert found.gradient_norm < 1e-7
+    theirs = linear_model.LogisticRegression(C=1 / (2 * 0.02 * 50), tol=1e-10, max_iter=5000).fit(x, y)
+    np.testing.assert_allclose(found.parameters["w"].T, theirs.coef_, atol=1e-6)
+    assert found.parameters["w"].shape == (4, 3)
+    assert found.cost == pytest.approx(objective().cost(found.point, x, y)[0], rel=1e-14)
+    assert not objective().start.any()  # the shared values are only read
+
+
+def test_a_search_may_begin_elsewhere_and_end_before_it_converges():
+    x, y = labelled()
+    start = np.random.RandomState(0).randn(15)
+    found = minimize(objective(), (x, y), start=start, iterations=2, tolerance=1e-11)
+    assert not found.converged
+    assert found.iterations == 2
+    assert found.cost < objective().cost(start, x, y)[0]
+
+
+def searches():
+    x, y = labelled()
+    data = graphs.measurements("response")
+    none = -np.inf
+    return {
+        "lbfgs": lambda **how: minimize(objective(), (x, y), tolerance=1e-9, **how),
+        "newton": lambda **how: minimize(objective(), (x, y), method="newton", tolerance=1e-9, **how),
+        "least squares": lambda **how: least_squares(
+            curve(), (data.x, data.y), least=(none, none, 0, none), **how
+        ),
+    }
+
+
+@pytest.mark.parametrize("which", searches())
+@pytest.mark.parametrize("share", [0, 0.3, 0.9])
+def test_a_stopped_search_goes_on_to_the_bit(tmp_path, which, share):
+    search = searches()[which]
+    whole = search()
+    stop_after, asked = int(share * whole.evaluations), 0
+
+    def stop():
+        nonlocal asked
+        asked += 1
+        return asked > stop_after
+
+    path = tmp_path / "search.npz"
+    with pytest.raises(Stopped, match=f"stopped after evaluation {stop_after}$"):
+        search(checkpoint=lambda found: save_stage(path, found, {"a": 1}), stop=stop)
+    begun = load_stage(path, {"a": 1})
+    assert begun.step == stop_after
+    told = []
+
+    class Look(Listener):
+        def progress(self, done, of):
+            told.append(done)
+
+    ended = search(search=begun, listener=Look())
+    assert told == list(range(stop_after + 1, whole.evaluations + 1))  # what was known is not computed again
+    assert ended.point.tobytes() == whole.point.tobytes()
+    assert (ended.cost, ended.evaluations, ended.iterations) == (
+        whole.cost,
+        whole.evaluations,
+        whole.iterations,
+    )
+
+
+def test_another_search_is_not_gone_on_with():
+    x, y = labelled()
+    other = Search(np.zeros(15))
+    minimize(objective(), (x, y), search=other)
+    with pytest.raises(InputError, match="search: found one that began elsewhere"):
+        minimize(objective(), (x, y), search=other, start=np.ones(15))
+    changed = Search(other.start, other.kinds, [*other.asked], other.answered)
+    changed.asked[2] = changed.asked[2] + 1e-9
+    with pytest.raises(InputError, match="search: found one that asked for something else at evaluation 3"):
+        minimize(objective(), (x, y), search=changed)
+    with pytest.raises(InputError, match="something else at evaluation"):
+        minimize(objective(), (x, y), search=other, method="newton")
+    with pytest.raises(InputError, match="search: found one that began elsewhere"):
+        minimize(objective(), (x, y), search="x")
+
+
+def test_where_a_cost_is_not_finite_it_is_said():
+    theta = pytensor.shared(np.array([0.5]), name="theta")
+    cost = (theta**4 - theta).sum()
+    bad = graphs.compile_objective(pt.switch(theta.sum() > 0.45, np.nan, cost), [theta], [], "FAST_COMPILE")
+    with pytest.raises(NoOptimum, match="not finite; write the cost in a form that is finite everywhere"):
+        minimize(bad, ())
+    # Two rewrites mend the original's formula and its gradient, and none its curvature.
+    data = graphs.load("plane")
+    graph = likelihood_graph(np.array([200.0, 300.0]))
+    far = graphs.compile_objective(graph.cost, [graph.w, graph.b], [graph.x, graph.y], "CVM")
+    with pytest.raises(NoOptimum, match="at which the curvature is not finite"):
+        minimize(far, (data.x, data.y), method="newton")
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda x, y: minimize("x", (x, y)), "objective: found 'x'"),
+        (
+            lambda x, y: minimize(objective(), (x, y), method="bfgs"),
+            "method: found 'bfgs'; allowed: lbfgs, newton",
+        ),
+        (lambda x, y: minimize(objective(), (x, y), tolerance=0), "tolerance: found 0"),
+        (lambda x, y: minimize(objective(), (x, y), iterations=0), "iterations: found 0"),
+        (lambda x, y: minimize(objective(), (x, y), start=[1.0]), "start: found an array of shape"),
+        (lambda x, y: minimize(objective(), (x, y), start=np.full(15, np.nan)), "start: found nan"),
+        (lambda x, y: minimize(objective(), (x, y), stop=1), "stop: found 1"),
+        (lambda x, y: minimize(objective(), (x, y), checkpoint=1), "checkpoint: found 1"),
+        (lambda x, y: minimize(objective(), (x, y), checkpoint_every=0), "checkpoint_every: found 0"),
+        (lambda x, y: minimize(objective(), (x, y), listener=1), "listener: found 1"),
+        (lambda x, y: least_squares(objective(), (x, y)), "problem: found"),
+        (lambda x, y: least_squares(curve(), (y[:3], y[:3] + 1.0)), "data: found 3 points for 4 parameters"),
+        (
+            lambda x, y: least_squares(curve(), (y, y), least=[0, 0, 1, 0]),
+            "start: found A = 0; allowed: a number above 0",
+        ),
+        (lambda x, y: least_squares(curve(), (y, y), least=[0]), "least: found an array of shape"),
+        (lambda x, y: least_squares(curve(), (y, y), tolerance=-1), "tolerance: found -1"),
+        (lambda x, y: least_squares(curve(), (y, y), iterations=0.5), "iterations: found 0.5"),
+        (
+            lambda x, y: least_squares(curve(), (-1.0 - y, y), start=[0.0, 0.5, 1.0, 1.0]),
+            "start: found parameters at which residual 0 is nan",
+        ),
+    ],
+)
+def test_what_cannot_be_solved_is_refused_by_name(call, said):
+    with pytest.raises(InputError, match=said):
+        call(*labelled())

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import copy
 from dataclasses import asdict
+from functools import cache
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy.special import log_softmax, softmax
 
 import graphs
 from graphs.errors import InputError
-from graphs.experiment.checkpoints import COUNTERS, load_checkpoint, save_checkpoint
+from graphs.experiment.checkpoints import COUNTERS, load_checkpoint, load_stage, save_checkpoint, save_stage
 from graphs.experiment.settings import Settings
 from graphs.listener import Listener
 from graphs.solving import certify, find_optimum
-from graphs.training import Progress, Stopped, fit
+from graphs.training import Batches, Progress, Stopped, fit
+from graphs.updates import RULES
 from tests.by_hand import ByHand, Looped, Scripted
 from tests.conftest import dataset
 from tests.figures import (
@@ -527,3 +530,170 @@ def test_a_learner_without_a_method_is_refused(missing):
         InputError, match=r"^learner: found .*; allowed: an object with the methods train, evaluate"
     ):
         fit(SimpleNamespace(**methods), X, Y, steps=1)
+
+
+# Mini-batches, labels and early stopping: softmax regression on a small draw, and by hand.
+def labelled(samples=60, features=5, classes=3):
+    stream = np.random.RandomState(5)
+    return stream.randn(samples, features), stream.randint(classes, size=samples)
+
+
+@cache
+def softmax_functions(mode="NATIVE", rule="momentum"):
+    graph = graphs.softmax_graph(np.zeros((5, 3)), np.zeros(3), weight_decay=0.0)
+    return graphs.compile_functions(graph, RULES[rule](graph.cost, [graph.w, graph.b], 0.2), mode)
+
+
+def begun(mode="NATIVE", rule="momentum"):
+    functions = softmax_functions(mode, rule)
+    functions.write({name: np.zeros_like(value) for name, value in functions.read().items()})
+    return functions
+
+
+def by_hand(x, y, orders, rate=0.2, mu=0.9):
+    """Momentum on the mean over each of the batches of rows, in NumPy."""
+    w, b, vw, vb = np.zeros((5, 3)), np.zeros(3), 0.0, 0.0
+    for rows in orders:
+        residual = (softmax(x[rows] @ w + b, axis=1) - np.eye(3)[y[rows]]) / len(rows)
+        vw, vb = mu * vw + x[rows].T @ residual, mu * vb + residual.sum(axis=0)
+        w, b = w - rate * vw, b - rate * vb
+    return w, b
+
+
+@pytest.mark.parametrize("mode", ["CVM", "NATIVE"])
+@pytest.mark.parametrize("size", [1, 7, 60, 100])
+def test_mini_batches_are_means_over_every_sample_once_a_pass(mode, size):
+    x, y = labelled()
+    batches = Batches(size, seed=3)
+    per_pass = batches.per_pass(60)
+    assert per_pass == int(np.ceil(60 / size))
+    orders = [batches.rows(step, 60) for step in range(3 * per_pass)]
+    for passed in range(3):
+        whole = np.concatenate(orders[passed * per_pass : (passed + 1) * per_pass])
+        assert sorted(whole) == list(range(60))
+        assert list(whole) != list(range(60))
+    assert len({tuple(np.concatenate(orders[p * per_pass : (p + 1) * per_pass])) for p in range(3)}) == 3
+    progress = fit(begun(mode), x, y, steps=3 * per_pass, every=per_pass, batches=batches)
+    w, b = by_hand(x, y, orders)
+    np.testing.assert_allclose(progress.state["w"], w, atol=1e-13)
+    np.testing.assert_allclose(progress.state["b"], b, atol=1e-13)
+    z = x @ w + b  # the history is of all samples
+    assert progress.history.accuracy[-1] == np.mean(z.argmax(axis=1) == y)
+    assert progress.history.mean_xent[-1] == pytest.approx(
+        -log_softmax(z, axis=1)[np.arange(60), y].mean(), rel=1e-12
+    )
+
+
+def test_pytorch_takes_the_same_mini_batches():
+    torch = pytest.importorskip("torch")
+    x, y = labelled()
+    batches = Batches(8, seed=1)
+    steps = 4 * batches.per_pass(60)
+    progress = fit(begun(), x, y, steps=steps, every=steps, batches=batches)
+    w, b = (torch.zeros(shape, dtype=torch.float64, requires_grad=True) for shape in ((5, 3), (3,)))
+    optimizer = torch.optim.SGD([w, b], 0.2, momentum=0.9)
+    order = [rows for step in range(steps) for rows in [batches.rows(step, 60).tolist()]]
+    loader = torch.utils.data.DataLoader(
+        torch.utils.data.TensorDataset(torch.tensor(x), torch.tensor(y)), batch_sampler=order
+    )
+    for samples, labels in loader:
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(samples @ w + b, labels).backward()
+        optimizer.step()
+    np.testing.assert_allclose(progress.state["w"], w.detach().numpy(), atol=1e-12)
+
+
+def kept(path, identity=None):
+    return lambda stage: save_stage(path, stage, identity or {"stage": "it"})
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("batches", [None, Batches(7), Batches(1, seed=2)], ids=["full", "mini", "one"])
+@pytest.mark.parametrize("stop_after", [0, 1, 23, 59])
+def test_every_way_to_train_goes_on_to_the_bit(tmp_path, rule, batches, stop_after):
+    x, y = labelled()
+    how = {"steps": 60, "every": 4, "batches": batches, "held_out": (x[:20], y[:20]), "patience": 100}
+    whole = fit(begun(rule=rule), x[20:], y[20:], **how)
+    best = begun(rule=rule)
+    asked = 0
+
+    def stop():
+        nonlocal asked
+        asked += 1
+        return asked > stop_after
+
+    with pytest.raises(Stopped):
+        fit(best, x[20:], y[20:], **how, checkpoint=kept(tmp_path / "c.npz"), checkpoint_every=1, stop=stop)
+    progress = load_stage(tmp_path / "c.npz", {"stage": "it"})
+    ended = fit(begun(rule=rule), x[20:], y[20:], **how, progress=progress)
+    same(whole, ended)
+    assert ended.held_out.xent.tobytes() == whole.held_out.xent.tobytes()
+    assert ended.held_out.best_entry == whole.held_out.best_entry
+    for name, array in whole.held_out.best.items():
+        assert array.tobytes() == ended.held_out.best[name].tobytes()
+
+
+def test_training_ends_early_with_the_best_parameters(tmp_path):
+    x, y = labelled()  # of random labels nothing is learned, so others soon get worse
+    functions = begun()
+    how = {"steps": 1000, "every": 5, "held_out": (x[:20], y[:20]), "patience": 4}
+    progress = fit(functions, x[20:], y[20:], **how, checkpoint=kept(tmp_path / "c.npz"), checkpoint_every=50)
+    found = progress.held_out
+    entry = progress.step // 5
+    assert progress.step < 1000
+    assert entry == found.best_entry + 4
+    assert np.nanargmin(found.xent) == found.best_entry
+    assert np.isfinite(found.xent[: entry + 1]).all()
+    assert np.isnan(found.xent[entry + 1 :]).all()
+    assert np.isnan(progress.history.cost[entry + 1 :]).all()
+    assert np.mean(functions.evaluate(x[:20], y[:20])[1]) == found.xent[found.best_entry]
+    again = fit(begun(), x[20:], y[20:], **how, progress=load_stage(tmp_path / "c.npz", {"stage": "it"}))
+    same(progress, again)
+    assert (again.step, again.held_out.best_entry) == (progress.step, found.best_entry)
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ({"batches": 7}, "batches: found 7; allowed: graphs.training.Batches"),
+        ({"batches": Batches(0)}, "batches.size: found 0"),
+        ({"batches": Batches(1, seed=-1)}, "batches.seed: found -1"),
+        ({"held_out": np.zeros(3)}, r"held_out: found .*; allowed: a pair \(x, y\)"),
+        ({"held_out": (np.zeros((2, 4)), [0, 1])}, "held_out x: found an array of shape"),
+        ({"held_out": (np.zeros((2, 5)), [0, 3])}, "held_out y: found 3 in sample 1"),
+        ({"patience": 0}, "patience: found 0"),
+    ],
+)
+def test_bad_ways_to_train_are_refused_before_a_step(how, said):
+    x, y = labelled()
+    functions = begun()
+    with pytest.raises(InputError, match=said):
+        fit(functions, x, y, steps=3, **how)
+    assert not functions.read()["w"].any()
+
+
+@pytest.mark.parametrize(
+    ("y", "said"),
+    [
+        ([0, 1, 3], "y: found 3 in sample 2 .*allowed: labels: whole numbers from 0 to 2"),
+        ([0, 1, -1], "y: found -1 in sample 2"),
+        ([0, 1, 0.5], "y: found 0.5 in sample 2"),
+        ([0, 1, np.nan], r"y: found nan at \(2,\)"),
+        ([0, 1], "y: found an array of shape"),
+    ],
+)
+def test_labels_that_are_none_are_refused(y, said):
+    with pytest.raises(InputError, match=said):
+        fit(begun(), np.zeros((3, 5)), y, steps=1)
+
+
+def test_a_run_goes_on_with_the_patience_it_began_with():
+    x, y = labelled()
+    held_out = (x[:9], y[:9])
+    progress = fit(begun(), x, y, steps=8, held_out=held_out, patience=50)
+    with pytest.raises(
+        InputError, match=r"progress: found one with a patience of 50; allowed: one with a patience of 5\."
+    ):
+        fit(begun(), x, y, steps=8, held_out=held_out, patience=5, progress=progress)
+    with pytest.raises(InputError, match=r"allowed: one without samples held out\."):
+        fit(begun(), x, y, steps=8, progress=progress)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
 from rich.console import Group, RenderableType
-from rich.rule import Rule
 from rich.text import Text
 
 from graphs.data import DTYPES
@@ -32,7 +31,7 @@ from graphs.inspection.show.report import (
     why_view,
 )
 from graphs.listener import Listener
-from graphs.terminal import Shown, as_text, console
+from graphs.terminal import Shown, console, show_sections
 
 __all__ = ["main"]
 
@@ -44,16 +43,7 @@ def main(given: argparse.Namespace) -> int:
         return 0
     _refuse_nonsense(given)
     width = None if given.width is None else whole_number("width", given.width, 40, 1000)
-    out = console(width=width)
-
-    def show(sections: Iterable[tuple[str, RenderableType]]) -> None:
-        for heading, content in sections:
-            titled = Group(Rule(heading, align="left"), content, "") if heading else content
-            if out.is_terminal:
-                out.print(titled)
-            else:
-                print(as_text(titled, width or 120), end="", flush=True)
-
+    show = partial(show_sections, out=console(width=width), width=width)
     with Shown() as listener:
         # Both before the first is compiled.
         one, other = _side(given), _side(given, given.against) if given.against else None

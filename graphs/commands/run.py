@@ -24,7 +24,7 @@ from graphs.inspection.show.report import report as inspection_report
 from graphs.interruption import Interrupted, SignalRequests
 from graphs.pictures import MissingMatplotlib, png
 from graphs.solving import NoOptimum
-from graphs.terminal import Shown, as_text, console
+from graphs.terminal import Shown, console, show_sections
 from graphs.training import Diverged, Stopped
 
 __all__ = ["main"]
@@ -76,7 +76,7 @@ def main(given: argparse.Namespace) -> int:
             folder.write(f"{name}.json", to_json({**told[name], **stamp()}))
             _draw(folder, name, outcome)
         if not (given.json or given.quiet):
-            console().print(report(name, inspect.getdoc(example) or "", outcome, linkers), "")
+            console().print(report(name, inspect.getdoc(example) or "", outcome, linkers), "", crop=False)
         if given.inspect:
             _inspect(name, outcome, given.mode)
         if not told[name]["holds"]:
@@ -115,7 +115,4 @@ def _inspect(name: str, outcome: Outcome, mode: str) -> None:
     with Shown() as listener:
         inspection = graph.inspect(resolve_mode(mode))
         asked = graph.examine(inspection, dict(subject.values), parts=("values",), listener=listener)
-    out = console()
-    for heading, content in inspection_report(asked.recording):
-        out.print(heading, style="bold")
-        out.print(content, "") if out.is_terminal else print(as_text(content, 120))
+    show_sections(inspection_report(asked.recording))

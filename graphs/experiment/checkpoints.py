@@ -207,7 +207,7 @@ def _training(header: _StageHeader, counters: _Counters, arrays: Mapping[str, ND
     history = _history_of(last, every, counters.step, groups["history"])
     held_out = None
     if header.held_out:
-        xent, best = groups["held_out_xent"], groups["best"]
+        xent, best = np.asarray(groups.get("held_out_xent")), groups["best"]
         _check_state("best parameters that are none of it", groups["state"], best)
         if np.shape(xent) != steps.shape or xent.dtype != np.float64:
             raise ValueError("samples held out of another history")

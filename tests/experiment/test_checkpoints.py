@@ -12,9 +12,18 @@ import pytest
 
 from graphs.errors import InputError
 from graphs.experiment import checkpoints
-from graphs.experiment.checkpoints import COUNTERS, _digest, fingerprint, load_checkpoint, save_checkpoint
+from graphs.experiment.checkpoints import (
+    COUNTERS,
+    _digest,
+    fingerprint,
+    load_checkpoint,
+    load_stage,
+    save_checkpoint,
+    save_stage,
+)
 from graphs.experiment.settings import Settings
-from graphs.training import Progress
+from graphs.solving import Search
+from graphs.training import HeldOut, Progress
 
 
 @pytest.fixture
@@ -368,3 +377,180 @@ def test_the_shortest_run_with_every_prediction_right_is_one(tmp_path):
     assert (read.step, settings, list(read.history.accuracy)) == (1, kept, [0.0, 1.0])
     with pytest.raises(InputError, match=r"^checkpoint: found 3; allowed"):
         load_checkpoint(3)
+
+
+# Stages of any training: steps with whatever a rule keeps, and searches.
+IDENTITY = {"example": "it", "rate": "0.1"}
+
+
+def steps():
+    state = {
+        "t": np.array(4),
+        "w": np.arange(6.0).reshape(3, 2),
+        "mw": np.full((3, 2), -0.0),
+        "b": np.zeros(2),
+    }
+    made = Progress.fresh({**state, "t": np.array(0)}, steps=10, every=3)
+    made.state, made.step = state, 4
+    made.history.accuracy[:2] = 0.5
+    made.held_out = HeldOut(
+        2, np.array([0.9, 0.5, np.nan, np.nan, np.nan]), 1, {**state, "w": np.ones((3, 2))}
+    )
+    return made
+
+
+def search():
+    found = Search(np.array([1.0, -0.0]))
+    for kind, asked, answered in (("cost", 2, 3), ("curvature", 4, 2), ("cost", 2, 3)):
+        found.kinds.append(kind)
+        found.asked.append(np.arange(asked) + len(found.kinds) / 3)
+        found.answered.append(np.full(answered, np.pi * len(found.kinds)))
+    return found
+
+
+@pytest.mark.parametrize("with_held_out", [True, False])
+def test_a_stage_of_steps_is_read_back_to_the_bit(tmp_path, with_held_out):
+    made = steps()
+    if not with_held_out:
+        made.held_out = None
+    save_stage(tmp_path / "s.npz", made, IDENTITY)
+    read = load_stage(tmp_path / "s.npz", IDENTITY)
+    assert read.step == 4
+    for group in ("initial", "state"):
+        ours, theirs = getattr(made, group), getattr(read, group)
+        assert list(ours) == list(theirs)
+        assert all(theirs[n].tobytes() == a.tobytes() and theirs[n].dtype == a.dtype for n, a in ours.items())
+    assert all(getattr(read.history, n).tobytes() == c.tobytes() for n, c in vars(made.history).items())
+    if made.held_out is None:
+        assert read.held_out is None
+    else:
+        assert (read.held_out.patience, read.held_out.best_entry) == (2, 1)
+        assert read.held_out.xent.tobytes() == made.held_out.xent.tobytes()
+        assert read.held_out.best["w"].tobytes() == np.ones((3, 2)).tobytes()
+
+
+@pytest.mark.parametrize("made", [search(), Search(np.zeros(3))], ids=["some", "none"])
+def test_a_search_is_read_back_to_the_bit(tmp_path, made):
+    save_stage(tmp_path / "s.npz", made, IDENTITY)
+    read = load_stage(tmp_path / "s.npz", IDENTITY)
+    assert read.start.tobytes() == made.start.tobytes()
+    assert read.kinds == made.kinds
+    for group in ("asked", "answered"):
+        assert [a.tobytes() for a in getattr(read, group)] == [a.tobytes() for a in getattr(made, group)]
+
+
+@pytest.mark.parametrize("made", [steps(), search()], ids=["steps", "search"])
+def test_a_stage_that_is_cut_or_changed_is_refused_or_the_same(tmp_path, made):
+    path = tmp_path / "s.npz"
+    save_stage(path, made, IDENTITY)
+    whole = path.read_bytes()
+    for length in range(0, len(whole), 97):
+        path.write_bytes(whole[:length])
+        with pytest.raises(InputError, match=r"s\.npz"):
+            load_stage(path, IDENTITY)
+    for place in range(0, len(whole), 41):
+        damaged = bytearray(whole)
+        damaged[place] ^= 16
+        path.write_bytes(damaged)
+        try:
+            read = load_stage(path, IDENTITY)
+        except InputError:
+            continue
+        save_stage(tmp_path / "again.npz", read, IDENTITY)
+        assert (tmp_path / "again.npz").read_bytes() == whole
+
+
+def test_a_stage_of_another_identity_is_named(tmp_path, saved):
+    path = tmp_path / "s.npz"
+    save_stage(path, search(), IDENTITY)
+    with pytest.raises(InputError, match=r'the rate "0\.1", where "0\.2" is asked for'):
+        load_stage(path, {**IDENTITY, "rate": "0.2"})
+    with pytest.raises(InputError, match="the steps null, where 3 is asked for"):
+        load_stage(path, {**IDENTITY, "steps": 3})
+    with pytest.raises(InputError, match="no checkpoint of this program"):
+        load_checkpoint(path)
+    with pytest.raises(InputError, match="no checkpoint of this program"):
+        load_stage(saved, IDENTITY)
+    with pytest.raises(InputError, match="cannot be read"):
+        load_stage(tmp_path / "none.npz", IDENTITY)
+
+
+def forged(path, arrays=None, header=None):
+    """The file at `path` with other contents, of which the digest is right."""
+    with np.load(path) as stored:
+        kept = {name: array for name, array in stored.items() if name != "header"}
+        head = json.loads(stored["header"].tobytes())
+    for name, array in (arrays or {}).items():
+        kept.pop(name) if array is None else kept.update({name: array})
+    head = {**head, **(header or {})}
+    head = {name: value for name, value in head.items() if value != "gone" and name != "digest"}
+    head["digest"] = _digest(head, kept)
+    np.savez(path, header=np.frombuffer(json.dumps(head).encode(), np.uint8), **kept)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "header"),
+    [
+        ({"state/w": None}, {}),
+        ({"state/w": np.zeros((3, 3))}, {}),
+        ({"state/w": np.full((3, 2), np.nan)}, {}),
+        ({"state/w": np.zeros((3, 2), complex)}, {}),
+        ({"other/w": np.zeros(3)}, {}),
+        ({"alone": np.zeros(3)}, {}),
+        ({"history/steps": None}, {}),
+        ({"history/steps": np.zeros(5, np.int64)}, {}),
+        ({"history/steps": np.array([0, 2, 4, 6, 10])}, {}),
+        ({"history/steps": np.array([0.0, 3, 6, 9, 10])}, {}),
+        ({"history/cost": np.zeros(5)}, {}),
+        ({"history/cost": np.zeros(4)}, {}),
+        ({"held_out_xent": np.zeros(4)}, {}),
+        ({"held_out_xent": None}, {}),
+        ({"held_out_xent": np.zeros(5, np.float32)}, {}),
+        ({"best/w": None}, {}),
+        ({"best/w": np.zeros((2, 2))}, {}),
+        ({}, {"held_out": {"patience": 0, "best_entry": 1}}),
+        ({}, {"held_out": {"patience": 1, "best_entry": 5}}),
+        ({}, {"held_out": {"patience": 1, "best_entry": -2}}),
+        ({}, {"held_out": "gone"}),
+        ({}, {"counters": "gone"}),
+        ({}, {"counters": {}}),
+        ({}, {"identity": []}),
+        ({}, {"more": 1}),
+        ({}, {"version": 2}),
+    ],
+)
+def test_steps_that_none_took_are_refused_though_the_digest_fits(tmp_path, arrays, header):
+    path = tmp_path / "s.npz"
+    save_stage(path, steps(), IDENTITY)
+    load_stage(path, IDENTITY)
+    forged(path, arrays, header)
+    with pytest.raises(InputError, match=r"^checkpoint: found .*s\.npz, "):
+        load_stage(path, IDENTITY)
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"start": None},
+        {"start": np.zeros(2, np.float32)},
+        {"start": np.zeros((2, 1))},
+        {"start": np.array([np.nan, 0])},
+        {"kinds": None},
+        {"kinds": np.array([0, 1, 4], np.uint8)},
+        {"kinds": np.array([0, 1, 2], np.uint8)},
+        {"kinds": np.array([0, 1, 1], np.uint8)},
+        {"kinds": np.array([0, 1], np.uint8)},
+        {"kinds": np.array([0.0, 1, 0])},
+        {"asked/cost": None},
+        {"asked/cost": np.zeros((1, 2))},
+        {"asked/cost": np.zeros(2)},
+        {"answered/curvature": np.zeros((1, 2), np.float32)},
+        {"asked/more": np.zeros((1, 2))},
+    ],
+)
+def test_searches_that_none_made_are_refused_though_the_digest_fits(tmp_path, arrays):
+    path = tmp_path / "s.npz"
+    save_stage(path, search(), IDENTITY)
+    forged(path, arrays)
+    with pytest.raises(InputError, match=r"^checkpoint: found .*s\.npz, which holds what no run leaves"):
+        load_stage(path, IDENTITY)
