@@ -16,10 +16,11 @@ from pytensor.graph.fg import FunctionGraph
 from pytensor.scalar.basic import Composite, Log, Log1p
 from pytensor.scalar.math import Softplus
 from pytensor.tensor.elemwise import Elemwise
+from scipy.special import expit
 
 import graphs
 from graphs.errors import InputError
-from graphs.functions import Stateful, _linker_name, _scalar_ops, mode_names, resolve_mode
+from graphs.functions import Stateful, linker_name, _scalar_ops, mode_names, resolve_mode
 from graphs.native import NotNative, source_of
 
 STABLE_MODES = ("NUMBA", "CVM", "NATIVE")
@@ -50,7 +51,7 @@ def test_an_op_that_c_does_not_know_names_the_linker_that_runs():
     x = pt.dmatrix("x")
     with pytest.warns(NotNative, match="runs in PyTensor's default mode"):
         inverse = pytensor.function([x], pt.linalg.inv(x), mode="NATIVE")
-    assert _linker_name(inverse) == type(get_mode(None).linker).__name__
+    assert linker_name(inverse) == type(get_mode(None).linker).__name__
 
 
 @pytest.mark.parametrize("mode", ["CVM", "NATIVE"])
@@ -455,3 +456,58 @@ def test_a_state_is_put_back_whole_or_not_at_all(compiled, state, said):
     with pytest.raises(InputError, match=said):
         functions.write(state)
     np.testing.assert_array_equal(functions.read()["w"], before["w"])
+
+
+# A cost as a solver wants it.
+def test_an_objective_is_its_graph_at_any_point_and_changes_nothing(small):
+    graph, _, compiled = small
+    reference = compiled("CVM")
+    for mode in ("CVM", "NATIVE", "FAST_COMPILE"):
+        objective = graphs.compile_objective(graph.cost, [graph.w, graph.b], [graph.x, graph.y], mode)
+        assert objective.start.tolist() == [0.5, -1.0, 0.25]
+        cost, gradient = objective.cost(objective.start, SMALL_X, SMALL_Y)
+        _, _, theirs, gw, gb = reference.evaluate(SMALL_X, SMALL_Y)
+        assert cost == pytest.approx(float(theirs), rel=1e-15)
+        np.testing.assert_allclose(gradient, [*gw, gb], rtol=1e-14)
+        elsewhere = objective.cost(np.array([1.0, 2.0, 3.0]), SMALL_X, SMALL_Y)[0]
+        assert elsewhere != cost
+        assert graph.w.get_value().tolist() == [0.5, -1.0]
+        parts = objective.parameters(np.array([1.0, 2.0, 3.0]))
+        assert {name: value.tolist() for name, value in parts.items()} == {"w": [1.0, 2.0], "b": 3.0}
+        bent = [objective.curvature(objective.start, direction, SMALL_X, SMALL_Y) for direction in np.eye(3)]
+        np.testing.assert_allclose(bent, np.transpose(bent), rtol=1e-12)
+        h = 1e-6
+        ends = [objective.cost(objective.start + s * h * np.eye(3)[0], SMALL_X, SMALL_Y)[1] for s in (1, -1)]
+        np.testing.assert_allclose(bent[0], (ends[0] - ends[1]) / (2 * h), atol=1e-9)
+    assert objective.linker in {"VMLinker", "CVMLinker", "PerformLinker"}
+
+
+def test_outputs_of_shared_variables_that_are_given(small):
+    graph, _, _ = small
+    look = graphs.functions.compile_outputs(
+        [graph.x, graph.b, graph.w], [graph.p_1, graph.prediction], "NATIVE"
+    )
+    p_1, prediction = look(SMALL_X, 0.0, [0.0, 0.0])
+    assert (p_1.tolist(), prediction.tolist()) == ([0.5] * 3, [False] * 3)
+    assert graph.b.get_value() == 0.25
+    one = graphs.functions.compile_outputs([graph.x, graph.w, graph.b], graph.p_1, "CVM")
+    np.testing.assert_allclose(one(SMALL_X, [0.5, -1.0], 0.25), expit(SMALL_X @ [0.5, -1] + 0.25), rtol=1e-14)
+
+
+def test_a_mode_that_cannot_compile_is_refused(small):
+    graph, _, _ = small
+    with pytest.raises(InputError, match="mode: found 'FASTEST'"):
+        graphs.compile_objective(graph.cost, [graph.w], [graph.x, graph.y], "FASTEST")
+    with pytest.raises(InputError, match="cost: found a Variable of 1 dimensions"):
+        graphs.compile_objective(graph.xent, [graph.w], [graph.x, graph.y])
+
+
+def test_a_state_is_kept_by_names_so_each_has_one_of_its_own(small):
+    graph, updates, _ = small
+    nameless, twin = pytensor.shared(0.0), pytensor.shared(0.0, name="w")
+    for other, said in (
+        (nameless, "named None; allowed: names of their own"),
+        (twin, "named 'w' beside another"),
+    ):
+        with pytest.raises(InputError, match=said):
+            graphs.compile_functions(graph, [*updates, (other, other + 1)])

@@ -8,6 +8,8 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
+from pytensor.compile.builders import OpFromGraph
+from scipy import special
 
 from graphs.native import NativeLinker, NativeMode, NotNative, repeat, source_of
 from graphs.native.run import compiler
@@ -74,3 +76,38 @@ def test_ziglang_compiles_too(monkeypatch):
         assert abs(fn([0.0, 0.0]) - 1.0) < 1e-15
     finally:
         compiler.find_compiler.cache_clear()
+
+
+@pytest.mark.parametrize("scale", [1.0, 500.0])
+def test_what_stands_in_an_op_from_a_graph_is_taken_apart(scale, recwarn, capfd):
+    """From PyTensor 3.3 on log-sum-exp and the derivatives of softmax are such Ops."""
+    z = pt.dmatrix("z")
+    total = pt.logsumexp(z, axis=1)
+    p = pt.special.softmax(z, axis=1)
+    outputs = [total, p, pytensor.grad(total.sum(), z), pytensor.grad((p**2).sum(), z)]
+    native = pytensor.function([z], outputs, mode="NATIVE")
+    values = scale * np.random.default_rng(3).normal(size=(6, 4))
+    found = native(values)
+    assert source_of(native) is not None
+    soft = special.softmax(values, axis=1)
+    np.testing.assert_allclose(found[0], special.logsumexp(values, axis=1), rtol=1e-13)
+    np.testing.assert_allclose(found[1], soft, rtol=1e-12, atol=1e-300)
+    np.testing.assert_allclose(found[3], 2 * soft * (soft - (soft**2).sum(axis=1, keepdims=True)), atol=1e-13)
+    if scale == 1.0:  # PyTensor 3.0 leaves e^z in this gradient, in every mode
+        np.testing.assert_allclose(found[2], soft, rtol=1e-12)
+    assert not recwarn.list
+    assert "OpFromGraph" not in capfd.readouterr().err
+
+
+def test_an_op_from_a_graph_of_ones_own_runs_natively():
+    a, b = pt.dvector("a"), pt.dvector("b")
+    inner = OpFromGraph([a, b], [pt.exp(a) * b, a - b])
+    nested = OpFromGraph([a, b], [inner(b, a)[0] + 1.0])
+    outputs = [*inner(a, b), nested(a, b)]
+    native = pytensor.function([a, b], [*outputs, pytensor.grad(outputs[2].sum(), b)], mode="NATIVE")
+    left, right = np.array([0.5, -1.0, 2.0]), np.array([1.0, 0.25, -3.0])
+    found = native(left, right)
+    assert source_of(native) is not None
+    by_hand = [np.exp(left) * right, left - right, np.exp(right) * left + 1, np.exp(right) * left]
+    for one, other in zip(found, by_hand, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-14)
