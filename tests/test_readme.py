@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytensor
 import pytest
 
 from graphs.commands.options import COMMANDS
+from graphs.examples import EXAMPLES
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text()
@@ -32,7 +34,17 @@ def test_the_python_blocks_run_in_order():
 
 def test_every_command_named_exists():
     named = re.findall(r"(?:scripts/run|^\$ graphs|`graphs) (\w+)", README, re.MULTILINE)
-    assert {"reproduce", "inspect", "doctor", "compare", "benchmark", "lesson", "cache", "test"} <= set(named)
+    assert {
+        "reproduce",
+        "run",
+        "inspect",
+        "doctor",
+        "compare",
+        "benchmark",
+        "lesson",
+        "cache",
+        "test",
+    } <= set(named)
     for command in set(named) - {"test", "mutate", "COMMAND"}:
         assert command in COMMANDS
         assert list(ROOT.glob(f"scripts/{command}*.py"))
@@ -85,6 +97,37 @@ def test_the_table_of_stabilizing_rewrites_is_what_the_command_prints_under_this
             continue
         assert [*name, *found[first - 1 : first - 1 + columns]] in printed
     assert len(printed) > 10
+
+
+def figures_found(command: str, name: str) -> str:
+    """Everything that an experiment prints."""
+    done = subprocess.run(
+        [sys.executable, "-m", "graphs", command, *([name] if name else [])],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        cwd=ROOT,
+        env={**os.environ, "COLUMNS": "200"},
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.replace("-4.", "−4.")
+
+
+ROWS = re.findall(r"^\| `graphs (reproduce|lesson|run) ?(\w*)` \|.*\| (.*) \|$", README, re.MULTILINE)
+
+
+def test_the_table_of_experiments_names_every_one():
+    assert [name for command, name, _ in ROWS if command == "run"] == list(EXAMPLES)
+    assert [name for command, name, _ in ROWS if command != "run"] == ["", "plane", "exam", "slopes"]
+
+
+@pytest.mark.parametrize(("command", "name", "found"), ROWS, ids=[name or "classic" for _, name, _ in ROWS])
+def test_its_figures_are_what_is_found(command, name, found):
+    printed = figures_found(command, name)
+    for figure in re.findall(r"[−\d][\d.,]*\d%?|\d+%?", found):
+        if command == "reproduce" and "." in figure:  # the last digits are the machine's
+            figure = figure[:14]
+        assert figure in printed, figure
 
 
 @pytest.mark.parametrize("word", ["overflow", "packaging", "PYTHON=", "--resume"])
