@@ -20,7 +20,7 @@ from scipy.special import expit
 
 import graphs
 from graphs.errors import InputError
-from graphs.functions import Stateful, linker_name, _scalar_ops, mode_names, resolve_mode
+from graphs.functions import Stateful, _scalar_ops, linker_name, mode_names, resolve_mode
 from graphs.native import NotNative, source_of
 
 STABLE_MODES = ("NUMBA", "CVM", "NATIVE")
