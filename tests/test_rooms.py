@@ -31,6 +31,7 @@ GROUND = (
     "timing",
     "terminal",
     "pictures",
+    "lines",
 )
 FLOW = (
     "data",
@@ -40,6 +41,7 @@ FLOW = (
     "rewrites",
     "native",
     "functions",
+    "gradient_check",
     "gram_functions",
     "training",
     "solving",
@@ -54,6 +56,7 @@ ORDER = (*GROUND, *FLOW)
 # The rooms that are pipelines themselves: what a stage may import are those before it.
 STAGES = {
     "native": ("statements", "program", "lower", "schedule", "write", "pipeline", "run", "linker"),
+    "gradient_check": ("result", "evaluation", "branches", "slopes", "blame", "check"),
     "inspection": (
         "views",
         "findings",
