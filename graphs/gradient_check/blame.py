@@ -27,7 +27,13 @@ TOLERANCE = 1e-6  # relative, beyond what differences cannot tell
 
 def place_of(node: Apply) -> Place:
     """A node, and the user's line that made it."""
-    found = [line for out in node.outputs for frames in traces(out) if (line := user_line(frames))]
+    kept = [
+        [frame for frame in frames if frame[2] != "make_node"]
+        or frames  # who asks the Op for a node, not the Op
+        for out in node.outputs
+        for frames in traces(out)
+    ]
+    found = [line for frames in kept if (line := user_line(frames))]
     name = _name(node.op)
     return Place(name, found[0].file, found[0].line, found[0].text) if found else Place(name)
 
@@ -60,11 +66,10 @@ def culprits(twin: Twin, values: Mapping[Any, Any], wrt: Sequence[Any], seed: in
             reached.update(node.outputs)
             between.append(node)
     random = np.random.default_rng(seed)
-    found = []
+    found: list[Culprit] = []
     for node in sorted(between, key=lambda node: _is_pytensors(node.op)):
         if not on_purpose(node):
-            for culprit in _tried(twin, node, values, random):
-                found.append(culprit)
+            found += _tried(twin, node, values, random)
     return found
 
 
@@ -73,7 +78,9 @@ def _is_pytensors(op: Any) -> bool:
     return all(part is None or type(part).__module__.startswith("pytensor.") for part in parts)
 
 
-def _tried(twin: Twin, node: Apply, values: Mapping[Any, Any], random: np.random.Generator) -> Iterator[Culprit]:
+def _tried(
+    twin: Twin, node: Apply, values: Mapping[Any, Any], random: np.random.Generator
+) -> Iterator[Culprit]:
     """One node, input by input; whatever it raises is told of it."""
     floats = [i for i, v in enumerate(node.inputs) if is_float(v)]
     outs = [i for i, v in enumerate(node.outputs) if is_float(v)]
@@ -168,9 +175,7 @@ def _along(
         with quietly():
             outs = forward(*moved)
         parts = (
-            np.sum(np.asarray(out, "float64") * w)
-            if np.shape(out) == np.shape(w)
-            else math.nan
+            np.sum(np.asarray(out, "float64") * w) if np.shape(out) == np.shape(w) else math.nan
             for out, w in zip(outs, weights, strict=True)
         )
         return np.float64(sum(parts)), b""
@@ -195,7 +200,11 @@ def _written(op: Any) -> str:
             if kind.__module__.startswith("pytensor."):
                 break
             for method in ("pullback", "L_op", "grad"):
-                code = getattr(inspect.unwrap(vars(kind)[method]), "__code__", None) if method in vars(kind) else None
+                code = (
+                    getattr(inspect.unwrap(vars(kind)[method]), "__code__", None)
+                    if method in vars(kind)
+                    else None
+                )
                 if code is not None:
                     return f"{short_path(code.co_filename)}:{code.co_firstlineno}"
     return ""

@@ -76,7 +76,9 @@ class Twin:
 
 def is_float(variable: Any) -> bool:
     """Whether a variable is a dense array of real numbers with a point."""
-    return isinstance(variable.type, TensorType) and str(variable.type.dtype).startswith("float")
+    kind = variable.type
+    dense = isinstance(kind, TensorType) and not hasattr(kind, "format")
+    return dense and str(kind.dtype).startswith("float")
 
 
 def twin_of(cost: Any, *, wide: bool, held: Sequence[Any] = ()) -> Twin:
@@ -91,7 +93,9 @@ def twin_of(cost: Any, *, wide: bool, held: Sequence[Any] = ()) -> Twin:
     """
     known: dict[Any, Any] = {}
     origins: dict[Apply, Apply] = {}
-    roots = {v: _root(v, wide) for v in [*held, *graph_inputs([cost], list(held))] if not isinstance(v, Constant)}
+    roots = {
+        v: _root(v, wide) for v in [*held, *graph_inputs([cost], list(held))] if not isinstance(v, Constant)
+    }
     known.update(roots)
 
     def read(variable: Any) -> Any:
@@ -383,14 +387,33 @@ def _itself(op: Any, node: Apply) -> Kernel:
     return lambda x, *_: [x]
 
 
+MOVES = (
+    *(
+        "AdvancedIncSubtensor",
+        "AdvancedIncSubtensor1",
+        "AdvancedSubtensor",
+        "AdvancedSubtensor1",
+        "IncSubtensor",
+    ),
+    *(
+        "Alloc",
+        "ARange",
+        "Argmax",
+        "DimShuffle",
+        "ExtractDiag",
+        "Eye",
+        "Join",
+        "JoinDims",
+        "Reshape",
+        "Subtensor",
+    ),
+    *("ScalarFromTensor", "Shape", "Shape_i", "SpecifyShape", "Split", "SplitDims", "TensorFromScalar"),
+)
+
 # By the names of PyTensor's classes, which move from module to module between its versions.
 _KERNELS: dict[str, Callable[[Any, Apply], Kernel]] = {
     **dict.fromkeys(
-        (
-            "ARange AdvancedIncSubtensor AdvancedIncSubtensor1 AdvancedSubtensor AdvancedSubtensor1 Alloc Argmax"
-            " DimShuffle ExtractDiag Eye IncSubtensor Join JoinDims Reshape ScalarFromTensor Shape Shape_i"
-            " SpecifyShape Split SplitDims Subtensor TensorFromScalar"
-        ).split(),
+        MOVES,
         _own_python,
     ),
     "Dot": lambda op, node: lambda a, b: [np.dot(a, b)],
@@ -398,6 +421,6 @@ _KERNELS: dict[str, Callable[[Any, Apply], Kernel]] = {
     "Softmax": _softmax,
     "LogSoftmax": _log_softmax,
     # what stands for itself, and what only checks
-    **dict.fromkeys("Assert CheckAndRaise DeepCopyOp ViewOp".split(), _itself),
-    **dict.fromkeys("DisconnectedGrad GradClip GradScale UndefinedGrad ZeroGrad".split(), _itself),
+    **dict.fromkeys(("Assert", "CheckAndRaise", "DeepCopyOp", "ViewOp"), _itself),
+    **dict.fromkeys(("DisconnectedGrad", "GradClip", "GradScale", "UndefinedGrad", "ZeroGrad"), _itself),
 }

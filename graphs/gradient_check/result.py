@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -22,6 +21,7 @@ __all__ = [
     "OUTSIDE",
     "PURPOSE",
     "RIGHT",
+    "ROUNDING",
     "UNRESOLVED",
     "WRONG",
     "Culprit",
@@ -53,11 +53,12 @@ TOLD = {
     WRONG: "off by more than 1e-2",
     KINK: "the slopes on the two sides differ, and the gradient lies between them",
     OUTSIDE: "a kink, and the gradient does not lie between the slopes on its two sides",
-    UNRESOLVED: "the gradient is smaller than what differences of this cost can tell",
+    UNRESOLVED: "it is smaller than what the rounding of the cost, or its own, lets anybody tell",
     PURPOSE: "it differs because the graph asks for it",
     MISSING: "PyTensor gives none, though the cost changes",
     NOT_FINITE: "the cost or the gradient is no finite number",
 }
+ROUNDING = 1e-4  # what is off by more, and right, is too small to tell
 MOST = 5  # sentences of a kind
 
 
@@ -128,7 +129,7 @@ class ParameterCheck:
         """The entry with the worst verdict, and of those the largest relative error; None of an empty one."""
         return max(
             self.entries,
-            key=lambda e: (ORDER.index(e.verdict), math.inf if math.isnan(e.relative_error) else e.relative_error),
+            key=lambda e: (ORDER.index(e.verdict), _told(e)),
             default=None,
         )
 
@@ -139,9 +140,15 @@ class ParameterCheck:
 
     @property
     def relative_error(self) -> float:
-        """The largest where it means something: at no kink, and where differences can tell."""
-        told = (e.relative_error for e in self.entries if e.verdict not in (KINK, UNRESOLVED, PURPOSE))
-        return max(told, default=0.0)
+        """The largest that means something: at no kink, and no rounding; NaN where there is none."""
+        return max((told for e in self.entries if (told := _told(e)) >= 0), default=math.nan)
+
+
+def _told(entry: Entry) -> float:
+    """A relative error where it says something; else −1."""
+    rounding = entry.verdict == RIGHT and entry.relative_error > ROUNDING
+    silent = rounding or entry.verdict in (KINK, UNRESOLVED, PURPOSE) or math.isnan(entry.relative_error)
+    return -1.0 if silent else entry.relative_error
 
 
 @dataclass(frozen=True)
@@ -213,7 +220,9 @@ class GradientCheck:
             numbers = ("", "", "", "")
             if worst is not None:
                 at = _at(worst)
-                numbers = (f"{each.relative_error:.1e}", at, _number(worst.gradient), _number(worst.difference))
+                told = (_gradient(worst), _number(worst.difference))
+                error = "–" if math.isnan(each.relative_error) else f"{each.relative_error:.1e}"
+                numbers = (error, at, *told)
             rows.add_row(each.name, str(each.shape), checked, *numbers, each.verdict)
         return Group(*(Text(sentence) for sentence in _begin(shown)), Text(""), rows, *_tail(shown))
 
@@ -238,7 +247,8 @@ def _begin(shown: GradientCheck) -> Iterator[str]:
 def _sentences(shown: GradientCheck) -> Iterator[str]:
     for culprit in shown.culprits[:MOST]:
         yield from _blamed(culprit)
-    if shown.searched and not shown.culprits and not shown.ok:
+    verdicts = {entry.verdict for each in shown.parameters for entry in each.entries}
+    if shown.searched and not shown.culprits and verdicts & {DOUBTFUL, WRONG, MISSING}:
         yield (
             "Each Op's own gradient agrees with its own values here, or could not be tried by itself: what is wrong"
             " lies in how they are joined, in an Op with a graph inside, or in a compiled one."
@@ -288,11 +298,16 @@ def _kink(entry: Entry) -> str:
     left, right = entry.kink.left, entry.kink.right
     made = f", made by {entry.kink.place}" if entry.kink.place else ""
     if not (math.isfinite(left) and math.isfinite(right)):
-        return f"the cost jumps here{made}: it has no slope, and the gradient is {_number(entry.gradient)}."
+        return f"the cost jumps here{made}: it has no slope, and the gradient is {_gradient(entry)}."
+    if left == right:
+        return (
+            f"a kink that others cancel{made}. The slope is {_number(left)} on both sides; the gradient picks a side"
+            f" for each Op by itself, and is {_gradient(entry)}. Away from this point it may be right."
+        )
     lies = "lies between" if entry.verdict in (KINK, PURPOSE) else "does not lie between"
     return (
         f"a kink{made}. The slope is {_number(left)} on the left and {_number(right)} on the right; the gradient,"
-        f" {_number(entry.gradient)}, {lies}."
+        f" {_gradient(entry)}, {lies}."
     )
 
 
@@ -300,5 +315,9 @@ def _at(entry: Entry) -> str:
     return f"[{', '.join(map(str, entry.index))}]" if entry.index else ""
 
 
-def _number(value: Any) -> str:
-    return "none" if math.isnan(value) else f"{value:.6g}"
+def _gradient(entry: Entry) -> str:
+    return "none" if math.isnan(entry.gradient) and entry.verdict != NOT_FINITE else f"{entry.gradient:.6g}"
+
+
+def _number(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.6g}"

@@ -8,7 +8,7 @@ it is told nothing of branches. So the table is made here.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,7 +28,7 @@ class Slope(NamedTuple):
     error: float  # infinite where nothing can be said
     left: float | None = None  # where the two sides differ
     right: float | None = None
-    crossed: Hashable = None  # what tells the branch at the right from that at the left
+    crossed: Any = None  # the branches at the left, at the point and at the right, where they differ
 
 
 class _Point(NamedTuple):
@@ -131,7 +131,9 @@ def _bends(sampled: _Sampled) -> bool:
         right_slope = (right.value - sampled.centre.value) / (right.at - sampled.x)
         left_slope = (sampled.centre.value - left.value) / (sampled.x - left.at)
         noise = sampled.noise(left, sampled.centre) + sampled.noise(sampled.centre, right)
-        bends.append((abs(float(right_slope - left_slope)), noise, abs(float(right_slope)) + abs(float(left_slope))))
+        bends.append(
+            (abs(float(right_slope - left_slope)), noise, abs(float(right_slope)) + abs(float(left_slope)))
+        )
     (before, _, _), (now, noise, size) = bends[-2:] if len(bends) > 1 else (bends[0], bends[0])
     return now > 0.5 * before and now > SAFETY * noise and now > 1e-6 * size
 
@@ -142,7 +144,8 @@ def _sides(sampled: _Sampled, best: float, error: float) -> Slope:
     if left.branch is None or right.branch is None:  # the edge of where the function has values
         return Slope(best, SAFETY * error)
     (below, below_error), (above, above_error) = (
-        _extrapolated(sampled.quotients(side, point.branch), SHRINK) for side, point in ((-1, left), (1, right))
+        _extrapolated(sampled.quotients(side, point.branch), SHRINK)
+        for side, point in ((-1, left), (1, right))
     )
     crossed = (left.branch, sampled.centre.branch, right.branch)
     jumps = [_jumps(sampled, side) for side in (1, 2)]
@@ -156,7 +159,7 @@ def _sides(sampled: _Sampled, best: float, error: float) -> Slope:
     if math.isfinite(error):
         return Slope(best, SAFETY * error)
     if math.isfinite(unsure):  # a branch changes here, and the slope does not
-        return Slope((above + below) / 2, unsure + apart)
+        return Slope((above + below) / 2, unsure + apart, crossed=crossed)
     return Slope(math.nan, math.inf)
 
 
