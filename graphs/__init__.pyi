@@ -9,6 +9,7 @@ from .functions import (
     compile_functions as compile_functions,
     resolve_mode as resolve_mode,
 )
+from .gradient_check import GradientCheck as GradientCheck, check_gradient as check_gradient
 from .training import Diverged as Diverged, History as History, Progress as Progress, fit as fit
 
 # The rooms that a user of the package enters by name, as in graphs.models.logistic.

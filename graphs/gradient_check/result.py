@@ -266,7 +266,7 @@ def _sentences(shown: GradientCheck) -> Iterator[str]:
             yield f"{each.name}: {len(kinks) - MOST:,} more entries at kinks."
     drawn = [each.name for each in shown.parameters if len(each.entries) < each.size]
     if drawn:
-        yield f"Of {', '.join(drawn)} a sample was checked; `entries` says of how many."
+        yield f"Of {', '.join(drawn)} a sample was checked, not every entry."
 
 
 def _blamed(culprit: Culprit) -> Iterator[str]:
