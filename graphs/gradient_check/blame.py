@@ -51,7 +51,8 @@ def on_purpose(node: Apply) -> str:
     name = type(node.op).__name__
     if not type(node.op).__module__.startswith("pytensor."):
         return ""
-    return "cut" if name in CUT else "differs" if name in DIFFERS else ""
+    truncated = getattr(node.op, "truncate_gradient", -1) != -1
+    return "cut" if name in CUT else "differs" if name in DIFFERS or truncated else ""
 
 
 def culprits(twin: Twin, values: Mapping[Any, Any], wrt: Sequence[Any], seed: int) -> list[Culprit]:

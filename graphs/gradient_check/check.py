@@ -200,14 +200,20 @@ class _Differences:
 
     def __init__(self, evaluator: Evaluator, why: str = "") -> None:
         self.evaluator, self.why = evaluator, why
-        self.twin = evaluator.twin
+        self.twin, self.rough = evaluator.twin, 0.0
         self.watched: list[Watch] = watches(self.twin)
         self.wanted = [self.twin.cost, *(v for watch in self.watched for v in watch.reads)]
 
-    def at(self, root: Any, value: Any) -> tuple[Any, Any]:
-        """The cost where an input has this value, and on which branches it was computed; NaN where it raises."""
+    def learn(self, neighbours: Sequence[Mapping[Any, Any]]) -> None:
+        """Take from points as near as rounding makes them, on the same branches, how far that moves the cost."""
+        cost, branch = self.at({})
+        found = [float(near - cost) for near, other in map(self.at, neighbours) if other == branch]
+        self.rough = max((abs(each) for each in found if math.isfinite(each)), default=0.0)
+
+    def at(self, changed: Mapping[Any, Any]) -> tuple[Any, Any]:
+        """The cost where inputs have these values, and on which branches it was computed; NaN where it raises."""
         try:
-            cost, *reads = self.evaluator({root: value}, self.wanted)
+            cost, *reads = self.evaluator(changed, self.wanted)
             return self.evaluator.kind(np.asarray(cost)[()]), self._branch(reads)
         except Exception:  # of an Op, for which the values are out of bounds
             return math.nan, None
@@ -230,9 +236,9 @@ class _Differences:
         def value(number: Any) -> tuple[Any, Any]:
             moved = np.array(start, kind)
             moved[index] = number
-            return self.at(root, moved)
+            return self.at({root: moved})
 
-        return slope(value, kind(start[index]), scale, self.evaluator.eps, patient=patient)
+        return slope(value, kind(start[index]), scale, self.evaluator.eps, rough=self.rough, patient=patient)
 
     def kink(self, told: Slope, root: Any, index: tuple[int, ...], scale: float) -> Kink:
         """What makes the two sides differ."""
@@ -289,7 +295,8 @@ class _Check:
 
     def done(self) -> GradientCheck:
         differences = self._differences()
-        value = float(differences.at(self._root(differences), self._start(differences))[0])
+        value = float(differences.at({})[0])
+        differences.learn([self._off(differences.evaluator) for _ in range(DRAWS)])
         gradients, rounding, missing = self._gradients()
         found = []
         for k, parameter in enumerate(self.parameters):
@@ -349,7 +356,7 @@ class _Check:
             reason = wide if isinstance(wide, str) else ""
             if isinstance(wide, Evaluator):
                 told, plainly = (float(np.asarray(e({}, [twin.cost])[0])) for e in (wide, own))
-                apart = abs(told - plainly) > 1e5 * own.eps * max(abs(told), abs(plainly))
+                apart = abs(told - plainly) > self._unsure(own, plainly)
                 if not apart or not math.isfinite(plainly):
                     digits = f"extended precision ({np.finfo(np.longdouble).nmant + 1} bits)"
                     return _Differences(wide, f"Differences of {of}, in {digits}.")
@@ -369,6 +376,25 @@ class _Check:
             found = f"a cost that cannot be computed at this point ({one_line(problem)})"
             raise InputError("cost", found=found, allowed="one that can") from problem
 
+    def _unsure(self, evaluator: Evaluator, value: float) -> float:
+        """How far another arithmetic may give another cost: by more than numbers that are off by rounding do."""
+        spreads = [
+            abs(float(np.asarray(evaluator(self._off(evaluator), [evaluator.twin.cost])[0])) - value)
+            for _ in range(DRAWS)
+        ]
+        return 1e3 * max(spreads) + 1e5 * evaluator.eps * abs(value)
+
+    def _off(self, evaluator: Evaluator) -> dict[Any, Any]:
+        """The floats at the point, each number off by as much as rounding makes it."""
+        return {
+            root: np.asarray(value, evaluator.kind) * (1 + self._signs(value) * evaluator.kind(evaluator.eps))
+            for root, value in evaluator.values.items()
+            if is_float(root)
+        }
+
+    def _signs(self, value: Any) -> Any:
+        return self.random.choice(np.array([-1, 1], "int8"), np.shape(value))
+
     def _on(self, twin: Twin) -> dict[Any, Any]:
         """The values at the point, by root of a twin."""
         return {
@@ -376,12 +402,6 @@ class _Check:
             for own, root in twin.roots.items()
             if own in self.point
         }
-
-    def _root(self, differences: _Differences) -> Any:
-        return differences.twin.roots[self.parameters[0]]
-
-    def _start(self, differences: _Differences) -> Any:
-        return differences.evaluator.values[self._root(differences)]
 
     # The gradient.
 
@@ -410,7 +430,8 @@ class _Check:
             with quietly():
                 function = pytensor.function(list(values), there, mode=self.mode, on_unused_input="ignore")
                 results = list(map(np.array, function(*values.values())))
-                others = [self._nearby(function, values) for _ in range(DRAWS)]
+                moved = [{**values, **self._rounded(values)} for _ in range(DRAWS)]
+                others = [list(map(np.array, function(*each.values()))) for each in moved]
         except Exception as problem:  # of the mode's linker, of the user's own Op
             found = f"a gradient that cannot be compiled or computed in this mode ({one_line(problem)})"
             raise InputError("mode", found=found, allowed="a mode for all of the graph's Ops") from problem
@@ -423,15 +444,14 @@ class _Check:
         found_: list[Any] = [None if why else next(pairs) for why in missing]
         return [f and f[0] for f in found_], [f and f[1] for f in found_], missing
 
-    def _nearby(self, function: Any, values: Mapping[Any, Any]) -> list[Any]:
-        """The gradient where each number of the inputs is off by as much as rounding makes it."""
-        moved = []
+    def _rounded(self, values: Mapping[Any, Any]) -> dict[Any, Any]:
+        """Likewise, in the dtypes of the user's own variables."""
+        found = {}
         for root, value in values.items():
             if is_float(root):
-                sign = self.random.choice([-1.0, 1.0], np.shape(value))
-                value = np.asarray(value * (1 + sign * np.finfo(value.dtype).eps), value.dtype)
-            moved.append(value)
-        return list(map(np.array, function(*moved)))
+                eps = np.finfo(value.dtype).eps
+                found[root] = np.asarray(value * (1 + self._signs(value) * eps), value.dtype)
+        return found
 
     # The two beside each other.
 

@@ -112,7 +112,7 @@ def twin_of(cost: Any, *, wide: bool, held: Sequence[Any] = ()) -> Twin:
             new = new if new.owner is not None and new is not reads[0] else pt.tensor_copy(new)
             outputs, made = [new], new.owner
         else:
-            made = node.clone_with_new_inputs(reads, strict=False)
+            made = _widened(node, reads) if wide else node.clone_with_new_inputs(reads, strict=False)
             outputs = list(made.outputs)
             if wide and any(is_float(out) and out.type.dtype != "float64" for out in outputs):
                 raise TypeError(f"{node.op} gives {outputs[0].type.dtype}")
@@ -126,6 +126,15 @@ def _root(variable: Any, wide: bool) -> Any:
     if wide and is_float(variable):
         kind = TensorType("float64", shape=kind.shape)
     return kind(name=variable.name)
+
+
+def _widened(node: Apply, reads: list[Any]) -> Apply:
+    op = node.op
+    if isinstance(op, CAReduce) and is_float(node.outputs[0]) and op.dtype is not None:
+        made = op.clone(dtype="float64", acc_dtype="float64").make_node(*reads)  # it names a dtype of its own
+    else:
+        made = node.clone_with_new_inputs(reads, strict=False)
+    return made
 
 
 def _narrows(node: Apply) -> bool:
@@ -368,6 +377,15 @@ def _log_softmax(op: Any, node: Apply) -> Kernel:
     return kernel
 
 
+def _chosen(op: Any, node: Apply) -> Kernel:
+    count = len(node.outputs)
+    return lambda condition, *results: list(results[:count] if condition else results[count:])
+
+
+def _no_matter(op: Any, node: Apply) -> Kernel:
+    return lambda *shape: [np.zeros([int(n) for n in shape], np.longdouble)]
+
+
 def _own_python(op: Any, node: Apply) -> Kernel:
     """Of an Op that moves numbers and computes none: its own Python keeps what they are."""
 
@@ -416,6 +434,8 @@ _KERNELS: dict[str, Callable[[Any, Apply], Kernel]] = {
         MOVES,
         _own_python,
     ),
+    "AllocEmpty": _no_matter,
+    "IfElse": _chosen,
     "Dot": lambda op, node: lambda a, b: [np.dot(a, b)],
     "Matmul": _matmul,
     "Softmax": _softmax,

@@ -53,7 +53,7 @@ TOLD = {
     WRONG: "off by more than 1e-2",
     KINK: "the slopes on the two sides differ, and the gradient lies between them",
     OUTSIDE: "a kink, and the gradient does not lie between the slopes on its two sides",
-    UNRESOLVED: "it is smaller than what the rounding of the cost, or its own, lets anybody tell",
+    UNRESOLVED: "rounding, of the cost or of the gradient, hides what it is",
     PURPOSE: "it differs because the graph asks for it",
     MISSING: "PyTensor gives none, though the cost changes",
     NOT_FINITE: "the cost or the gradient is no finite number",

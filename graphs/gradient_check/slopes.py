@@ -40,16 +40,30 @@ class _Point(NamedTuple):
 class _Sampled:
     """A function at x and at steps to both sides of it."""
 
-    def __init__(self, function: Callable[[Any], tuple[Any, Any]], x: Any, scale: float, eps: float) -> None:
+    def __init__(
+        self, function: Callable[[Any], tuple[Any, Any]], x: Any, scale: float, eps: float, rough: float
+    ) -> None:
         self.function, self.x, self.eps = function, x, eps
         _, exponent = math.frexp(scale)
         self.first = math.ldexp(1.0, exponent - 4)
         self.centre = self._point(x)
+        self.rough = max(rough, self._roughness(4 * eps * scale))
         self.steps: list[tuple[Any, _Point, _Point]] = []
 
     def _point(self, at: Any) -> _Point:
         value, branch = self.function(at)
         return _Point(at, value, branch if np.isfinite(value) else None)
+
+    def _roughness(self, step: float) -> float:
+        """By how much the values of neighbours of x leave a line: by rounding alone, of terms that may cancel."""
+        found = [0.0]
+        for k in (1, 2):
+            left, right = self._point(self.x - k * step), self._point(self.x + k * step)
+            if left.branch == right.branch == self.centre.branch is not None:
+                found.append(
+                    abs(float(left.value - self.centre.value) + float(right.value - self.centre.value))
+                )
+        return max(found)
 
     def shrink(self) -> None:
         step = self.first / SHRINK ** len(self.steps)
@@ -58,7 +72,8 @@ class _Sampled:
     def noise(self, *points: _Point) -> float:
         """Of a quotient of two values: what their rounding makes of it."""
         width = float(points[-1].at - points[0].at)
-        return 4 * self.eps * max(abs(float(p.value)) for p in points) / width if width > 0 else math.inf
+        rounding = 4 * self.eps * max(abs(float(p.value)) for p in points) + 2 * self.rough
+        return rounding / width if width > 0 else math.inf
 
     def quotients(self, side: int, branch: Any) -> list[tuple[float, float]]:
         """Of each step, the quotient and its noise: at both sides (0), or at one; NaN where it crosses a branch."""
@@ -97,13 +112,20 @@ def _extrapolated(quotients: list[tuple[float, float]], order: float) -> tuple[f
 
 
 def slope(
-    function: Callable[[Any], tuple[Any, Any]], x: Any, scale: float, eps: float, *, patient: bool = False
+    function: Callable[[Any], tuple[Any, Any]],
+    x: Any,
+    scale: float,
+    eps: float,
+    *,
+    rough: float = 0.0,
+    patient: bool = False,
 ) -> Slope:
     """The slope of `function` at `x`, where ``function(x)`` is a value and the branch that it was computed on.
 
-    `scale`: how far a step may go. With `patient`, all steps are tried, and both sides compared.
+    `scale`: how far a step may go; `rough`: what is known of how far rounding moves a value. With `patient`, all
+    steps are tried, and both sides compared.
     """
-    sampled = _Sampled(function, x, scale, eps)
+    sampled = _Sampled(function, x, scale, eps, rough)
     if sampled.centre.branch is None:
         return Slope(math.nan, math.inf)
     branch = sampled.centre.branch
@@ -167,6 +189,6 @@ def _jumps(sampled: _Sampled, side: int) -> bool:
     """Whether the values of one side end elsewhere than in the value at the point."""
     gaps = [abs(float(step[side].value - sampled.centre.value)) for step in sampled.steps[-3:]]
     size = max(abs(float(sampled.centre.value)), *gaps)
-    if len(gaps) < 3 or gaps[-1] <= 1e3 * sampled.eps * size:
+    if len(gaps) < 3 or gaps[-1] <= 1e3 * (sampled.eps * size + sampled.rough):
         return False
     return gaps[-1] > 0.9 * gaps[0]
