@@ -193,7 +193,10 @@ def _along(
 
 
 def _written(op: Any) -> str:
-    """Where an Op's gradient is written, if it is no Op of PyTensor's."""
+    """Where an Op's gradient is written, if it is no Op of PyTensor's, or another gradient was given to one."""
+    given = getattr(op, "pullback_overrides", None)
+    if callable(given) and (code := getattr(given, "__code__", None)) is not None:
+        return f"{short_path(code.co_filename)}:{code.co_firstlineno}"
     for part in (op, getattr(op, "scalar_op", None), getattr(op, "core_op", None)):
         if part is None or type(part).__module__.startswith("pytensor."):
             continue

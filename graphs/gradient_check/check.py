@@ -41,6 +41,7 @@ from graphs.gradient_check.result import (
     RIGHT,
     ROUNDING,
     UNRESOLVED,
+    Culprit,
     Entry,
     GradientCheck,
     Kink,
@@ -207,7 +208,8 @@ class _Differences:
     def learn(self, neighbours: Sequence[Mapping[Any, Any]]) -> None:
         """Take from points as near as rounding makes them, on the same branches, how far that moves the cost."""
         cost, branch = self.at({})
-        found = [float(near - cost) for near, other in map(self.at, neighbours) if other == branch]
+        with quietly():
+            found = [float(near - cost) for near, other in map(self.at, neighbours) if other == branch]
         self.rough = max((abs(each) for each in found if math.isfinite(each)), default=0.0)
 
     def at(self, changed: Mapping[Any, Any]) -> tuple[Any, Any]:
@@ -292,6 +294,7 @@ class _Check:
         self.cost, self.parameters, self.point, self.mode = cost, parameters, point, mode
         self.entries, self.seed = entries, seed
         self.random = np.random.default_rng(seed)
+        self.wide = True  # whether differences are made of the cost in float64
 
     def done(self) -> GradientCheck:
         differences = self._differences()
@@ -303,34 +306,23 @@ class _Check:
             found.append(self._judged(differences, value, parameter, gradients[k], rounding[k], missing[k]))
         result = GradientCheck(value, differences.why, tuple(found))
         finite = all(e.verdict != NOT_FINITE for each in found for e in each.entries)
-        return (
-            result
-            if result.ok or not finite or not math.isfinite(value)
-            else self._explained(result, differences)
-        )
+        return result if result.ok or not finite or not math.isfinite(value) else self._explained(result)
 
     # The cost.
 
     def _differences(self) -> _Differences:
         """On the best arithmetic that there is for this cost."""
-        why = ""
+        narrow = any(is_float(root) and root.type.dtype != "float64" for root in self.point)
         try:
-            twin = twin_of(self.cost, wide=True)
-        except Exception as narrow:  # an Op that is for float32 alone raises what it likes
-            twin, why = (
-                twin_of(self.cost, wide=False),
-                f"the cost cannot be had in float64 ({one_line(narrow)})",
-            )
-        try:
-            return self._evaluated(twin, why)
+            return self._evaluated(twin_of(self.cost, wide=True), "")
         except InputError:
-            if why or self._is_wide():
+            if not narrow:
                 raise
-            # an Op that takes float64 when it is asked and not when it is computed
-            return self._evaluated(twin_of(self.cost, wide=False), "the cost cannot be computed in float64")
-
-    def _is_wide(self) -> bool:
-        return all(root.type.dtype == "float64" for root in self.point if is_float(root))
+            why = "the cost cannot be computed in float64"  # of an Op that takes it, and fails in it
+        except TypeError as problem:  # of an Op that does not take it
+            why = f"the cost cannot be had in float64 ({one_line(problem)})"
+        self.wide = False
+        return self._evaluated(twin_of(self.cost, wide=False), why)
 
     def _evaluated(self, twin: Twin, why: str) -> _Differences:
         values = self._on(twin)
@@ -433,6 +425,13 @@ class _Check:
                 moved = [{**values, **self._rounded(values)} for _ in range(DRAWS)]
                 others = [list(map(np.array, function(*each.values()))) for each in moved]
         except Exception as problem:  # of the mode's linker, of the user's own Op
+            if blamed := self._blamed(self.parameters):
+                first = blamed[0]
+                why = first.why or f"the gradient for its input {first.input} is wrong."
+                found = f"a gradient that cannot be computed ({one_line(problem)}): {first.place}: {why}"
+                raise InputError(
+                    "cost", found=found, allowed="one whose Ops all have a right gradient"
+                ) from problem
             found = f"a gradient that cannot be compiled or computed in this mode ({one_line(problem)})"
             raise InputError("mode", found=found, allowed="a mode for all of the graph's Ops") from problem
         with quietly():
@@ -522,30 +521,15 @@ class _Check:
 
     # What is wrong, and why.
 
-    def _explained(self, result: GradientCheck, differences: _Differences) -> GradientCheck:
+    def _explained(self, result: GradientCheck) -> GradientCheck:
         nodes = {v.owner: v for v in ancestors([self.cost]) if v.owner is not None}
         cut = [v for node, v in nodes.items() if on_purpose(node) == "cut"]
         if cut:
             result = self._held(result, cut)
         if result.ok:
             return result
-        try:
-            twin = twin_of(self.cost, wide=True)
-            in_float64(twin, self._on(twin))({}, [twin.cost])
-        except Exception:  # as above
-            twin = twin_of(self.cost, wide=False)
-        wrong = [
-            twin.roots[parameter]
-            for parameter, each in zip(self.parameters, result.parameters, strict=True)
-            if not each.ok
-        ]
-        own = in_float64(twin, self._on(twin))
-        computed = [out for node in twin.nodes for out in node.outputs if isinstance(out.type, TensorType)]
-        try:
-            known = dict(zip(computed, own({}, computed), strict=True))
-        except Exception:  # of an Op whose results cannot all be had
-            return replace(result, searched=True)
-        found = culprits(twin, {**own.values, **known}, wrong, self.seed)
+        pairs = zip(self.parameters, result.parameters, strict=True)
+        found = self._blamed([parameter for parameter, each in pairs if not each.ok])
         result = replace(result, culprits=tuple(found), searched=True)
         scaled = [node for node in nodes if on_purpose(node) == "differs"]
         if scaled and not found:
@@ -553,14 +537,29 @@ class _Check:
             result = replace(result, parameters=tuple(_excused(each, why) for each in result.parameters))
         return result
 
+    def _blamed(self, parameters: Sequence[Any]) -> list[Culprit]:
+        """The nodes between these parameters and the cost whose own gradient is wrong."""
+        for wide in (True, False):
+            try:
+                twin = twin_of(self.cost, wide=wide)
+                own = in_float64(twin, self._on(twin))
+                computed = [
+                    out for node in twin.nodes for out in node.outputs if isinstance(out.type, TensorType)
+                ]
+                known = own.values | dict(zip(computed, own({}, computed), strict=True))
+            except Exception:  # an Op that is for float32 alone, or whose results cannot all be had
+                continue
+            return culprits(twin, known, [twin.roots[parameter] for parameter in parameters], self.seed)
+        return []
+
     def _held(self, result: GradientCheck, cut: Sequence[Any]) -> GradientCheck:
         """Look again, with what is cut off from the gradient on purpose held where it is."""
-        twin = twin_of(self.cost, wide=self._is_wide() or "float32" not in result.method)
+        twin = twin_of(self.cost, wide=self.wide)
         inner = in_float64(twin, self._on(twin))
         twins = {own: made for made, own in twin.origins.items()}
         outs = [twins[v.owner].outputs[v.index] for v in cut]
         values = dict(zip(cut, inner({}, outs), strict=True))
-        held_twin = twin_of(self.cost, wide=self._is_wide() or "float32" not in result.method, held=cut)
+        held_twin = twin_of(self.cost, wide=self.wide, held=cut)
         known = self._on(held_twin) | {held_twin.roots[v]: value for v, value in values.items()}
         best = extended(held_twin, known)
         differences = _Differences(best if isinstance(best, Evaluator) else in_float64(held_twin, known))

@@ -31,6 +31,8 @@ from pytensor.tensor.elemwise import CAReduce, Elemwise
 from pytensor.tensor.math import Dot
 from pytensor.tensor.type import TensorType
 
+from graphs.foreign import one_line
+
 __all__ = [
     "Evaluator",
     "Twin",
@@ -112,7 +114,7 @@ def twin_of(cost: Any, *, wide: bool, held: Sequence[Any] = ()) -> Twin:
             new = new if new.owner is not None and new is not reads[0] else pt.tensor_copy(new)
             outputs, made = [new], new.owner
         else:
-            made = _widened(node, reads) if wide else node.clone_with_new_inputs(reads, strict=False)
+            made = _rebuilt(node, reads, wide)
             outputs = list(made.outputs)
             if wide and any(is_float(out) and out.type.dtype != "float64" for out in outputs):
                 raise TypeError(f"{node.op} gives {outputs[0].type.dtype}")
@@ -128,13 +130,16 @@ def _root(variable: Any, wide: bool) -> Any:
     return kind(name=variable.name)
 
 
-def _widened(node: Apply, reads: list[Any]) -> Apply:
+def _rebuilt(node: Apply, reads: list[Any], wide: bool) -> Apply:
     op = node.op
-    if isinstance(op, CAReduce) and is_float(node.outputs[0]) and op.dtype is not None:
-        made = op.clone(dtype="float64", acc_dtype="float64").make_node(*reads)  # it names a dtype of its own
-    else:
-        made = node.clone_with_new_inputs(reads, strict=False)
-    return made
+    try:
+        if wide and isinstance(op, CAReduce) and is_float(node.outputs[0]) and op.dtype is not None:
+            return op.clone(dtype="float64", acc_dtype="float64").make_node(
+                *reads
+            )  # it names a dtype of its own
+        return node.clone_with_new_inputs(reads, strict=False)
+    except Exception as problem:  # of an Op, which may be the user's own
+        raise TypeError(f"{type(op).__name__} does not take it: {one_line(problem)}") from problem
 
 
 def _narrows(node: Apply) -> bool:
