@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import warnings
 from collections import Counter
 
 import numpy as np
@@ -331,7 +332,7 @@ class TestWrong:
         assert verdicts(result) == [MISSING, MISSING]
         (culprit,) = result.culprits
         assert "disconnected" in culprit.why
-        assert "changes" in culprit.why
+        assert "its values change" in culprit.why
 
     def test_an_override_of_the_users_own(self):
         a, x = pt.dvector("a"), pt.dvector("x")
@@ -454,11 +455,14 @@ class TestWhatIsGiven:
             check(x.sum() + pt.dvector("x").sum(), [x], {"x": [1.0]})
         with pytest.raises(InputError, match="cannot be computed at this point"):
             check(pt.sum(x * np.ones(3)), [x], {"x": [1.0, 2.0]})
+        whole = pt.lvector("n")
         with pytest.raises(InputError, match="float dtype"):
-            check(pt.sum(pt.lvector("n") * 1.5), [graph_inputs([pt.lvector("n")])[0]], {})
+            check(pt.sum(whole * 1.5), [whole], {"n": [1]})
 
     def test_random_costs_are_refused(self, x):
-        drawn = pt.random.RandomStream(seed=0).normal()
+        with warnings.catch_warnings():  # of another way to draw, in newer versions
+            warnings.simplefilter("ignore")
+            drawn = pt.random.normal()
         with pytest.raises(InputError, match="random numbers in it"):
             check(x.sum() + drawn, [x], {"x": [1.0]})
 

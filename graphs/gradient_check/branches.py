@@ -91,7 +91,7 @@ def _side(node: Apply) -> Side | None:
     if name == "Argmax":
         return _largest(op.axis, 1)
     if name in ("SortOp", "ArgSortOp"):
-        return lambda x, axis: np.argsort(x, axis=None if axis is None else int(axis), kind="stable")
+        return lambda x, *axis: np.argsort(x, axis=None, kind="stable")
     if name == "IfElse":
         return lambda condition, *_: np.asarray(condition) != 0
     return None

@@ -216,9 +216,9 @@ class _Differences:
         """The cost where inputs have these values, and on which branches it was computed; NaN where it raises."""
         try:
             cost, *reads = self.evaluator(changed, self.wanted)
-            return self.evaluator.kind(np.asarray(cost)[()]), self._branch(reads)
         except Exception:  # of an Op, for which the values are out of bounds
             return math.nan, None
+        return self.evaluator.kind(np.asarray(cost)[()]), self._branch(reads)
 
     def _branch(self, reads: Sequence[Any]) -> tuple[bytes, ...]:
         found, start = [], 0
@@ -470,12 +470,12 @@ class _Check:
         indices = [tuple(map(int, np.unravel_index(flat, start.shape))) for flat in drawn]
         shape = () if gradient is None else np.shape(gradient)
         if gradient is not None and shape != start.shape:
-            raise InputError(
-                "cost",
-                found=f"a gradient of the shape {shape} for {plain(parameter)}",
-                allowed=f"one of its own, {start.shape}",
-            )
-        largest = 0.0 if gradient is None or not gradient.size else float(np.abs(gradient).max())
+            blamed = self._blamed([parameter])
+            where = f": {blamed[0].place}" if blamed else ""
+            found = f"a gradient of the shape {shape} for {plain(parameter)}{where}"
+            raise InputError("cost", found=found, allowed=f"one of its own, {start.shape}")
+        sizes = np.abs(() if gradient is None else gradient[np.isfinite(gradient)])
+        largest = float(np.max(sizes, initial=0.0))
         told = []
         for index in indices:
             number = math.nan if gradient is None else float(gradient[index])

@@ -81,7 +81,9 @@ class _Sampled:
         for _, left, right in self.steps:
             one, other = {0: (left, right), -1: (left, self.centre), 1: (self.centre, right)}[side]
             ends = (left, right) if side == 0 else ((left,) if side < 0 else (right,))
-            clean = all(end.branch is not None and end.branch == branch for end in ends) and other.at > one.at
+            if not other.at > one.at:
+                break  # shorter than the distance between two numbers
+            clean = all(end.branch is not None and end.branch == branch for end in ends)
             if not clean or one.branch is None or other.branch is None:
                 found.append((math.nan, math.inf))
             else:
@@ -94,20 +96,32 @@ def _extrapolated(quotients: list[tuple[float, float]], order: float) -> tuple[f
 
     `order`: by what the error of the first column shrinks from one step to the next.
     """
-    best, error = math.nan, math.inf
+    levels: list[tuple[float, float]] = []
     before: list[Any] = []
     for quotient, noise in quotients:
         if math.isnan(float(quotient)):
-            before = []  # what stands on the other side of a branch belongs to another table
+            before, levels = [], []  # what stands on the other side of a branch belongs to another table
             continue
         row: list[Any] = [quotient]
+        value, error = math.nan, math.inf
         for j, last in enumerate(before, start=1):
-            factor = order**j
-            row.append((factor * row[-1] - last) / (factor - 1))
+            row.append((order**j * row[-1] - last) / (order**j - 1))
             apart = max(abs(row[-1] - row[-2]), abs(row[-1] - last))
             if (told := float(apart) + noise) < error:
-                best, error = float(row[-1]), told
+                value, error = float(row[-1]), told
         before = row[:6]
+        levels.append((value, error))
+    return _limit(levels)
+
+
+def _limit(levels: list[tuple[float, float]]) -> tuple[float, float]:
+    """The best of the estimates that no shorter step contradicts: from afar, a slope may look like another."""
+    best, error = math.nan, math.inf
+    for value, unsure in reversed(levels):
+        if math.isfinite(error) and abs(value - best) > SAFETY * (unsure + error):
+            break
+        if unsure < error:
+            best, error = value, unsure
     return best, error
 
 
@@ -134,7 +148,7 @@ def slope(
         sampled.shrink()
         told = sampled.quotients(0, branch)
         best, error = _extrapolated(told, SHRINK**2)
-        noise = told[-1][1]
+        noise = told[-1][1] if told else math.inf
         if len(sampled.steps) >= LEVELS and math.isfinite(error):
             break
         # Good enough, or shorter steps round more.
