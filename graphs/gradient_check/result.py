@@ -280,7 +280,7 @@ def _blamed(culprit: Culprit) -> Iterator[str]:
     else:
         yield (
             f"  For its input {culprit.input}{name}, along a random direction, its gradient gives"
-            f" {_number(culprit.gradient)} and its values give {_number(culprit.difference)}"
+            f" {_number(culprit.gradient)} where its values give {_number(culprit.difference)}"
             f"{_ratio(culprit)}."
         )
 
@@ -290,7 +290,7 @@ def _ratio(culprit: Culprit) -> str:
     if not culprit.difference or not culprit.gradient:
         return ""
     ratio = culprit.gradient / culprit.difference
-    return f", {ratio:.6g} times that"
+    return f": {ratio:.6g} times as much"
 
 
 def _kink(entry: Entry) -> str:
