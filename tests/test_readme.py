@@ -32,7 +32,17 @@ def test_the_python_blocks_run_in_order():
 
 def test_every_command_named_exists():
     named = re.findall(r"(?:scripts/run|^\$ graphs|`graphs) (\w+)", README, re.MULTILINE)
-    assert {"reproduce", "inspect", "doctor", "check", "compare", "benchmark", "lesson", "cache", "test"} <= set(named)
+    assert {
+        "reproduce",
+        "inspect",
+        "doctor",
+        "check",
+        "compare",
+        "benchmark",
+        "lesson",
+        "cache",
+        "test",
+    } <= set(named)
     for command in set(named) - {"test", "mutate", "COMMAND"}:
         assert command in COMMANDS
         assert list(ROOT.glob(f"scripts/{command}*.py"))

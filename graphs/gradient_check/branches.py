@@ -31,7 +31,8 @@ class Watch(NamedTuple):
 def _order(*operands: Any) -> NDArray[Any]:
     """Which of the operands is below which."""
     first, *rest = operands
-    return np.sign(np.stack(np.broadcast_arrays(*(np.asarray(first - other) for other in rest))))
+    apart = np.broadcast_arrays(*(np.asarray(first - other) for other in rest))
+    return np.asarray(np.sign(np.stack(apart)))
 
 
 def _within(x: Any, low: Any, high: Any) -> NDArray[Any]:

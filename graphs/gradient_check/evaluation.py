@@ -24,6 +24,7 @@ from pytensor.configdefaults import config
 from pytensor.graph.basic import Apply, Constant
 from pytensor.graph.rewriting.utils import rewrite_graph
 from pytensor.graph.traversal import graph_inputs, toposort
+from pytensor.raise_op import CheckAndRaise
 from pytensor.scalar.basic import Cast
 from pytensor.tensor.basic import MakeVector
 from pytensor.tensor.blockwise import Blockwise
@@ -64,6 +65,7 @@ class Twin:
 
     cost: Any
     roots: dict[Any, Any]  # by the variable of the user's that it stands for
+    wide: bool  # whether all of it that has a slope is in float64
     origins: dict[Apply, Apply] = field(default_factory=dict)  # the user's node, by its twin
 
     @functools.cached_property
@@ -116,11 +118,14 @@ def twin_of(cost: Any, *, wide: bool, held: Sequence[Any] = ()) -> Twin:
         else:
             made = _rebuilt(node, reads, wide)
             outputs = list(made.outputs)
-            if wide and any(is_float(out) and out.type.dtype != "float64" for out in outputs):
-                raise TypeError(f"{node.op} gives {outputs[0].type.dtype}")
+            narrow = [out for out in outputs if wide and is_float(out) and out.type.dtype != "float64"]
+            if narrow and any(map(is_float, node.inputs)):
+                raise TypeError(f"{node.op} gives {narrow[0].type.dtype}")
+            # Of whole numbers, PyTensor makes small floats: they are what they are, and have no slope.
+            outputs = [pt.cast(out, "float64") if out in narrow else out for out in outputs]
         known.update(zip(node.outputs, outputs, strict=True))
         origins[made] = node
-    return Twin(read(cost), roots, origins)
+    return Twin(read(cost), roots, wide, origins)
 
 
 def _root(variable: Any, wide: bool) -> Any:
@@ -133,10 +138,12 @@ def _root(variable: Any, wide: bool) -> Any:
 def _rebuilt(node: Apply, reads: list[Any], wide: bool) -> Apply:
     op = node.op
     try:
-        if wide and isinstance(op, CAReduce) and is_float(node.outputs[0]) and op.dtype is not None:
+        if wide and isinstance(op, CAReduce) and op.dtype in ("float16", "float32"):
             return op.clone(dtype="float64", acc_dtype="float64").make_node(
                 *reads
             )  # it names a dtype of its own
+        if wide and "dtype" in (getattr(op, "__props__", None) or ()) and is_float(node.outputs[0]):
+            return type(op)(**{**op._props_dict(), "dtype": "float64"}).make_node(*reads)  # likewise
         return node.clone_with_new_inputs(reads, strict=False)
     except Exception as problem:  # of an Op, which may be the user's own
         raise TypeError(f"{type(op).__name__} does not take it: {one_line(problem)}") from problem
@@ -149,7 +156,7 @@ def _narrows(node: Apply) -> bool:
 
 def rewritten(twin: Twin) -> Twin:
     """The same cost in the form that PyTensor's stabilizing rewrites give it: each Op still a plain one."""
-    return Twin(rewrite_graph(twin.cost, include=STABLE, clone=True), twin.roots)
+    return Twin(rewrite_graph(twin.cost, include=STABLE, clone=True), twin.roots, twin.wide)
 
 
 def as_written(inputs: Sequence[Any], outputs: Sequence[Any]) -> Any:
@@ -193,8 +200,8 @@ class _Own(Evaluator):
 
 def in_float64(twin: Twin, values: Mapping[Any, Any]) -> Evaluator:
     """Each Op by its own Python, in float64, or in float32 where the graph cannot be had otherwise."""
-    narrow = any(is_float(out) and out.type.dtype != "float64" for node in twin.nodes for out in node.outputs)
-    narrow = narrow or any(is_float(root) and root.type.dtype != "float64" for root in values)
+    there = [*values, *(out for node in twin.nodes for out in node.outputs)]
+    narrow = not twin.wide and any(is_float(v) and v.type.dtype != "float64" for v in there)
     return _Own(twin, values, float(np.finfo("float32" if narrow else "float64").eps))
 
 
@@ -263,6 +270,8 @@ def _checked(node: Apply, out: Any, result: Any) -> Any:
         return result
     if is_float(out):
         result = np.asarray(result)
+        if not any(map(is_float, node.inputs)):  # what it makes of whole numbers is rounded, and has no slope
+            return np.asarray(result.astype(out.type.dtype), np.longdouble)
         if result.dtype != np.longdouble:
             raise _Unknown(_called(node.op))
         return result
@@ -279,6 +288,8 @@ def _kernel(node: Apply) -> Kernel:
     op = node.op
     if any(str(getattr(v.type, "dtype", "")).startswith("complex") for v in [*node.inputs, *node.outputs]):
         raise _Unknown(_called(op))
+    if isinstance(op, CheckAndRaise):  # PyMC has one of its own
+        return _itself(op, node)
     if isinstance(op, Elemwise) and len(node.outputs) == 1:
         return _elementwise(node)
     if isinstance(op, CAReduce):
