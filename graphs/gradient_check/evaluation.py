@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -138,15 +139,17 @@ def _root(variable: Any, wide: bool) -> Any:
 def _rebuilt(node: Apply, reads: list[Any], wide: bool) -> Apply:
     op = node.op
     try:
-        if wide and isinstance(op, CAReduce) and op.dtype in ("float16", "float32"):
-            return op.clone(dtype="float64", acc_dtype="float64").make_node(
-                *reads
-            )  # it names a dtype of its own
-        if wide and "dtype" in (getattr(op, "__props__", None) or ()) and is_float(node.outputs[0]):
-            return type(op)(**{**op._props_dict(), "dtype": "float64"}).make_node(*reads)  # likewise
+        if wide and getattr(op, "dtype", None) in ("float16", "float32") and is_float(node.outputs[0]):
+            return _of_double(op).make_node(*reads)  # it names a dtype of its own
         return node.clone_with_new_inputs(reads, strict=False)
     except Exception as problem:  # of an Op, which may be the user's own
         raise TypeError(f"{type(op).__name__} does not take it: {one_line(problem)}") from problem
+
+
+def _of_double(op: Any) -> Any:
+    """The same Op, told to give float64."""
+    told = {name: getattr(op, name) for name in inspect.signature(type(op)).parameters if hasattr(op, name)}
+    return type(op)(**{name: "float64" if name in ("dtype", "acc_dtype") else told[name] for name in told})
 
 
 def _narrows(node: Apply) -> bool:
@@ -329,8 +332,8 @@ def _ufunc(node: Apply) -> Kernel:
         raise _Unknown(_called(node.op))
     if len(node.inputs) > ufunc.nin:  # a sum or a product of several
         return lambda *operands: functools.reduce(ufunc, operands)
-    if is_float(node.outputs[0]) and not floats:  # of whole numbers, which NumPy would take to float64
-        return lambda *operands: ufunc(*(np.asarray(x, np.longdouble) for x in operands))
+    if is_float(node.outputs[0]) and not floats:  # of whole numbers, which have no slope
+        return lambda *operands: ufunc(*(np.asarray(x, np.float64) for x in operands))
     return ufunc  # type: ignore[no-any-return]
 
 
