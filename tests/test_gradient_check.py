@@ -159,6 +159,16 @@ class TestRight:
         assert "float64: Erf" in result.method if EXTENDED else "float64" in result.method
         assert result.parameters[0].relative_error < 1e-9
 
+    def test_large_products_are_made_in_float64(self):
+        w = pytensor.shared(np.full((300, 200), 0.01), name="w")
+        result = check(pt.sum(pt.ones((100, 300)) @ w) ** 2, [w], entries=2)
+        assert result.ok
+        assert "in float64" in result.method
+
+    def test_a_parameter_by_itself(self):
+        w = pytensor.shared(2.0, name="w")
+        assert check(w, [w]).ok
+
     def test_single_precision_is_differenced_in_double(self):
         w = pytensor.shared(np.random.default_rng(0).normal(size=(4, 3)).astype("float32"), name="w")
         data = pt.fmatrix("data")

@@ -216,6 +216,8 @@ class _Differences:
         """The cost where inputs have these values, and on which branches it was computed; NaN where it raises."""
         try:
             cost, *reads = self.evaluator(changed, self.wanted)
+        except MemoryError:
+            raise
         except Exception:  # of an Op, for which the values are out of bounds
             return math.nan, None
         return self.evaluator.kind(np.asarray(cost)[()]), self._branch(reads)
@@ -353,6 +355,8 @@ class _Check:
                     digits = f"extended precision ({np.finfo(np.longdouble).nmant + 1} bits)"
                     return _Differences(wide, f"Differences of {of}, in {digits}.")
                 reason = "in extended precision the cost is another one"
+        except MemoryError:
+            raise
         except Exception as problem:  # NumPy's, of types that no kernel takes
             reason = one_line(problem)
         narrow = own.eps > np.finfo("float64").eps
@@ -364,6 +368,8 @@ class _Check:
     def _computed(self, evaluator: Evaluator) -> float:
         try:
             return float(np.asarray(evaluator({}, [evaluator.twin.cost])[0]))
+        except MemoryError:
+            raise
         except Exception as problem:  # of PyTensor's, of the user's own Op
             found = f"a cost that cannot be computed at this point ({one_line(problem)})"
             raise InputError("cost", found=found, allowed="one that can") from problem
@@ -424,6 +430,8 @@ class _Check:
                 results = list(map(np.array, function(*values.values())))
                 moved = [{**values, **self._rounded(values)} for _ in range(DRAWS)]
                 others = [list(map(np.array, function(*each.values()))) for each in moved]
+        except MemoryError:
+            raise
         except Exception as problem:  # of the mode's linker, of the user's own Op
             if blamed := self._blamed(self.parameters):
                 first = blamed[0]

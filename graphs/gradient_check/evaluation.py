@@ -49,6 +49,7 @@ __all__ = [
 
 AS_WRITTEN = Mode(linker="py", optimizer=None)
 STABLE = ("canonicalize", "stabilize", "specialize")
+MOST_PRODUCTS = 5_000_000  # multiplications of numbers of extended precision at each point: some 10 ms
 Kernel = Callable[..., Any]
 
 
@@ -258,9 +259,20 @@ class _Extended(Evaluator):
     def _run(plan: Sequence[tuple[Apply, Kernel]], known: dict[Any, Any]) -> None:
         with quietly():
             for node, kernel in plan:
-                results = kernel(*(known[variable] for variable in node.inputs))
+                values = [known[variable] for variable in node.inputs]
+                if (products := _products(node, values)) > MOST_PRODUCTS:
+                    raise _Unknown(f"{products:,} multiplications take too long with more digits")
+                results = kernel(*values)
                 for out, result in zip(node.outputs, results, strict=True):
                     known[out] = _checked(node, out, result)
+
+
+def _products(node: Apply, values: Sequence[Any]) -> int:
+    """How many multiplications a product of matrices takes; no fast library makes them in this type."""
+    if not (isinstance(node.op, Dot) or isinstance(getattr(node.op, "core_op", None), Dot)):
+        return 0
+    rows, columns = map(np.asarray, values)
+    return int(rows.size * (columns.shape[-1] if columns.ndim > 1 else 1))
 
 
 def _wide(variable: Any, value: Any) -> Any:
