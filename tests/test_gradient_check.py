@@ -189,11 +189,13 @@ class TestRight:
 
     def test_a_loop(self):
         start, w = pt.dvector("start"), pt.dscalar("w")
-        options = {} if pytensor.__version__.startswith("3.0") else {"return_updates": False}
         states = pytensor.scan(
-            lambda h, w: pt.tanh(w * h), outputs_info=start, non_sequences=w, n_steps=5, **options
+            lambda h, w: pt.tanh(w * h),
+            outputs_info=start,
+            non_sequences=w,
+            n_steps=5,
+            return_updates=False,
         )
-        states = states[0] if isinstance(states, tuple) else states
         result = check(pt.sum(states[-1] ** 2), [start, w], {"start": [0.1, 0.2], "w": 0.7})
         assert set(verdicts(result)) == {RIGHT}
 
