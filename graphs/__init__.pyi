@@ -24,6 +24,7 @@ from .functions import (
     compile_residuals as compile_residuals,
     resolve_mode as resolve_mode,
 )
+from .gradient_check import GradientCheck as GradientCheck, check_gradient as check_gradient
 from .training import (
     Batches as Batches,
     Diverged as Diverged,

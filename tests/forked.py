@@ -24,6 +24,7 @@ SCRIPTS = Path(__file__).parents[1] / "scripts"
 #: What the scripts enter, and what that imports when it first needs it.
 IMPORTED = (
     "graphs.commands.benchmark",
+    "graphs.commands.check",
     "graphs.commands.compare",
     "graphs.commands.inspect",
     "graphs.commands.lesson",

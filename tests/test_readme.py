@@ -39,6 +39,7 @@ def test_every_command_named_exists():
         "run",
         "inspect",
         "doctor",
+        "check",
         "compare",
         "benchmark",
         "lesson",

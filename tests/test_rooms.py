@@ -32,6 +32,7 @@ GROUND = (
     "terminal",
     "pictures",
     "catalogue",
+    "lines",
 )
 FLOW = (
     "data",
@@ -43,6 +44,7 @@ FLOW = (
     "rewrites",
     "native",
     "functions",
+    "gradient_check",
     "gram_functions",
     "training",
     "solving",
@@ -58,6 +60,7 @@ ORDER = (*GROUND, *FLOW)
 # The rooms that are pipelines themselves: what a stage may import are those before it.
 STAGES = {
     "native": ("statements", "program", "lower", "schedule", "write", "pipeline", "run", "linker"),
+    "gradient_check": ("result", "evaluation", "branches", "slopes", "blame", "check"),
     "inspection": (
         "views",
         "findings",

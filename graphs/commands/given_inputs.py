@@ -12,7 +12,7 @@ from graphs.errors import InputError, number_in, whole_in
 from graphs.files import DamagedFile, file_path, read_npy
 from graphs.foreign import one_line, quoted
 
-__all__ = ["given_inputs"]
+__all__ = ["given_inputs", "given_shapes", "said_as_option"]
 
 ALLOWED = "NAME=FILE.npy, NAME=NUMBER, NAME=file.py:make_value, or file.py:make_inputs for several by name"
 
@@ -78,3 +78,31 @@ def _made(text: str) -> Any:
             found=f"{where}, which fails ({one_line(problem)})",
             allowed="a function without arguments",
         ) from problem
+
+
+def given_shapes(given: list[str]) -> dict[str, tuple[int, ...]] | None:
+    """``["x=400,784"]`` → ``{"x": (400, 784)}``."""
+    shapes = {}
+    for text in given:
+        name, equals, lengths = text.rpartition("=")  # a name may hold one too
+        found = [whole_in(length) for length in lengths.split(",")] if lengths else []
+        shapes[name] = tuple(length for length in found if isinstance(length, int))
+        if not equals or not name or len(shapes[name]) < len(found):
+            raise InputError("shape", found=quoted(text), allowed="NAME=LENGTH,LENGTH,… as in x=400,784")
+    return shapes or None
+
+
+def said_as_option(error: InputError, values: Mapping[str, Any]) -> InputError:
+    """What is wrong with a value or a shape, in terms of the options that say it."""
+    argument, _, name = error.argument.partition("[")
+    name = name.strip("]'\"")
+    if argument not in ("shapes", "inputs") or not name:
+        return error
+    if argument == "inputs" and name in values:
+        return InputError("input", found=f"{error.found} for {name}", allowed=error.allowed)
+    return InputError(
+        "shape",
+        found=f"{error.found} for {name}",
+        allowed=error.allowed,
+        remedy=f"say it with --shape {name}=LENGTH,LENGTH,…, or a value with --input {name}=VALUE",
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from graphs.data import DTYPES
-from graphs.errors import InputError, whole_in, whole_number
+from graphs.errors import InputError, whole_number
 from graphs.files import writable
 from graphs.foreign import plain, quoted
 from graphs.inspection import load, save
@@ -139,9 +139,10 @@ def _side(given: argparse.Namespace, against: str = "") -> Callable[[Listener], 
         recording = load(kept)
         return lambda listener: _Asked(recording)
     # Only now: a recording that was kept is shown without PyTensor.
+    from graphs.commands.given_inputs import given_shapes
     from graphs.functions import resolve_mode
 
-    shapes, seed = _shapes(given.shape), whole_number("seed", given.seed, 0)
+    shapes, seed = given_shapes(given.shape), whole_number("seed", given.seed, 0)
     mode = resolve_mode(given.mode) if given.mode or against else None
     if against and against not in DTYPES:
         mode = _other_mode(against, mode)
@@ -179,7 +180,7 @@ def _recorded(
     listener: Listener,
 ) -> _Asked:
     """Compile and examine, as far as what is asked for needs it; `against`: the other one of a pair."""
-    from graphs.commands.given_inputs import given_inputs
+    from graphs.commands.given_inputs import given_inputs, said_as_option
     from graphs.commands.named_graph import named_graph
     from graphs.functions import resolve_mode
 
@@ -207,7 +208,7 @@ def _recorded(
             listener=listener,
         )
     except InputError as error:
-        raise _said_as_option(error, values) from error
+        raise said_as_option(error, values) from error
     if "weight" not in parts:
         return _Asked(inspection.recording)
     # What repairs an output is proved at once, for the summary says so.
@@ -225,22 +226,6 @@ def _recorded(
     return _Asked(inspection.recording, weigh)
 
 
-def _said_as_option(error: InputError, values: Mapping[str, Any]) -> InputError:
-    """What is wrong with a value or a shape, in terms of the options that say it."""
-    argument, _, name = error.argument.partition("[")
-    name = name.strip("]'\"")
-    if argument not in ("shapes", "inputs") or not name:
-        return error
-    if argument == "inputs" and name in values:
-        return InputError("input", found=f"{error.found} for {name}", allowed=error.allowed)
-    return InputError(
-        "shape",
-        found=f"{error.found} for {name}",
-        allowed=error.allowed,
-        remedy=f"say it with --shape {name}=LENGTH,LENGTH,…, or a value with --input {name}=VALUE",
-    )
-
-
 def _parts(given: argparse.Namespace) -> set[str]:
     """What must be computed for what is to be shown."""
     if given.why and not (given.code or given.step is not None or given.rule or given.phase or given.nodes):
@@ -252,18 +237,6 @@ def _parts(given: argparse.Namespace) -> set[str]:
     if given.nodes:
         return {"values"} if given.quick else {"values", "times"}
     return {"values", "doctor"} if given.quick else {"values", "doctor", "times", "code", "weight"}
-
-
-def _shapes(given: list[str]) -> dict[str, tuple[int, ...]] | None:
-    """``["x=400,784"]`` → ``{"x": (400, 784)}``."""
-    shapes = {}
-    for text in given:
-        name, equals, lengths = text.rpartition("=")  # a name may hold one too
-        found = [whole_in(length) for length in lengths.split(",")] if lengths else []
-        shapes[name] = tuple(length for length in found if isinstance(length, int))
-        if not equals or not name or len(shapes[name]) < len(found):
-            raise InputError("shape", found=quoted(text), allowed="NAME=LENGTH,LENGTH,… as in x=400,784")
-    return shapes or None
 
 
 def _sections(recording: Recording, given: argparse.Namespace) -> Iterator[tuple[str, RenderableType]]:

@@ -29,23 +29,27 @@ from typing import Any
 
 from pytensor.compile.executor import Function
 from pytensor.compile.mode import get_mode
+from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.configdefaults import config
-from pytensor.graph.basic import Variable
+from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.fg import FunctionGraph
-from pytensor.graph.traversal import explicit_graph_inputs
+from pytensor.graph.traversal import explicit_graph_inputs, graph_inputs
+from pytensor.link.basic import Container
 
 from graphs.data import load
 from graphs.errors import InputError
 from graphs.foreign import one_line, quoted
+from graphs.functions import resolve_mode
+from graphs.gradient_check import GradientCheck, check_gradient
 from graphs.inspection import Inspection, inspect
 from graphs.inspection.compiling.pymc_model import REWRITES, function_of, is_model, model_graph
-from graphs.inspection.compiling.written import written_expression
+from graphs.inspection.compiling.written import written_expression, written_function
 from graphs.inspection.values.inputs import sample_inputs
 from graphs.interruption import Interrupted
 from graphs.models.logistic import logistic_graph
 from graphs.updates import gradient_descent
 
-__all__ = ["NamedGraph", "named_graph", "named_object"]
+__all__ = ["NamedCost", "NamedGraph", "named_cost", "named_graph", "named_object"]
 
 ALLOWED = "logistic, module:object or file.py:name"
 KINDS = (
@@ -112,6 +116,62 @@ class NamedGraph:
             return inspection.leave_out(**asked)
 
 
+@dataclass(frozen=True)
+class NamedCost:
+    """A cost whose gradient can be checked."""
+
+    name: str
+    cost: Any
+    mode: Any = None  # of the function that it comes from
+    rewrites: Sequence[str] = ()  # that it is compiled with beside its mode's
+    inputs: Mapping[str, Any] = field(default_factory=dict)  # sample inputs that belong to it, by name
+
+    @property
+    def roots(self) -> list[Any]:
+        """The shared Variables and inputs that it is computed from."""
+        found = dict.fromkeys(graph_inputs([self.cost]))
+        return [root for root in found if not isinstance(root, Constant)]
+
+    def check(
+        self, parameters: Sequence[Any], values: Mapping[Any, Any], *, mode: Any, entries: int, seed: int
+    ) -> GradientCheck:
+        """`graphs.check_gradient`, which runs the Ops of the graph; they may be the user's own."""
+        mode = resolve_mode(mode or self.mode).including(*self.rewrites)
+        computed = "a graph that can be computed"
+        with _refused("graph", f"{self.name}, which does not run", computed, but=_no_room):
+            return check_gradient(self.cost, parameters, values, mode=mode, entries=entries, seed=seed)
+
+
+def named_cost(name: str) -> NamedCost:
+    """The cost that `name` stands for: an expression, or the one scalar among the outputs of a graph or function.
+
+    ``logistic`` is the classic's cost.
+    """
+    if name == "logistic":
+        data = load("random", seed=0)
+        cost = logistic_graph(data.initial_w).cost
+        return NamedCost("logistic cost", cost, inputs={"x": data.x, "y": data.y.astype("float64")})
+    graph = named_graph(name)
+    mode, specs, outputs = None, graph.what, graph.outputs
+    if graph.compiled:
+        with _refused("graph", f"{graph.name}, whose graph cannot be had", KINDS, but=_no_room):
+            written = written_function(graph.what)
+        mode, outputs = written.mode, written.wiring.outputs[: len(written.outputs)]
+        specs = written.inputs
+    several = isinstance(outputs, Sequence) and not isinstance(outputs, Variable)
+    asked = [getattr(out, "variable", out) for out in (outputs if several else [outputs])]
+    found = [out for out in asked if out is not None and _is_cost(out)]
+    if graph.rewrites:  # a model's density, and its gradient
+        found = found[:1]
+    if len(found) != 1:
+        told = f"{graph.name} with {len(found)} scalars of floats among its {len(asked)} outputs"
+        remedy = "name the cost itself: file.py:cost"
+        raise InputError(
+            "graph", found=told, allowed="a graph with one scalar of floats, its cost", remedy=remedy
+        )
+    return NamedCost(graph.name, found[0], mode, graph.rewrites, {**_defaults(specs), **graph.inputs})
+
+
 def named_graph(name: str, *, dtype: str = "float64") -> NamedGraph:
     """Find the graph that `name` stands for, as this module says; `dtype` is for ``logistic`` alone.
 
@@ -136,6 +196,22 @@ def named_object(argument: str, name: str) -> tuple[str, str, Any]:
     where = f"{attribute} in {place}"
     with _refused(argument, f"{where}, which cannot be looked at", KINDS):
         return attribute, where, _attribute(argument, module, place, attribute)
+
+
+def _is_cost(out: Any) -> bool:
+    kind = getattr(out, "type", None)
+    return str(getattr(kind, "dtype", "")).startswith("float") and getattr(kind, "ndim", None) == 0
+
+
+def _defaults(specs: Sequence[Any]) -> dict[str, Any]:
+    """The values that inputs have where nobody gives one."""
+    found = {}
+    for spec in specs:
+        variable, value = getattr(spec, "variable", spec), getattr(spec, "value", None)
+        value = value.storage[0] if isinstance(value, Container) else value
+        if value is not None and variable.name and not isinstance(variable, SharedVariable):
+            found[variable.name] = value
+    return found
 
 
 def _logistic(dtype: str) -> NamedGraph:

@@ -216,6 +216,44 @@ exit codes: 0 done, 2 bad input
     add("--beside", action="append", default=[], metavar="FILE", help=beside)
 
 
+def check(parser: ArgumentParser) -> None:
+    """Check the gradient of a cost against differences of its values, and find the Op whose gradient is wrong."""
+    parser.epilog = """\
+what you see:
+  One line for each parameter: PyTensor's gradient beside central differences of the cost as written, the
+  largest relative error, and a verdict. right: below 1e-7. close: below 1e-4, fine for a cost with kinks.
+  doubtful: below 1e-2. wrong: above. A kink is called one, with the Op and your line that make it. What is
+  too small for differences is called not resolved. Where a gradient is wrong, each Op is tried by itself.
+
+examples:
+  graphs check                              the original's cost, by w and b
+  graphs check mine.py:cost                 your own: an expression, (inputs, outputs), a compiled function,
+                                            or something to call that returns one
+  graphs check mine.py:cost --wrt w --entries 500
+  graphs check mine.py:cost --input x=x.npy --shape y=100,20
+  graphs check mine.py:model                a PyMC model: its logp, at its initial point
+  graphs check mine.py:cost --mode JAX      the gradient as that mode compiles it
+
+The file is imported, so it runs. Inputs that --input does not name are drawn from --seed, or a model's own;
+shared variables have their own values, and keep them.
+
+exit codes: 0 no gradient is wrong, 1 one is, or could not go on, 2 bad input
+"""
+    add = parser.add_argument
+    add(
+        "graph", nargs="?", default="logistic", metavar="NAME", help="logistic, module:object or file.py:name"
+    )
+    wrt = "a parameter: a shared variable or an input; may be given again (default: the shared ones, or all inputs)"
+    add("--wrt", action="append", default=[], metavar="NAME", help=wrt)
+    value = "an input's or a shared variable's: FILE.npy, a number, or file.py:make_value"
+    add("--input", action="append", default=[], metavar="NAME=VALUE", help=value)
+    add("--shape", action="append", default=[], metavar="NAME=N,M", help="shape to draw an input in")
+    add("--seed", type=whole_in, default=0, help="of what is drawn (default: 0)")
+    entries = "entries of a parameter that are checked, drawn where there are more (default: 50)"
+    add("--entries", type=whole_in, default=50, metavar="N", help=entries)
+    add("--mode", help=f"of the gradient: {MODES} (default: PyTensor's own; a compiled function has one)")
+
+
 def compare(parser: ArgumentParser) -> None:
     """Run the experiment in every framework that is installed, and show what differs."""
     parser.epilog = """\
@@ -339,6 +377,7 @@ COMMANDS: dict[str, Callable[[ArgumentParser], None]] = {
     "run": run,
     "inspect": inspect,
     "doctor": doctor,
+    "check": check,
     "compare": compare,
     "benchmark": benchmark,
     "lesson": lesson,

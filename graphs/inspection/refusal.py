@@ -35,8 +35,8 @@ from pytensor.graph.traversal import vars_between
 from pytensor.graph.type import Type
 
 from graphs.foreign import one_line, plain
-from graphs.inspection.compiling.rules import short_path
 from graphs.inspection.compiling.tables import printed
+from graphs.lines import short_path
 
 __all__ = ["Live", "Part", "Refusal", "offered", "pattern_text", "printed_op", "watched_call"]
 

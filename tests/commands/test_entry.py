@@ -18,7 +18,7 @@ from graphs.models.logistic import FORMULAS
 from tests.conftest import ROOT
 
 HEAVY = {"numpy", "scipy", "pytensor", "numba", "rich", "matplotlib", "jax", "torch", "autograd", "shtab"}
-COMMANDS = ("reproduce", "inspect", "doctor", "compare", "benchmark", "lesson", "cache")
+COMMANDS = ("reproduce", "inspect", "doctor", "check", "compare", "benchmark", "lesson", "cache")
 
 
 def ask(*arguments: str, python: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:

@@ -13,7 +13,6 @@ import re
 import sys
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from pytensor.compile.mode import optdb
@@ -27,8 +26,9 @@ from pytensor.graph.rewriting.basic import (
 from pytensor.graph.rewriting.db import RewriteDatabase
 
 from graphs.inspection.recording import Rule, SourceLine
+from graphs.lines import short_path
 
-__all__ = ["describe", "is_revert", "names_in_database", "parts", "registered_in", "short_path"]
+__all__ = ["describe", "is_revert", "names_in_database", "parts", "registered_in"]
 
 CLASS_PRINT = re.compile(r"^<class '(?:.*\.)?(\w+)'>_?(\w*)$")
 
@@ -257,11 +257,6 @@ def _source_line(path: str, line: int, function: str) -> SourceLine:
 
 
 @cache
-def short_path(path: str) -> str:
-    """A file's path below the import root it was found in, or as it is."""
-    return re.sub(r"^(.*/)?(site|dist)-packages/", "", Path(path).as_posix())
-
-
 def _doc(rewriter: Any) -> str:
     """First paragraph of a rule's documentation."""
     if rewriter is None:

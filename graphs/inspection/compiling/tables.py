@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import itertools
-import sys
-import sysconfig
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import msgspec
 import numpy as np
-import pytensor
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Apply, Constant, Variable
 
 import graphs.inspection.recording as plain
-from graphs.inspection.compiling.rules import describe, short_path
+from graphs.inspection.compiling.rules import describe
 from graphs.inspection.compiling.watch import Application, Watched, Watcher
+from graphs.lines import traces, user_line
 
 __all__ = ["Tables", "find_origins"]
 
 NAME_LIMIT = 200
 VALUE_LIMIT = 60
-PYTENSOR_HOME = str(Path(pytensor.__file__).parent)
-PYTHON = sysconfig.get_path("stdlib")
 GRADIENT_MODULE = "pytensor/gradient.py"
-OWN = tuple(str(Path(__file__).parents[2] / room) for room in ("inspection", "commands"))
 
 Entry = TypeVar("Entry")
 
@@ -250,36 +244,6 @@ def _print_value(value: Any) -> str:
     return f"{array.dtype}{list(array.shape)}"
 
 
-def _user_line(frames: Iterable[Any]) -> plain.SourceLine | None:
-    """The innermost frame of a variable's trace that is the user's own code, else another library's.
-
-    What called this project's own code is no user's, but how it was started, or a graph asked for as a whole.
-    """
-    called = list(frames)
-    ours = max((i for i, frame in enumerate(called) if str(frame[0]).startswith(OWN)), default=-1)
-    inner = [frame for frame in called[ours + 1 :] if frame[0] and not _is_machinery(frame[0])]
-    written = [frame for frame in inner if not _is_installed(frame[0])] or ([] if ours >= 0 else inner)
-    if not written:
-        return None
-    file, line, function, text = written[-1]
-    return plain.SourceLine(short_path(file), int(line), function or "", text or "")
-
-
-def _is_installed(file: str) -> bool:
-    """Whether a file belongs to an installed package or to Python: what the user's code calls, and did not write."""
-    return short_path(file) != Path(file).as_posix() or file.startswith(PYTHON)
-
-
-def _is_machinery(file: str) -> bool:
-    """Whether a file belongs to PyTensor, the interpreter or a notebook's kernel."""
-    return (
-        file.startswith(PYTENSOR_HOME)
-        or file.startswith("<frozen")
-        or short_path(file).split("/")[0] in ("IPython", "ipykernel", "runpy.py")
-        or file == getattr(sys.modules.get("runpy"), "__file__", None)
-    )
-
-
 def find_origins(watched: Watched, tables: Tables) -> dict[int, plain.Origin]:
     """An origin for every node in `tables`, by number.
 
@@ -311,7 +275,9 @@ def _first(watched: Watched, tables: Tables) -> dict[int, plain.Origin]:
     returned = watched.first_outputs[: watched.returned]
     ends = [v.owner for v in returned if v.owner in readers] + list(gradient)
     forward = _upstream(ends, inputs) - gradient
-    lines = {node: [found for t in _traces(node) if (found := _user_line(t))] for node in nodes}
+    lines = {
+        node: [plain.SourceLine(*found) for t in _traces(node) if (found := user_line(t))] for node in nodes
+    }
     for node in reversed(nodes):
         # The trace of a deep gradient node holds only PyTensor's recursion; the call that asked
         # for it stands with the node that ends it.
@@ -328,9 +294,7 @@ def _first(watched: Watched, tables: Tables) -> dict[int, plain.Origin]:
 
 
 def _traces(node: Apply) -> list[Any]:
-    return [
-        frames for variable in node.outputs for frames in getattr(variable.tag, "trace", None) or () if frames
-    ]
+    return [frames for variable in node.outputs for frames in traces(variable)]
 
 
 def _passes_gradient(frames: Iterable[Any]) -> bool:
