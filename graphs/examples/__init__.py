@@ -24,6 +24,7 @@ EXAMPLES = Catalogue(
         "minibatch": "minibatch.minibatch",
         "rmsprop": "rmsprop.rmsprop",
         "stopping": "stopping.stopping",
+        "differences": "differences.differences",
         "curve": "curve.curve",
     },
 )
