@@ -44,6 +44,7 @@ FLOW = (
     "gram_functions",
     "training",
     "solving",
+    "estimators",
     "experiment",
     "inspection",
     "peers",
