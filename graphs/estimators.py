@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -223,19 +223,18 @@ class LogisticClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         x, y = validate_data(self, X, y, dtype=[np.float64, np.float32], order="C", reset=first)
         check_classification_targets(y)
         labels = np.searchsorted(known, y).clip(max=len(known) - 1)
-        strange = np.flatnonzero(known[labels] != y)
-        if strange.size:
-            raise InputError(
-                "y", found=quoted(y[strange[0]]), allowed=f"one of the classes, {quoted(known.tolist())}"
-            )
+        strange = np.asarray(y)[known[labels] != y].tolist()
+        if strange:
+            allowed = f"one of the classes, {quoted(known.tolist())}"
+            raise InputError("y", found=quoted(strange[0]), allowed=allowed)
         if not first:
             x = x.astype(self.coef_.dtype, copy=False)
         start = self._present() if not first else self._zeros(len(known), x.shape[1], x.dtype)
         samples = self._weighted(x, labels, known, sample_weight)
         self.classes_ = known
         stepper = _stepper(samples.several, str(x.dtype), self.mode, self.solver)
-        state = stepper.state(start, None if first else self.solver_state_)
-        passed = 0 if first else self.n_iter_
+        state = stepper.state(start, getattr(self, "solver_state_", None))
+        passed = getattr(self, "n_iter_", 0)
         state, _ = self._pass(stepper, samples, state, passed, self._seed())
         self.n_iter_ = passed + 1
         self._keep(state["w"], state["b"])
@@ -282,10 +281,10 @@ class LogisticClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         whole_number("max_iter", self.max_iter, 1)
         if not isinstance(self.warm_start, bool | np.bool_):
             raise InputError("warm_start", found=quoted(self.warm_start), allowed="True, False")
-        if not (self.class_weight is None or isinstance(self.class_weight, Mapping)):
-            if self.class_weight != "balanced":
-                found = quoted(self.class_weight)
-                raise InputError("class_weight", found=found, allowed="'balanced', a dict, None")
+        named = isinstance(self.class_weight, str) and self.class_weight == "balanced"
+        if not (self.class_weight is None or named or isinstance(self.class_weight, Mapping)):
+            found = quoted(self.class_weight)
+            raise InputError("class_weight", found=found, allowed="'balanced', a dict, None")
         if not isinstance(self.mode, str):
             raise InputError("mode", found=quoted(self.mode), allowed="the name of a mode")
         resolve_mode(self.mode)
@@ -295,8 +294,8 @@ class LogisticClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _known_classes(self, classes: ArrayLike | None) -> Array:
         """The classes of `partial_fit`, sorted: those of the calls before, or as given in the first."""
-        given = None if classes is None else np.unique(np.asarray(classes))
-        before = getattr(self, "classes_", None)
+        given: Any = None if classes is None else np.unique(np.asarray(classes))
+        before: Any = getattr(self, "classes_", None)
         if given is None and before is None:
             raise InputError("classes", found="none", allowed="all classes, in the first call of partial_fit")
         if given is not None and before is not None and not np.array_equal(given, before):
@@ -362,8 +361,9 @@ class LogisticClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _class_factors(self, labels: Array, weights: Array, classes: Array) -> Array:
         if not isinstance(self.class_weight, Mapping):
             held = np.bincount(labels, weights, len(classes))
-            return np.divide(weights.sum() / len(classes), held, out=np.ones(len(classes)), where=held > 0)
-        factors = np.ones(len(classes))
+            even: Array = np.full(len(classes), weights.sum() / len(classes))
+            return np.divide(even, held, out=np.ones(len(classes)), where=held > 0)
+        factors: Array = np.ones(len(classes))
         for name, factor in self.class_weight.items():
             place = np.flatnonzero(classes == name)
             if not place.size:
@@ -385,6 +385,7 @@ class LogisticClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             iterations=int(self.max_iter),
         )
         self.n_iter_ = found.iterations
+        self.__dict__.pop("solver_state_", None)  # of a rule, in a fit before this one
         dtype = samples.x.dtype
         self._keep(found.parameters["w"].astype(dtype), found.parameters["b"].astype(dtype))
         if not found.converged:
@@ -535,7 +536,7 @@ def _stepper(several: bool, dtype: str, mode: str, rule: str) -> _Stepper:
         return _compiled_stepper(several, dtype, mode, rule)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _compiled_objective(several: bool, dtype: str, mode: str) -> Objective:
     cost = _cost(several, dtype)
     made = compile_objective(cost.loss + cost.penalty, [cost.w, cost.b], cost.inputs, mode)
@@ -543,7 +544,7 @@ def _compiled_objective(several: bool, dtype: str, mode: str) -> Objective:
     return replace(made, function=_one_at_a_time(made.function), along=along)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _compiled_stepper(several: bool, dtype: str, mode: str, rule: str) -> _Stepper:
     cost = _cost(several, dtype)
     rate = pt.scalar("learning_rate", dtype="float64")
