@@ -323,8 +323,8 @@ def minimize(
     how["options"]["maxiter"] = iterations
     with np.errstate(all="ignore"):  # a step too long is taken back
         solved = solve(cost, begin, jac=True, **how)
-        last, gradient = cost(solved.x)
     asked.end()
+    last, gradient = float(solved.fun), np.asarray(solved.jac)  # where it ended, without asking once more
     reached = bool(np.abs(gradient).max(initial=0.0) <= tolerance)
     said = str(solved.message).strip()
     return _solution(
