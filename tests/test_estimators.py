@@ -228,6 +228,35 @@ def test_partial_fit_takes_the_same_steps_as_by_hand():
     assert stepping.n_iter_ == 3
 
 
+def test_mini_batches_know_nothing_of_samples_without_weight():
+    x, y = drawn(3)
+    weights = np.random.default_rng(1).integers(0, 3, len(y)).astype(float)
+    settings = {"solver": "adam", "batch_size": 16, "random_state": 0, "max_iter": 20, "tolerance": 1.0}
+    whole = LogisticClassifier(**settings).fit(x, y, weights)
+    same(
+        LogisticClassifier(**settings).fit(x[weights > 0], y[weights > 0], weights[weights > 0]),
+        whole,
+        rtol=0,
+        atol=0,
+    )
+
+
+def test_mini_batches_end_where_the_gradient_of_all_samples_is_small():
+    x, y = drawn()
+    settings = {"solver": "gradient-descent", "batch_size": 30, "random_state": 0, "weight_decay": 0.03}
+    found = LogisticClassifier(**settings, tolerance=0.02, max_iter=500).fit(x, y)
+    assert 2 < found.n_iter_ < 500
+
+    def largest(each):
+        slope = x.T @ (each.predict_proba(x)[:, 1] - y) / len(y) + 0.06 * each.coef_[0]
+        return max(np.abs(slope).max(), abs((each.predict_proba(x)[:, 1] - y).mean()))
+
+    assert largest(found) <= 0.02
+    with pytest.warns(ConvergenceWarning):
+        before = LogisticClassifier(**settings, tolerance=0.02, max_iter=found.n_iter_ - 1).fit(x, y)
+    assert largest(before) > 0.02
+
+
 @pytest.mark.parametrize("solver", sorted(RULES))
 @pytest.mark.parametrize("classes", [2, 3])
 def test_fit_is_as_many_partial_fits(solver, classes):
