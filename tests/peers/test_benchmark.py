@@ -468,8 +468,11 @@ def test_a_lost_fit_is_shown_as_lost():
     text = printed(show(record([], estimators=[*lost, *won])))
     assert "we lose here: LogisticClassifier newton is slower than scikit-learn lbfgs (2.00 ×)" in text
     assert "fastest: LogisticClassifier newton" in text
-    assert "9 × 9 × 9" in text
-    assert "0.25" in text
+    assert "9 × 9 × 9, λ = 0: fits to 1e-06 above the optimum, 1 thread" in text
+    rows = [line.split() for line in text.splitlines()]
+    headings = next(row for row in rows if "gap" in row)
+    assert headings == ["ms", "quartiles", "ratio", "first", "iterations", "gap"]
+    assert ["LogisticClassifier", "newton", "1", "1", "–", "1", "0.25", "0"] in rows
 
 
 def test_the_json_holds_every_sample(measured):

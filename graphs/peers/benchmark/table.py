@@ -33,7 +33,8 @@ def show(record: Record) -> RenderableType:
         parts += [Rule(title.replace("x", " × ", 1)), _cells(cells, unit=1.0), _verdict(cells)]
     for problem, penalty in dict.fromkeys((cell.size, cell.penalty) for cell in record.estimators):
         fits = [cell for cell in record.estimators if (cell.size, cell.penalty) == (problem, penalty)]
-        title = f"{problem.replace('x', ' × ')}, λ = {fits[0].weight_decay:.3g}: fits to {GAP:g} above the optimum"
+        threads = f"{fits[0].threads} thread{'s' if fits[0].threads > 1 else ''}"
+        title = f"{problem.replace('x', ' × ')}, λ = {fits[0].weight_decay:.3g}: fits to {GAP:g} above the optimum, {threads}"
         parts += [Rule(title), _fits(fits), _fits_verdict(fits)]
     if record.steps or record.processes:
         parts += [Rule("targets: ratios of medians in this run"), _targets(record)]
@@ -42,16 +43,15 @@ def show(record: Record) -> RenderableType:
 
 def _fits(cells: Sequence[FitCell]) -> Table:
     headings = (
-        "threads",
         "ms",
         "quartiles",
-        "× best of scikit-learn",
+        "ratio",
         "first",
-        "import",
         "iterations",
         "gap",
-    )
-    shown = table(Column("", no_wrap=True), *(Column(each, justify="right") for each in headings), "")
+    )  # the ratio is that to scikit-learn's best
+    numbers = (Column(heading, justify="right", no_wrap=True) for heading in headings)
+    shown = table(Column("", no_wrap=True), *numbers, "")
     best = min((c.spread.median for c in cells if c.samples and not FITTERS[c.peer].ours), default=None)
     for cell in sorted(cells, key=lambda c: c.spread.median if c.samples else float("inf")):
         fitter = FITTERS[cell.peer]
