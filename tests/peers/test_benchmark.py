@@ -432,7 +432,10 @@ def test_the_loosest_tolerance_that_is_enough_is_taken_or_none():
     assert cell.gap == pytest.approx(5e-7)
     cell = fitted("sklearn-saga")
     fits_room._choose(cell, asked([2.5] * len(LADDER)), 2.0)
-    assert (cell.status, cell.reason) == ("not reached", "2.5e-01 above the optimum after 7 iterations")
+    assert (cell.status, cell.reason) == (
+        "not reached",
+        "2.5e-01 above the optimum after 7 iterations, 0.2 s",
+    )
     assert not cell.stands
 
 

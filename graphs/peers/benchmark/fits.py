@@ -28,7 +28,7 @@ __all__ = ["GAP", "LADDER", "measure_fits"]
 GAP = 1e-6  # relative to the optimum
 LADDER = tuple(10 ** (-k / 2) for k in range(2, 20))
 TIGHTEST = 1e-9
-PATIENCE = 10.0  # seconds of a fit, after which no tighter tolerance is tried
+PATIENCE = 2.0  # seconds of a fit, after which no tighter tolerance is tried
 
 
 def measure_fits(plan: Plan, listener: Listener) -> list[FitCell]:
@@ -97,6 +97,7 @@ def _opened(cells: list[FitCell], plan: Plan, caches: Path) -> Opened[FitCell]:
 
 def _choose(cell: FitCell, ask: Callable[[FitCell, float], Fitted | None], optimum: float) -> None:
     """Find the loosest tolerance that is enough, or say how near the tightest came."""
+    near = ""
     for tolerance in LADDER:
         answer = ask(cell, tolerance)
         if answer is None:
@@ -104,6 +105,9 @@ def _choose(cell: FitCell, ask: Callable[[FitCell, float], Fitted | None], optim
         cell.tolerance, cell.iterations, cell.gap = tolerance, answer.iterations, answer.cost / optimum - 1
         if cell.gap <= GAP:
             return
+        near = (
+            f"{cell.gap:.1e} above the optimum after {answer.iterations} iterations, {answer.seconds:.2g} s"
+        )
         if answer.seconds > PATIENCE:
             break
-    cell.drop("not reached", f"{cell.gap:.1e} above the optimum after {cell.iterations} iterations")
+    cell.drop("not reached", near)
