@@ -42,6 +42,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
             ("dtype", self.dtypes),
             ("measure", self.measure),
             ("problems", self.problems),
+            ("penalties", self.penalties),
         ):
             if not given:
                 raise InputError(option, found="none", allowed="at least one")

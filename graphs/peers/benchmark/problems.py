@@ -47,7 +47,7 @@ class Problem(NamedTuple):
 
     def weight_decay(self, penalty: str) -> float:
         """λ of a penalty: as it stands, or by scikit-learn's C."""
-        strength = number_in(penalty.removeprefix("C="))
+        strength = number_in(penalty.removeprefix("C=")) if isinstance(penalty, str) else None
         if not isinstance(strength, float) or strength <= 0:
             allowed = "λ as in 0.01, or C as in C=1, above 0"
             raise InputError("penalties", found=quoted(penalty), allowed=allowed)
