@@ -6,6 +6,7 @@ imported when it is used first (SPEC 1), so that ``import graphs`` itself takes 
 
 import sys
 import warnings
+from importlib.util import find_spec
 from os.path import dirname
 
 from graphs.interruption import is_command, leave_on_signals
@@ -22,4 +23,12 @@ from graphs.environment import drop_odd_thread_counts, prepare_compile_folder
 drop_odd_thread_counts()  # before anything here imports pytensor
 prepare_compile_folder()  # likewise
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__, _, __all__ = lazy_loader.attach_stub(__name__, __file__)
+if (
+    find_spec("sklearn") is None
+):  # then only who names it is told; help() and a star ask for all that is listed
+    __all__.remove("estimators")
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -7,11 +7,12 @@ trained step by step, :func:`compile_objective` and :func:`compile_residuals` fo
 from __future__ import annotations
 
 import functools
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 import pytensor
@@ -294,11 +295,26 @@ class Flat:
     start: NDArray[np.float64]  # their values when it was compiled, shape (entries of all of them,)
     function: Callable[..., Any]  # what was compiled, for whoever asks which linker runs
 
+    def beginning(self, values: Sequence[Array]) -> Self:
+        """The same function of parameters of other lengths, which begin at `values`; nothing is compiled again."""
+        shapes = tuple(np.shape(value) for value in values)
+        if [len(shape) for shape in shapes] != [len(shape) for shape in self.shapes]:
+            found = f"arrays of the shapes {', '.join(map(str, shapes))}"
+            raise InputError(
+                "values", found=found, allowed=f"one for each of {', '.join(self.names)}, of as many axes"
+            )
+        return replace(self, shapes=shapes, start=_flat(values))
+
     def parts(self, point: Array) -> list[Array]:
         """The value of each parameter at `point`."""
-        sizes = np.cumsum([int(np.prod(shape)) for shape in self.shapes])[:-1]
-        pieces = np.split(np.asarray(point, dtype="float64"), sizes)
-        return [piece.reshape(shape) for piece, shape in zip(pieces, self.shapes, strict=True)]
+        point, first, found = np.asarray(point, dtype="float64"), 0, []
+        for (
+            shape
+        ) in self.shapes:  # by hand: a solver asks often, and np.split takes as long as a small function
+            last = first + math.prod(shape)
+            found.append(point[first:last].reshape(shape))
+            first = last
+        return found
 
     def parameters(self, point: Array) -> dict[str, Array]:
         """Likewise, by name."""
@@ -396,12 +412,14 @@ def compile_objective(
     slopes = gradients(cost, parameters)
     with _compiling(label):
         found = clone_replace([cost, *slopes], places)
-        function = pytensor.function([*points, *taken], found, mode=resolved, name="cost")
+        # A solver's points are in float64; the parameters may be in float32.
+        given = [In(point, allow_downcast=True) for point in points]
+        function = pytensor.function([*given, *taken], found, mode=resolved, name="cost")
 
         @functools.cache
         def along() -> Any:  # compiled when it is first wanted, for few solvers ask for it
             bent = clone_replace(curvature(cost, parameters, directions), places)
-            whole = [*points, *directions, *taken]
+            whole = [*given, *(In(each, allow_downcast=True) for each in directions), *taken]
             with _compiling(label):
                 return pytensor.function(
                     whole, bent, mode=resolved, on_unused_input="ignore", name="curvature"

@@ -330,8 +330,8 @@ def minimize(
     how["options"]["maxiter"] = iterations
     with np.errstate(all="ignore"):  # a step too long is taken back
         solved = solve(cost, begin, jac=True, **how)
-        last, gradient = cost(solved.x)
     asked.end()
+    last, gradient = float(solved.fun), np.asarray(solved.jac)  # where it ended, without asking once more
     if not (np.isfinite(last) and np.isfinite(gradient).all()):
         raise _not_finite("cost or its gradient")
     reached = bool(np.abs(gradient).max(initial=0.0) <= tolerance)

@@ -511,3 +511,32 @@ def test_a_state_is_kept_by_names_so_each_has_one_of_its_own(small):
     ):
         with pytest.raises(InputError, match=said):
             graphs.compile_functions(graph, [*updates, (other, other + 1)])
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_an_objective_begins_at_parameters_of_other_lengths(dtype):
+    graph = graphs.softmax_graph(np.zeros((1, 2)), np.zeros(2), dtype=dtype)
+    small = graphs.compile_objective(graph.cost, [graph.w, graph.b], [graph.x, graph.y], "none")
+    stream = np.random.default_rng(0)
+    x, y = stream.normal(size=(9, 4)).astype(dtype), stream.integers(0, 3, 9)
+    w, b = stream.normal(size=(4, 3)).astype(dtype), stream.normal(size=3).astype(dtype)
+    objective = small.beginning([w, b])
+    assert small.shapes == ((1, 2), (2,))
+    assert objective.function is small.function
+    np.testing.assert_array_equal(objective.start, [*w.ravel(), *b])
+    fresh = graphs.softmax_graph(w, b, dtype=dtype)
+    plain, here = graphs.resolve_mode("none"), {fresh.x: x, fresh.y: y}
+    cost, gradient = objective.cost(objective.start, x, y)
+    assert cost == pytest.approx(fresh.cost.eval(here, mode=plain), rel=1e-6)
+    slopes = graphs.gradients(fresh.cost, [fresh.w, fresh.b])
+    expected = np.concatenate([slope.eval(here, mode=plain).ravel() for slope in slopes])
+    np.testing.assert_allclose(gradient, expected, rtol=1e-4, atol=1e-6)
+    for part, given in zip(objective.parts(objective.start), (w, b), strict=True):
+        np.testing.assert_array_equal(part, given)
+    bent = objective.curvature(objective.start, np.eye(15)[0], x, y)
+    moved = objective.cost(objective.start + 1e-3 * np.eye(15)[0], x, y)[1]
+    np.testing.assert_allclose(bent, (moved - gradient) / 1e-3, atol=2e-3)
+    with pytest.raises(InputError, match=r"values: found arrays of the shapes \(12,\), \(3,\)"):
+        small.beginning([w.ravel(), b])
+    with pytest.raises(InputError, match="values: found arrays of the shapes"):
+        small.beginning([w])

@@ -12,7 +12,8 @@ WITHOUT_POSIX = """
 import importlib, os, pkgutil, select, signal, sys
 
 for name in ("matplotlib.figure", "matplotlib.backends.backend_agg", "pytensor.tensor", "scipy.optimize", "rich.console",
-             "numba", "rich.progress", "tempfile", "subprocess", "multiprocessing", "concurrent.futures"):
+             "numba", "rich.progress", "tempfile", "subprocess", "multiprocessing", "concurrent.futures",
+             "sklearn.linear_model"):
     importlib.import_module(name)
 for name in ("fcntl", "resource", "pwd", "grp", "termios", "tty", "pty", "posix", "syslog", "crypt", "readline"):
     sys.modules[name] = None

@@ -48,6 +48,7 @@ FLOW = (
     "gram_functions",
     "training",
     "solving",
+    "estimators",
     "experiment",
     "examples",
     "inspection",

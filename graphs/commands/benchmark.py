@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from graphs.commands.options import QUICK_SIZES, SIZES
+from graphs.commands.options import PENALTIES, PROBLEMS, QUICK_PROBLEMS, QUICK_SIZES, SIZES
 from graphs.data import DTYPES
 from graphs.errors import InputError, choose, whole_in, whole_number
 from graphs.files import writable, write_whole
@@ -40,6 +40,8 @@ def main(given: argparse.Namespace) -> int:
         timeout=given.timeout,
         process_steps=_chosen(given.process_steps, 1000 if quick else 10_000),
         process_rounds=_chosen(given.process_rounds, 2 if quick else 5),
+        problems=_list("problems", given.problems, QUICK_PROBLEMS if quick else PROBLEMS),
+        penalties=_list("penalties", given.penalties, PENALTIES.partition(",")[0] if quick else PENALTIES),
     )
     for name, path in (("json", given.json), ("plot", given.plot)):
         if path is not None:

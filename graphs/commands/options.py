@@ -24,6 +24,9 @@ __all__ = [
     "COMMANDS",
     "DTYPES",
     "MODES",
+    "PENALTIES",
+    "PROBLEMS",
+    "QUICK_PROBLEMS",
     "QUICK_SIZES",
     "SIZES",
     "command_missing",
@@ -37,6 +40,9 @@ DTYPES = ("float64", "float32")
 MODES = "default, FAST_RUN, none, C, CVM, FAST_COMPILE, JAX, MLX, NATIVE, NUMBA, PYTORCH"
 SIZES = "400x784,2000x784,20000x784,200000x784,4000x7840,40000x7840"
 QUICK_SIZES = "400x784,4000x784"
+PROBLEMS = "100x2x2,400x784x2,4000x784x2,20000x100x2,digits,5000x200x5"
+QUICK_PROBLEMS = "100x2x2,digits"
+PENALTIES = "0.01,C=1"
 
 
 def _listed(names: dict[str, str], width: int) -> str:
@@ -314,11 +320,17 @@ examples:
   graphs benchmark --sizes 400x784 --threads 1 --only limit,numpy,native,native-many
   graphs benchmark --skip torch-compile --json runs/b.json --plot runs/b.png
   graphs benchmark --measure processes         from the interpreter's start to its end only
+  graphs benchmark --measure estimators --quick --threads 1
+                                               fits of LogisticClassifier beside scikit-learn's solvers
 
 how to read it: every peer runs in its own process and gives one sample in turn, round after round, so
 that a machine that slows down slows all of them. Times are medians; compare them as ratios within one
 table, never between two runs. "limit" reads x once and computes nothing: a step that knows nothing
 beforehand cannot be faster. Gram state is: it reads the samples × samples matrix x·xᵀ instead.
+
+Fits are compared at the same cost: each solver takes the loosest tolerance with which it comes to within
+1e-6 of the optimum's cost, as NumPy computes it. "ratio" is that to scikit-learn's fastest solver; "first" is
+the first fit of a process, in which our function is rewritten but not compiled: an earlier one has done that.
 
 A peer that is not installed, crashes, hangs, does not fit into memory or reaches other weights than
 NumPy is named with the reason, and the others go on. A speed is never a failure: the exit code is 0.
@@ -333,8 +345,12 @@ exit codes: 0 done, 2 bad input, 130 and 143 stopped by a signal
     add("--threads", metavar="K,…", help="numbers of threads (default 1,2; 1 with --quick)")
     add("--only", metavar="PEER,…", help="these peers only")
     add("--skip", metavar="PEER,…", help="all peers but these")
-    both = "steps, processes or both (default both)"
-    add("--measure", metavar="WHAT,…", default="steps,processes", help=both)
+    what = "steps, processes (default both); estimators: our classifier beside scikit-learn's, if named"
+    add("--measure", metavar="WHAT,…", default="steps,processes", help=what)
+    problems = f"for estimators: samples x features x classes, or digits (default {PROBLEMS})"
+    add("--problems", metavar="NxFxK,…", help=problems)
+    penalties = f"for estimators: λ, or scikit-learn's C (default {PENALTIES}; the first with --quick)"
+    add("--penalties", metavar="λ,…", help=penalties)
     formula = f"{' or '.join(FORMULAS)} (default logits, with which every peer trains)"
     add("--formula", default="logits", help=formula)
     add = parser.add_argument_group("how").add_argument

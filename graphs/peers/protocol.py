@@ -22,6 +22,8 @@ __all__ = [
     "Count",
     "Counted",
     "Failure",
+    "Fit",
+    "Fitted",
     "Gradient",
     "Once",
     "Parameters",
@@ -198,6 +200,26 @@ class Counted(StepCount):
 
 class Count(Request[Counted], frozen=True):
     """What does one step do?"""
+
+
+class Fitted(msgspec.Struct, rename={"import_": "import"}):
+    """A classifier, fitted."""
+
+    import_: float  # seconds of importing it, in this process
+    seconds: float  # of one fit
+    fits: int  # that were timed together
+    cost: float  # reached, by NumPy
+    iterations: int
+
+
+class Fit(Request[Fitted], frozen=True):
+    """Fit a classifier, again and again for so many seconds, at least once."""
+
+    folder: str  # of x and y, see `graphs.peers.fitting.write_samples`
+    solver: str
+    weight_decay: float
+    tolerance: float
+    seconds: float = 0.0
 
 
 class Gradient(Request[dict[str, str]], frozen=True):

@@ -153,6 +153,13 @@ class Worker:
             warnings.simplefilter("ignore")
             self.training.train()
 
+    def fit(self, folder: str, solver: str, **how: Any) -> dict[str, Any]:
+        """Fit a classifier of :mod:`graphs.peers.fitting` anew; seconds of one fit, and where it led."""
+        from graphs.peers import fitting
+
+        with _quiet():
+            return fitting.fit(Path(folder), solver, **how)
+
     def gradient(self) -> dict[str, str]:
         """The gradient as the framework holds it."""
         return self.training.gradient()

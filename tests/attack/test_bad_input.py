@@ -985,6 +985,12 @@ BenchmarkPlan(sizes=('5x5',), dtypes=()) → dtype
 BenchmarkPlan(sizes=('5x5',), measure=()) → measure
 BenchmarkPlan(sizes=('5x5',), peers=()) → only
 BenchmarkPlan(sizes=('5x5',), formula=None) → formula
+BenchmarkPlan(sizes=('5x5',), problems=()) → problems
+BenchmarkPlan(sizes=('5x5',), problems=(3,)) → problems
+BenchmarkPlan(sizes=('5x5',), problems=('9999999999x999999x2',)) → problems
+BenchmarkPlan(sizes=('5x5',), penalties=()) → penalties
+BenchmarkPlan(sizes=('5x5',), penalties=(1,)) → penalties
+BenchmarkPlan(sizes=('5x5',), penalties=('C=nan',)) → penalties
 BenchmarkPlan(sizes=('5x5',), timeout=inf) → timeout
 BenchmarkPlan(sizes=('5x5',), budget=nan) → budget
 BenchmarkPlan(sizes=('5x5',), sample_seconds=0) → sample_seconds

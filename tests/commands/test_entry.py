@@ -15,6 +15,7 @@ from graphs.data import DTYPES
 from graphs.errors import InputError
 from graphs.inspection.file import schema
 from graphs.models.logistic import FORMULAS
+from graphs.peers.benchmark import problems
 from tests.conftest import ROOT
 
 HEAVY = {"numpy", "scipy", "pytensor", "numba", "rich", "matplotlib", "jax", "torch", "autograd", "shtab"}
@@ -71,6 +72,8 @@ def test_the_names_in_the_help_are_those_that_may_be_given(run_python):
     names = run_python("-c", "from graphs.functions import mode_names; print(*mode_names(), sep=', ')")
     assert names.stdout.strip() == options.MODES
     assert peers.FORMULAS == FORMULAS
+    assert options.PROBLEMS.split(",") == list(problems.PROBLEMS)
+    assert options.PENALTIES.split(",") == list(problems.PENALTIES)
 
 
 def test_the_help_lists_every_peer_and_every_lesson():

@@ -14,17 +14,24 @@ import pytest
 from rich.console import Console
 
 from graphs.environment import stamp
+from graphs.errors import InputError
 from graphs.listener import Listener
 from graphs.memory import memory_there
-from graphs.peers import BENCHMARKED, PEERS, Peer, in_numpy, in_numpy_gram, limit, worker
+from graphs.models.logistic import logistic_graph
+from graphs.models.softmax import softmax_graph
+from graphs.peers import BENCHMARKED, PEERS, Peer, fitting, in_numpy, in_numpy_gram, limit, worker
 from graphs.peers.benchmark import Cell, Plan, Record, measure_processes, measure_steps, steps
+from graphs.peers.benchmark import fits as fits_room
+from graphs.peers.benchmark.fits import GAP, LADDER, measure_fits
 from graphs.peers.benchmark.plot import draw
-from graphs.peers.benchmark.record import deviation
+from graphs.peers.benchmark.problems import Problem
+from graphs.peers.benchmark.record import FitCell, deviation
 from graphs.peers.benchmark.table import show
 from graphs.peers.benchmark.targets import targets, to_json
 from graphs.peers.contract import Data
+from graphs.peers.fitting import FITTERS
 from graphs.peers.process import Process, command, environment
-from graphs.peers.protocol import Build, Failure, Once
+from graphs.peers.protocol import Build, Failure, Fitted, Once
 from graphs.peers.size import Size
 from tests.conftest import dataset
 
@@ -51,8 +58,8 @@ def timed(peer, *samples, size="400x784", dtype="float64", threads=1, per=1):
     return Cell(peer, size, dtype, threads, samples=list(samples), steps_per_sample=[per] * len(samples))
 
 
-def record(found, processes=None):
-    return Record(1, stamp(), Plan(sizes=("400x784",)), found, processes or {})
+def record(found, processes=None, estimators=()):
+    return Record(1, stamp(), Plan(sizes=("400x784",)), found, processes or {}, list(estimators))
 
 
 def printed(what):
@@ -300,7 +307,7 @@ def test_a_loss_is_shown_as_a_loss():
 
 SCHEMA = {
     "type": "object",
-    "required": ["schema", "stamp", "settings", "steps", "processes", "targets"],
+    "required": ["schema", "stamp", "settings", "steps", "processes", "estimators", "targets"],
     "additionalProperties": False,
     "properties": {
         "schema": {"const": 1},
@@ -310,6 +317,15 @@ SCHEMA = {
         "processes": {
             "type": "object",
             "additionalProperties": {"type": "array", "items": {"$ref": "#/$defs/cell"}},
+        },
+        "estimators": {
+            "type": "array",
+            "items": {
+                "allOf": [
+                    {"$ref": "#/$defs/cell"},
+                    {"required": ["penalty", "weight_decay", "tolerance", "gap", "iterations", "first"]},
+                ]
+            },
         },
         "targets": {"type": "array", "items": {"required": ["row", "against", "limit", "ratio", "hit"]}},
     },
@@ -336,6 +352,7 @@ SCHEMA = {
                         "crashed",
                         "hung",
                         "disagrees",
+                        "not reached",
                     ]
                 },
                 "samples": {"type": "array", "items": {"type": "number", "exclusiveMinimum": 0}},
@@ -345,10 +362,127 @@ SCHEMA = {
 }
 
 
+# --- classifiers
+
+
+def fitted(name, *samples, problem="30x3x2", penalty="0.01", **settings):
+    return FitCell(
+        name,
+        problem,
+        "float64",
+        1,
+        samples=list(samples),
+        steps_per_sample=[1] * len(samples),
+        penalty=penalty,
+        **settings,
+    )
+
+
+@pytest.fixture(scope="module")
+def fits():
+    """Real workers, in turn: ours and scikit-learn's, on three classes."""
+    pytest.importorskip("sklearn")
+    heard = Heard()
+    small = plan("numpy", measure=("estimators",), problems=("60x3x3",), penalties=("0.01",), rounds=3)
+    return measure_fits(small, heard), heard.begun
+
+
+def test_every_classifier_comes_to_the_same_cost_and_is_timed_in_turn(fits):
+    found, said = fits
+    assert [cell.peer for cell in found] == [*FITTERS]
+    for cell in found:
+        assert cell.status == "ok", cell
+        assert len(cell.samples) == 3
+        assert min(*cell.samples, cell.first, cell.build) > 0
+        assert cell.gap <= GAP
+        assert cell.tolerance in LADDER
+        assert cell.iterations > 0
+    titles = [fitter.title for fitter in FITTERS.values()]
+    rounds = [text.split("60x3x3, 0.01: round ")[1] for text in said if "60x3x3, 0.01: round" in text]
+    assert rounds == [f"{number} of 3, {title}" for number in (1, 2, 3) for title in titles]
+
+
+def test_a_fit_is_timed_warm_and_its_first_shown(fits):
+    ours = [cell for cell in fits[0] if FITTERS[cell.peer].ours]
+    for cell in ours:  # rewriting the graph takes tens of milliseconds, a fit so small one or two
+        assert cell.first > 3 * cell.spread.median
+
+
+def test_the_cost_is_that_of_the_models():
+    x, y = Problem.of("50x4x3").draw()
+    stream = np.random.default_rng(0)
+    coef, intercept = stream.normal(size=(3, 4)), stream.normal(size=3)
+    graph = softmax_graph(coef.T, intercept, weight_decay=0.2)
+    assert fitting.cost(x, y, coef, intercept, 0.2) == pytest.approx(
+        graph.cost.eval({graph.x: x, graph.y: y})
+    )
+    graph = logistic_graph(coef[0], 0.5, formula="logits", weight_decay=0.2)
+    found = fitting.cost(x, y % 2, coef[:1], np.array([0.5]), 0.2)
+    assert found == pytest.approx(graph.cost.eval({graph.x: x, graph.y: y % 2.0}))
+
+
+def test_the_loosest_tolerance_that_is_enough_is_taken_or_none():
+    def asked(costs):
+        asks = iter(costs)
+        return lambda cell, tolerance: Fitted(0.1, 0.2, 1, next(asks), 7)
+
+    cell = fitted("lbfgs")
+    fits_room._choose(cell, asked([3.0, 2.0 + 3e-6, 2.0 + 1e-6, 2.0]), 2.0)
+    assert (cell.status, cell.tolerance, cell.iterations) == ("ok", LADDER[2], 7)
+    assert cell.gap == pytest.approx(5e-7)
+    cell = fitted("sklearn-saga")
+    fits_room._choose(cell, asked([2.5] * len(LADDER)), 2.0)
+    assert (cell.status, cell.reason) == (
+        "not reached",
+        "2.5e-01 above the optimum after 7 iterations, 0.2 s",
+    )
+    assert not cell.stands
+
+
+def test_problems_and_penalties():
+    assert Problem.of("digits") == ("digits", 1797, 64, 10)
+    problem = Problem.of("40x3x5")
+    x, y = problem.draw()
+    assert x.shape == (40, 3)
+    assert set(y) == set(range(5))
+    assert problem.weight_decay("0.25") == 0.25
+    assert problem.weight_decay("C=2") == 1 / (2 * 2 * 40)
+    for text in ("40x3", "40x3x1", "40x0x2", "0x3x2", "iris", 5, "4²x3x2"):
+        with pytest.raises(InputError, match="problems"):
+            plan("numpy", problems=(text,))
+    for text in ("-1", "0", "C=0", "C", "λ"):
+        with pytest.raises(InputError, match="penalties"):
+            plan("numpy", penalties=(text,))
+
+
+def test_without_scikit_learn_the_fits_are_missing_and_said(monkeypatch):
+    monkeypatch.setattr("graphs.peers.benchmark.fits.find_spec", lambda name: None)
+    found = measure_fits(plan("numpy", problems=("30x3x2",), penalties=("0.01",)), Listener())
+    assert {cell.status for cell in found} == {"missing"}
+    text = printed(show(record([], estimators=found)))
+    assert found[0].reason == "without scikit-learn: pip install 'compiled-graphs[estimators]'"
+    assert "missing: without scikit-learn" in text
+    assert "nothing of ours ran here" in text
+
+
+def test_a_lost_fit_is_shown_as_lost():
+    lost = [fitted("lbfgs", 3e-3), fitted("newton", 2e-3), fitted("sklearn-lbfgs", 1e-3)]
+    won = [fitted("newton", 1e-3, problem="9x9x9"), fitted("sklearn-sag", 4e-3, problem="9x9x9")]
+    text = printed(show(record([], estimators=[*lost, *won])))
+    assert "we lose here: LogisticClassifier newton is slower than scikit-learn lbfgs (2.00 ×)" in text
+    assert "fastest: LogisticClassifier newton" in text
+    assert "9 × 9 × 9, λ = 0: fits to 1e-06 above the optimum, 1 thread" in text
+    rows = [line.split() for line in text.splitlines()]
+    headings = next(row for row in rows if "gap" in row)
+    assert headings == ["ms", "quartiles", "ratio", "first", "iterations", "gap"]
+    assert ["LogisticClassifier", "newton", "1", "1", "–", "1", "0.25", "0"] in rows
+
+
 def test_the_json_holds_every_sample(measured):
     bad = Cell("autograd", "12x20", "float64", 1, deviation=float("inf"))
     bad.drop("disagrees", "w and b deviate from NumPy's by inf")
-    content = json.loads(to_json(record([*measured[0].values(), bad], {"cold": [timed("numpy", 1.0)]})))
+    fits = [fitted("lbfgs", 1.0, gap=1e-7), fitted("sklearn-saga")]
+    content = json.loads(to_json(record([*measured[0].values(), bad], {"cold": [timed("numpy", 1.0)]}, fits)))
     jsonschema.validate(content, SCHEMA)
     assert [len(cell["samples"]) for cell in content["steps"]] == [3] * 7 + [0]
 

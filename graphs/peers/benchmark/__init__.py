@@ -1,7 +1,8 @@
 """How long do the peers take? One run, interleaved, of our ways to train, the others', and the limit of the machine.
 
-In reading order: what is asked for (plan.py), what is found (record.py), the clocks of single steps (steps.py) and of
-whole processes (whole.py), what the project set out for (targets.py), table.py and plot.py. Nothing here asserts a speed.
+In reading order: what is asked for (plan.py), what is found (record.py), the clocks of single steps (steps.py), of
+whole processes (whole.py) and of classifiers (problems.py, fits.py), what the project set out for (targets.py), table.py
+and plot.py. Nothing here asserts a speed.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from graphs.errors import InputError
 from graphs.foreign import quoted
 from graphs.listener import Listener
 from graphs.memory import refuse_beyond_memory
+from graphs.peers.benchmark.fits import measure_fits
 from graphs.peers.benchmark.plan import Plan
 from graphs.peers.benchmark.record import Cell, Record
 from graphs.peers.benchmark.steps import measure_steps
@@ -22,7 +24,7 @@ __all__ = ["Cell", "Plan", "Record", "benchmark"]
 
 
 def benchmark(plan: Plan, listener: Listener | None = None) -> Record:
-    """Time every peer of the plan: steps at every size and dtype, then whole processes at the first of them."""
+    """Time every peer of the plan: steps at every size and dtype, whole processes at the first of them, fits of classifiers."""
     if not isinstance(plan, Plan):
         raise InputError("plan", found=quoted(plan), allowed="a Plan")
     if "processes" in plan.measure:
@@ -32,11 +34,15 @@ def benchmark(plan: Plan, listener: Listener | None = None) -> Record:
             "sizes", str(size), needed, "the first is that of the whole processes; take a smaller one"
         )
     listener = listener or Listener()
-    record = Record(1, stamp((*PACKAGES, "jax", "jaxlib", "torch", "autograd", "matplotlib")), plan)
+    record = Record(
+        1, stamp((*PACKAGES, "jax", "jaxlib", "torch", "autograd", "matplotlib", "scikit-learn")), plan
+    )
     if "steps" in plan.measure:
         for dtype in plan.dtypes:
             for size in map(Size.of, plan.sizes):
                 record.steps.extend(measure_steps(size, dtype, plan, listener))
     if "processes" in plan.measure:
         record.processes.update(measure_processes(plan, listener))
+    if "estimators" in plan.measure:
+        record.estimators.extend(measure_fits(plan, listener))
     return record

@@ -2,8 +2,8 @@
 
 The file holds ``schema`` (1), ``stamp`` (see :func:`graphs.environment.stamp`), ``settings`` (the plan), ``steps``
 (one object per cell; samples are seconds per step), ``processes`` (``cold`` and ``warm``, alike; samples are seconds
-per process) and ``targets`` (see :class:`graphs.peers.benchmark.targets.Target`). Summaries are left to the reader:
-every sample is there.
+per process), ``estimators`` (alike; samples are seconds per fit) and ``targets`` (see
+:class:`graphs.peers.benchmark.targets.Target`). Summaries are left to the reader: every sample is there.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from graphs.peers.benchmark.plan import Plan
 from graphs.peers.protocol import Failure, State
 from graphs.timing import Spread
 
-__all__ = ["TOLERANCE", "Cell", "Record", "deviation"]
+__all__ = ["TOLERANCE", "Cell", "FitCell", "Record", "deviation"]
 
 TOLERANCE = {"float64": 1e-9, "float32": 1e-3}
 
@@ -31,7 +31,7 @@ class Cell(msgspec.Struct):
     dtype: str
     threads: int
     #: ``ok``, or why there are no samples: ``missing``, ``skipped``, ``not applicable``, ``failed``,
-    #: ``crashed``, ``hung``, ``disagrees``.
+    #: ``crashed``, ``hung``, ``disagrees``, ``not reached``.
     status: str = "ok"
     reason: str = ""  # what happened, where it is not ok; a note, where it is
     samples: list[float] = []  # seconds per step (or per process), in the order taken
@@ -77,6 +77,17 @@ class Cell(msgspec.Struct):
             self.drop("disagrees", f"w and b deviate from NumPy's by {self.deviation:.1e}")
 
 
+class FitCell(Cell):
+    """One classifier on one problem, with one penalty; samples are seconds per fit, `build` those of its import."""
+
+    penalty: str = ""  # as asked for
+    weight_decay: float = 0.0  # λ of it
+    tolerance: float = 0.0  # the loosest with which it comes near enough to the optimum
+    gap: float | None = None  # how near that is: cost/cost* − 1
+    iterations: int = 0
+    first: float | None = None  # seconds of the first fit of a process, with the compiler's cache warm
+
+
 def _summary(state: State) -> list[float]:
     w, b = state.numbers()
     return [float(np.linalg.norm(w)), b, *w[:8].tolist()]
@@ -98,3 +109,4 @@ class Record(msgspec.Struct):
     settings: Plan
     steps: list[Cell] = []
     processes: dict[str, list[Cell]] = {}
+    estimators: list[FitCell] = []

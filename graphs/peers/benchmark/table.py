@@ -11,8 +11,10 @@ from rich.text import Text
 
 from graphs.foreign import legible
 from graphs.peers import LIMIT, PEERS, YARDSTICK
-from graphs.peers.benchmark.record import Cell, Record
+from graphs.peers.benchmark.fits import GAP
+from graphs.peers.benchmark.record import Cell, FitCell, Record
 from graphs.peers.benchmark.targets import targets
+from graphs.peers.fitting import FITTERS
 from graphs.terminal import table
 
 __all__ = ["show"]
@@ -29,8 +31,61 @@ def show(record: Record) -> RenderableType:
         steps = record.settings.process_steps
         title = f"a whole process, {steps:,} steps at {cells[0].size if cells else ''}, {kind} caches"
         parts += [Rule(title.replace("x", " × ", 1)), _cells(cells, unit=1.0), _verdict(cells)]
-    parts += [Rule("targets: ratios of medians in this run"), _targets(record), _machine(record)]
-    return Group(*parts)
+    for problem, penalty in dict.fromkeys((cell.size, cell.penalty) for cell in record.estimators):
+        fits = [cell for cell in record.estimators if (cell.size, cell.penalty) == (problem, penalty)]
+        threads = f"{fits[0].threads} thread{'s' if fits[0].threads > 1 else ''}"
+        title = f"{problem.replace('x', ' × ')}, λ = {fits[0].weight_decay:.3g}: fits to {GAP:g} above the optimum, {threads}"
+        parts += [Rule(title), _fits(fits), _fits_verdict(fits)]
+    if record.steps or record.processes:
+        parts += [Rule("targets: ratios of medians in this run"), _targets(record)]
+    return Group(*parts, _machine(record))
+
+
+def _fits(cells: Sequence[FitCell]) -> Table:
+    headings = (
+        "ms",
+        "quartiles",
+        "ratio",
+        "first",
+        "iterations",
+        "gap",
+    )  # the ratio is that to scikit-learn's best
+    numbers = (Column(heading, justify="right", no_wrap=True) for heading in headings)
+    shown = table(Column("", no_wrap=True), *numbers, "")
+    best = min((c.spread.median for c in cells if c.samples and not FITTERS[c.peer].ours), default=None)
+    for cell in sorted(cells, key=lambda c: c.spread.median if c.samples else float("inf")):
+        fitter = FITTERS[cell.peer]
+        title = Text(fitter.title, style="bold" if fitter.ours else "")
+        if not cell.samples:
+            why = Text(f"{cell.status}: {cell.reason}", style="dim")
+            shown.add_row(title, "–", "", "", "", "", "", why)
+            continue
+        spread = cell.spread
+        shown.add_row(
+            title,
+            _number(1e3 * spread.median),
+            f"{_number(1e3 * spread.q1)} – {_number(1e3 * spread.q3)}",
+            "" if best is None else f"{spread.median / best:.2f}",
+            "" if cell.first is None else _number(1e3 * cell.first),
+            str(cell.iterations),
+            "" if cell.gap is None else f"{cell.gap:.1e}",
+            "",
+        )
+    return shown
+
+
+def _fits_verdict(cells: Sequence[FitCell]) -> Text:
+    """Which of scikit-learn's solvers are faster than the best of ours."""
+    timed = sorted((cell for cell in cells if cell.samples), key=lambda c: c.spread.median)
+    ours = next((cell for cell in timed if FITTERS[cell.peer].ours), None)
+    if ours is None:
+        return Text("nothing of ours ran here", style="red")
+    title, best = FITTERS[ours.peer].title, ours.spread.median
+    faster = [cell for cell in timed if not FITTERS[cell.peer].ours and cell.spread.median < best]
+    if not faster:
+        return Text(f"fastest: {title}", style="green")
+    names = ", ".join(f"{FITTERS[c.peer].title} ({best / c.spread.median:.2f} ×)" for c in faster)
+    return Text(f"we lose here: {title} is slower than {names}", style="bold red")
 
 
 def _cells(cells: Sequence[Cell], unit: float = 1e-6) -> Table:
