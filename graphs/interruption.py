@@ -127,7 +127,8 @@ def raise_on_signals(name: str) -> None:
     def unraisable(what: Any) -> None:
         if isinstance(what.exc_value, Interrupted):  # in a destructor, which cannot pass it on
             _leave(name, what.exc_value.signal)
-        sys.__unraisablehook__(what)
+        if not _first:  # else an object that was made half way falls apart, which tells nobody anything
+            sys.__unraisablehook__(what)
 
     sys.unraisablehook = unraisable
     _install(handle)

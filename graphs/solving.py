@@ -6,8 +6,10 @@ it goes on by being done again, with what is known in the place of what would be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,7 @@ from numpy.typing import NDArray
 
 from graphs.data import real_numbers
 from graphs.errors import InputError, call_back, choose, finite_number, whole_number
-from graphs.foreign import quoted
+from graphs.foreign import plain, quoted
 from graphs.functions import Objective, Residuals
 from graphs.listener import Listener
 from graphs.training import Learner, Stopped, broken, samples_for
@@ -312,12 +314,13 @@ def minimize(
     asked = _Asked(begin, search, checkpoint, checkpoint_every, listener, stop)
 
     def cost(point: Array) -> tuple[float, Array]:
-        found = asked("cost", point, lambda: np.append(*objective.cost(point, *data)))
+        found = asked("cost", point, lambda: np.append(*objective.cost(point, *data)), 1 + len(point))
         return float(found[0]), found[1:].copy()
 
     def curvature(point: Array, direction: Array) -> Array:
         both = np.append(point, direction)
-        bent = asked("curvature", both, lambda: objective.curvature(point, direction, *data)).copy()
+        computed = partial(objective.curvature, point, direction, *data)
+        bent = asked("curvature", both, computed, len(point)).copy()
         if not np.isfinite(bent).all():
             raise _not_finite("curvature")
         return bent
@@ -328,7 +331,7 @@ def minimize(
         limits = {"gtol": tolerance, "ftol": 0.0, "maxfun": MOST_EVALUATIONS, "maxcor": 10}
         how = {"method": "L-BFGS-B", "options": limits}
     how["options"]["maxiter"] = iterations
-    with np.errstate(all="ignore"):  # a step too long is taken back
+    with _told_as_ours(), np.errstate(all="ignore"):  # a step too long is taken back
         solved = solve(cost, begin, jac=True, **how)
     asked.end()
     last, gradient = float(solved.fun), np.asarray(solved.jac)  # where it ended, without asking once more
@@ -377,6 +380,8 @@ def least_squares(
     InputError
         If an argument is not one of these; if there are fewer residuals than parameters; if one is not finite where
         the search begins.
+    NoOptimum
+        If the search came to where the Jacobian is not finite.
     Stopped
         When `stop` asked for it.
     """
@@ -399,14 +404,18 @@ def least_squares(
     asked = _Asked(begin, search, checkpoint, checkpoint_every, listener, stop)
 
     def residuals(point: Array) -> Array:
-        return asked("residuals", point, lambda: problem.residuals(point, *data)).copy()
+        return asked("residuals", point, lambda: problem.residuals(point, *data), asked.samples).copy()
 
     def jacobian(point: Array) -> Array:
-        found = asked("jacobian", point, lambda: problem.jacobian(point, *data).ravel())
+        entries = asked.samples and asked.samples * len(begin)
+        found = asked("jacobian", point, lambda: problem.jacobian(point, *data).ravel(), entries)
+        if not np.isfinite(found).all():
+            raise _not_finite("Jacobian")
         return found.reshape(-1, len(begin)).copy()
 
-    with np.errstate(all="ignore"):
+    with _told_as_ours(), np.errstate(all="ignore"):
         first = residuals(begin)
+        asked.samples = len(first)
         if len(first) < len(begin):
             found = f"{len(first)} points for {len(begin)} parameters"
             raise InputError("data", found=found, allowed=f"at least {len(begin)} points")
@@ -427,12 +436,26 @@ def least_squares(
         )
     asked.end()
     samples = len(solved.fun)
-    gradient = 2 * solved.jac.T @ solved.fun / samples
-    cost = float(solved.fun @ solved.fun) / samples
+    with np.errstate(all="ignore"):
+        gradient = 2 * solved.jac.T @ solved.fun / samples
+        cost = float(solved.fun @ solved.fun) / samples
+    if not np.isfinite(cost):
+        raise _not_finite("sum of squares")
     message = str(solved.message).strip()
     return _solution(
         problem, solved.x, cost, gradient, asked, int(solved.njev), bool(solved.success), message
     )
+
+
+@contextmanager
+def _told_as_ours() -> Iterator[None]:
+    """What SciPy cannot compute with, such as squares that overflow, is no optimum either."""
+    try:
+        yield
+    except InputError:
+        raise
+    except (ValueError, np.linalg.LinAlgError) as error:
+        raise NoOptimum(f"the search broke off: {plain(error)}") from error
 
 
 def _not_finite(what: str) -> NoOptimum:
@@ -478,8 +501,10 @@ class _Asked:
         self.search = Search(start) if search is None else search
         self.checkpoint, self.listener, self.stop = checkpoint, listener, stop
         self.position = 0  # in the search: what is known before it has been asked for again
+        self.samples: int | None = None  # of residuals, as soon as it is known
 
-    def __call__(self, kind: str, point: Array, compute: Callable[[], Array]) -> Array:
+    def __call__(self, kind: str, point: Array, compute: Callable[[], Array], numbers: int | None) -> Array:
+        """The answer, which holds so many `numbers`."""
         search = self.search
         if self.position < search.step:
             if search.kinds[self.position] != kind or not np.array_equal(search.asked[self.position], point):
@@ -488,16 +513,18 @@ class _Asked:
             if self.stop():
                 self.end()
                 raise Stopped(search, "evaluation")
-            answer = np.asarray(compute(), dtype="float64")
+            search.answered.append(np.asarray(compute(), dtype="float64"))
             search.kinds.append(kind)
             search.asked.append(np.array(point, dtype="float64"))
-            search.answered.append(answer)
             if search.step % self.every == 0:
                 self.end()
             if self.listener:
                 self.listener.progress(search.step, search.step)
         self.position += 1
-        return search.answered[self.position - 1]
+        answer = search.answered[self.position - 1]
+        if numbers is not None and answer.shape != (numbers,):
+            raise self._other(f"one with {answer.size} numbers for evaluation {self.position}")
+        return answer
 
     def end(self) -> None:
         """Keep the search as it is now."""

@@ -162,6 +162,24 @@ run("me", main)
     assert (done.returncode, done.stdout, done.stderr) == (143, "", "me: terminated.\n")
 
 
+def test_an_object_that_was_made_half_way_falls_apart_in_silence():
+    code = """
+from graphs.commands.ending import run
+class Made:
+    def __init__(self):
+        come()
+        self.all = True
+    def __del__(self):
+        self.all
+def main():
+    raise_on_signals("me")
+    Made()
+run("me", main)
+"""
+    done = begun(code, signal.SIGTERM)
+    assert (done.returncode, done.stdout, done.stderr) == (143, "", "me: terminated.\n")
+
+
 def test_a_settled_exit_code_stays():
     done = begun("leave_on_signals('me', 3)\ncome()", signal.SIGINT)
     assert (done.returncode, done.stdout, done.stderr) == (3, "", "")

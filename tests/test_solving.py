@@ -365,6 +365,21 @@ def test_a_stopped_search_goes_on_to_the_bit(tmp_path, which, share):
     )
 
 
+def test_what_scipy_cannot_compute_with_is_no_optimum():
+    x = np.arange(1.0, 7.0)
+    with pytest.raises(NoOptimum, match="the search broke off: |is not finite; write"):
+        least_squares(curve(), (x, 1e300 * x), start=[1e200, 1.0, 2.0, 3.0])
+
+
+def test_answers_of_another_size_are_none_of_this_search():
+    x, y = labelled()
+    kept = Search(np.zeros(15))
+    minimize(objective(), (x, y), search=kept)
+    short = Search(kept.start, kept.kinds, kept.asked, [each[:-1] for each in kept.answered])
+    with pytest.raises(InputError, match="search: found one with 15 numbers for evaluation 1"):
+        minimize(objective(), (x, y), search=short)
+
+
 def test_another_search_is_not_gone_on_with():
     x, y = labelled()
     other = Search(np.zeros(15))

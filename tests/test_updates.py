@@ -16,6 +16,8 @@ from pytensor.tensor.type_other import NoneTypeT
 import graphs
 from graphs import updates
 from graphs.errors import InputError
+from graphs.models import curve_graph, growth_graph, likelihood_graph, linear_graph
+from graphs.native import source_of
 from tests.conftest import ROOT
 
 
@@ -448,3 +450,42 @@ def test_what_is_no_rule_is_refused_by_name(rule, said):
     p = pytensor.shared(1.0, name="p")
     with pytest.raises(InputError, match=said):
         rule(p**2, [p])
+
+
+MODELS = {
+    "likelihood": (
+        lambda: likelihood_graph(np.zeros(5)),
+        lambda g: [g.w, g.b],
+        SAMPLES,
+        (LABELS > 0).astype(float),
+    ),
+    "linear": (lambda: linear_graph(np.zeros(5)), lambda g: g.parameters, SAMPLES, SAMPLES @ np.arange(5.0)),
+    "growth": (
+        lambda: growth_graph(3.0, 0.5, 1.0),
+        lambda g: g.parameters,
+        np.arange(6.0),
+        np.arange(1.0, 7.0),
+    ),
+    "curve": (
+        lambda: curve_graph([0.5, 1, 2, 3]),
+        lambda g: g.parameters,
+        np.arange(1.0, 7),
+        np.arange(1.0, 7.0),
+    ),
+}
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("name", updates.RULES)
+def test_any_rule_lowers_the_cost_of_any_model(name, model):
+    make, parameters_of, x, y = MODELS[model]
+    graph = make()
+    parameters = list(parameters_of(graph))
+    rate = 1e-4 if model == "likelihood" and name not in ("rmsprop", "adam", "adamw") else 1e-3
+    pairs = updates.RULES[name](graph.cost, parameters, rate)
+    train = pytensor.function([graph.x, graph.y], graph.cost, updates=pairs, mode="NATIVE")
+    costs = [float(train(x, y)) for _ in range(30)]
+    assert source_of(train) is not None
+    assert np.isfinite(costs).all()
+    assert costs[-1] < costs[0]
+    assert all(shared.get_value().dtype == new.dtype for shared, new in pairs)

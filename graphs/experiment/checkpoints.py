@@ -183,12 +183,12 @@ def _search(arrays: Mapping[str, NDArray[Any]]) -> Search:
     names = {f"{group}/{kind}" for kind in found.kinds for group in ("asked", "answered")}
     if arrays.keys() != {"start", "kinds", *names}:
         raise ValueError("evaluations of which something is missing")
-    rows = {name: iter(arrays[name]) for name in names}
     for kind in set(found.kinds):
         for group in ("asked", "answered"):
             array = arrays[f"{group}/{kind}"]
             if array.dtype != np.float64 or array.ndim != 2 or len(array) != found.kinds.count(kind):
                 raise ValueError(f"evaluations of {kind} that are not so many")
+    rows = {name: iter(arrays[name]) for name in names}
     found.asked = [next(rows[f"asked/{kind}"]) for kind in found.kinds]
     found.answered = [next(rows[f"answered/{kind}"]) for kind in found.kinds]
     return found

@@ -393,6 +393,54 @@ if --quiet → --quiet
 -- --json → lesson: found '--json'
 """
 
+RUN = """
+nosuch → example: found 'nosuch'
+'' → example: found ''
+growth nosuch → example: found 'nosuch'
+GROWTH → example: found 'GROWTH'
+{escape} → example: found
+{long} → example: found
+growth --mode FASTEST → mode: found 'FASTEST'
+growth --mode '' → mode: found ''
+growth --mode {escape} → mode: found
+growth --resume → resume: found no folder
+growth --out '' → out: found ''
+growth --out mine.csv → out: found
+growth --out mine.csv/o → out: found
+growth --out /proc/o → out: found
+growth --json=x → --json
+growth --nosuch → --nosuch
+growth --steps 3 → --steps
+-- --json → example: found '--json'
+"""
+
+CHECK = """
+nosuch → graph: found 'nosuch'
+'' → graph: found ''
+no.py:f → graph: found no file no.py
+mine.py:nosuch → graph: found no nosuch in mine.py
+mine.txt:f → graph
+folder.csv:f → graph
+mine.py:f → 0 scalars of floats
+{escape} → graph: found
+{long} → graph: found
+--wrt nosuch → wrt: found 'nosuch'
+--wrt '' → wrt: found ''
+--entries 0 → entries: found 0
+--entries 1.5 → entries: found '1.5'
+--entries {huge} → entries: found
+--seed -1 → seed: found -1
+--mode FASTEST → mode: found 'FASTEST'
+--mode '' → mode: found ''
+--input x=1 → input: found
+--shape x=3 → shape: found
+mine.py:c --shape x → shape: found
+mine.py:c --input x=no.npy → input: found
+mine.py:c --input {escape} → input: found
+--nosuch → --nosuch
+logistic x → x
+"""
+
 CACHE = """
 burn → found 'burn'
 '' → found ''
@@ -423,6 +471,8 @@ LINES = {
     "compare": COMPARE,
     "benchmark": BENCHMARK,
     "lesson": LESSON,
+    "run": RUN,
+    "check": CHECK,
     "cache": CACHE,
     "../graphs/__main__": NONE,
 }
@@ -441,7 +491,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "held" / "settings.json").write_text("{}")
     (folder / "mine.py").write_text(
         "import pytensor.tensor as pt\nx = pt.vector('x')\nf = ([x], [2 * x])\n"
-        "y = pt.matrix('x')\nm = ([y], [2 * y])\n"
+        "y = pt.matrix('x')\nm = ([y], [2 * y])\nc = (x**2).sum()\n"
     )
     x = pt.vector("x", shape=(3,))
     inspect([x], pt.log(1 + x) + pt.exp(x - x), name="one").save(folder / "one.json")

@@ -28,7 +28,10 @@ from pytensor.graph.fg import FunctionGraph
 import graphs
 from graphs.commands import reproduce
 from graphs.commands.options import parser
+from graphs.examples import EXAMPLES
+from graphs.examples.run import Run
 from graphs.experiment.checkpoints import load_checkpoint
+from graphs.experiment.folder import Folder
 from graphs.experiment.results import RunFolder
 from graphs.files import DamagedFile
 from graphs.inspection import Recording, inspect
@@ -40,6 +43,7 @@ from graphs.peers.compare.keeping import begun
 from graphs.peers.compare.record import take_up
 from graphs.peers.compare.tables import comparison_tables
 from graphs.reading import read
+from graphs.solving import NoOptimum
 from graphs.terminal import as_html, as_text
 from graphs.training import Diverged
 from tests.attack.attacked import damaged
@@ -342,6 +346,67 @@ def test_checkpoints_of_another_content_with_a_digest_that_fits(
         data = with_digest(changed_header, changed)
         tally.case(f"content {number}", resumed(run_folder, data, tmp_path / f"run{number}"))
         shutil.rmtree(tmp_path / f"run{number}", ignore_errors=True)
+
+
+# --- stages of other trainings
+
+
+@pytest.fixture(scope="module")
+def stages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Callable[[], Any]]]:
+    """A stage of each kind, and what goes on from it."""
+
+    def going_on(name: str) -> Callable[[], Any]:
+        folder = Folder(tmp_path_factory.mktemp("stages") / name, (), resume=True)
+        example = EXAMPLES.function(name)
+        example(Run(name, "NATIVE", folder=folder))
+        return lambda: example(Run(name, "NATIVE", folder=folder, resume=True))
+
+    found = {}
+    for name, file in (("growth", "growth-least-squares.npz"), ("stopping", "stopping-stopped.npz")):
+        go_on = going_on(name)
+        (path,) = tmp_path_factory.getbasetemp().rglob(file)
+        found[name] = (path, go_on)
+    return found
+
+
+@pytest.mark.parametrize("name", ["growth", "stopping"])
+def test_bytes_of_stages(
+    stages: dict[str, tuple[Path, Callable[[], Any]]], name: str, tally: Tally, times: int
+) -> None:
+    path, go_on = stages[name]
+    whole, right = path.read_bytes(), go_on().findings
+    for number in range(60 * times):
+        path.write_bytes(damaged_bytes(whole, dice_for(f"stage of {name}", number)))
+        found, problem = refused(go_on)
+        if found is not None and found.findings != right:
+            problem = "another run is read"
+        tally.case(f"{name} {number}", problem)
+    path.write_bytes(whole)
+
+
+@pytest.mark.parametrize("name", ["growth", "stopping"])
+def test_stages_of_another_content_with_a_digest_that_fits(
+    stages: dict[str, tuple[Path, Callable[[], Any]]], name: str, tally: Tally, times: int
+) -> None:
+    path, go_on = stages[name]
+    whole = path.read_bytes()
+    header, arrays = parts_of(path)
+    for number in range(60 * times):
+        dice = dice_for(f"content of {name}", number)
+        changed_header, changed = header, dict(arrays)
+        if dice.random() < 0.3:
+            changed_header = damaged_json({n: v for n, v in header.items() if n != "digest"}, dice)
+        else:
+            array = dice.choice(sorted(arrays))
+            if dice.random() < 0.2:
+                del changed[array]
+            else:
+                changed[array] = damaged_array(changed[array], dice)
+        if not isinstance(changed_header, dict):
+            continue
+        path.write_bytes(with_digest(changed_header, changed))
+        tally.case(f"{name} {number}", refused(go_on, Diverged, NoOptimum)[1])
+    path.write_bytes(whole)
 
 
 # --- samples and targets

@@ -33,6 +33,8 @@ COMMANDS = {
     ),
     "benchmark": ("benchmark", "--quick", "--quiet", "--only", "numpy,native", "--sizes", "40x8"),
     "lesson": ("lesson", "extremes"),
+    "run": ("run", "minibatch", "curve", "--quiet"),
+    "check": ("check", "--entries", "20"),
 }
 MOMENTS = 5  # of each command's life
 # Until its first line runs, a signal is Python's own affair: it dies of it, or tells where it was.

@@ -544,6 +544,7 @@ def test_steps_that_none_took_are_refused_though_the_digest_fits(tmp_path, array
         {"asked/cost": None},
         {"asked/cost": np.zeros((1, 2))},
         {"asked/cost": np.zeros(2)},
+        {"asked/cost": np.array(3.0)},
         {"answered/curvature": np.zeros((1, 2), np.float32)},
         {"asked/more": np.zeros((1, 2))},
     ],
