@@ -367,7 +367,7 @@ def test_a_stopped_search_goes_on_to_the_bit(tmp_path, which, share):
 
 def test_what_scipy_cannot_compute_with_is_no_optimum():
     x = np.arange(1.0, 7.0)
-    with pytest.raises(NoOptimum, match="the search broke off: |is not finite; write"):
+    with pytest.raises(NoOptimum, match=r"the search broke off: |is not finite; write"):
         least_squares(curve(), (x, 1e300 * x), start=[1e200, 1.0, 2.0, 3.0])
 
 
