@@ -44,4 +44,5 @@ from . import (
     updates as updates,
 )
 from . import rewrites as rewrites, native as native, functions as functions, training as training
-from . import solving as solving, estimators as estimators, inspection as inspection
+from . import solving as solving, estimators as estimators, examples as examples, inspection as inspection
+from . import latex as latex
