@@ -1,4 +1,9 @@
-"""(cost, parameters, values) → PyTensor's gradient beside central differences, with a verdict for every entry."""
+"""(cost, parameters, values) → PyTensor's gradient beside central differences, with a verdict for every entry.
+
+A check goes one way, and its methods stand in that order: the values by root, the arithmetic in which the cost is
+differenced, PyTensor's gradient with how far rounding moves it, the two beside each other entry by entry, and, where
+they part, what is to blame. All of it needs the one point that is looked at, so it is one object in one file.
+"""
 
 from __future__ import annotations
 
