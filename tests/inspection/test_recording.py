@@ -136,7 +136,7 @@ def test_first_nodes_are_told_apart_and_know_the_users_lines(train: Train) -> No
         lines = recording.lines_of(placed.node)
         assert lines, recording.ops[placed.op].name
         files |= {Path(line.file).name for line in lines}
-    assert files == {"logistic.py", "updates.py"}
+    assert files == {"logistic.py", "derivatives.py", "updates.py"}
     for line in recording.lines:
         assert linecache.getline(line.file, line.line).strip() == line.text
 
