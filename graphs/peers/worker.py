@@ -155,10 +155,10 @@ class Worker:
 
     def fit(self, folder: str, solver: str, **how: Any) -> dict[str, Any]:
         """Fit a classifier of :mod:`graphs.peers.fitting` anew; seconds of one fit, and where it led."""
-        from graphs.peers import fitting
-
+        fitting = importlib.import_module("graphs.peers.fitting")  # as a peer is: old Pythons need none of it
         with _quiet():
-            return fitting.fit(Path(folder), solver, **how)
+            found: dict[str, Any] = fitting.fit(Path(folder), solver, **how)
+        return found
 
     def gradient(self) -> dict[str, str]:
         """The gradient as the framework holds it."""
