@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from functools import cache
 
 import pytensor
 import pytest
@@ -100,10 +101,12 @@ def test_the_table_of_stabilizing_rewrites_is_what_the_command_prints_under_this
     assert len(printed) > 10
 
 
-def figures_found(command: str, name: str) -> str:
-    """Everything that an experiment prints."""
+@cache
+def printed_by(command: str) -> str:
+    """Everything that the table's experiments of this command print, all in one process."""
+    names = [name for of, name, _ in ROWS if of == command and name]
     done = subprocess.run(
-        [sys.executable, "-m", "graphs", command, *([name] if name else [])],
+        [sys.executable, "-m", "graphs", command, *names],
         capture_output=True,
         text=True,
         timeout=300,
@@ -112,6 +115,18 @@ def figures_found(command: str, name: str) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.replace("-4.", "−4.")
+
+
+def figures_found(command: str, name: str) -> str:
+    """What the experiment of that name prints."""
+    printed = printed_by(command)
+    names = [other for of, other, _ in ROWS if of == command and other]
+    if not names:
+        return printed
+    start = re.search(rf"^{name}( |$)", printed, re.MULTILINE)
+    after = names[names.index(name) + 1 :]
+    end = re.search(rf"^{after[0]}( |$)", printed, re.MULTILINE) if after else None
+    return printed[start.start() : end.start() if end else None]
 
 
 ROWS = re.findall(r"^\| `graphs (reproduce|lesson|run) ?(\w*)` \|.*\| (.*) \|$", README, re.MULTILINE)

@@ -609,7 +609,7 @@ def kept(path, identity=None):
 
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("batches", [None, Batches(7), Batches(1, seed=2)], ids=["full", "mini", "one"])
-@pytest.mark.parametrize("stop_after", [0, 1, 23, 59])
+@pytest.mark.parametrize("stop_after", [0, 23])
 def test_every_way_to_train_goes_on_to_the_bit(tmp_path, rule, batches, stop_after):
     x, y = labelled()
     how = {"steps": 60, "every": 4, "batches": batches, "held_out": (x[:20], y[:20]), "patience": 100}
