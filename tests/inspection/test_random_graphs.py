@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from pytensor.scalar.basic import Composite
 
 from graphs.inspection import inspect
 from graphs.inspection.file import from_json, to_json
@@ -26,6 +27,9 @@ SHAPING = (
     lambda a: pt.concatenate([a[:1], a[1:]]),
     lambda a: pt.cumsum(a),
 )
+
+
+X = pt.dvector("x")
 
 
 @st.composite
@@ -55,6 +59,8 @@ def expressions(draw: Any) -> tuple[list[Any], list[Any], list[Any], list[Any]]:
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(expressions())
+@example(([X], [pt.exp(X), X + X], [], [np.array([0.0, -0.0, 1.0, -1.0])]))
+@example(([X], [pt.exp(pt.reciprocal(X))], [], [np.array([0.0, -0.0, 0.75, -1.0])]))
 def test_every_promise_holds(drawn: tuple[list[Any], list[Any], list[Any], list[Any]]) -> None:
     inputs, outputs, updates, values = drawn
     function = pytensor.function(inputs, outputs, updates=updates, mode=PYTHON, on_unused_input="ignore")
@@ -67,8 +73,11 @@ def test_every_promise_holds(drawn: tuple[list[Any], list[Any], list[Any], list[
     assert (dump_function(function), dump_expression(roots)) == before
     evaluation = recording.evaluation
     assert evaluation is not None
-    # The compiled copy runs the very Ops of the last snapshot.
-    assert {change.verdict for change in evaluation.compiled} <= {"identical"}
+    # The compiled copy runs the very Ops of the last snapshot. But the Python of a fused Op is given Python's floats, of
+    # which its reciprocal makes float32, and its sum begins at 0, which loses the sign of a zero: that is said there.
+    nodes = function.maker.fgraph.apply_nodes
+    if not any(isinstance(getattr(node.op, "scalar_op", None), Composite) for node in nodes):
+        assert {change.verdict for change in evaluation.compiled} <= {"identical"}
     # What moved between the ends is what some step says it moved.
     for number, output in enumerate(evaluation.outputs):
         moving = {c.verdict for v in evaluation.steps for c in v.outputs if c.output == number}
