@@ -13,20 +13,16 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-import pytensor
 import pytensor.tensor as pt
 from numpy.typing import ArrayLike, NDArray
-from pytensor.compile.io import In
-from pytensor.graph.replace import clone_replace
 from scipy.special import expit, log_expit, log_softmax, softmax
 
 from graphs.data import MissingScikitLearn, real_numbers, rounded
 from graphs.derivatives import gradients
-from graphs.environment import own_warnings_only
 from graphs.errors import InputError, choose, finite_number, whole_number
 from graphs.foreign import quoted
 from graphs.fork import open_lock
-from graphs.functions import Objective, compile_objective, resolve_mode
+from graphs.functions import Objective, compile_objective, compile_outputs, resolve_mode
 from graphs.models.logistic import logistic_graph
 from graphs.models.softmax import softmax_graph
 from graphs.native.run.function import NativeFunction
@@ -69,7 +65,7 @@ def _takes_steps(estimator: Any) -> bool:
     return True
 
 
-class LogisticClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class LogisticClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
     """Logistic regression, and softmax regression where there are more than two classes.
 
     The cost is Σ sᵢ·xentᵢ/Σ sᵢ + λ·Σw², the mean cross-entropy by the weights of the samples and a penalty; the bias
@@ -187,7 +183,7 @@ class LogisticClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             self._descend(samples, start)
         return self
 
-    @available_if(_takes_steps)  # type: ignore[untyped-decorator]
+    @available_if(_takes_steps)  # type: ignore[untyped-decorator]  # likewise
     def partial_fit(
         self,
         X: ArrayLike,
@@ -558,18 +554,10 @@ def _compiled_stepper(several: bool, dtype: str, mode: str, rule: str) -> _Stepp
     if beside:
         shrunk = rate.astype(dtype) * gradients(cost.penalty, [cost.w])[0]
         pairs = [(shared, new - shrunk if shared is cost.w else new) for shared, new in pairs]
-    places = {shared: shared.type(name=shared.name) for shared, _ in pairs}
-    found = clone_replace([*(new for _, new in pairs), *followed], places)
-    with own_warnings_only():
-        function = pytensor.function(
-            [*places.values(), *(In(each, allow_downcast=True) for each in cost.inputs), rate],
-            found,
-            mode=resolve_mode(mode),
-            on_unused_input="ignore",
-            name=rule,
-        )
-    names = tuple(shared.name for shared in places)
-    empty = tuple(np.array(shared.get_value(borrow=True)) for shared in places)
+    state = [shared for shared, _ in pairs]
+    function = compile_outputs([*state, *cost.inputs, rate], [*(new for _, new in pairs), *followed], mode)
+    names = tuple(shared.name for shared in state)
+    empty = tuple(np.array(shared.get_value(borrow=True)) for shared in state)
     return _Stepper(names, empty, _one_at_a_time(function))
 
 

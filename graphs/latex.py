@@ -27,8 +27,9 @@ from pytensor.tensor.subtensor import Subtensor
 
 __all__ = ["equation", "latex"]
 
-# How strongly a part binds; what binds less than its place asks for goes into parentheses.
-SUM, SIGN, PRODUCT, POWER, ATOM = range(5)
+# How strongly a part binds; what binds less than its place asks for goes into parentheses. A Σ takes in what stands
+# behind it, so as a factor it needs them.
+SUM, SIGMA, SIGN, PRODUCT, POWER, ATOM = range(6)
 Part = tuple[str, int]
 DEEPEST = 12  # operations within each other, below which a formula says nothing any more
 LONGEST = 2000  # characters
@@ -125,7 +126,7 @@ def _constant(data: Any) -> Part:
         text = f"{number:.12g}"
     mantissa, e, exponent = text.partition("e")
     if e:
-        return rf"{mantissa} \cdot 10^{{{int(exponent)}}}", PRODUCT
+        return rf"{mantissa} \cdot 10^{{{int(exponent)}}}", SIGN if text.startswith("-") else PRODUCT
     return text, SIGN if text.startswith("-") else ATOM
 
 
@@ -237,7 +238,7 @@ def _reduction(op: Any, kind: type, part: Part) -> Part:
     sign = _REDUCTIONS.get(kind, rf"\operatorname{{{kind.__name__}}}")
     axes: Sequence[int] = op.axis or ()
     under = rf"_{{\mathrm{{axis}}\,{','.join(map(str, axes))}}}" if axes else ""
-    return rf"{sign}{under} {_wrapped(part, PRODUCT)}", PRODUCT
+    return rf"{sign}{under} {_wrapped(part, PRODUCT)}", SIGMA
 
 
 def _is_mean(variable: Any) -> bool:

@@ -308,9 +308,7 @@ def minimize(
     whole_number("iterations", iterations, 1)
     if not isinstance(objective, Objective):
         raise InputError("objective", found=quoted(objective), allowed="what compile_objective returns")
-    begin = (
-        objective.start if start is None else real_numbers("start", start, objective.start.shape, dtype=float)
-    )
+    begin = _beginning(objective, start)
     asked = _Asked(begin, search, checkpoint, checkpoint_every, listener, stop)
 
     def cost(point: Array) -> tuple[float, Array]:
@@ -391,15 +389,14 @@ def least_squares(
     whole_number("iterations", iterations, 1)
     if not isinstance(problem, Residuals):
         raise InputError("problem", found=quoted(problem), allowed="what compile_residuals returns")
-    begin = problem.start if start is None else real_numbers("start", start, problem.start.shape, dtype=float)
+    begin = _beginning(problem, start)
     lower = np.full(begin.shape, -np.inf)
     if least is not None:
         lower = real_numbers("least", least, begin.shape, dtype=float, finite=False)
         if not (begin > lower).all():
             place = int((~(begin > lower)).argmax())
-            found = (
-                f"{problem.names[0] if len(problem.names) == 1 else problem.names[place]} = {begin[place]:g}"
-            )
+            name = np.repeat(problem.names, [int(np.prod(shape)) for shape in problem.shapes])[place]
+            found = f"{name} = {begin[place]:g}"
             raise InputError("start", found=found, allowed=f"a number above {lower[place]:g}")
     asked = _Asked(begin, search, checkpoint, checkpoint_every, listener, stop)
 
@@ -445,6 +442,10 @@ def least_squares(
     return _solution(
         problem, solved.x, cost, gradient, asked, int(solved.njev), bool(solved.success), message
     )
+
+
+def _beginning(of: Objective | Residuals, start: Array | None) -> Array:
+    return of.start if start is None else real_numbers("start", start, of.start.shape, dtype=float)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from graphs.errors import InputError, whole_number
 from graphs.foreign import plain, quoted
 from graphs.functions import resolve_mode
 from graphs.inspection.values.inputs import sample_inputs
-from graphs.terminal import Shown, as_text, console
+from graphs.terminal import Shown, show_sections
 
 __all__ = ["main"]
 
@@ -35,11 +35,7 @@ def main(given: argparse.Namespace) -> int:
         values = _values(cost, given.input, shapes, seed)
         listener.begins(f"checking the gradient of {cost.name}")
         checked = cost.check(parameters, values, mode=mode, entries=entries, seed=seed)
-    view, out = checked.view(), console()
-    if out.is_terminal:
-        out.print(view)
-    else:
-        print(as_text(view, 120), end="")
+    show_sections([("", checked.view())])
     return 0 if checked.ok else 1
 
 

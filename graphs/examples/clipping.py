@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphs.data import load
-from graphs.examples.outcome import Finding, Outcome, Subject, Table, at_most, close_to
+from graphs.examples.outcome import Finding, Outcome, Subject, Table, at_most, close_to, relatively_apart
 from graphs.examples.run import Run
 from graphs.latex import equation
 from graphs.models.cross_entropy import cross_entropy_graph
@@ -47,7 +47,7 @@ def clipping(run: Run) -> Outcome:
         ),
         at_most(
             "between the clips both forms agree: relative difference",
-            _relative(clipped[inside], stable[inside]),
+            relatively_apart(clipped[inside], stable[inside]),
             1e-8,
         ),
         close_to("the stable one goes on: at z = 40 and y = 0 it is", 40.0, float(stable[-1]), 1e-12),
@@ -88,10 +88,6 @@ def clipping(run: Run) -> Outcome:
         lambda: _draw(z, (clipped, stable), (clipped_slope, stable_slope)),
         [table],
     )
-
-
-def _relative(one: np.ndarray, other: np.ndarray) -> float:
-    return float(np.max(np.abs(one - other) / np.abs(other)))
 
 
 def _draw(z: Any, costs: tuple[Any, Any], slopes: tuple[Any, Any]) -> Figure:

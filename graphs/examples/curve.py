@@ -11,7 +11,7 @@ from scipy.optimize import curve_fit
 
 from graphs.data import measurements, real_numbers
 from graphs.errors import InputError
-from graphs.examples.outcome import Outcome, Subject, Table, at_most, close_to
+from graphs.examples.outcome import Outcome, Subject, Table, apart, at_most, close_to, relatively_apart
 from graphs.examples.run import Run
 from graphs.latex import equation
 from graphs.models.curve import CurveGraph, curve_graph
@@ -59,12 +59,12 @@ def curve(run: Run) -> Outcome:
         close_to("the noise that was added", 0.2, spread, 0.1),
         at_most(
             "SciPy's curve_fit comes to the same: relative difference",
-            float(np.max(np.abs(by_scipy / found - 1))),
+            relatively_apart(by_scipy, found),
             1e-5,
         ),
         at_most(
             "the symbolic Jacobian is that of differences: they differ by",
-            float(np.max(np.abs(np.stack(columns, axis=1) - matrix))),
+            apart(np.stack(columns, axis=1), matrix),
             1e-7,
         ),
         at_most("at the end the gradient is", solution.gradient_norm, 1e-8),

@@ -10,7 +10,7 @@ from scipy.integrate import solve_ivp
 
 from graphs.data import measurements, real_numbers
 from graphs.errors import InputError
-from graphs.examples.outcome import Outcome, Subject, Table, at_most, close_to
+from graphs.examples.outcome import Outcome, Subject, Table, apart, at_most, close_to, relatively_apart
 from graphs.examples.run import Run
 from graphs.latex import equation
 from graphs.models.growth import GrowthGraph, growth_graph
@@ -54,13 +54,13 @@ def growth(run: Run) -> Outcome:
         close_to(
             "and there the population is half the capacity", k / 2, float(np.interp(t_0, times, curve)), 0.1
         ),
-        at_most("the slope is r·P·(1 − P/K): relative difference", _relative(slope, rule), 1e-12),
+        at_most("the slope is r·P·(1 − P/K): relative difference", relatively_apart(slope, rule), 1e-12),
         at_most(
             "it solves that equation: SciPy's solution differs relatively by",
-            _relative(curve, solved.y[0]),
+            relatively_apart(curve, solved.y[0]),
             1e-9,
         ),
-        at_most("what is left: largest residual, of 661.8", float(np.max(np.abs(by_curve - data.y))), 8.0),
+        at_most("what is left: largest residual, of 661.8", apart(by_curve, data.y), 8.0),
         at_most("the search has ended where the gradient is", solution.gradient_norm, 1e-4),
     ]
     table = Table("Fitted", ("parameter", "value"), [("K", k), ("r", r), ("t_0", t_0)])
@@ -109,10 +109,6 @@ def fit_growth(x: ArrayLike, y: ArrayLike, *, run: Run | None = None) -> tuple[G
     problem = run.residuals("residuals", graph)
     least = (0.0, 0.0, float("-inf"))
     return graph, run.least_squares("least squares", problem, (times, populations), least=least)
-
-
-def _relative(one: np.ndarray, other: np.ndarray) -> float:
-    return float(np.max(np.abs(one - other) / np.abs(other)))
 
 
 def _draw(x: Any, y: Any, times: Any, curve: Any, slope: Any, k: float, t_0: float) -> Figure:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphs.data import load
-from graphs.examples.outcome import Finding, Outcome, Subject, Table, at_most
+from graphs.examples.outcome import Finding, Outcome, Subject, Table, apart, at_most
 from graphs.examples.run import Run
 from graphs.latex import equation
 from graphs.models.likelihood import likelihood_graph
@@ -36,7 +36,7 @@ def likelihood(run: Run) -> Outcome:
         "the gradient", [graph.x, graph.y, graph.w, graph.b], [graph.log_likelihood, graph.gw, graph.by_hand]
     )
     stream = np.random.RandomState(0)
-    apart = max(_apart(*look(data.x, y, stream.randn(2), stream.randn())[1:]) for _ in range(20))
+    furthest = max(apart(*look(data.x, y, stream.randn(2), stream.randn())[1:]) for _ in range(20))
     objective = run.objective("the log-likelihood", graph.cost, [graph.w, graph.b], [graph.x, graph.y])
     solved = run.minimize("quasi-Newton", objective, (data.x, y), tolerance=1e-9)
     steps = logistic_graph(np.zeros(2), weight_decay=0.0)
@@ -45,7 +45,7 @@ def likelihood(run: Run) -> Outcome:
     by_ascent = -float(climbed.history.cost[-1]) * len(y)
     at_top = look(data.x, y, solved.parameters["w"], solved.parameters["b"])
     findings = [
-        at_most("the symbolic gradient is Xᵀ(y − p): they differ, at 20 points, by", apart, 1e-12),
+        at_most("the symbolic gradient is Xᵀ(y − p): they differ, at 20 points, by", furthest, 1e-12),
         at_most("at the maximum it vanishes: largest entry", float(np.abs(at_top[2]).max()), 1e-8),
         Finding(
             "gradient ascent comes near the same log-likelihood",
@@ -77,10 +77,6 @@ def likelihood(run: Run) -> Outcome:
         lambda: _draw(climbed.history, len(y), -solved.cost, data, solved.parameters),
         [Table("The maximum", ("by", "evaluations", "log-likelihood", "w₁", "w₂", "b"), rows)],
     )
-
-
-def _apart(one: Any, other: Any) -> float:
-    return float(np.max(np.abs(one - other)))
 
 
 def _draw(history: Any, samples: int, top: float, data: Any, at: Any) -> Figure:

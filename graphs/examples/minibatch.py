@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphs.data import load, split
-from graphs.examples.outcome import Finding, Outcome, Subject, Table, at_most
+from graphs.examples.outcome import Finding, Outcome, Subject, Table, apart, at_most
 from graphs.examples.run import Run
 from graphs.latex import equation
 from graphs.models.softmax import softmax_graph
@@ -55,7 +55,7 @@ def minibatch(run: Run) -> Outcome:
     findings = [
         at_most(
             "over a pass the batches' gradients average to the whole one: difference",
-            float(np.max(np.abs(mean_gradient - whole[3]))),
+            apart(mean_gradient, whole[3]),
             1e-12,
         ),
         Finding(

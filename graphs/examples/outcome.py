@@ -6,10 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import ArrayLike
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Finding", "Outcome", "Subject", "Table", "at_most", "close_to"]
+__all__ = ["Finding", "Outcome", "Subject", "Table", "apart", "at_most", "close_to", "relatively_apart"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,16 @@ def close_to(claim: str, said: float, found: float, within: float) -> Finding:
 def at_most(claim: str, found: float, limit: float) -> Finding:
     """A finding that holds where `found`, a difference say, is no larger than the limit."""
     return Finding(claim, f"≤ {limit:.1g}", f"{found:.2g}", bool(found <= limit))
+
+
+def apart(one: ArrayLike, other: ArrayLike) -> float:
+    """The largest difference between two arrays."""
+    return float(np.max(np.abs(np.subtract(one, other))))
+
+
+def relatively_apart(one: ArrayLike, other: ArrayLike) -> float:
+    """The largest difference, relative to the other's entry."""
+    return float(np.max(np.abs(np.subtract(one, other) / np.abs(other))))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,16 @@ import numpy as np
 from scipy.integrate import solve_ivp, trapezoid
 
 from graphs.derivatives import slope_along
-from graphs.examples.outcome import Finding, Outcome, Subject, Table, at_most, close_to
+from graphs.examples.outcome import (
+    Finding,
+    Outcome,
+    Subject,
+    Table,
+    apart,
+    at_most,
+    close_to,
+    relatively_apart,
+)
 from graphs.examples.run import Run
 from graphs.latex import equation
 from graphs.models.sigmoid import SIGMOIDS, sigmoid_graph
@@ -54,16 +63,14 @@ def sigmoid(run: Run) -> Outcome:
     left = {name: float(1 - curve[three]) for name, curve in curves.items()}  # to go to the limit
     findings = [
         close_to("σ(0) is one half", 0.5, float(p[middle]), 1e-15),
-        at_most("symmetric about (0, ½): σ(z) and 1 − σ(−z) differ by", _apart(p, mirrored), 1e-15),
-        at_most("its slope is p·(1 − p): the two differ by", _apart(slope, rule), 1e-15),
-        at_most("it solves dP/dt = P·(1 − P): SciPy's solution differs by", _apart(p, solved.y[0]), 1e-10),
+        at_most("symmetric about (0, ½): σ(z) and 1 − σ(−z) differ by", apart(p, mirrored), 1e-15),
+        at_most("its slope is p·(1 − p): the two differ by", apart(slope, rule), 1e-15),
+        at_most("it solves dP/dt = P·(1 − P): SciPy's solution differs by", apart(p, solved.y[0]), 1e-10),
         close_to("the slope is a bell: highest at 0, where it is", 0.25, float(slope.max()), 1e-15),
         close_to("and with the area 1 under it, within ±12", 1.0, float(trapezoid(slope, z)), 2e-5),
-        at_most("odds are e^z: relative difference", float(np.max(np.abs(odds / np.exp(z) - 1))), 1e-10),
-        at_most("log-odds are the linear part z: they differ by", _apart(log_odds, z), 1e-10),
-        at_most(
-            "2σ(2z) − 1 is tanh z: they differ by", _apart(curves["2σ(2z) − 1"], curves["tanh z"]), 1e-15
-        ),
+        at_most("odds are e^z: relative difference", relatively_apart(odds, np.exp(z)), 1e-10),
+        at_most("log-odds are the linear part z: they differ by", apart(log_odds, z), 1e-10),
+        at_most("2σ(2z) − 1 is tanh z: they differ by", apart(curves["2σ(2z) − 1"], curves["tanh z"]), 1e-15),
         Finding(
             "of the other sigmoids the error function is the first to come to its limit, z/(1 + |z|) the last",
             "1 − f(3) grows",
@@ -87,10 +94,6 @@ def sigmoid(run: Run) -> Outcome:
         lambda: _draw(z, p, slope, curves),
         [table],
     )
-
-
-def _apart(one: np.ndarray, other: np.ndarray) -> float:
-    return float(np.max(np.abs(one - other)))
 
 
 def _draw(z: np.ndarray, p: np.ndarray, slope: np.ndarray, curves: dict[str, np.ndarray]) -> Figure:

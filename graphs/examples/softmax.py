@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphs.data import Dataset, load, split
-from graphs.examples.outcome import Finding, Outcome, Subject, Table, at_most
+from graphs.examples.outcome import Finding, Outcome, Subject, Table, apart, at_most
 from graphs.examples.run import Run
 from graphs.latex import equation
 from graphs.models.linear import linear_graph
@@ -120,7 +120,7 @@ def _two_classes(run: Run, data: Dataset) -> float:
         found.append(
             run.function(f"{name}, p", [graph.x, graph.w, graph.b], probability)(x, at["w"], at["b"])
         )
-    return float(np.max(np.abs(found[0] - found[1])))
+    return apart(found[0], found[1])
 
 
 def _draw(w: Any, data: Dataset, testing: Any, guessed: Any) -> Figure:

@@ -325,9 +325,9 @@ def _elementwise(node: Apply) -> Kernel:
     if name in _SCALARS:
         function = _SCALARS[name]
     elif name == "Cast":
-        function = lambda x: np.asarray(x)  # noqa: E731  # what Type it has is seen to for all alike
+        function = np.asarray  # what Type it has is seen to for all alike
         if is_float(node.outputs[0]):
-            function = lambda x: np.asarray(x, np.longdouble)  # noqa: E731
+            function = functools.partial(np.asarray, dtype=np.longdouble)
     else:
         function = _ufunc(node)
     return lambda *operands: [function(*operands)]
@@ -346,7 +346,8 @@ def _ufunc(node: Apply) -> Kernel:
         return lambda *operands: functools.reduce(ufunc, operands)
     if is_float(node.outputs[0]) and not floats:  # of whole numbers, which have no slope
         return lambda *operands: ufunc(*(np.asarray(x, np.float64) for x in operands))
-    return ufunc  # type: ignore[no-any-return]
+    found: Kernel = ufunc
+    return found
 
 
 def _softplus(x: Any) -> Any:

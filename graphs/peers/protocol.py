@@ -215,7 +215,7 @@ class Fitted(msgspec.Struct, rename={"import_": "import"}):
 class Fit(Request[Fitted], frozen=True):
     """Fit a classifier, again and again for so many seconds, at least once."""
 
-    folder: str  # of x and y, see `graphs.peers.fitting.write_samples`
+    folder: str  # of x and y, see `graphs.peers.classifiers.write_samples`
     solver: str
     weight_decay: float
     tolerance: float

@@ -154,10 +154,12 @@ class Worker:
             self.training.train()
 
     def fit(self, folder: str, solver: str, **how: Any) -> dict[str, Any]:
-        """Fit a classifier of :mod:`graphs.peers.fitting` anew; seconds of one fit, and where it led."""
-        fitting = importlib.import_module("graphs.peers.fitting")  # as a peer is: old Pythons need none of it
+        """Fit a classifier of :mod:`graphs.peers.classifiers` anew; seconds of one fit, and where it led."""
+        classifiers = importlib.import_module(
+            "graphs.peers.classifiers"
+        )  # as a peer is: old Pythons need none of it
         with _quiet():
-            found: dict[str, Any] = fitting.fit(Path(folder), solver, **how)
+            found: dict[str, Any] = classifiers.fit(Path(folder), solver, **how)
         return found
 
     def gradient(self) -> dict[str, str]:

@@ -19,7 +19,7 @@ from graphs.listener import Listener
 from graphs.memory import memory_there
 from graphs.models.logistic import logistic_graph
 from graphs.models.softmax import softmax_graph
-from graphs.peers import BENCHMARKED, PEERS, Peer, fitting, in_numpy, in_numpy_gram, limit, worker
+from graphs.peers import BENCHMARKED, PEERS, Peer, classifiers, in_numpy, in_numpy_gram, limit, worker
 from graphs.peers.benchmark import Cell, Plan, Record, measure_processes, measure_steps, steps
 from graphs.peers.benchmark import fits as fits_room
 from graphs.peers.benchmark.fits import GAP, LADDER, measure_fits
@@ -28,8 +28,8 @@ from graphs.peers.benchmark.problems import Problem
 from graphs.peers.benchmark.record import FitCell, deviation
 from graphs.peers.benchmark.table import show
 from graphs.peers.benchmark.targets import targets, to_json
+from graphs.peers.classifiers import FITTERS
 from graphs.peers.contract import Data
-from graphs.peers.fitting import FITTERS
 from graphs.peers.process import Process, command, environment
 from graphs.peers.protocol import Build, Failure, Fitted, Once
 from graphs.peers.size import Size
@@ -413,11 +413,11 @@ def test_the_cost_is_that_of_the_models():
     stream = np.random.default_rng(0)
     coef, intercept = stream.normal(size=(3, 4)), stream.normal(size=3)
     graph = softmax_graph(coef.T, intercept, weight_decay=0.2)
-    assert fitting.cost(x, y, coef, intercept, 0.2) == pytest.approx(
+    assert classifiers.cost(x, y, coef, intercept, 0.2) == pytest.approx(
         graph.cost.eval({graph.x: x, graph.y: y})
     )
     graph = logistic_graph(coef[0], 0.5, formula="logits", weight_decay=0.2)
-    found = fitting.cost(x, y % 2, coef[:1], np.array([0.5]), 0.2)
+    found = classifiers.cost(x, y % 2, coef[:1], np.array([0.5]), 0.2)
     assert found == pytest.approx(graph.cost.eval({graph.x: x, graph.y: y % 2.0}))
 
 

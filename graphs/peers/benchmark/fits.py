@@ -19,7 +19,7 @@ from graphs.listener import Listener
 from graphs.peers.benchmark.plan import Plan
 from graphs.peers.benchmark.problems import Problem
 from graphs.peers.benchmark.record import FitCell
-from graphs.peers.fitting import FITTERS, write_samples
+from graphs.peers.classifiers import FITTERS, write_samples
 from graphs.peers.process import Opened, Process, command, environment
 from graphs.peers.protocol import Fit, Fitted
 

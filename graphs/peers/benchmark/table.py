@@ -14,7 +14,7 @@ from graphs.peers import LIMIT, PEERS, YARDSTICK
 from graphs.peers.benchmark.fits import GAP
 from graphs.peers.benchmark.record import Cell, FitCell, Record
 from graphs.peers.benchmark.targets import targets
-from graphs.peers.fitting import FITTERS
+from graphs.peers.classifiers import FITTERS
 from graphs.terminal import table
 
 __all__ = ["show"]
