@@ -87,7 +87,7 @@ def _draw(steps: Any, own: Any, others: Any, best: int) -> Figure:
     axes.plot(steps[1:], others[1:], label="samples held out")
     axes.axvline(best, color="black", ls=":", lw=0.8, label=f"best for these: step {best:,}")
     axes.set(
-        xscale="symlog",
+        xscale="log",
         yscale="log",
         xlabel="step",
         ylabel="mean cross-entropy (nats)",
