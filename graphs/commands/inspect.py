@@ -16,7 +16,7 @@ from graphs.data import DTYPES
 from graphs.errors import InputError, whole_number
 from graphs.files import writable
 from graphs.foreign import plain, quoted
-from graphs.inspection import load, save
+from graphs.inspection import load, page, save
 from graphs.inspection.file import schema
 from graphs.inspection.recording import Recording
 from graphs.inspection.show.report import (
@@ -48,10 +48,10 @@ def main(given: argparse.Namespace) -> int:
         # Both before the first is compiled.
         one, other = _side(given), _side(given, given.against) if given.against else None
         asked = one(listener)
+        labels, beside = (given.load or given.mode or "default", given.against), None
         if other is None:
             sections = list(_sections(asked.recording, given))
         else:
-            labels = (given.load or given.mode or "default", given.against)
             beside = other(listener).recording
             sections = [("Side by side", pair_view(asked.recording, beside, labels=labels))]
     recording = asked.recording
@@ -62,9 +62,13 @@ def main(given: argparse.Namespace) -> int:
         sections = [(WEIGHT, weight_table(recording))] if recording.counterfactuals else []
     if given.json:
         save(recording, given.json)
+    if given.html:
+        page(recording, beside, labels=labels).save(given.html)
     show(sections)
     if given.json:
         print(f"kept in {plain(given.json)}")
+    if given.html:
+        print(f"to be opened in a browser: {plain(given.html)}")
     return 0
 
 
@@ -128,8 +132,11 @@ def _refuse_nonsense(given: argparse.Namespace) -> None:
                 allowed="whole, or a final node",
                 remedy="--nodes lists them",
             )
-    if given.json is not None:
-        writable("json", given.json)
+    for name, path in (("json", given.json), ("html", given.html)):
+        if path is not None:
+            writable(name, path)
+    if given.html is not None and given.html == given.json:
+        raise InputError("html", found=f"{quoted(given.html)}, which --json is written to", allowed="another file")
 
 
 def _side(given: argparse.Namespace, against: str = "") -> Callable[[Listener], _Asked]:
@@ -228,8 +235,12 @@ def _recorded(
 
 def _parts(given: argparse.Namespace) -> set[str]:
     """What must be computed for what is to be shown."""
-    if given.why and not (given.code or given.step is not None or given.rule or given.phase or given.nodes):
+    if given.why and not (given.html or given.code or given.step is not None or given.rule or given.phase or given.nodes):
         return set()
+    if given.html and given.against:
+        return {"values"} if given.quick else {"values", "times", "code"}
+    if given.html and not given.quick:
+        return {"values", "doctor", "times", "code", "weight"}
     if given.code:
         return {"code"}
     if given.against or given.step is not None or given.rule or given.phase:

@@ -36,15 +36,21 @@ from pytensor.tensor.type import TensorType
 from graphs.foreign import one_line
 
 __all__ = [
+    "MOST_PRODUCTS",
     "Evaluator",
+    "NotExtended",
     "Twin",
     "as_written",
+    "checked",
     "extended",
     "in_float64",
     "is_float",
+    "kernel_of",
+    "products_of",
     "quietly",
     "rewritten",
     "twin_of",
+    "widened",
 ]
 
 AS_WRITTEN = Mode(linker="py", optimizer=None)
@@ -209,7 +215,7 @@ def in_float64(twin: Twin, values: Mapping[Any, Any]) -> Evaluator:
     return _Own(twin, values, float(np.finfo("float32" if narrow else "float64").eps))
 
 
-class _Unknown(Exception):
+class NotExtended(Exception):
     """An Op that is not computed in extended precision."""
 
 
@@ -219,7 +225,7 @@ def extended(twin: Twin, values: Mapping[Any, Any]) -> Evaluator | str:
         return "this machine has no more"
     try:
         return _Extended(twin, values)
-    except _Unknown as unknown:
+    except NotExtended as unknown:
         return str(unknown)
 
 
@@ -229,20 +235,20 @@ class _Extended(Evaluator):
     def __init__(self, twin: Twin, values: Mapping[Any, Any]) -> None:
         super().__init__(twin, values, float(np.finfo(np.longdouble).eps))
         self.kind = np.longdouble
-        self._plan = [(node, _kernel(node)) for node in twin.nodes]
-        self._base: dict[Any, Any] = {root: _wide(root, value) for root, value in values.items()}
+        self._plan = [(node, kernel_of(node)) for node in twin.nodes]
+        self._base: dict[Any, Any] = {root: widened(root, value) for root, value in values.items()}
         for node in twin.nodes:
             for variable in node.inputs:
                 if isinstance(variable, Constant):
-                    self._base[variable] = _wide(variable, variable.data)
+                    self._base[variable] = widened(variable, variable.data)
         if isinstance(twin.cost, Constant):
-            self._base[twin.cost] = _wide(twin.cost, twin.cost.data)
+            self._base[twin.cost] = widened(twin.cost, twin.cost.data)
         self._below: dict[frozenset[Any], list[tuple[Apply, Kernel]]] = {}
         self._run(self._plan, self._base)
 
     def __call__(self, changed: Mapping[Any, Any], wanted: Sequence[Any]) -> list[Any]:
         known = dict(self._base)
-        known.update({root: _wide(root, value) for root, value in changed.items()})
+        known.update({root: widened(root, value) for root, value in changed.items()})
         key = frozenset(changed)
         if key not in self._below:
             reached = set(key)
@@ -260,14 +266,14 @@ class _Extended(Evaluator):
         with quietly():
             for node, kernel in plan:
                 values = [known[variable] for variable in node.inputs]
-                if (products := _products(node, values)) > MOST_PRODUCTS:
-                    raise _Unknown(f"{products:,} multiplications take too long with more digits")
+                if (products := products_of(node, values)) > MOST_PRODUCTS:
+                    raise NotExtended(f"{products:,} multiplications take too long with more digits")
                 results = kernel(*values)
                 for out, result in zip(node.outputs, results, strict=True):
-                    known[out] = _checked(node, out, result)
+                    known[out] = checked(node, out, result)
 
 
-def _products(node: Apply, values: Sequence[Any]) -> int:
+def products_of(node: Apply, values: Sequence[Any]) -> int:
     """How many multiplications a product of matrices takes; no fast library makes them in this type."""
     if not (isinstance(node.op, Dot) or isinstance(getattr(node.op, "core_op", None), Dot)):
         return 0
@@ -275,11 +281,11 @@ def _products(node: Apply, values: Sequence[Any]) -> int:
     return int(rows.size * (columns.shape[-1] if columns.ndim > 1 else 1))
 
 
-def _wide(variable: Any, value: Any) -> Any:
+def widened(variable: Any, value: Any) -> Any:
     return np.asarray(value, np.longdouble) if is_float(variable) else value
 
 
-def _checked(node: Apply, out: Any, result: Any) -> Any:
+def checked(node: Apply, out: Any, result: Any) -> Any:
     """A result as its variable's Type says, but for the precision; refused where that is lost."""
     if not isinstance(out.type, TensorType):
         return result
@@ -288,7 +294,7 @@ def _checked(node: Apply, out: Any, result: Any) -> Any:
         if not any(map(is_float, node.inputs)):  # what it makes of whole numbers is rounded, and has no slope
             return np.asarray(result.astype(out.type.dtype), np.longdouble)
         if result.dtype != np.longdouble:
-            raise _Unknown(_called(node.op))
+            raise NotExtended(_called(node.op))
         return result
     return np.asarray(result, out.type.dtype)
 
@@ -298,11 +304,11 @@ def _called(op: Any) -> str:
     return f"{type(scalar if scalar is not None else op).__name__} is computed in float64 only"
 
 
-def _kernel(node: Apply) -> Kernel:
+def kernel_of(node: Apply) -> Kernel:
     """How a node is computed in extended precision, all outputs in a list."""
     op = node.op
     if any(str(getattr(v.type, "dtype", "")).startswith("complex") for v in [*node.inputs, *node.outputs]):
-        raise _Unknown(_called(op))
+        raise NotExtended(_called(op))
     if isinstance(op, CheckAndRaise):  # PyMC has one of its own
         return _itself(op, node)
     if isinstance(op, Elemwise) and len(node.outputs) == 1:
@@ -316,7 +322,7 @@ def _kernel(node: Apply) -> Kernel:
     kind = type(op)
     if kind.__module__.startswith("pytensor.") and kind.__name__ in _KERNELS:
         return _KERNELS[kind.__name__](op, node)
-    raise _Unknown(_called(op))
+    raise NotExtended(_called(op))
 
 
 def _elementwise(node: Apply) -> Kernel:
@@ -341,7 +347,7 @@ def _ufunc(node: Apply) -> Kernel:
     takes = [kinds.partition("->")[0] for kinds in getattr(ufunc, "types", ())]
     floats = any(map(is_float, node.inputs))
     if ufunc is None or (floats and "g" * len(node.inputs) not in takes and len(node.inputs) <= ufunc.nin):
-        raise _Unknown(_called(node.op))
+        raise NotExtended(_called(node.op))
     if len(node.inputs) > ufunc.nin:  # a sum or a product of several
         return lambda *operands: functools.reduce(ufunc, operands)
     if is_float(node.outputs[0]) and not floats:  # of whole numbers, which have no slope
@@ -384,7 +390,7 @@ _REDUCED: dict[str, Any] = {
 def _reduction(op: Any) -> Kernel:
     ufunc = _REDUCED.get(type(op.scalar_op).__name__)
     if ufunc is None:
-        raise _Unknown(_called(op))
+        raise NotExtended(_called(op))
     axis = None if op.axis is None else tuple(op.axis)
 
     def reduced(x: Any) -> list[Any]:

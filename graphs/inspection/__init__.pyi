@@ -5,3 +5,5 @@ from .inspection import Inspection as Inspection
 from .inspection import inspect as inspect
 from .pair import align as align
 from .recording import Recording as Recording
+from .show.page.document import Page as Page
+from .show.page.document import page as page

@@ -28,8 +28,16 @@ from graphs.foreign import one_line
 from graphs.inspection.compiling.pipeline import LiveCopy, record
 from graphs.inspection.compiling.watch import overheard
 from graphs.inspection.compiling.written import same_graph
-from graphs.inspection.findings import IDENTICAL, LOUD, UNKNOWN, Counterfactual, Evaluation
-from graphs.inspection.recording import Rule
+from graphs.inspection.findings import (
+    IDENTICAL,
+    LOUD,
+    UNKNOWN,
+    Counterfactual,
+    Evaluation,
+    Inner,
+    InnerNode,
+)
+from graphs.inspection.recording import Recording, Rule
 from graphs.inspection.values.called import FREEDOMS, call
 from graphs.inspection.values.condition import Conditioning
 from graphs.inspection.values.difference import Missing, Uncertainty, compare_all, worst
@@ -192,8 +200,27 @@ def _without(
         verdict=verdict,
         formula=formula,
         carries_weight=verdict in LOUD or formula in LOUD,
+        graph=None if trial.is_the_same(other) else _final_graph(other.recording),
     )
     return result, None if verdict == UNKNOWN else other
+
+
+def _final_graph(recording: Recording) -> Inner:
+    """The last graph of a recording, told as a whole: inputs by their names."""
+    variables, last = recording.variables, recording.snapshot(-1)
+    names: dict[int, str] = {}
+
+    def name(number: int) -> str:
+        variable = variables[number]
+        return names.get(number) or variable.value or variable.name or f"input{number}"
+
+    nodes = []
+    for placed in last.nodes:
+        reads = tuple(map(name, placed.inputs))
+        names |= {number: f"t{len(names) + i}" for i, number in enumerate(placed.outputs)}
+        written = ", ".join(names[number] for number in placed.outputs)
+        nodes.append(InnerNode(recording.ops[placed.op].name, reads, written))
+    return Inner(tuple(nodes), tuple(map(name, last.outputs)))
 
 
 def _op_by_op(live: LiveCopy, inputs: Inputs) -> Sequence[Any] | None:

@@ -30,7 +30,7 @@ import numpy as np
 
 from graphs.inspection.recording import Inner, Op, Placed, Recording, Snapshot
 
-__all__ = ["NodeCost", "Shape", "SnapshotCost", "Work", "node_costs", "snapshot_costs", "work_of"]
+__all__ = ["NodeCost", "Shape", "SnapshotCost", "Work", "last_costs", "node_costs", "snapshot_costs", "work_of"]
 
 Shape = tuple[int, ...]
 Known = TypeVar("Known")
@@ -64,7 +64,7 @@ class SnapshotCost:
     written: int  # bytes, likewise
     unknown_flops: int  # how many nodes the sums of operations leave out
     unknown_bytes: int  # how many nodes the sums of bytes leave out
-    alive: int | None  # most storage alive at once, in bytes; None where a shape is not known
+    alive: int | None  # most storage alive at once, in bytes; None where a shape is not known, or it was not asked for
 
 
 def node_costs(recording: Recording, snapshot: int = -1) -> tuple[NodeCost, ...]:
@@ -75,10 +75,23 @@ def node_costs(recording: Recording, snapshot: int = -1) -> tuple[NodeCost, ...]
     return tuple(_node_cost(recording, node, sizes) for node in placed)
 
 
+def last_costs(recording: Recording) -> tuple[NodeCost, ...]:
+    """Cost of every node that ever stood, in the last snapshot in which it stands."""
+    found: dict[int, NodeCost] = {}
+    for index, sizes in _shapes(recording):
+        leaving = recording.snapshot(index).nodes
+        if index < len(recording.steps):
+            gone = {*recording.steps[index].gone}
+            leaving = tuple(node for node in leaving if node.node in gone)
+        for node in leaving:
+            found[node.node] = _node_cost(recording, node, sizes)
+    return tuple(found[node] for node in sorted(found))
+
+
 def snapshot_costs(
-    recording: Recording, snapshots: Collection[int] | None = None
+    recording: Recording, snapshots: Collection[int] | None = None, *, storage: bool = True
 ) -> tuple[SnapshotCost, ...]:
-    """Cost of whole snapshots: of these, counted from 0, or of all."""
+    """Cost of whole snapshots: of these, counted from 0, or of all; without `storage`, ``alive`` stays None."""
     found = []
     for index, sizes in _shapes(recording):
         if snapshots is not None and index not in snapshots:
@@ -95,7 +108,7 @@ def snapshot_costs(
                 sum(cost.written or 0 for cost in costs),
                 sum(cost.flops is None for cost in costs),
                 sum(cost.bytes is None for cost in costs),
-                _alive(recording, snapshot, sizes),
+                _alive(recording, snapshot, sizes) if storage else None,
             )
         )
     return tuple(found)

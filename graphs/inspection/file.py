@@ -30,8 +30,9 @@ __all__ = ["FORMAT", "VERSION", "from_json", "load", "save", "schema", "to_json"
 
 FORMAT: Final = "graphs recording"
 # 1 had an object for every row and no times around the nodes; 2 cut defaults off a row's end; 3 knew nothing of what
-# the called function returns, of where values stop being finite, nor of why a rewrite did not fire
-VERSION: Final = 4
+# the called function returns, of where values stop being finite, nor of why a rewrite did not fire; 4 kept no entries,
+# no distance from extended precision, and no final graph without a rule
+VERSION: Final = 5
 ALLOWED = f"a {FORMAT}, version {VERSION}, as saved by graphs.inspection.save"
 # The experiment's own recording, with values, times and code, has a quarter of a megabyte; these are the limits of
 # what is taken from anybody, so that it is read within seconds and a gigabyte.
@@ -51,7 +52,7 @@ class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     format: Literal["graphs recording"]  # says what the file is
-    version: Literal[4]  # of the format
+    version: Literal[5]  # of the format
     columns: dict[str, list[str]]  # for every kind of row, the names of its entries
     recording: Recording  # the tables, the steps, and what was found out
 

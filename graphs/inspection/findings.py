@@ -35,11 +35,15 @@ __all__ = [
     "UNMOVED",
     "VERDICTS",
     "Around",
+    "Cells",
     "Count",
     "Counterfactual",
     "Diagnosis",
+    "Distance",
     "Evaluation",
     "GIVEN",
+    "Inner",
+    "InnerNode",
     "Measurements",
     "NodeCode",
     "NodeTime",
@@ -48,6 +52,7 @@ __all__ = [
     "OutputValue",
     "Place",
     "Reading",
+    "Reference",
     "Rescue",
     "Row",
     "StepVerdict",
@@ -95,6 +100,43 @@ class ValueSummary(Row, frozen=True):
     nan: Count = 0  # number of NaN entries
     inf: Count = 0  # number of infinite entries
     problem: str = ""  # why it could not be computed; empty where it was
+
+
+class Cells(Row, frozen=True):
+    """The entries of one variable's value, or blocks of them, from one snapshot on: which are finite, and the numbers.
+
+    Kept for values with entries that are not finite, and for small ones.
+    """
+
+    snapshot: Count  # from which snapshot on, as the summary of the same snapshot and variable
+    variable: Count  # which variable
+    columns: Count  # cells in a row: of an array of two axes or more, its last one; else 0, and cells stand in one row
+    block: tuple[Count, Count]  # entries that each cell stands for: rows and columns of them
+    # one letter per cell, row by row: ``.`` finite, ``n`` NaN, ``+`` and ``-`` infinite; of a block its worst entry
+    marks: str
+    # of the finite cells in order, four digits; empty where a cell is a block, or there are many
+    numbers: tuple[float, ...] = ()
+
+
+class Reference(Row, frozen=True):
+    """One output in extended precision: what its values at every step are measured against."""
+
+    output: Count  # which output
+    snapshot: Count  # the graph it was computed by: its Ops, on the same inputs, with more digits
+    bits: Count  # of its mantissa
+    # how far it lies from the graph as written, computed likewise, in units in the last place of the output's own
+    # type, over entries finite in both; None where that is the same graph, or cannot be had
+    doubt: float | None = None
+    nonfinite: Count = 0  # entries that are not finite with more digits either; they are left out
+
+
+class Distance(Row, frozen=True):
+    """How far one output is from its `Reference`, from one snapshot on."""
+
+    snapshot: Count  # from which snapshot on, until the next of the same output
+    output: Count  # which output
+    # largest distance of a finite entry, in units in the last place; None where none is finite
+    ulp: float | None = None
 
 
 class OutputChange(Row, frozen=True):
@@ -188,6 +230,26 @@ class Evaluation(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown
     # numbers; empty where they do not
     apart: str = ""
     nonfinite: tuple[NonFinite, ...] = ()  # where what is not finite comes from, as written and as compiled
+    cells: tuple[Cells, ...] = ()  # entries of values, by snapshot, then variable
+    references: tuple[Reference, ...] = ()  # for the outputs that can be computed in extended precision
+    distances: tuple[Distance, ...] = ()  # from these, by snapshot, then output
+
+
+class InnerNode(Row, frozen=True):
+    """One node of a graph that is told as a whole: that within an Op, or a final one."""
+
+    op: str  # the Op, printed
+    # names of what it reads: ``i0`` the first input, or its own name, ``t3`` a result, or a constant, printed
+    inputs: tuple[str, ...]
+    output: str  # name of what it writes; several, comma-separated, where it writes several
+    inner: Inner | None = None  # the graph inside the Op, where it has one too
+
+
+class Inner(Row, frozen=True):
+    """A graph told as a whole: inside a fused elementwise, a Scan's step or an OpFromGraph; or a final graph."""
+
+    nodes: tuple[InnerNode, ...]  # in an order in which they can be computed
+    outputs: tuple[str, ...]  # names of the results it returns
 
 
 class Counterfactual(Row, frozen=True):
@@ -216,6 +278,8 @@ class Counterfactual(Row, frozen=True):
     # (``numba__fastmath``), or another rule, which does the same where this one does not; empty where
     # the rule alone was left out
     also: str = ""
+    # the final graph without it, inputs by their names; None where it is the same as with it, or there is none
+    graph: Inner | None = None
 
 
 class Rescue(msgspec.Struct, frozen=True):

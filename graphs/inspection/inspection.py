@@ -28,6 +28,7 @@ from graphs.inspection.findings import Measurements
 from graphs.inspection.linkers.clocks import time_nodes
 from graphs.inspection.linkers.code import generated_code
 from graphs.inspection.recording import Recording
+from graphs.inspection.show.page.document import Page, page
 from graphs.inspection.values.evaluate import evaluate
 from graphs.inspection.values.inputs import Inputs, Shapes, bind
 from graphs.inspection.views import Printable
@@ -321,6 +322,10 @@ class Inspection(Printable):
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write `recording` to `path`; `graphs.inspection.load` reads it back."""
         save(self.recording, path)
+
+    def page(self) -> Page:
+        """The page of what is known so far, to be saved or shown in a notebook; see `graphs.inspection.page`."""
+        return page(self.recording)
 
     def __repr__(self) -> str:
         return repr(self.recording).replace("Recording", "Inspection", 1)

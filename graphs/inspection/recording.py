@@ -25,6 +25,8 @@ from graphs.inspection.findings import (
     Counterfactual,
     Diagnosis,
     Evaluation,
+    Inner,
+    InnerNode,
     Measurements,
     Rescue,
     Row,
@@ -67,23 +69,6 @@ class SourceLine(Row, frozen=True):
     line: Count  # counted from 1
     function: str = ""  # the function it stands in, ``<module>`` at top level; empty where unknown
     text: str = ""  # the line itself without its indentation; empty where unknown
-
-
-class InnerNode(Row, frozen=True):
-    """One node inside a fused or otherwise nested Op."""
-
-    op: str  # the inner Op, printed
-    # names of what it reads: ``i0`` the Op's first input, ``t3`` an inner result, or a constant, printed
-    inputs: tuple[str, ...]
-    output: str  # name of what it writes; several, comma-separated, where it writes several
-    inner: Inner | None = None  # the graph inside the inner Op, where it has one too
-
-
-class Inner(Row, frozen=True):
-    """The graph inside an Op: a fused elementwise, a Scan's step, an OpFromGraph."""
-
-    nodes: tuple[InnerNode, ...]  # in an order in which they can be computed
-    outputs: tuple[str, ...]  # names of the results the Op returns
 
 
 class Op(Row, frozen=True):

@@ -14,8 +14,17 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from graphs.inspection.findings import ANSWERS, CAUSES, VERDICTS, NonFinite, OutputChange, ValueSummary
-from graphs.inspection.recording import ORIGINS, VARIABLES, Inner, Recording
+from graphs.inspection.findings import (
+    ANSWERS,
+    CAUSES,
+    VERDICTS,
+    Cells,
+    Inner,
+    NonFinite,
+    OutputChange,
+    ValueSummary,
+)
+from graphs.inspection.recording import ORIGINS, VARIABLES, Recording
 
 __all__ = ["MOST_PLACED", "check"]
 
@@ -258,10 +267,28 @@ def _evaluation(recording: Recording) -> None:
         raise _damaged("evaluation.outputs", "some were called and some were not")
     for origin in found.nonfinite:
         _nonfinite(recording, origin)
+    for cells in found.cells:
+        _cells(recording, cells)
+    for known in (*found.references, *found.distances):
+        _below("evaluation.references", len(recording.outputs), [known.output], "outputs")
+        _below("evaluation.references", steps + 1, [known.snapshot], "snapshots")
     for output in found.outputs:
         for step in (*output.rescued_by, *output.broken_by):
             if not 1 <= step <= steps:
                 raise _damaged("evaluation.outputs", f"there is no step {step}")
+
+
+def _cells(recording: Recording, cells: Cells) -> None:
+    """A map of entries is whole: as many marks as there are cells, and a number for each cell that shows one."""
+    place = "evaluation.cells"
+    _below(place, len(recording.variables), [cells.variable], "variables")
+    _below(place, len(recording.steps) + 1, [cells.snapshot], "snapshots")
+    if not cells.marks or set(cells.marks) - {*".n+-"} or (cells.columns and len(cells.marks) % cells.columns):
+        raise _damaged(place, "marks that are no cells")
+    if cells.numbers and len(cells.numbers) != cells.marks.count("."):
+        raise _damaged(place, "not a number for each finite cell")
+    if not all(map(math.isfinite, cells.numbers)) or 0 in cells.block:
+        raise _damaged(place, "a number that is not finite, or a block of no entry")
 
 
 def _nonfinite(recording: Recording, origin: NonFinite) -> None:
@@ -291,6 +318,8 @@ def _others(recording: Recording) -> None:
         _changes(recording, place, found.outputs)
         if not {found.verdict, found.formula} <= {*VERDICTS}:
             raise _damaged(place, f"a verdict that is none of {', '.join(VERDICTS)}")
+        if found.graph is not None:
+            _depth(f"{place}.graph", found.graph)
     final = set(recording.final_order)
     times = recording.measurements.times if recording.measurements else None
     if times is not None:

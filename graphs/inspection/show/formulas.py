@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from graphs.inspection.recording import Inner, Op, Placed, Recording
+from graphs.inspection.recording import Inner, Op, Placed, Recording, Step
 
 __all__ = ["Formulas"]
 
@@ -57,6 +57,31 @@ class Formulas:
         nodes = recording.snapshot(snapshot).nodes
         self._owner = {variable: node for node in nodes for variable in node.outputs}
         self._left = NODES  # of the formula being written
+
+    def advance(self, step: Step) -> None:
+        """Move to the snapshot after `step`, which is the next one."""
+        nodes = self._recording.nodes
+        for node in step.gone:
+            for variable in nodes[node].outputs:
+                del self._owner[variable]
+        for node in step.come:
+            made = nodes[node]
+            placed = Placed(node, made.op, made.inputs, made.outputs)
+            self._owner.update(dict.fromkeys(made.outputs, placed))
+        for change in step.changes:
+            if change.node is not None:
+                placed = self.placed(change.node)
+                inputs = (*placed.inputs[: change.position], change.new, *placed.inputs[change.position + 1 :])
+                moved = Placed(placed.node, placed.op, inputs, placed.outputs)
+                self._owner.update(dict.fromkeys(placed.outputs, moved))
+
+    def placed(self, node: int) -> Placed:
+        """A node as it stands in the snapshot at hand."""
+        return self._owner[self._recording.nodes[node].outputs[0]]
+
+    def word(self, op: int) -> str:
+        """The word for an Op."""
+        return _short_name(self._recording.ops[op])
 
     def variable(self, number: int, *, depth: int = 4, named: bool = True) -> str:
         """The formula of a variable, `depth` nodes deep.

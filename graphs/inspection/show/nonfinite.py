@@ -12,27 +12,32 @@ from graphs.inspection.findings import GIVEN, MADE, PICKED, RAISED, NonFinite
 from graphs.inspection.recording import GRADIENT, Placed, Recording, SourceLine
 from graphs.inspection.show.formulas import Formulas
 
-__all__ = ["headline", "listed", "nonfinite_view", "place"]
+__all__ = ["headline", "lines_of", "listed", "nonfinite_view", "place", "telling_origin", "told_of"]
 
 FAR = 4  # nodes up from a gradient's to the user's own whose slope it is
 MOST_READ, MOST_LINES, MOST_ON_WAY = 4, 3, 5
 
 
-def headline(recording: Recording) -> str:
-    """One sentence on why an output of the called function is not finite; empty where all are, or it is not known."""
+def telling_origin(recording: Recording) -> NonFinite | None:
+    """Where the first output that the called function gives not finite stops being so; None where all are, or unknown."""
     evaluation = recording.evaluation
     if evaluation is None:
-        return ""
+        return None
     wrong = {v.output for v in evaluation.outputs if v.compiled.nan or v.compiled.inf or v.compiled.problem}
     found = [origin for origin in evaluation.nonfinite if wrong & {*origin.outputs}]
-    if not found:
-        return ""
     # As written the nodes are the user's own; a condition that fails is explained by what makes it fail.
-    first = min(found, key=lambda origin: (origin.kind in (PICKED, RAISED), origin.snapshot))
-    lines = _lines(recording, first)
+    return min(found, key=lambda origin: (origin.kind in (PICKED, RAISED), origin.snapshot), default=None)
+
+
+def headline(recording: Recording) -> str:
+    """One sentence on why an output of the called function is not finite; empty where all are, or it is not known."""
+    first = telling_origin(recording)
+    if first is None:
+        return ""
+    lines = lines_of(recording, first)
     begins = "It is there before" if first.kind == GIVEN else "It begins at"
     where = f" {begins} {place(lines[0])}, {lines[0].text}:" if lines else ""
-    said = _told(recording, first)
+    said = told_of(recording, first)
     return f"{where} {said}." if where else f" {said[0].upper()}{said[1:]}."
 
 
@@ -48,7 +53,7 @@ def nonfinite_view(recording: Recording) -> RenderableType:
     parts: list[RenderableType] = []
     said: set[tuple[tuple[int, ...], str]] = set()
     for snapshot, origins in by_snapshot.items():
-        told = {(origin.outputs, _told(recording, origin)) for origin in origins}
+        told = {(origin.outputs, told_of(recording, origin)) for origin in origins}
         when = "as written" if snapshot == 0 else "as compiled"
         parts.append(Text(f"{when}: the same" if told == said else when, style="bold"))
         if told != said:
@@ -59,8 +64,8 @@ def nonfinite_view(recording: Recording) -> RenderableType:
 
 def _one(recording: Recording, origin: NonFinite) -> Iterator[Text]:
     names = listed([recording.outputs[output].name for output in origin.outputs])
-    yield Text.assemble(("  ", ""), (names, "cyan"), ": ", _told(recording, origin))
-    for line in _lines(recording, origin)[:MOST_LINES]:
+    yield Text.assemble(("  ", ""), (names, "cyan"), ": ", told_of(recording, origin))
+    for line in lines_of(recording, origin)[:MOST_LINES]:
         yield Text.assemble((f"    {place(line)}", "dim"), f"  {line.text}")
     if origin.masked_by is not None:
         formula = _formula(recording, origin.snapshot, origin.masked_by)
@@ -72,7 +77,7 @@ def _one(recording: Recording, origin: NonFinite) -> Iterator[Text]:
         yield Text(f"    it spreads: {_way(recording, origin)}", style="dim")
 
 
-def _told(recording: Recording, origin: NonFinite) -> str:
+def told_of(recording: Recording, origin: NonFinite) -> str:
     """What happens there, with its numbers."""
     variable = recording.variables[origin.variable]
     at = f" at {list(origin.entry)}" if origin.entry else ""
@@ -112,7 +117,7 @@ def _formula(recording: Recording, snapshot: int, node: int) -> str:
     return Formulas(recording, snapshot).node(_placed(recording, snapshot, node), depth=3)
 
 
-def _lines(recording: Recording, origin: NonFinite) -> Sequence[SourceLine]:
+def lines_of(recording: Recording, origin: NonFinite) -> Sequence[SourceLine]:
     """The user's lines of the node; for a gradient's those of what it differentiates, for an input's of who reads it."""
     owner = recording.variables[origin.variable].owner
     if owner is None:

@@ -7,7 +7,6 @@ said to be missing.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
@@ -17,15 +16,15 @@ from rich.table import Column
 from rich.text import Text
 
 from graphs.foreign import legible
-from graphs.inspection.findings import IDENTICAL, ROUNDING, UNKNOWN, OutputValue, ValueSummary
+from graphs.inspection.findings import IDENTICAL, ROUNDING
 from graphs.inspection.recording import Recording
-from graphs.inspection.show.formulas import Formulas
-from graphs.inspection.show.nonfinite import headline, listed, nonfinite_view
+from graphs.inspection.show.nonfinite import nonfinite_view
 from graphs.inspection.show.rules import doctor_view, pair_view, weight_table
 from graphs.inspection.show.running import HotNodes, code_view, work_table
 from graphs.inspection.show.steps import LOUD, STYLES, StepTable, changes_text, effect, step_view, value_text
+from graphs.inspection.show.story import entries_not_finite, story, text_of
 from graphs.inspection.show.why import why_view
-from graphs.terminal import duration, share, table
+from graphs.terminal import duration, table
 
 WEIGHT = "Which rewrites carry weight"
 
@@ -80,7 +79,7 @@ def telling_steps(recording: Recording, most: int = 2) -> tuple[int, ...]:
 
 def _summary(recording: Recording) -> RenderableType:
     """What it is, the story in a few sentences, the phases, the outputs, the work."""
-    parts: list[RenderableType] = [_title(recording), _retelling(recording), _phases(recording)]
+    parts: list[RenderableType] = [_title(recording), Text(text_of(story(recording))), _phases(recording)]
     if recording.evaluation is not None:
         parts.append(_outputs(recording))
     parts.append(work_table(recording))
@@ -113,109 +112,6 @@ def _copy(recording: Recording) -> Text:
     }
     took = f"Recording took {duration(recording.recorder_seconds)} beside compiling."
     return Text.assemble(copied[recording.matches], (took, "dim"))
-
-
-def _retelling(recording: Recording) -> Text:
-    """The story in plain sentences."""
-    counts = recording.node_counts()
-    rules = len({step.rule for step in recording.steps})
-    told = f"The graph has {counts[0]} nodes, and no rewrite changed it."
-    if recording.steps:
-        told = (
-            f"The graph as written has {counts[0]} nodes. {len(recording.steps)} rewrites by {rules} rules"
-            f" made {counts[-1]} nodes of it, in {duration(recording.seconds)}."
-        )
-    return Text(" ".join([told, *_told_values(recording), *_told_times(recording)]))
-
-
-def _told_values(recording: Recording) -> Iterator[str]:
-    evaluation = recording.evaluation
-    if evaluation is None:
-        return
-    raised = {v.called.problem for v in evaluation.outputs if v.called is not None} - {""}
-    if raised:
-        yield f"Called on these inputs, the function raises {listed(sorted(raised))}."
-    elif evaluation.apart:
-        yield (
-            f"The function itself does not give what its nodes give, computed Op by Op: {evaluation.apart}."
-        )
-    if evaluation.apart and not all(v.last.problem for v in evaluation.outputs):
-        yield "What is said of single rewrites is about their formulas as NumPy computes them."
-    names = [spec.name for spec in recording.outputs]
-    broken = [value for value in evaluation.outputs if _bad(value.first)]
-    failing = [names[value.output] for value in evaluation.outputs if value.first.problem]
-    if failing:
-        yield f"As written, {listed(failing)} cannot be computed."
-    elif not broken and raised:
-        yield "Computed as written, Op by Op, the graph gives finite numbers on these inputs."
-    elif not broken:
-        yield "Computed as written, every output is finite on these inputs."
-    for steps, together in groupby(broken, key=lambda value: value.rescued_by):
-        values = list(together)
-        told = [f"{names[v.output]} is not finite in {_of(v.first)}" for v in values]
-        yield f"Computed as written, {listed(told)}{_rescue(recording, values, steps)}."
-    for value in evaluation.outputs:
-        if value.broken_by:
-            yield f"{names[value.output]} loses finite entries in {_steps(recording, value.broken_by)}."
-    wrong = [value for value in evaluation.outputs if _bad(value.compiled)]
-    if wrong and not all(value in broken for value in wrong):
-        told = [f"{names[v.output]} is not finite in {_of(v.compiled)}" for v in wrong]
-        yield f"{'Called' if wrong[0].called else 'As compiled'}, {listed(told)}."
-    if why := headline(recording):
-        yield why.strip()
-    if not evaluation.apart and not any(step.verdict in (*LOUD, UNKNOWN) for step in evaluation.steps):
-        yield "No rewrite changes an output beyond rounding."
-
-
-def _bad(value: ValueSummary) -> int:
-    """Number of entries that are not finite."""
-    return value.nan + value.inf
-
-
-def _of(value: ValueSummary) -> str:
-    number, total = _bad(value), math.prod(value.shape or ())
-    if not value.shape:
-        return "its one entry" if number == 1 else f"{number} entries"
-    return f"all {total} entries" if number == total else f"{number} of {total} entries"
-
-
-def _rescue(recording: Recording, values: Sequence[OutputValue], steps: tuple[int, ...]) -> str:
-    left = sum(_bad(value.compiled) for value in values)
-    unknown = any(value.compiled.problem for value in values)
-    if not steps:
-        if unknown:
-            return ""
-        return "; no rewrite repairs it" if left else ", yet finite in the end"
-    whole = {1: "it", 2: "both"}.get(len(values), "all")
-    told = f"; {_steps(recording, steps)}"
-    told += f" repairs {whole}" if not left else f" repairs some of it, {left} entries remain"
-    outputs = {value.output for value in values}
-    proved = [r for r in recording.rescues() if r.output in outputs and r.proof is not None]
-    for proof, together in groupby(proved, key=lambda rescue: rescue.proof):
-        assert proof is not None
-        off = f" and with {proof.also} off" if proof.also else ""
-        again = [f"{rescue.broken} of {recording.outputs[rescue.output].name}" for rescue in together]
-        told += f" (compiled without {recording.rules[proof.rule].name}{off}, {listed(again)} not finite)"
-    return told
-
-
-def _steps(recording: Recording, steps: Sequence[int]) -> str:
-    return listed([f"step {step} ({recording.rule_of(step).name})" for step in steps])
-
-
-def _told_times(recording: Recording) -> Iterator[str]:
-    times = recording.measurements.times if recording.measurements else None
-    if times is None or times.call is None:
-        return
-    yield f"One call takes {duration(times.call.median)}"
-    timed = [(t.seconds.median, t.node) for t in times.nodes if t.seconds is not None]
-    if not times.total:
-        yield "(the linker runs the nodes as one piece, they are not timed apart)."
-        return
-    seconds, number = max(timed, key=lambda pair: pair[0])
-    placed = next(node for node in recording.snapshot(-1).nodes if node.node == number)
-    formula = Formulas(recording, -1).node(placed, depth=2)
-    yield f"and spends {share(seconds / times.call.median)} of it in one node, #{number}: {formula}."
 
 
 def _phases(recording: Recording) -> RenderableType:
@@ -264,8 +160,8 @@ def _outputs(recording: Recording) -> RenderableType:
         beside = [value_text(value.last) if value.output in apart else ""] if apart else []
         rows.add_row(
             spec.name + (" (update)" if spec.updates is not None else ""),
-            Text(value_text(value.first), style="red" if _bad(value.first) else ""),
-            Text(value_text(value.compiled), style="red" if _bad(value.compiled) else ""),
+            Text(value_text(value.first), style="red" if entries_not_finite(value.first) else ""),
+            Text(value_text(value.compiled), style="red" if entries_not_finite(value.compiled) else ""),
             *beside,
             Text(rescued, style="green"),
         )

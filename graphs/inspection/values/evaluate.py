@@ -6,13 +6,14 @@ Each Op runs its own Python implementation. What the compiled function returns i
 from __future__ import annotations
 
 from graphs.inspection.compiling.pipeline import LiveCopy
-from graphs.inspection.findings import IDENTICAL, Evaluation, OutputValue, StepVerdict
+from graphs.inspection.findings import IDENTICAL, Distance, Evaluation, OutputValue, StepVerdict
 from graphs.inspection.values.called import call, is_drawn_otherwise, why_apart
 from graphs.inspection.values.condition import Conditioning
 from graphs.inspection.values.difference import TOLERANCE_ULP, compare_all, summarize, worst
 from graphs.inspection.values.inputs import Inputs
 from graphs.inspection.values.nonfinite import first_nonfinite
 from graphs.inspection.values.perform import quietly
+from graphs.inspection.values.precision import distances, references
 from graphs.inspection.values.replay import Replay
 
 __all__ = ["evaluate"]
@@ -31,13 +32,15 @@ def evaluate(live: LiveCopy, inputs: Inputs, *, run: bool = True) -> Evaluation:
         replay = Replay(live, inputs.with_shared(live))
         first = before = replay.outputs(snapshots[0])
         nonfinite = first_nonfinite(live, snapshots[0], replay.values)
-        verdicts = []
+        verdicts, moved_to = [], [(0, first)]
         for snapshot in snapshots[1:]:
             replay.advance(snapshot)
             after = replay.outputs(snapshot)
             changes = compare_all(before, after, spread)
             kept = tuple(change for change in changes if change.verdict != IDENTICAL)
             verdicts.append(StepVerdict(snapshot.index, worst([c.verdict for c in changes]), kept))
+            if kept:
+                moved_to.append((snapshot.index, after))
             before = after
         if last:
             nonfinite += first_nonfinite(live, snapshots[-1], replay.values)
@@ -61,6 +64,10 @@ def evaluate(live: LiveCopy, inputs: Inputs, *, run: bool = True) -> Evaluation:
                 summarize(called[i], last, snapshots[-1].outputs[i]) if run else None,
             )
         )
+    with quietly():
+        exact = references(live, inputs.with_shared(live), outputs)
+        so_far: dict[int, Distance] = {}
+        apart_from = [d for index, values in moved_to for d in distances(exact, index, values, so_far)]
     return Evaluation(
         inputs.sources,
         inputs.seed,
@@ -71,4 +78,7 @@ def evaluate(live: LiveCopy, inputs: Inputs, *, run: bool = True) -> Evaluation:
         compiled,
         apart,
         nonfinite,
+        tuple(replay.cells),
+        tuple(reference for reference, _ in exact.values()),
+        tuple(apart_from),
     )

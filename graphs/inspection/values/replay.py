@@ -11,8 +11,9 @@ from pytensor.tensor.basic import AllocEmpty
 
 from graphs.foreign import one_line
 from graphs.inspection.compiling.pipeline import LiveCopy
-from graphs.inspection.findings import ValueSummary
+from graphs.inspection.findings import Cells, ValueSummary
 from graphs.inspection.recording import Placed, Snapshot
+from graphs.inspection.values.cells import MOST_CELLS, cells_of
 from graphs.inspection.values.difference import Missing, same_value, summarize
 from graphs.inspection.values.perform import perform
 
@@ -38,6 +39,8 @@ class Replay:
         self.live = live
         self.values: dict[int, Any] = {}  # by variable, of those in the snapshot at hand
         self.summaries: list[ValueSummary] = []
+        self.cells: list[Cells] = []
+        self._room = MOST_CELLS  # for cells
         self._constant = constant
         self._placed: dict[int, Placed] = {}
         for number, value in zip(live.recording.inputs, values, strict=True):
@@ -85,6 +88,9 @@ class Replay:
         owner = self.live.variables[number].owner
         if owner is not None and isinstance(owner.op, AllocEmpty):  # memory nobody has written to
             summary = msgspec.structs.replace(summary, min=None, max=None, mean=None, nan=0, inf=0)
+        elif self._room > 0 and (kept := cells_of(value, snapshot, number)) is not None:
+            self._room -= len(kept.marks)
+            self.cells.append(kept)
         self.summaries.append(summary)
 
     def _compute(self, node: int, reads: Sequence[int]) -> list[Any]:
