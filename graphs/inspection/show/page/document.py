@@ -20,7 +20,7 @@ import msgspec
 
 from graphs.errors import InputError
 from graphs.files import file_path, write_whole
-from graphs.foreign import plain, quoted
+from graphs.foreign import legible, plain, quoted
 from graphs.inspection.file import to_json
 from graphs.inspection.pair import align
 from graphs.inspection.recording import Recording
@@ -120,11 +120,13 @@ def page(
         if not isinstance(given, Recording) and not (argument == "beside" and given is None):
             raise InputError(argument, found=quoted(given), allowed="a Recording")
     parting = None if beside is None else align(recording, beside)
-    drawn = [(recording, draw(recording))] + ([] if beside is None else [(beside, draw(beside))])
+    # What is exported again is the recording itself; what is shown of it has no text that moves a cursor.
+    shown = [(one, legible(one)) for one in (recording, beside) if one is not None]
+    drawn = [(one, fit, draw(fit)) for one, fit in shown]
     names = labels if beside is not None else ("", "")
     sides = ",".join(
         f'{{"label":{_json(plain(label))},"file":{to_json(one).rstrip()},"drawn":{_json(told)}}}'
-        for label, (one, told) in zip(names, drawn, strict=False)
+        for label, (one, _, told) in zip(names, drawn, strict=False)
     )
     book = {
         "moments": moments(recording, parting),
@@ -132,8 +134,8 @@ def page(
         "values_part_at": parting.values_part_at if parting else None,
     }
     data = f'{{"book":{_json(book)},"sides":[{sides}]}}'
-    title = " and ".join(told.title for _, told in drawn)
-    return Page(_html(title, data, [_without_script(one, told) for one, told in drawn]), title)
+    title = " and ".join(told.title for _, _, told in drawn)
+    return Page(_html(title, data, [_without_script(fit, told) for _, fit, told in drawn]), title)
 
 
 def _json(value: object) -> str:
@@ -156,8 +158,9 @@ def _html(title: str, data: str, stills: list[str]) -> str:
     kinds = [*("" for _ in VENDORED), ' type="module"']
     licences = "; ".join(VENDORED.values())
     tags = "\n".join(f"<script{kind}>{script}</script>" for kind, script in zip(kinds, scripts, strict=True))
-    # JSON has no ``<`` outside of texts, and in texts an escape stands for it: no tag and no comment can begin there.
-    safe = data.replace("<", "\\u003c")
+    # JSON has such characters in texts only, where an escape stands for each: no tag and no comment can begin there, and
+    # whoever reads the file sees it in the order in which it is written.
+    safe = re.sub(r"[<\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]", lambda found: f"\\u{ord(found[0]):04x}", data)
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>

@@ -120,14 +120,16 @@ function say(text) {
 
 /** @param {string} text @param {string} name */
 function openText(text, name) {
+  const before = open?.store.book;
   try {
-    const file = JSON.parse(text);
-    const side = new Side({ label: "", file, drawn: null });
+    const side = new Side({ label: "", file: JSON.parse(text), drawn: null });
     const moments = Array.from({ length: side.story.last + 1 }, (_, step) => /** @type {[number, number, boolean]} */ ([step, 0, true]));
     address("#");
     build({ moments, partsAt: null, valuesPartAt: null, sides: [side] });
     say(`${name} is shown.`);
   } catch (problem) {
+    // Whatever a damaged file does: what was shown is shown again, if it is gone.
+    if (before && !document.getElementById("controls")?.hasChildNodes()) build(before);
     say(`${name} cannot be shown: ${problem instanceof Error ? problem.message : "it is damaged"}. Made by graphs inspect --json FILE, it can.`);
   }
 }

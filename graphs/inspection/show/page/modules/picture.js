@@ -50,8 +50,17 @@ export class Picture {
     this.fold = foldOf(this.side.layout, null);
     /** @type {Set<string>} */
     this.halved = new Set();
-    this._listen();
+    /** Edges as drawn now. @type {any[]} */
+    this.edges = [];
+    /** The box that is traced. @type {string | null} */
+    this.traced = null;
+    /** The snapshot at hand. */
+    this.now = 0;
+    /** Pixels of the map per pixel of the picture. */
+    this.mapScale = { x: 1, y: 1 };
+    this.mostBytes = 0;
     this.isFresh = true;
+    this._listen();
   }
 
   _index() {
@@ -86,6 +95,9 @@ export class Picture {
     this._drawBoxes(view, wanted, after);
     this._halve(wanted);
     this.shown = wanted;
+    const traced = this.traced;
+    this.traced = null;
+    this.trace(traced);
     const label = this.side.label ? `${this.side.label}: ` : "";
     const moves = step ? this.side.recording.steps[step - 1] : null;
     const changes = moves ? `, ${moves.gone.length} out, ${moves.come.length} in` : "";
@@ -270,7 +282,7 @@ export class Picture {
       const look = box.unit ? this._look(view, box, snapshot) : this._rootLook(box.root, snapshot);
       const chosen = box.unit?.nodes.length === 1 && box.unit.nodes[0] === view.node && view.side === this.index ? " chosen" : "";
       const kind = `box ${box.unit ? "" : "root "}${box.status} ${look.colour}${chosen}${box.unit && box.unit.nodes.some((node) => lit.has(node)) ? " lit" : ""}`;
-      const told = [kind, look.sign, look.word, look.formula, look.badge, look.out, look.constants].join("\n");
+      const told = [kind, look.sign, look.word, look.whole, look.badge, look.out, look.constants].join("\n");
       if (this.drawn.get(key) !== told) {
         this.drawn.set(key, told);
         const parts = element.parts;
@@ -278,8 +290,8 @@ export class Picture {
         for (const name of ["sign", "word", "formula", "badge", "out", "constants"]) parts[name].textContent = /** @type {any} */ (look)[name];
         parts.mark.textContent = box.status === "goes" ? "−" : box.status === "comes" ? "+" : "";
         const does = box.status === "goes" ? ", goes out in this step" : box.status === "comes" ? ", comes in with this step" : "";
-        const name = box.unit ? (box.unit.nodes.length > 1 || box.unit.name ? box.unit.name : `node ${box.unit.nodes[0]}`) : look.word;
-        element.root.setAttribute("aria-label", `${name}, ${look.word}, ${look.formula}${look.badge ? `, ${look.badge}` : ""}${look.out ? `, gives ${look.out}` : ""}${does}`);
+        const name = !box.unit ? "" : `${box.unit.name || `node ${box.unit.nodes[0]}`}, `;
+        parts.title.textContent = `${name}${look.whole}${look.badge ? `, ${look.badge}` : ""}${look.out ? `, ${look.out}` : ""}${does}`;
         if (chosen) element.root.setAttribute("aria-pressed", "true"); else element.root.removeAttribute("aria-pressed");
       }
       if (!element.root.isConnected) this.boxes.append(element.root);
@@ -306,6 +318,7 @@ export class Picture {
     const root = make("g", { class: "box", tabindex: "-1", role: "button", "data-key": key });
     if (box.unit?.nodes.length === 1) root.setAttribute("data-node", String(box.unit.nodes[0]));
     const parts = {
+      title: make("title", {}),
       body: make("rect", { class: "body", x: -half, y: 0, width: 2 * half, height: HEIGHT, rx: box.unit ? 6 : 19 }),
       stripe: make("rect", { class: "stripe", x: -half + 1.5, y: 1.5, width: 21, height: HEIGHT - 3, rx: 5 }),
       sign: make("text", { class: "sign", x: -half + 12, y: 24 }),
@@ -334,17 +347,17 @@ export class Picture {
     const unit = /** @type {Unit} */ (box.unit);
     if (unit.name) {
       const number = unit.nodes.filter((node) => story.stands(node, snapshot)).length;
-      return { sign: "▤", word: cut(unit.name, WORD + 6), formula: `${number} nodes, click to open`, badge: "", out: "", constants: "", colour: "k0" };
+      return { sign: "▤", word: cut(unit.name, WORD + 6), formula: `${number} nodes, click to open`, badge: "", out: "", constants: "", colour: "k0", whole: `${number} nodes` };
     }
     const node = unit.nodes[0];
-    const at = story.stands(node, snapshot) ? snapshot : box.status === "goes" ? snapshot - 1 : /** @type {number} */ (this.now);
+    const at = story.stands(node, snapshot) ? snapshot : box.status === "goes" ? snapshot - 1 : this.now;
     const [word, formula] = this.side.label_of(node, at);
     const outs = recording.nodes[node].outputs.flatMap((/** @type {number} */ variable) => story.outputNames(variable, at));
     const constants = view.fold.includes("constants") ? story.inputsAt(node, at).map((variable) => recording.variables[variable]).filter((v) => v.kind === "constant").map((v) => v.value) : [];
     const look = this._colour(view, node, at);
     return {
       ...look, word: cut(word, look.badge ? WORD - look.badge.length : WORD), formula: cut(formula, FORMULA),
-      out: outs.length ? `⇒ ${cut(outs.join(", "), 18)}` : "", constants: cut(constants.join(", "), 24),
+      out: outs.length ? `⇒ ${cut(outs.join(", "), 18)}` : "", constants: cut(constants.join(", "), 24), whole: `${word} ${formula}`,
     };
   }
 
@@ -353,7 +366,7 @@ export class Picture {
     const { recording, story } = this.side;
     const described = recording.variables[variable];
     const shape = story.valueAt(variable, snapshot)?.shape ?? described.shape;
-    return { sign: "", word: cut(described.name || "input", WORD), formula: cut(`${described.dtype || described.type}${shape && shape.length ? ` ${shape.map((/** @type {any} */ n) => n ?? "?").join("×")}` : ""}`, FORMULA), badge: described.kind === "shared" ? "shared" : "input", out: story.outputNames(variable, snapshot).map((name) => `⇒ ${name}`).join(" "), constants: "", colour: "k-root" };
+    return { sign: "", word: cut(described.name || "input", WORD), formula: cut(`${described.dtype || described.type}${shape && shape.length ? ` ${shape.map((/** @type {any} */ n) => n ?? "?").join("×")}` : ""}`, FORMULA), badge: described.kind === "shared" ? "shared" : "input", out: story.outputNames(variable, snapshot).map((name) => `⇒ ${name}`).join(" "), constants: "", colour: "k-root", whole: described.name || "input" };
   }
 
   /** @param {View} view @param {number} node @param {number} snapshot @returns {{sign: string, badge: string, colour: string}} */
@@ -382,7 +395,7 @@ export class Picture {
       case "bytes": {
         const work = drawn?.node_work?.[node];
         if (!work || work[2] === null || work[3] === null) return { sign: kind.sign, badge: "", colour: "k0" };
-        const most = this.mostBytes ??= Math.max(1, ...drawn.node_work.map((/** @type {any} */ row) => (row?.[2] ?? 0) + (row?.[3] ?? 0)));
+        const most = this.mostBytes ||= Math.max(1, ...drawn.node_work.map((/** @type {any} */ row) => (row?.[2] ?? 0) + (row?.[3] ?? 0)));
         return { sign: kind.sign, badge: size(work[2] + work[3]), colour: grade(Math.sqrt((work[2] + work[3]) / most)) };
       }
       case "values": {
@@ -568,7 +581,7 @@ export class Picture {
     });
     const jump = (/** @type {PointerEvent} */ event) => {
       const box = map.getBoundingClientRect();
-      const scale = this.mapScale ?? { x: 1, y: 1 };
+      const scale = this.mapScale;
       this.zoom.x = svg.clientWidth / 2 - ((event.clientX - box.left) / scale.x) * this.zoom.k;
       this.zoom.y = svg.clientHeight / 2 - ((event.clientY - box.top) / scale.y) * this.zoom.k;
       this._transform();
@@ -592,7 +605,7 @@ export class Picture {
     this.svg.classList.toggle("tracing", key !== null);
     for (const element of this.svg.querySelectorAll(".up, .down, .here")) element.classList.remove("up", "down", "here");
     if (key === null) return;
-    const edges = (this.edges ?? []).filter((edge) => this.paths.get(edge.id)?.isConnected);
+    const edges = this.edges.filter((edge) => this.paths.get(edge.id)?.isConnected);
     /** @param {(edge: any) => string} from @param {(edge: any) => string} to @param {string} name */
     const walk = (from, to, name) => {
       /** @type {Map<string, any[]>} */
@@ -633,7 +646,6 @@ const INLINED = ["fill", "stroke", "stroke-width", "stroke-dasharray", "font-fam
 function inline(from, to) {
   const style = getComputedStyle(from);
   for (const name of INLINED) to.setAttribute(name, style.getPropertyValue(name));
-  if (from.classList.contains("world") || from === from.ownerSVGElement) to.removeAttribute("opacity");
   for (let i = 0; i < from.children.length; i++) inline(from.children[i], to.children[i]);
 }
 

@@ -60,6 +60,8 @@ export function readRecording(file) {
     } else {
       Object.assign(made, value);
     }
+    // Code keeps its lines; all other texts are names and sentences.
+    for (const name of Object.keys(made)) if (!(name in nested) && !(kind === "NodeCode" && name === "text")) made[name] = legible(made[name]);
     for (const [name, inner] of Object.entries(nested)) {
       const found = made[name];
       const row = inner.replace("[]", "");
@@ -79,6 +81,20 @@ function spelled(value) {
     return FLOATS[/** @type {keyof typeof FLOATS} */ (value.float)];
   }
   return Object.fromEntries(keys.map((key) => [key, spelled(value[key])]));
+}
+
+const MOVES = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+const LONGEST = 1000;
+
+/** Texts of strangers: what turns the direction of writing, or cannot be seen, stands as an escape. @param {any} value @returns {any} */
+export function legible(value) {
+  if (Array.isArray(value)) return value.map(legible);
+  if (typeof value === "string") {
+    const kept = value.length > LONGEST ? `${value.slice(0, LONGEST)}… (${value.length} characters)` : value;
+    return kept.replace(MOVES, (found) => `\\u{${/** @type {number} */ (found.codePointAt(0)).toString(16)}}`);
+  }
+  if (value === null || typeof value !== "object") return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [legible(key), legible(item)]));
 }
 
 /** Everything that replaying a recording's steps tells. */

@@ -6,6 +6,7 @@ import { KINDS, kindOf } from "./kinds.js";
 import { COLOURS, HIDES, VIEWS } from "./address.js";
 import { Search } from "./search.js";
 import { duration, share, valueText } from "./numbers.js";
+import { VERDICT_WORDS } from "./timeline.js";
 
 const { html, useState, useEffect, useRef } = htmPreact;
 
@@ -82,14 +83,14 @@ export function Controls({ store, view, pictures }) {
       <${Search} store=${store} />
       <button title="keys (?)" onClick=${() => /** @type {any} */ (document.getElementById("keys")).showModal()}>? keys</button>
     </div>
-    <div class="bar">
+    <details class="options" open=${innerWidth > 500}><summary>what is shown</summary><div class="bar">
       ${choice("hide", "hide", HIDES)}${choice("view", "show", VIEWS)}${choice("colour", "colour by", COLOURS)}
       <span class="buttons" role="group" aria-label="Fold">fold: ${toggle("rows", "empty rows and columns")}${toggle("shapes", "shapes and views")}${toggle("forward", "forward part")}</span>
       ${toggle("constants", "constants")}
       <span class="buttons" role="group" aria-label="Zoom"><button aria-label="zoom in" title="+" onClick=${() => pictures().forEach((/** @type {any} */ p) => p.scale(1.25))}>+</button><button aria-label="zoom out" title="-" onClick=${() => pictures().forEach((/** @type {any} */ p) => p.scale(0.8))}>−</button><button title="0" onClick=${() => pictures().forEach((/** @type {any} */ p) => p.fit())}>fit</button></span>
       ${store.book.sides.some((one) => one.isOverview && one.open >= 0) && html`<button onClick=${() => pictures().forEach((/** @type {any} */ p) => p.openGroup(-1))}>close the group</button>`}
     </div>
-    <${Colours} view=${view} side=${side} />`;
+    <${Colours} view=${view} side=${side} /></details>`;
 }
 
 /** What the colours and signs mean. @param {{view: any, side: Side}} props */
@@ -137,11 +138,11 @@ function Switch({ store, side, found }) {
   const code = found.excluded.length ? `mode.excluding(${found.excluded.map((/** @type {string} */ one) => JSON.stringify(one)).join(", ")})` : "";
   return html`<div class=${`switch ${found.carries_weight ? "heavy" : ""}`}>
     <button role="switch" aria-checked=${isOn} onClick=${() => turn(!isOn)}><span class="knob" aria-hidden="true"></span> ${name}</button>
-    ${found.carries_weight && html`<span class="tag">carries weight</span>`}
+    ${found.carries_weight && html` <span class="tag">carries weight</span>`}
     ${!isOn && html`<div class="outcome">
       ${found.problem && html`<p class="bad">${found.problem}</p>`}
       <dl><dt>final graph</dt><dd>${found.nodes === null ? "not known" : `${found.nodes} nodes instead of ${final}`}</dd>
-        <dt>values</dt><dd>${moved.length ? moved.map((/** @type {any} */ change, /** @type {number} */ i) => html`${i > 0 && ", "}${side.recording.outputs[change.output].name}: <span class=${change.broke ? "bad" : ""}>${change.broke ? `${change.broke} not finite` : change.verdict}</span>`) : found.verdict === "unknown" ? "not known" : "the same bits"}${found.formula !== found.verdict && found.formula !== "unknown" && found.verdict !== "unknown" ? ` as called; run Op by Op: ${found.formula}` : ""}</dd>
+        <dt>values</dt><dd>${moved.length ? moved.map((/** @type {any} */ change, /** @type {number} */ i) => html`${i > 0 && ", "}${side.recording.outputs[change.output].name}: <span class=${change.broke ? "bad" : ""}>${change.broke ? `${change.broke} not finite` : VERDICT_WORDS[/** @type {"rounding"} */ (change.verdict)]}</span>`) : found.verdict === "unknown" ? "not known" : "the same bits"}${found.formula !== found.verdict && found.formula !== "unknown" && found.verdict !== "unknown" ? ` as called; run Op by Op: ${VERDICT_WORDS[/** @type {"rounding"} */ (found.formula)]}` : ""}</dd>
         <dt>not finite</dt><dd>${found.verdict === "unknown" ? "not known" : `${broke} entries more`}</dd>
         <dt>one call</dt><dd>${found.seconds ? `${duration(found.seconds.median)}${found.ratio === null ? "" : `, ${found.ratio.toFixed(2)} × the time with it`}` : "not timed"}</dd>
         <dt>fired</dt><dd>${found.fired} times</dd>
@@ -209,6 +210,6 @@ function StepsTable({ store, side, index }) {
 export function Asked({ store }) {
   return html`${store.book.sides.map((side, index) => html`
     ${side.recording.diagnoses?.length > 0 && html`<section aria-label="Known stabilizing rewrites"><h2>Known stabilizing rewrites${side.label && `, ${side.label}`}</h2>
-      <div class="scroll" tabindex="0" role="region" aria-label="Known stabilizing rewrites"><table><thead><tr><th>rewrite</th><th>fires here</th><th>finite</th><th>what to do</th></tr></thead><tbody>${side.recording.diagnoses.map((/** @type {any} */ tried) => html`<tr><td>${tried.name}</td><td>${tried.fires ? "✓ yes" : "✕ no"}</td><td>${tried.finite === null ? "not known" : tried.finite ? "✓ yes" : "✕ no"}</td><td>${tried.advice}</td></tr>`)}</tbody></table></div></section>`}
+      <div class="scroll" tabindex="0" role="region" aria-label="Table of known rewrites"><table><thead><tr><th>rewrite</th><th>fires here</th><th>finite</th><th>what to do</th></tr></thead><tbody>${side.recording.diagnoses.map((/** @type {any} */ tried) => html`<tr><td>${tried.name}</td><td>${tried.fires ? "✓ yes" : "✕ no"}</td><td>${tried.finite === null ? "not known" : tried.finite ? "✓ yes" : "✕ no"}</td><td>${tried.advice}</td></tr>`)}</tbody></table></div></section>`}
     ${side.recording.whys?.length > 0 && html`<section aria-label="Why did it not fire?"><h2>Why did it not fire?${side.label && ` ${side.label}`}</h2>${side.recording.whys.map((/** @type {any} */ why) => html`<div class="card"><p><strong>${why.rule}</strong>: ${why.answer}${why.steps.length > 0 && html` in ${why.steps.map((/** @type {number} */ step) => html`<${StepLink} store=${store} step=${step} index=${index} /> `)}`}</p>${why.places.map((/** @type {any} */ place) => html`<p><code>${place.formula}</code> ${place.test} <span class="dim">${place.source}</span></p>`)}${why.told.map((/** @type {string} */ told) => html`<p>${told}</p>`)}${why.include && html`<p>Brought in by <${Copy} text=${why.include} /></p>`}</div>`)}</section>`}`)}`;
 }

@@ -159,7 +159,12 @@ export class Timeline {
     this.frame.setAttribute("aria-valuetext", told);
     this.legend.textContent = "";
     if (this.side.label) add(this.legend, "strong", "", `${this.side.label}: `);
-    ["nodes", "bytes", "bad"].forEach((name, i) => { if (parts[i]) { add(this.legend, "span", `swatch ${name}`); add(this.legend, "span", "", parts[i]); } });
+    ["nodes", "bytes", "bad"].forEach((name, i) => { 
+      if (!parts[i]) return;
+      const item = add(this.legend, "span", "curve");
+      add(item, "span", `swatch ${name}`);
+      item.append(parts[i]);
+    });
   }
 }
 

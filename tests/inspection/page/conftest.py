@@ -1,0 +1,110 @@
+"""Recordings of several kinds, and a real Chromium to look at their pages in.
+
+Chromium is Debian's (or the one that ``CHROMIUM`` names), driven by Playwright; where one of them is missing, these
+tests are skipped and say so. What checks the JavaScript itself comes from npm (package.json here): ``npm install
+--prefix tests/inspection/page`` brings it, or ``NODE_MODULES`` names a folder that has it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+import pytest
+
+from graphs import load, logistic_graph
+from graphs.inspection import Recording, inspect
+from graphs.inspection.show.page.document import page
+from tests.inspection.conftest import PYTHON
+
+HERE = Path(__file__).parent
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or ""
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+
+
+def node_modules() -> Path:
+    """Where npm's packages are; skips where they are not."""
+    places = [os.environ.get("NODE_MODULES", ""), str(HERE / "node_modules")]
+    for place in places:
+        if place and (Path(place) / "axe-core").is_dir():
+            return Path(place)
+    pytest.skip("npm's packages are missing: npm install --prefix tests/inspection/page")
+
+
+@pytest.fixture(scope="session")
+def examined() -> Recording:
+    """The experiment's recording with everything in it."""
+    data = load(seed=0)
+    graph = logistic_graph(data.initial_w, data.initial_b)
+    gw, gb = pt.grad(graph.cost, [graph.w, graph.b])
+    updates = [(graph.w, graph.w - 0.1 * gw), (graph.b, graph.b - 0.1 * gb)]
+    asked = inspect([graph.x, graph.y], [graph.prediction, graph.xent], updates, mode=PYTHON, name="train")
+    asked = asked.evaluate(data.x, data.y.astype(np.float64)).measure(seconds=0.2, rounds=3).diagnose()
+    weighed = [asked.recording.rule_of(r.step).name for r in asked.recording.rescues()]
+    asked = asked.leave_out(rules=[*weighed, "local_neg_to_mul"], rounds=2)
+    return asked.why("local_elemwise_alloc").recording
+
+
+@pytest.fixture(scope="session")
+def loop() -> Recording:
+    """A Scan and its gradient."""
+    x, w = pt.matrix("x"), pytensor.shared(np.eye(3) * 0.3, name="W")
+    found = pytensor.scan(
+        lambda row, h: pt.tanh(h @ w + row), sequences=[x], outputs_info=[pt.zeros(3)], return_updates=False
+    )
+    cost = (found[-1] ** 2).sum()
+    asked = inspect([x], [cost], [(w, w - 0.1 * pt.grad(cost, w))], mode=PYTHON, name="loop")
+    return asked.evaluate(np.ones((4, 3))).recording
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A headless Chromium."""
+    api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed (the extra `page`)")
+    if not CHROMIUM:
+        pytest.skip("there is no Chromium here (on Debian: apt install chromium)")
+    with api.sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield started
+        started.close()
+
+
+Open = Callable[..., Any]
+
+
+@pytest.fixture
+def opened(browser: Any, tmp_path: Path) -> Iterator[Open]:
+    """Open the page of a recording from disk; what it says on the console, or asks for, fails the test."""
+    contexts, troubles = [], []
+
+    def open_page(
+        recording: Recording,
+        beside: Recording | None = None,
+        *,
+        address: str = "",
+        size: tuple[int, int] = (1280, 800),
+        labels: tuple[str, str] = ("first", "second"),
+        **options: Any,
+    ) -> Any:
+        path = tmp_path / f"page{len(contexts)}.html"
+        page(recording, beside, labels=labels).save(path)
+        context = browser.new_context(viewport={"width": size[0], "height": size[1]}, **options)
+        context.set_default_timeout(10_000)
+        contexts.append(context)
+        shown = context.new_page()
+        shown.on("pageerror", lambda error: troubles.append(f"error: {error}"))
+        shown.on("console", lambda message: troubles.append(f"console: {message.text}"))
+        shown.on("request", lambda asked: None if asked.url.startswith(("file:", "data:", "blob:")) else troubles.append(f"asked for {asked.url}"))
+        shown.goto(path.as_uri() + address)
+        return shown
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not troubles
