@@ -1,7 +1,8 @@
 // A graph told as a whole, drawn small: what is inside a fused Op or a loop, and the final graph without a rule.
 
 import { layers } from "./layers.js";
-import { cut, make } from "./picture.js";
+import { cut } from "./looks.js";
+import { make } from "./svg.js";
 
 const BOX = 132, HIGH = 38, ROW = 58, GAP = 14;
 

@@ -47,8 +47,8 @@ function actions(store, pictures) {
     b: () => cycle("view", ["both", "before", "after"]),
     c: () => cycle("colour", ["kind", "origin", "phase", "time", "bytes", "values"]),
     f: () => store.set({ fold: view.fold.includes("rows") ? view.fold.filter((name) => name !== "rows") : [...view.fold, "rows"] }),
-    "+": () => pictures().forEach((picture) => picture.scale(1.25)), "=": () => pictures().forEach((picture) => picture.scale(1.25)),
-    "-": () => pictures().forEach((picture) => picture.scale(0.8)), 0: () => pictures().forEach((picture) => picture.fit()),
+    "+": () => pictures().forEach((picture) => picture.sight.scale(1.25)), "=": () => pictures().forEach((picture) => picture.sight.scale(1.25)),
+    "-": () => pictures().forEach((picture) => picture.sight.scale(0.8)), 0: () => pictures().forEach((picture) => picture.sight.fit()),
     Escape: () => store.set({ node: null, line: null, code: null, panel: "step" }),
     "?": () => { const dialog = /** @type {HTMLDialogElement | null} */ (document.getElementById("keys")); if (dialog?.open) dialog.close(); else dialog?.showModal(); },
   };

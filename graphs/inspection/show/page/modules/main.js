@@ -50,7 +50,7 @@ function build(book) {
   };
   store.listen(show);
   show();
-  for (const picture of pictures) picture.home();
+  for (const picture of pictures) picture.sight.home();
   show();
   render(html`<${Answer} store=${store} />`, find("answer"));
   render(html`<${Beginnings} store=${store} /><${WhatIf} store=${store} /><${Runs} store=${store} /><${Asked} store=${store} />`, find("more"));
@@ -109,7 +109,7 @@ function turn(theme) {
 
 function redraw() {
   for (const timeline of open?.timelines ?? []) timeline.redraw();
-  for (const picture of open?.pictures ?? []) picture._drawMap();
+  for (const picture of open?.pictures ?? []) picture.sight.drawMap();
 }
 
 /** @param {string} text */

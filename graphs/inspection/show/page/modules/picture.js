@@ -1,19 +1,17 @@
 // The graph, before and after a step. A box stands at one place for as long as it lives; only what goes and comes is
 // touched when one steps. Plain SVG, for it is what is drawn again at every key press.
 
-import { foldOf, port, wire, HEIGHT, ROW, MARGIN } from "./geometry.js";
-import { KINDS, kindOf } from "./kinds.js";
-import { share, size } from "./numbers.js";
+import { HEIGHT, MARGIN, ROW, foldOf, port, wire } from "./geometry.js";
+import { lookOf, rootLook } from "./looks.js";
+import { Sight } from "./sight.js";
+import { Standing } from "./standing.js";
+import { SVG, make } from "./svg.js";
 
 /** @typedef {import("./store.js").Store} Store */
 /** @typedef {import("./address.js").View} View */
-/** @typedef {import("./side.js").Unit} Unit */
-/** @typedef {{unit: Unit | null, root: number, status: string}} Shown */
+/** @typedef {import("./standing.js").Shown} Shown */
+/** @typedef {import("./standing.js").Wire} Wire */
 
-const SVG = "http://www.w3.org/2000/svg";
-const WORD = 15, FORMULA = 20; // characters that fit
-const ORIGINS = { forward: [2, "F"], gradient: [4, "G"], update: [7, "U"], rewrite: [1, "C"] };
-const LEAST = 0.06, MOST = 3, FAR = 0.38;
 
 export class Picture {
   /** @param {HTMLElement} host @param {Store} store @param {number} index of the side */
@@ -33,11 +31,10 @@ export class Picture {
     this.map.className = "map";
     this.map.setAttribute("aria-hidden", "true");
     host.append(this.svg, this.map);
-    this.zoom = { k: 0.7, x: 0, y: 0 };
-    this.units = this.side.units();
-    /** @type {Map<number, Unit>} */
-    this.unitOf = new Map();
-    this._index();
+    this.standing = new Standing(this.side);
+    this.sight = new Sight(this.svg, this.world, this.map, {
+      box: this.side.layout.box, bounds: () => this._bounds(), extent: () => this.fold, places: () => this._places(),
+    });
     /** @type {Map<string, any>} */
     this.made = new Map();
     /** @type {Map<string, any>} */
@@ -50,35 +47,26 @@ export class Picture {
     this.fold = foldOf(this.side.layout, null);
     /** @type {Set<string>} */
     this.halved = new Set();
-    /** Edges as drawn now. @type {any[]} */
+    /** Wires as drawn now. @type {Wire[]} */
     this.edges = [];
     /** The box that is traced. @type {string | null} */
     this.traced = null;
     /** The snapshot at hand. */
     this.now = 0;
-    /** Pixels of the map per pixel of the picture. */
-    this.mapScale = { x: 1, y: 1 };
-    this.mostBytes = 0;
     this.isFresh = true;
     this._listen();
-  }
-
-  _index() {
-    this.unitOf.clear();
-    for (const unit of this.units) for (const node of unit.nodes) this.unitOf.set(node, unit);
   }
 
   /** Open a group of an overview, or close it with -1. @param {number} group */
   openGroup(group) {
     this.side.openGroup(group);
-    this.units = this.side.units();
-    this._index();
+    this.standing = new Standing(this.side);
     for (const { root } of this.made.values()) root.remove();
     this._forgetPaths();
     this.made.clear(); this.shown.clear(); this.drawn.clear();
     this.foldKey = "?";
     this.show(this.store.view);
-    this.fit();
+    this.sight.fit();
   }
 
   /** @param {View} view */
@@ -87,10 +75,10 @@ export class Picture {
     const before = step && view.view !== "after" ? now - 1 : now;
     const after = view.view === "before" && step ? now - 1 : now;
     this.now = now;
-    const hidden = this._hidden(view, after);
-    const wanted = this._wanted(view, step, now, before, after, hidden);
+    const hidden = this.standing.hidden(view, after);
+    const wanted = this.standing.boxes(view, step, now, before, after, hidden);
     this._refold(view, now);
-    const edges = hidden.size || this.side.isOverview ? this._through(before, after, hidden) : this._edges(step, now, before, after);
+    const edges = hidden.size || this.side.isOverview ? this.standing.wiresThrough(before, after, hidden) : this.standing.wires(step, now, before, after);
     this._drawWires(edges, wanted);
     this._drawBoxes(view, wanted, after);
     this._halve(wanted);
@@ -102,50 +90,9 @@ export class Picture {
     const moves = step ? this.side.recording.steps[step - 1] : null;
     const changes = moves ? `, ${moves.gone.length} out, ${moves.come.length} in` : "";
     this.svg.setAttribute("aria-label", `${label}graph ${step ? `at step ${step}` : now ? `after step ${now}` : "as written"}: ${this.side.story.nodeCounts[now]} nodes${changes}`);
-    if (this.isFresh) { this.isFresh = false; this.home(); }
-    this._follow(view, wanted);
-    this._drawMap();
-  }
-
-  /** Nodes that are folded away. @param {View} view @param {number} snapshot @returns {Set<number>} */
-  _hidden(view, snapshot) {
-    /** @type {Set<number>} */
-    const hidden = new Set();
-    if (this.side.isOverview || !(view.fold.includes("shapes") || view.fold.includes("forward"))) return hidden;
-    const { nodes, ops } = this.side.recording;
-    const named = new Set(this.side.recording.outputs.map((/** @type {any} */ _, /** @type {number} */ i) => this.side.recording.variables[this.side.story.outputAt(i, snapshot)]?.owner));
-    for (const unit of this.units) {
-      const node = unit.nodes[0];
-      if (node === view.node || named.has(node)) continue; // what is asked for, and what the function returns, stays
-      const folds = (view.fold.includes("shapes") && kindOf(ops[nodes[node].op]) === "shape") || (view.fold.includes("forward") && this.side.part(node) === "forward");
-      if (folds) hidden.add(node);
-    }
-    return hidden;
-  }
-
-  /** @param {View} view @param {number} step @param {number} now @param {number} before @param {number} after @param {Set<number>} hidden @returns {Map<string, Shown>} */
-  _wanted(view, step, now, before, after, hidden) {
-    const { story } = this.side;
-    /** @type {Map<string, Shown>} */
-    const wanted = new Map();
-    for (const unit of this.units) {
-      let status = "";
-      for (const node of unit.nodes) {
-        if (hidden.has(node)) continue;
-        const was = story.stands(node, step ? now - 1 : now), is = story.stands(node, now);
-        const seen = (before !== now && was) || (after === now && is);
-        if (!seen) continue;
-        const one = was && is ? "stays" : was ? "goes" : "comes";
-        status = !status || status === one ? one : "stays changes";
-      }
-      if (status) wanted.set(unit.key, { unit, root: -1, status });
-    }
-    const roots = new Set();
-    for (const edge of story.edges) {
-      if (edge.from <= after && before <= edge.to && this.side.recording.variables[edge.variable].owner === null) roots.add(edge.variable);
-    }
-    for (const root of roots) wanted.set(`r${root}`, { unit: null, root, status: "stays" });
-    return wanted;
+    if (this.isFresh) { this.isFresh = false; this.sight.home(); }
+    this.sight.follow(this._aims(view, wanted));
+    this.sight.drawMap();
   }
 
   /** @param {View} view @param {number} now */
@@ -169,7 +116,7 @@ export class Picture {
     const { phases, story, layout } = this.side;
     const [from, to] = phase < 0 ? [0, 0] : [phases[phase].from - 1, phases[phase].to];
     const held = [];
-    for (const unit of this.units) {
+    for (const unit of this.standing.units) {
       const lives = unit.nodes.some((node) => { const s = story.spans[node]; for (let i = 0; i < s.length; i += 2) if (s[i] <= to && from <= s[i + 1]) return true; return false; });
       if (lives && layout.nodes[unit.key]) held.push({ x: layout.nodes[unit.key][0], row: layout.nodes[unit.key][1] });
     }
@@ -181,65 +128,6 @@ export class Picture {
   at(key) {
     const found = key[0] === "r" ? this.side.layout.roots[key.slice(1)] : this.side.layout.nodes[key];
     return found ? { x: this.fold.x(found[0]), y: this.fold.y(found[1]), row: found[1] } : null;
-  }
-
-  /** Each edge that is there, with its end and status. @param {number} step @param {number} now @param {number} before @param {number} after */
-  _edges(step, now, before, after) {
-    const { story, recording } = this.side;
-    const found = [];
-    for (let i = 0; i < story.edges.length; i++) {
-      const edge = story.edges[i];
-      if (edge.from > after || edge.to < before) continue;
-      const was = step ? edge.from <= now - 1 : edge.from <= now, is = edge.to >= now;
-      const owner = recording.variables[edge.variable].owner;
-      const status = was && is ? "stays" : is ? "comes" : "goes";
-      found.push({ id: String(i), from: owner === null ? `r${edge.variable}` : String(owner), to: String(edge.node), variable: edge.variable, position: edge.position, count: recording.nodes[edge.node].inputs.length, status });
-    }
-    return found;
-  }
-
-  /** Edges between boxes, by way of what is folded away. @param {number} before @param {number} after @param {Set<number>} hidden */
-  _through(before, after, hidden) {
-    const { story, recording } = this.side;
-    /** @type {Map<number, import("./recording.js").Edge[]>} */
-    const into = new Map();
-    for (const edge of story.edges) {
-      if (edge.from > after || edge.to < before) continue;
-      const list = into.get(edge.node);
-      if (list) list.push(edge); else into.set(edge.node, [edge]);
-    }
-    /** @type {Map<number, Set<string>>} */
-    const sources = new Map();
-    /** Boxes that a hidden node goes back to. @param {number} node @returns {Set<string>} */
-    const behind = (node) => {
-      const known = sources.get(node);
-      if (known) return known;
-      const made = new Set();
-      sources.set(node, made);
-      for (const edge of into.get(node) ?? []) for (const key of ends(edge.variable)) made.add(key);
-      return made;
-    };
-    /** @param {number} variable @returns {Iterable<string>} */
-    const ends = (variable) => {
-      const owner = recording.variables[variable].owner;
-      if (owner === null) return [`r${variable}`];
-      if (hidden.has(owner)) return behind(owner);
-      return [/** @type {Unit} */ (this.unitOf.get(owner)).key];
-    };
-    /** @type {Map<string, any>} */
-    const found = new Map();
-    for (const [node, edges] of into) {
-      if (hidden.has(node)) continue;
-      const to = /** @type {Unit} */ (this.unitOf.get(node)).key;
-      for (const edge of edges) {
-        const owner = recording.variables[edge.variable].owner;
-        const isThrough = owner !== null && hidden.has(owner);
-        for (const from of ends(edge.variable)) {
-          if (from !== to) found.set(`${from}>${to}`, { id: `${from}>${to}`, from, to, variable: isThrough ? -1 : edge.variable, position: 0, count: 1, status: isThrough ? "stays through" : "stays" });
-        }
-      }
-    }
-    return [...found.values()];
   }
 
   /** @param {any[]} edges @param {Map<string, Shown>} wanted */
@@ -279,7 +167,7 @@ export class Picture {
     for (const [key, box] of wanted) {
       let element = this.made.get(key);
       if (!element) { element = this._box(key, box); this.made.set(key, element); }
-      const look = box.unit ? this._look(view, box, snapshot) : this._rootLook(box.root, snapshot);
+      const look = box.unit ? lookOf(this.side, view, box, snapshot, this.now) : rootLook(this.side, box.root, snapshot);
       const chosen = box.unit?.nodes.length === 1 && box.unit.nodes[0] === view.node && view.side === this.index ? " chosen" : "";
       const kind = `box ${box.unit ? "" : "root "}${box.status} ${look.colour}${chosen}${box.unit && box.unit.nodes.some((node) => lit.has(node)) ? " lit" : ""}`;
       const told = [kind, look.sign, look.word, look.whole, look.badge, look.out, look.constants].join("\n");
@@ -341,72 +229,6 @@ export class Picture {
     if (at) element.root.setAttribute("transform", `translate(${Math.round(at.x * 10) / 10} ${Math.round(at.y * 10) / 10})`);
   }
 
-  /** What a box says, and its colour. @param {View} view @param {Shown} box @param {number} snapshot */
-  _look(view, box, snapshot) {
-    const { recording, story } = this.side;
-    const unit = /** @type {Unit} */ (box.unit);
-    if (unit.name) {
-      const number = unit.nodes.filter((node) => story.stands(node, snapshot)).length;
-      return { sign: "▤", word: cut(unit.name, WORD + 6), formula: `${number} nodes, click to open`, badge: "", out: "", constants: "", colour: "k0", whole: `${number} nodes` };
-    }
-    const node = unit.nodes[0];
-    const at = story.stands(node, snapshot) ? snapshot : box.status === "goes" ? snapshot - 1 : this.now;
-    const [word, formula] = this.side.label_of(node, at);
-    const outs = recording.nodes[node].outputs.flatMap((/** @type {number} */ variable) => story.outputNames(variable, at));
-    const constants = view.fold.includes("constants") ? story.inputsAt(node, at).map((variable) => recording.variables[variable]).filter((v) => v.kind === "constant").map((v) => v.value) : [];
-    const look = this._colour(view, node, at);
-    return {
-      ...look, word: cut(word, look.badge ? WORD - look.badge.length : WORD), formula: cut(formula, FORMULA),
-      out: outs.length ? `⇒ ${cut(outs.join(", "), 18)}` : "", constants: cut(constants.join(", "), 24), whole: `${word} ${formula}`,
-    };
-  }
-
-  /** @param {number} variable @param {number} snapshot */
-  _rootLook(variable, snapshot) {
-    const { recording, story } = this.side;
-    const described = recording.variables[variable];
-    const shape = story.valueAt(variable, snapshot)?.shape ?? described.shape;
-    return { sign: "", word: cut(described.name || "input", WORD), formula: cut(`${described.dtype || described.type}${shape && shape.length ? ` ${shape.map((/** @type {any} */ n) => n ?? "?").join("×")}` : ""}`, FORMULA), badge: described.kind === "shared" ? "shared" : "input", out: story.outputNames(variable, snapshot).map((name) => `⇒ ${name}`).join(" "), constants: "", colour: "k-root", whole: described.name || "input" };
-  }
-
-  /** @param {View} view @param {number} node @param {number} snapshot @returns {{sign: string, badge: string, colour: string}} */
-  _colour(view, node, snapshot) {
-    const { recording, story, drawn } = this.side;
-    const kind = KINDS[kindOf(recording.ops[recording.nodes[node].op])];
-    const bad = story.badAt(node, snapshot);
-    const health = bad ? `${bad} bad` : "";
-    const grade = (/** @type {number} */ part) => `s${Math.min(4, Math.floor(part * 5))}`;
-    switch (view.colour) {
-      case "origin": {
-        const [number, sign] = ORIGINS[/** @type {keyof typeof ORIGINS} */ (recording.nodes[node].origin.kind)];
-        return { sign: String(sign), badge: "", colour: `k${number}` };
-      }
-      case "phase": {
-        const born = this.side.phaseOf(story.spans[node][0]);
-        return { sign: born < 0 ? "0" : String(born + 1), badge: "", colour: born < 0 ? "k0" : `k${(born % 7) + 1}` };
-      }
-      case "time": {
-        const times = recording.measurements?.times;
-        const timed = times?.nodes.find((/** @type {any} */ found) => found.node === node)?.seconds;
-        if (!timed || !times.call) return { sign: kind.sign, badge: "", colour: "k0" };
-        const part = timed.median / times.call.median;
-        return { sign: kind.sign, badge: share(part), colour: grade(Math.sqrt(part)) };
-      }
-      case "bytes": {
-        const work = drawn?.node_work?.[node];
-        if (!work || work[2] === null || work[3] === null) return { sign: kind.sign, badge: "", colour: "k0" };
-        const most = this.mostBytes ||= Math.max(1, ...drawn.node_work.map((/** @type {any} */ row) => (row?.[2] ?? 0) + (row?.[3] ?? 0)));
-        return { sign: kind.sign, badge: size(work[2] + work[3]), colour: grade(Math.sqrt((work[2] + work[3]) / most)) };
-      }
-      case "values": {
-        const known = recording.nodes[node].outputs.some((/** @type {number} */ variable) => story.valueAt(variable, snapshot));
-        return { sign: bad ? "✕" : known ? "✓" : "?", badge: health, colour: bad ? "bad" : known ? "well" : "k0" };
-      }
-      default:
-        return { sign: kind.sign, badge: health, colour: `k${kind.colour}${bad ? " ill" : ""}` };
-    }
-  }
-
   /** Where what comes takes the very place of what goes, both are drawn at half their height. @param {Map<string, Shown>} wanted */
   _halve(wanted) {
     /** @type {Map<string, string>} */
@@ -443,15 +265,6 @@ export class Picture {
     formula.setAttribute("visibility", half ? "hidden" : "visible");
   }
 
-  // Where one looks.
-
-  _transform() {
-    const { k, x, y } = this.zoom;
-    this.world.setAttribute("transform", `translate(${x} ${y}) scale(${k})`);
-    this.svg.classList.toggle("far", k < FAR);
-    this._drawMap();
-  }
-
   _bounds() {
     const all = [this.boxes, this.wires].map((part) => /** @type {SVGGElement} */ (part).getBBox()).filter((box) => box.width || box.height);
     if (!all.length) return { left: 0, right: 100, top: 0, bottom: 100 };
@@ -461,111 +274,25 @@ export class Picture {
     };
   }
 
-  /** All of the graph in view. */
-  fit() {
-    const { left, right, top, bottom } = this._bounds();
-    const { clientWidth, clientHeight } = this.svg;
-    const k = Math.min(Math.max(Math.min(clientWidth / (right - left), clientHeight / (bottom - top)), LEAST), 1);
-    this.zoom = { k, x: (clientWidth - k * (left + right)) / 2, y: (clientHeight - k * (top + bottom)) / 2 };
-    this._transform();
-  }
-
-  /** As at first: readable, at what changes or else at the top. */
-  home() {
-    const { left, right, top } = this._bounds();
-    const k = Math.min(1, Math.max(0.62, this.svg.clientWidth / (right - left)));
-    this.zoom = { k, x: this.svg.clientWidth / 2 - k * (left + right) / 2, y: -k * top + 8 };
-    this._transform();
-  }
-
-  /** @param {number} factor @param {number} [x] @param {number} [y] */
-  scale(factor, x = this.svg.clientWidth / 2, y = this.svg.clientHeight / 2) {
-    const k = Math.min(Math.max(this.zoom.k * factor, LEAST), MOST);
-    const by = k / this.zoom.k;
-    this.zoom = { k, x: x - (x - this.zoom.x) * by, y: y - (y - this.zoom.y) * by };
-    this._transform();
-  }
-
-  /** @param {number} dx @param {number} dy */
-  pan(dx, dy) { this.zoom.x += dx; this.zoom.y += dy; this._transform(); }
-
-  /** Bring what changes, or is chosen, into view if none of it is. @param {View} view @param {Map<string, Shown>} wanted */
-  _follow(view, wanted) {
-    const chosen = view.node !== null && view.side === this.index && view.panel === "node" ? this.unitOf.get(view.node) : undefined;
-    const keys = chosen && wanted.has(chosen.key) ? [chosen.key] : [...wanted].filter(([, box]) => box.status !== "stays").map(([key]) => key);
-    const places = keys.map((key) => this.at(key)).filter((at) => at !== null);
-    if (!places.length) return;
-    const { k, x, y } = this.zoom;
-    const { clientWidth, clientHeight } = this.svg;
-    const half = (this.side.layout.box / 2) * k;
-    const seen = places.some((at) => at.x * k + x > half * 0.5 && at.x * k + x < clientWidth - half * 0.5 && at.y * k + y > 0 && at.y * k + y + HEIGHT * k < clientHeight);
-    if (seen) return;
-    const aim = places[places.length - 1];
-    this.zoom.x = clientWidth / 2 - aim.x * k;
-    this.zoom.y = clientHeight / 2 - aim.y * k;
-    this._transform();
-  }
-
-  /** The whole graph, small, and what of it is in view. */
-  _drawMap() {
-    const { left, right, top, bottom } = { left: 0, right: Math.max(this.fold.width, 1), top: 0, bottom: Math.max(this.fold.height, 1) };
-    const width = 96, height = Math.round(Math.min(130, Math.max(40, width * (bottom - top) / (right - left))));
-    const ratio = devicePixelRatio;
-    if (this.map.width !== width * ratio || this.map.height !== height * ratio) {
-      this.map.width = width * ratio; this.map.height = height * ratio;
-      this.map.style.width = `${width}px`; this.map.style.height = `${height}px`;
-    }
-    const context = this.map.getContext("2d");
-    if (!context) return;
-    const sx = this.map.width / (right - left), sy = this.map.height / (bottom - top);
-    this.mapScale = { x: width / (right - left), y: height / (bottom - top) };
-    const style = getComputedStyle(this.host);
-    context.clearRect(0, 0, this.map.width, this.map.height);
-    const half = this.side.layout.box / 2;
+  /** Every box that is shown, for the map. */
+  *_places() {
     for (const [key, box] of this.shown) {
       const at = this.at(key);
-      if (!at) continue;
-      context.fillStyle = style.getPropertyValue(box.status === "goes" ? "--gone" : box.status === "comes" ? "--come" : "--faint");
-      context.fillRect((at.x - half) * sx, at.y * sy, 2 * half * sx, Math.max(HEIGHT * sy, ratio));
+      if (at) yield { ...at, status: box.status };
     }
-    const { k, x, y } = this.zoom;
-    context.strokeStyle = style.getPropertyValue("--accent");
-    context.lineWidth = 1.5 * ratio;
-    context.strokeRect((-x / k) * sx, (-y / k) * sy, (this.svg.clientWidth / k) * sx, (this.svg.clientHeight / k) * sy);
   }
 
-  // What one does.
+  /** What should be in view: the node that is chosen, or what goes and comes. @param {View} view @param {Map<string, Shown>} wanted */
+  _aims(view, wanted) {
+    const chosen = view.node !== null && view.side === this.index && view.panel === "node" ? this.standing.unitOf.get(view.node) : undefined;
+    const keys = chosen && wanted.has(chosen.key) ? [chosen.key] : [...wanted].filter(([, box]) => box.status !== "stays").map(([key]) => key);
+    return keys.flatMap((key) => this.at(key) ?? []);
+  }
 
   _listen() {
-    const { svg, map } = this;
-    /** @type {Map<number, {x: number, y: number}>} */
-    const held = new Map();
-    let moved = 0;
-    svg.addEventListener("wheel", (event) => {
-      if (!event.ctrlKey && !event.metaKey) return; // the page scrolls
-      event.preventDefault();
-      const box = svg.getBoundingClientRect();
-      this.scale(Math.exp(-event.deltaY / 300), event.clientX - box.left, event.clientY - box.top);
-    }, { passive: false });
-    svg.addEventListener("pointerdown", (event) => { held.set(event.pointerId, { x: event.clientX, y: event.clientY }); moved = 0; });
-    svg.addEventListener("pointermove", (event) => {
-      const last = held.get(event.pointerId);
-      if (!last) return;
-      if (!svg.hasPointerCapture(event.pointerId) && Math.hypot(event.clientX - last.x, event.clientY - last.y) > 3) svg.setPointerCapture(event.pointerId);
-      const dx = event.clientX - last.x, dy = event.clientY - last.y;
-      if (!svg.hasPointerCapture(event.pointerId)) return;
-      moved += Math.abs(dx) + Math.abs(dy);
-      if (held.size === 2) {
-        const other = /** @type {{x: number, y: number}} */ ([...held].find(([id]) => id !== event.pointerId)?.[1]);
-        const was = Math.hypot(last.x - other.x, last.y - other.y), is = Math.hypot(event.clientX - other.x, event.clientY - other.y);
-        const box = svg.getBoundingClientRect();
-        if (was > 0) this.scale(is / was, (event.clientX + other.x) / 2 - box.left, (event.clientY + other.y) / 2 - box.top);
-      } else this.pan(dx, dy);
-      held.set(event.pointerId, { x: event.clientX, y: event.clientY });
-    });
-    for (const end of ["pointerup", "pointercancel"]) svg.addEventListener(end, (event) => { held.delete(/** @type {PointerEvent} */ (event).pointerId); });
+    const { svg } = this;
     svg.addEventListener("click", (event) => {
-      if (moved > 6) return;
+      if (this.sight.moved > 6) return; // the picture was dragged
       const box = /** @type {Element} */ (event.target).closest?.(".box");
       this._choose(box?.getAttribute("data-key") ?? null);
     });
@@ -579,15 +306,6 @@ export class Picture {
       const key = /** @type {Element} */ (event.target).getAttribute?.("data-key");
       if (key) this.trace(key);
     });
-    const jump = (/** @type {PointerEvent} */ event) => {
-      const box = map.getBoundingClientRect();
-      const scale = this.mapScale;
-      this.zoom.x = svg.clientWidth / 2 - ((event.clientX - box.left) / scale.x) * this.zoom.k;
-      this.zoom.y = svg.clientHeight / 2 - ((event.clientY - box.top) / scale.y) * this.zoom.k;
-      this._transform();
-    };
-    map.addEventListener("pointerdown", (event) => { map.setPointerCapture(event.pointerId); jump(event); });
-    map.addEventListener("pointermove", (event) => { if (event.buttons & 1) jump(event); });
   }
 
   /** @param {string | null} key */
@@ -648,13 +366,3 @@ function inline(from, to) {
   for (const name of INLINED) to.setAttribute(name, style.getPropertyValue(name));
   for (let i = 0; i < from.children.length; i++) inline(from.children[i], to.children[i]);
 }
-
-/** @param {string} tag @param {Record<string, any>} attributes */
-export function make(tag, attributes) {
-  const made = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, String(value));
-  return made;
-}
-
-/** @param {string} text @param {number} most */
-export function cut(text, most) { return text.length > most ? `${text.slice(0, Math.max(most - 1, 1))}…` : text; }

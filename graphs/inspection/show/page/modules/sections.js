@@ -87,7 +87,7 @@ export function Controls({ store, view, pictures }) {
       ${choice("hide", "hide", HIDES)}${choice("view", "show", VIEWS)}${choice("colour", "colour by", COLOURS)}
       <span class="buttons" role="group" aria-label="Fold">fold: ${toggle("rows", "empty rows and columns")}${toggle("shapes", "shapes and views")}${toggle("forward", "forward part")}</span>
       ${toggle("constants", "constants")}
-      <span class="buttons" role="group" aria-label="Zoom"><button aria-label="zoom in" title="+" onClick=${() => pictures().forEach((/** @type {any} */ p) => p.scale(1.25))}>+</button><button aria-label="zoom out" title="-" onClick=${() => pictures().forEach((/** @type {any} */ p) => p.scale(0.8))}>−</button><button title="0" onClick=${() => pictures().forEach((/** @type {any} */ p) => p.fit())}>fit</button></span>
+      <span class="buttons" role="group" aria-label="Zoom"><button aria-label="zoom in" title="+" onClick=${() => pictures().forEach((/** @type {any} */ p) => p.sight.scale(1.25))}>+</button><button aria-label="zoom out" title="-" onClick=${() => pictures().forEach((/** @type {any} */ p) => p.sight.scale(0.8))}>−</button><button title="0" onClick=${() => pictures().forEach((/** @type {any} */ p) => p.sight.fit())}>fit</button></span>
       ${store.book.sides.some((one) => one.isOverview && one.open >= 0) && html`<button onClick=${() => pictures().forEach((/** @type {any} */ p) => p.openGroup(-1))}>close the group</button>`}
     </div>
     <${Colours} view=${view} side=${side} /></details>`;

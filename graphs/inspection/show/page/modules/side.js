@@ -27,6 +27,8 @@ export class Side {
     /** @type {Layout} */
     this.layout = this.drawn?.layout ? { box: this.drawn.box, ...this.drawn.layout } : this._laidOut();
     this.isOverview = this.groups.length > 0;
+    /** Bytes that the node moves that moves most. */
+    this.mostBytes = (this.drawn?.node_work ?? []).reduce((/** @type {number} */ most, /** @type {any} */ row) => Math.max(most, (row?.[2] ?? 0) + (row?.[3] ?? 0)), 1);
     /** @type {Map<number, string>} */
     this.parts = new Map();
   }
