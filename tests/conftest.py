@@ -37,6 +37,8 @@ def stays_with(test: str) -> str:
     file, _, name = test.partition("::")
     if file.startswith(("tests/attack/", "tests/commands/", "tests/scripts/")):
         return test  # starts processes of its own
+    if file.startswith("tests/inspection/page/"):
+        return test  # minutes of browser work, and what they share is compiled in seconds
     train = re.search(r"\b(NUMBA|CVM)\b", name)
     if file.startswith("tests/inspection/") and train:
         return train[0]  # the room's train function in that mode, inspected once for all files

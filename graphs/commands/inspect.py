@@ -136,7 +136,9 @@ def _refuse_nonsense(given: argparse.Namespace) -> None:
         if path is not None:
             writable(name, path)
     if given.html is not None and given.html == given.json:
-        raise InputError("html", found=f"{quoted(given.html)}, which --json is written to", allowed="another file")
+        raise InputError(
+            "html", found=f"{quoted(given.html)}, which --json is written to", allowed="another file"
+        )
 
 
 def _side(given: argparse.Namespace, against: str = "") -> Callable[[Listener], _Asked]:
@@ -235,7 +237,9 @@ def _recorded(
 
 def _parts(given: argparse.Namespace) -> set[str]:
     """What must be computed for what is to be shown."""
-    if given.why and not (given.html or given.code or given.step is not None or given.rule or given.phase or given.nodes):
+    if given.why and not (
+        given.html or given.code or given.step is not None or given.rule or given.phase or given.nodes
+    ):
         return set()
     if given.html and given.against:
         return {"values"} if given.quick else {"values", "times", "code"}

@@ -198,7 +198,11 @@ exit codes: 0 done, 1 could not go on, 2 bad input
     add("--code", metavar="NODE", help="the code of a final node, by number, or: whole")
     add("--quick", action="store_true", help="time nothing and leave no rule out")
     add("--json", metavar="FILE", help="keep the recording")
-    add("--html", metavar="FILE", help="write the page: walk through the steps in a browser, offline; with --against, two")
+    add(
+        "--html",
+        metavar="FILE",
+        help="write the page: walk through the steps in a browser, offline; with --against, two",
+    )
     add("--schema", action="store_true", help="print the JSON Schema of such a file and end")
     add("--width", type=whole_in, metavar="N", help="columns to use (default: the terminal's; 120 in a pipe)")
 

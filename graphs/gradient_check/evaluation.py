@@ -282,6 +282,7 @@ def products_of(node: Apply, values: Sequence[Any]) -> int:
 
 
 def widened(variable: Any, value: Any) -> Any:
+    """A variable's value in extended precision, where it is made of numbers with a point."""
     return np.asarray(value, np.longdouble) if is_float(variable) else value
 
 

@@ -30,7 +30,16 @@ import numpy as np
 
 from graphs.inspection.recording import Inner, Op, Placed, Recording, Snapshot
 
-__all__ = ["NodeCost", "Shape", "SnapshotCost", "Work", "last_costs", "node_costs", "snapshot_costs", "work_of"]
+__all__ = [
+    "NodeCost",
+    "Shape",
+    "SnapshotCost",
+    "Work",
+    "last_costs",
+    "node_costs",
+    "snapshot_costs",
+    "work_of",
+]
 
 Shape = tuple[int, ...]
 Known = TypeVar("Known")
@@ -64,7 +73,9 @@ class SnapshotCost:
     written: int  # bytes, likewise
     unknown_flops: int  # how many nodes the sums of operations leave out
     unknown_bytes: int  # how many nodes the sums of bytes leave out
-    alive: int | None  # most storage alive at once, in bytes; None where a shape is not known, or it was not asked for
+    alive: (
+        int | None
+    )  # most storage alive at once, in bytes; None where a shape is not known, or it was not asked for
 
 
 def node_costs(recording: Recording, snapshot: int = -1) -> tuple[NodeCost, ...]:

@@ -19,9 +19,11 @@ from graphs.inspection.findings import (
     CAUSES,
     VERDICTS,
     Cells,
+    Distance,
     Inner,
     NonFinite,
     OutputChange,
+    Reference,
     ValueSummary,
 )
 from graphs.inspection.recording import ORIGINS, VARIABLES, Recording
@@ -269,9 +271,13 @@ def _evaluation(recording: Recording) -> None:
         _nonfinite(recording, origin)
     for cells in found.cells:
         _cells(recording, cells)
-    for known in (*found.references, *found.distances):
-        _below("evaluation.references", len(recording.outputs), [known.output], "outputs")
-        _below("evaluation.references", steps + 1, [known.snapshot], "snapshots")
+    known: tuple[tuple[str, tuple[Reference | Distance, ...]], ...] = (
+        ("references", found.references),
+        ("distances", found.distances),
+    )
+    for place, rows in known:
+        _below(f"evaluation.{place}", len(recording.outputs), (row.output for row in rows), "outputs")
+        _below(f"evaluation.{place}", steps + 1, (row.snapshot for row in rows), "snapshots")
     for output in found.outputs:
         for step in (*output.rescued_by, *output.broken_by):
             if not 1 <= step <= steps:
@@ -283,7 +289,11 @@ def _cells(recording: Recording, cells: Cells) -> None:
     place = "evaluation.cells"
     _below(place, len(recording.variables), [cells.variable], "variables")
     _below(place, len(recording.steps) + 1, [cells.snapshot], "snapshots")
-    if not cells.marks or set(cells.marks) - {*".n+-"} or (cells.columns and len(cells.marks) % cells.columns):
+    if (
+        not cells.marks
+        or set(cells.marks) - {*".n+-"}
+        or (cells.columns and len(cells.marks) % cells.columns)
+    ):
         raise _damaged(place, "marks that are no cells")
     if cells.numbers and len(cells.numbers) != cells.marks.count("."):
         raise _damaged(place, "not a number for each finite cell")

@@ -70,6 +70,12 @@ def json_file(name: str, path: Path, expected: Contents) -> bool:
     return name in expected and bool(json.loads(path.read_bytes()))
 
 
+def page_file(name: str, path: Path, expected: Contents) -> bool:
+    """Likewise of a command that writes a page beside the recording that it reads."""
+    text = path.read_bytes()
+    return name in expected and (text == expected[name] or text.endswith(b"</html>\n"))
+
+
 def damaged(kept: Path) -> list[str]:
     """The files of a cache that are not whole: without a line at the end that only who knows its secret can write."""
     found, secret = [], kept / SECRET

@@ -26,7 +26,7 @@ from graphs.experiment.reproduction import build as prepared
 from graphs.experiment.reproduction import reproduce
 from graphs.experiment.settings import Settings
 from graphs.gram_functions import compile_gram
-from graphs.inspection import align, diagnose, inspect, load, save
+from graphs.inspection import align, diagnose, inspect, load, page, save
 from graphs.inspection.file import from_json
 from graphs.native import repeat
 from graphs.peers import benchmark, compare
@@ -199,6 +199,11 @@ INSPECT = """
 --json . → json
 --json no/such.json → json
 --json /proc/x.json → json
+--html '' → html: found ''
+--html . → html
+--html no/such.html → html
+--html /proc/x.html → html
+--load one.json --html a.html --json a.html → html: found 'a.html'
 --dtype float16 → --dtype: found 'float16'; allowed: float64, float32
 --dtype '' → --dtype: found ''
 --mode x → mode: found 'x'
@@ -971,6 +976,13 @@ i.save('no/such.json') → path
 i.save('.') → path
 i.save(3) → path
 i.save(None) → path
+page(i) → recording
+page(None) → recording
+page(i.recording, 3) → beside
+i.page().save('') → path
+i.page().save('no/such.html') → path
+i.page().save('.') → path
+i.page().save(3) → path
 i.evaluate([10**400]) → inputs['v']
 i.evaluate(object()) → inputs['v']
 i.evaluate(None) → shapes['v']
@@ -1078,7 +1090,7 @@ def names() -> dict[str, object]:
         **{name: getattr(graphs, name) for name in graphs.__all__},
         **{
             function.__name__: function
-            for function in (align, diagnose, inspect, repeat, reproduce, Settings)
+            for function in (align, diagnose, inspect, page, repeat, reproduce, Settings)
         },
         **{
             function.__name__: function for function in (broken, certify, compile_gram, find_optimum, replace)

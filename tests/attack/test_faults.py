@@ -32,6 +32,7 @@ from tests.attack.attacked import (
     json_file,
     left,
     native_folder,
+    page_file,
     resumable,
 )
 from tests.attack.faults import Contents, Fault, FaultyForks, Operation, complaint, contents, failures, put
@@ -81,10 +82,12 @@ def test_one_file_commands(faulty: FaultyForks, disk: Path, tally: Tally, times:
     recording = {"a.json": (kept / "a.json").read_bytes(), "b.json": b'["old"]\n'}
     looking = ("inspect_graph", "--load", "DIR/a.json", "--step", "1", "--json", "DIR/b.json")
     teaching = ("lesson", "labels", "--out", "DIR/deep")
+    walking = ("inspect_graph", "--load", "DIR/a.json", "--step", "1", "--html", "DIR/a.html")
     timing = ("benchmark", *BENCHMARK, "--json", "DIR/b.json")
     old = {"b.json": b'["old"]\n'}
     for attacked, share in (
         (Attacked(looking, json_file, recording), 0.6),
+        (Attacked(walking, page_file, {"a.json": recording["a.json"], "a.html": b"<!DOCTYPE html>old"}), 0.4),
         (Attacked(teaching, json_file, varying=("deep/lessons.json",)), 0.6),
         (Attacked(timing, json_file, old, ("b.json",)), 0.15),
     ):

@@ -105,6 +105,34 @@ def test_a_kept_recording_is_shown_again_without_computing(inspect_forked, kept)
     assert "before" in done.stdout
 
 
+def test_the_page_is_written_beside_what_is_printed(inspect_forked, kept, tmp_path):
+    if not kept.exists():
+        inspect_forked("--mode", "FAST_COMPILE", "--quick", "--json", kept)
+    done = inspect_forked("--load", kept, "--html", tmp_path / "page.html", "--step", "3")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == f"to be opened in a browser: {tmp_path / 'page.html'}"
+    html = (tmp_path / "page.html").read_text()
+    assert html.startswith("<!DOCTYPE html>")
+    assert html.endswith("</html>\n")
+    two = inspect_forked("--load", kept, "--against", kept, "--html", tmp_path / "two.html")
+    assert two.returncode == 0, two.stderr
+    assert (tmp_path / "two.html").read_text().count('"format":"graphs recording"') == 2
+
+
+def test_a_page_of_two_modes_computed_for_it(inspect, tmp_path):
+    done = inspect(
+        "--mode",
+        "FAST_COMPILE",
+        "--against",
+        "without:local_add_canonizer",
+        "--quick",
+        "--html",
+        tmp_path / "p.html",
+    )
+    assert done.returncode == 0, done.stderr
+    assert '"label":"without:local_add_canonizer"' in (tmp_path / "p.html").read_text()
+
+
 def test_the_files_schema_is_printed(inspect):
     done = inspect("--schema")
     assert done.returncode == 0, done.stderr

@@ -71,7 +71,11 @@ class Formulas:
         for change in step.changes:
             if change.node is not None:
                 placed = self.placed(change.node)
-                inputs = (*placed.inputs[: change.position], change.new, *placed.inputs[change.position + 1 :])
+                inputs = (
+                    *placed.inputs[: change.position],
+                    change.new,
+                    *placed.inputs[change.position + 1 :],
+                )
                 moved = Placed(placed.node, placed.op, inputs, placed.outputs)
                 self._owner.update(dict.fromkeys(placed.outputs, moved))
 

@@ -69,7 +69,9 @@ def _values(recording: Recording) -> Iterator[Sentence]:
     if raised:
         yield [f"Called on these inputs, the function raises {listed(sorted(raised))}."]
     elif evaluation.apart:
-        told = f"The function itself does not give what its nodes give, computed Op by Op: {evaluation.apart}."
+        told = (
+            f"The function itself does not give what its nodes give, computed Op by Op: {evaluation.apart}."
+        )
         yield [told]
     if evaluation.apart and not all(v.last.problem for v in evaluation.outputs):
         yield ["What is said of single rewrites is about their formulas as NumPy computes them."]
@@ -109,7 +111,9 @@ def _of(value: ValueSummary) -> str:
     return f"all {total} entries" if number == total else f"{number} of {total} entries"
 
 
-def _rescue(recording: Recording, values: Sequence[OutputValue], steps: tuple[int, ...]) -> Iterator[str | Link]:
+def _rescue(
+    recording: Recording, values: Sequence[OutputValue], steps: tuple[int, ...]
+) -> Iterator[str | Link]:
     left = sum(entries_not_finite(value.compiled) for value in values)
     unknown = any(value.compiled.problem for value in values)
     if not steps:

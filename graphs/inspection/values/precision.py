@@ -13,7 +13,7 @@ the one as written says how much to trust it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -51,7 +51,7 @@ def references(
     recording = live.recording
     last = len(recording.steps)
 
-    @lru_cache(maxsize=None)
+    @cache
     def computed(snapshot: int) -> Outputs:
         return _extended(live, recording.snapshot(snapshot), values)
 
@@ -138,8 +138,12 @@ def _extended(live: LiveCopy, snapshot: Snapshot, values: Sequence[Any]) -> Outp
                 if products_of(node, arguments) > MOST_PRODUCTS:
                     continue
                 kernel: Callable[..., Any] = kernel_of(node)
-                results = [checked(node, out, r) for out, r in zip(node.outputs, kernel(*arguments), strict=True)]
-            except Exception:  # no such kernel, or whatever an Op may raise on such numbers: there is no reference then
+                results = [
+                    checked(node, out, r) for out, r in zip(node.outputs, kernel(*arguments), strict=True)
+                ]
+            except (
+                Exception
+            ):  # no such kernel, or whatever an Op may raise on such numbers: there is no reference then
                 continue
             known.update(zip(placed.outputs, results, strict=True))
     found: Outputs = []

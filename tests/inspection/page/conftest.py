@@ -25,7 +25,14 @@ from tests.inspection.conftest import PYTHON
 
 HERE = Path(__file__).parent
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or ""
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
 
 
 def node_modules() -> Path:
@@ -100,7 +107,14 @@ def opened(browser: Any, tmp_path: Path) -> Iterator[Open]:
         shown = context.new_page()
         shown.on("pageerror", lambda error: troubles.append(f"error: {error}"))
         shown.on("console", lambda message: troubles.append(f"console: {message.text}"))
-        shown.on("request", lambda asked: None if asked.url.startswith(("file:", "data:", "blob:")) else troubles.append(f"asked for {asked.url}"))
+        shown.on(
+            "request",
+            lambda asked: (
+                None
+                if asked.url.startswith(("file:", "data:", "blob:"))
+                else troubles.append(f"asked for {asked.url}")
+            ),
+        )
         shown.goto(path.as_uri() + address)
         return shown
 

@@ -8,6 +8,7 @@ pay for that in room. Edges of one variable share their way and are not counted 
 
 from __future__ import annotations
 
+import itertools
 import json
 import statistics
 import subprocess
@@ -50,7 +51,7 @@ def ours(recording: Recording, layout: Layout, snapshot: int) -> tuple[list[Line
 
 def crossings(lines: list[Line]) -> int:
     """How often pieces of wires of two variables cross."""
-    pieces = [(v, *a, *b) for v, corners in lines for a, b in zip(corners, corners[1:], strict=False)]
+    pieces = [(v, *a, *b) for v, corners in lines for a, b in itertools.pairwise(corners)]
     if not pieces:
         return 0
     found: NDArray[np.float64] = np.array(pieces)
@@ -75,7 +76,10 @@ def dagre(recording: Recording, snapshots: list[int], modules: Path) -> list[tup
         sources = [f"n{owner[e.variable]}" if e.variable in owner else f"r{e.variable}" for e in alive]
         nodes = {*sources, *(f"n{edge.node}" for edge in alive)}
         told.append(
-            {"nodes": sorted(nodes), "edges": [[s, f"n{e.node}", i] for i, (s, e) in enumerate(zip(sources, alive, strict=True))]}
+            {
+                "nodes": sorted(nodes),
+                "edges": [[s, f"n{e.node}", i] for i, (s, e) in enumerate(zip(sources, alive, strict=True))],
+            }
         )
     script = Path(__file__).with_name("dagre_layout.mjs")
     request = json.dumps({"graphs": told, "width": BOX, "height": HEIGHT})
@@ -83,7 +87,10 @@ def dagre(recording: Recording, snapshots: list[int], modules: Path) -> list[tup
     found = []
     for snapshot, result in zip(snapshots, json.loads(ran.stdout), strict=True):
         alive = [edge for edge in edges if edge.life[0] <= snapshot <= edge.life[1]]
-        lines = [(edge.variable, [tuple(p) for p in points]) for edge, points in zip(alive, result["edges"], strict=True)]
+        lines = [
+            (edge.variable, [tuple(p) for p in points])
+            for edge, points in zip(alive, result["edges"], strict=True)
+        ]
         found.append((lines, result["width"], result["height"]))
     return found
 

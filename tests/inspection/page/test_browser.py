@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -35,7 +34,8 @@ def press(shown: Any, *keys: str) -> None:
 def boxes(shown: Any, selector: str = "") -> dict[str, str]:
     """Where the boxes stand, by node or root."""
     found: dict[str, str] = shown.evaluate(
-        "s => Object.fromEntries([...document.querySelectorAll(`#picture-0 .box${s}`)].map(b => [b.dataset.key, b.getAttribute('transform')]))",
+        """s => Object.fromEntries([...document.querySelectorAll(`#picture-0 .box${s}`)]
+            .map(b => [b.dataset.key, b.getAttribute('transform')]))""",
         selector,
     )
     return found
@@ -51,18 +51,22 @@ def panel(shown: Any) -> str:
     return text
 
 
-def test_it_opens_with_the_answer_and_the_answer_leads_to_the_steps(examined: Recording, opened: Open) -> None:
+def test_it_opens_with_the_answer_and_the_answer_leads_to_the_steps(
+    examined: Recording, opened: Open
+) -> None:
     shown = opened(examined)
     told = shown.inner_text("#answer")
     rescue = next(r for r in examined.rescues() if examined.outputs[r.output].name == "xent")
     name = examined.rule_of(rescue.step).name
     assert f"step {rescue.step} ({name}) repairs it" in told
-    assert f"{examined.node_counts()[0]} nodes" in told and "entries" in told
+    assert f"{examined.node_counts()[0]} nodes" in told
+    assert "entries" in told
     assert moment(shown) == steps_with(examined, *LOUD)[0]  # opened at what changed values first
     shown.click(f"#answer .story button:has-text('step {rescue.step} ')")
     shown.wait_for_timeout(SETTLE)
     assert moment(shown) == rescue.step
-    assert name in panel(shown) and "repaired values" in panel(shown)
+    assert name in panel(shown)
+    assert "repaired values" in panel(shown)
     shown.click(".story button:has-text('nodes') >> nth=0")
     shown.wait_for_timeout(50)
     assert moment(shown) == 0
@@ -71,10 +75,19 @@ def test_it_opens_with_the_answer_and_the_answer_leads_to_the_steps(examined: Re
 def test_keys_step_and_jump(examined: Recording, opened: Open) -> None:
     shown = opened(examined, address="#step=10")
     last = len(examined.steps)
-    for key, there in (("ArrowRight", 11), ("k", 12), ("ArrowLeft", 11), ("j", 10), ("End", last), ("Home", 0)):
+    for key, there in (
+        ("ArrowRight", 11),
+        ("k", 12),
+        ("ArrowLeft", 11),
+        ("j", 10),
+        ("End", last),
+        ("Home", 0),
+    ):
         press(shown, key)
         assert moment(shown) == there, key
-    starts = [i for i in range(1, last + 1) if i == 1 or examined.steps[i - 1].phase != examined.steps[i - 2].phase]
+    starts = [
+        i for i in range(1, last + 1) if i == 1 or examined.steps[i - 1].phase != examined.steps[i - 2].phase
+    ]
     for start in starts[:4]:
         press(shown, "ArrowDown")
         assert moment(shown) == start
@@ -85,7 +98,8 @@ def test_keys_step_and_jump(examined: Recording, opened: Open) -> None:
         press(shown, "r")
         assert moment(shown) == step
     press(shown, "?")
-    assert shown.is_visible("dialog#keys") and "next phase" in shown.inner_text("dialog#keys")
+    assert shown.is_visible("dialog#keys")
+    assert "next phase" in shown.inner_text("dialog#keys")
     press(shown, "ArrowRight")  # a dialog is open: nothing moves
     assert moment(shown) == steps_with(examined, *LOUD)[-1]
     press(shown, "?")
@@ -94,7 +108,9 @@ def test_keys_step_and_jump(examined: Recording, opened: Open) -> None:
 
 def test_holding_a_key_down_leaves_nothing_behind(examined: Recording, opened: Open) -> None:
     shown = opened(examined, address="#step=0")
-    shown.evaluate("for (let i = 0; i < 400; i++) document.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowRight' }))")
+    shown.evaluate(
+        "for (let i = 0; i < 400; i++) document.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowRight' }))"
+    )
     shown.wait_for_timeout(SETTLE)
     assert moment(shown) == len(examined.steps)
     nodes = {int(key) for key in boxes(shown) if key.isdigit()}
@@ -131,7 +147,8 @@ def test_marks_of_what_changed_values_are_seen(examined: Recording, opened: Open
     column = {picture.getpixel((x, y)) for x in range(at - 2, at + 3) for y in range(30, picture.height)}
     quiet = {picture.getpixel((x, y)) for x in range(at + 12, at + 16) for y in range(30, picture.height)}
     green = [c for c in column if c[1] > c[0] + 40 and c[1] > c[2]]  # type: ignore[index, operator]
-    assert green and not [c for c in quiet if c[1] > c[0] + 40 and c[1] > c[2]]  # type: ignore[index, operator]
+    assert green
+    assert not [c for c in quiet if c[1] > c[0] + 40 and c[1] > c[2]]
 
 
 def test_what_stays_does_not_move(examined: Recording, opened: Open) -> None:
@@ -181,18 +198,23 @@ def test_folded_rows_keep_the_order_and_stand_still_within_a_phase(examined: Rec
 def test_red_and_green_have_a_second_cue(examined: Recording, opened: Open) -> None:
     step = next(i for i, s in enumerate(examined.steps, start=1) if s.gone and s.come)
     shown = opened(examined, address=f"#step={step}")
-    style = "e => { const s = getComputedStyle(e.querySelector('.body')); return [s.stroke, s.strokeDasharray, e.querySelector('.mark').textContent, e.querySelector('title').textContent] }"
+    style = """e => { const s = getComputedStyle(e.querySelector('.body'));
+        return [s.stroke, s.strokeDasharray, e.querySelector('.mark').textContent, e.querySelector('title').textContent] }"""
     goes, comes = (shown.eval_on_selector(f"#picture-0 .box.{kind}", style) for kind in ("goes", "comes"))
     assert goes[0] != comes[0]
-    assert goes[1] != "none" and comes[1] == "none"
+    assert goes[1] != "none"
+    assert comes[1] == "none"
     assert (goes[2], comes[2]) == ("−", "+")
-    assert "goes out" in goes[3] and "comes in" in comes[3]
+    assert "goes out" in goes[3]
+    assert "comes in" in comes[3]
     shown.select_option("#control-view", "before")
     shown.wait_for_timeout(50)
-    assert boxes(shown, ".goes") and not boxes(shown, ".comes")
+    assert boxes(shown, ".goes")
+    assert not boxes(shown, ".comes")
     shown.select_option("#control-view", "after")
     shown.wait_for_timeout(50)
-    assert boxes(shown, ".comes") and not boxes(shown, ".goes")
+    assert boxes(shown, ".comes")
+    assert not boxes(shown, ".goes")
     for view in ("both", "before", "after"):
         press(shown, "b")
         assert shown.input_value("#control-view") == view
@@ -214,7 +236,9 @@ def test_shapes_and_the_forward_part_fold_and_open(examined: Recording, opened: 
     shown.wait_for_timeout(60)
     without = boxes(shown)
     ops = [examined.ops[examined.nodes[int(k)].op].name for k in every.keys() - without.keys() if k.isdigit()]
-    assert ops and all(re.match(r"ExpandDims|Squeeze|Matrix|Make|Shape|Second|Assert|Cast|Scalar|Tensor|Drop|Alloc", op) for op in ops), ops
+    assert ops
+    plumbing = r"ExpandDims|Squeeze|Matrix|Make|Shape|Second|Assert|Cast|Scalar|Tensor|Drop|Alloc"
+    assert all(re.match(plumbing, op) for op in ops), ops
     assert shown.locator("#picture-0 .wire.through").count()  # what they joined is still joined
     assert all(every[key] == place for key, place in without.items())
     shown.uncheck("#fold-shapes")
@@ -227,7 +251,9 @@ def test_shapes_and_the_forward_part_fold_and_open(examined: Recording, opened: 
     shown.check("#fold-constants")
     shown.wait_for_timeout(60)
     assert boxes(shown) == every
-    chips = shown.eval_on_selector_all("#picture-0 .box .constants", "all => all.map(e => e.textContent).filter(Boolean)")
+    chips = shown.eval_on_selector_all(
+        "#picture-0 .box .constants", "all => all.map(e => e.textContent).filter(Boolean)"
+    )
     assert any("1" in chip for chip in chips)
     press(shown, "f")
     assert shown.is_checked("#fold-rows")
@@ -239,7 +265,8 @@ def test_colours_by_everything(examined: Recording, opened: Open) -> None:
     for colour in ("kind", "origin", "phase", "time", "bytes", "values"):
         shown.select_option("#control-colour", colour)
         shown.wait_for_timeout(60)
-        look = "all => all.map(b => [getComputedStyle(b.querySelector('.stripe')).fill, b.querySelector('.sign').textContent, b.querySelector('.badge').textContent])"
+        look = """all => all.map(b => [getComputedStyle(b.querySelector('.stripe')).fill,
+            b.querySelector('.sign').textContent, b.querySelector('.badge').textContent])"""
         found = shown.eval_on_selector_all("#picture-0 .box:not(.root)", look)
         assert len({(fill, sign, badge) for fill, sign, badge in found}) > 1 or colour == "values", colour
         looks[colour] = found
@@ -264,18 +291,24 @@ def test_a_node_tells_its_life_both_ways(examined: Recording, opened: Open) -> N
     shown.click(f"#picture-0 [data-node='{made.come[0]}']")
     shown.wait_for_timeout(60)
     text = panel(shown)
-    assert f"Node #{made.come[0]}" in text and f"step {step}" in text
+    assert f"Node #{made.come[0]}" in text
+    assert f"step {step}" in text
     name = examined.ops[examined.nodes[made.come[0]].op].name
-    assert name in text and examined.variables[examined.nodes[made.come[0]].outputs[0]].type in text
+    assert name in text
+    assert examined.variables[examined.nodes[made.come[0]].outputs[0]].type in text
     for line in examined.lines_of(made.come[0]):
         assert line.text in text
-    assert "In the end:" in text and "born by" in text
+    assert "In the end:" in text
+    assert "born by" in text
     final = int(re.findall(r"In the end: #(\d+)", text)[0])
     assert final in examined.final_order
     shown.click(f".panel button:has-text('#{final} ') >> nth=-1")
     shown.wait_for_timeout(60)
     text = panel(shown)
-    assert f"Node #{final}" in text and "Time" in text and "a call" in text and "Code" in text
+    assert f"Node #{final}" in text
+    assert "Time" in text
+    assert "a call" in text
+    assert "Code" in text
     # and back: from the code's tab to the user's line to the nodes
     shown.click("#tab-source")
     shown.wait_for_timeout(60)
@@ -284,7 +317,8 @@ def test_a_node_tells_its_life_both_ways(examined: Recording, opened: Open) -> N
     shown.wait_for_timeout(60)
     lit = {int(key) for key in boxes(shown, ".lit")}
     there = {n.node for n in examined.snapshot(moment(shown)).nodes}
-    assert lit and lit <= there | {*examined.steps[moment(shown) - 1].gone}
+    assert lit
+    assert lit <= there | {*examined.steps[moment(shown) - 1].gone}
     assert all(examined.lines[line] in examined.lines_of(node) for node in lit)
 
 
@@ -294,7 +328,8 @@ def test_values_show_the_cells_that_are_not_finite(examined: Recording, opened: 
     assert "16 NaN, 15 infinite" in panel(shown)
     shown.click(".cells button")
     assert shown.locator(".cells .cell").count() == 400
-    assert shown.locator(".cells .mn").count() == 16 and shown.locator(".cells .mi").count() == 15
+    assert shown.locator(".cells .mn").count() == 16
+    assert shown.locator(".cells .mi").count() == 15
     assert shown.locator(".cells .mn").first.inner_text() == "N"  # not by colour alone
     assert "31 of 400 entries not finite" in shown.inner_text(".cells caption")
 
@@ -307,7 +342,8 @@ def test_where_values_stop_being_finite_leads_to_the_node(examined: Recording, o
     shown.wait_for_timeout(SETTLE)
     assert moment(shown) == first.snapshot
     assert f"Node #{examined.variables[first.variable].owner}" in panel(shown)
-    assert f"node={examined.variables[first.variable].owner}" in shown.url and "colour=values" in shown.url
+    assert f"node={examined.variables[first.variable].owner}" in shown.url
+    assert "colour=values" in shown.url
 
 
 def test_distance_from_extended_precision_is_told(examined: Recording, opened: Open) -> None:
@@ -318,7 +354,9 @@ def test_distance_from_extended_precision_is_told(examined: Recording, opened: O
     step = next(r.step for r in examined.rescues() if examined.outputs[r.output].name == "xent")
     shown = opened(examined, address=f"#step={step}")
     text = panel(shown)
-    assert "How far from 64-bit arithmetic" in text and "ulp" in text and "31 not finite" in text
+    assert "How far from 64-bit arithmetic" in text
+    assert "ulp" in text
+    assert "31 not finite" in text
 
 
 def test_what_if_each_rule_is_a_switch(examined: Recording, opened: Open) -> None:
@@ -371,14 +409,21 @@ def test_the_keyboard_alone_reaches_every_node(examined: Recording, opened: Open
     assert f"#{first[1]}" in shown.inner_text(".panel h3")
     press(shown, "p", "p")
     assert f"#{first[-1]}" in shown.inner_text(".panel h3")
-    placed = next(n for n in examined.snapshot(0).nodes if any(examined.variables[v].owner is not None for v in n.inputs))
+    placed = next(
+        n
+        for n in examined.snapshot(0).nodes
+        if any(examined.variables[v].owner is not None for v in n.inputs)
+    )
     shown.evaluate(f"location.hash = '#step=0&panel=node&node={placed.node}'")
     shown.wait_for_timeout(60)
     press(shown, "i")
-    owner = next(examined.variables[v].owner for v in placed.inputs if examined.variables[v].owner is not None)
+    owner = next(
+        examined.variables[v].owner for v in placed.inputs if examined.variables[v].owner is not None
+    )
     assert f"#{owner}" in shown.inner_text(".panel h3")
     press(shown, "o")
-    assert "#" in shown.inner_text(".panel h3") and f"#{owner}\n" not in shown.inner_text(".panel h3")
+    assert "#" in shown.inner_text(".panel h3")
+    assert f"#{owner}\n" not in shown.inner_text(".panel h3")
     press(shown, "Escape")
     assert "No node" in shown.inner_text(".panel") or "written" in shown.inner_text(".panel")
     shown.locator("#tab-step").focus()
@@ -388,8 +433,14 @@ def test_the_keyboard_alone_reaches_every_node(examined: Recording, opened: Open
     shown.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
     for _ in range(90):
         shown.keyboard.press("Tab")
-        reached.add(shown.evaluate("document.activeElement.id || document.activeElement.className?.baseVal || document.activeElement.className"))
-    assert {"search", "control-hide", "control-view", "control-colour", "fold-rows", "graph"} <= {str(r).split(" ")[0] for r in reached}
+        reached.add(
+            shown.evaluate(
+                "document.activeElement.id || document.activeElement.className?.baseVal || document.activeElement.className"
+            )
+        )
+    assert {"search", "control-hide", "control-view", "control-colour", "fold-rows", "graph"} <= {
+        str(r).split(" ")[0] for r in reached
+    }
 
 
 def test_zoom_pan_fit_and_the_small_map(examined: Recording, opened: Open) -> None:
@@ -402,7 +453,11 @@ def test_zoom_pan_fit_and_the_small_map(examined: Recording, opened: Open) -> No
     assert scale() == pytest.approx(1.25 * before)
     press(shown, "-", "0")
     area = shown.locator("#picture-0 svg").bounding_box()
-    inside = shown.evaluate("(() => { const a = document.querySelector('#picture-0 svg').getBoundingClientRect(); return [...document.querySelectorAll('#picture-0 .box')].every(b => { const r = b.getBoundingClientRect(); return r.left >= a.left - 1 && r.right <= a.right + 1 && r.top >= a.top - 1 && r.bottom <= a.bottom + 1 }) })()")
+    inside = shown.evaluate(
+        """(() => { const a = document.querySelector('#picture-0 svg').getBoundingClientRect();
+        return [...document.querySelectorAll('#picture-0 .box')].every(b => { const r = b.getBoundingClientRect();
+            return r.left >= a.left - 1 && r.right <= a.right + 1 && r.top >= a.top - 1 && r.bottom <= a.bottom + 1 }) })()"""
+    )
     assert inside
     at = world()
     shown.mouse.move(area["x"] + 20, area["y"] + area["height"] - 20)
@@ -455,10 +510,13 @@ def test_what_is_inside_a_fused_op_opens(examined: Recording, opened: Open) -> N
 def test_a_link_says_what_is_seen(examined: Recording, opened: Open) -> None:
     node = examined.final_order[0]
     shown = opened(examined, address=f"#step=70&node={node}&colour=origin&panel=step")
-    assert moment(shown) == 70 and shown.input_value("#control-colour") == "origin"
+    assert moment(shown) == 70
+    assert shown.input_value("#control-colour") == "origin"
     press(shown, "ArrowRight")
     shown.wait_for_timeout(SETTLE)
-    assert "step=71" in shown.url and f"node={node}" in shown.url and "colour=origin" in shown.url
+    assert "step=71" in shown.url
+    assert f"node={node}" in shown.url
+    assert "colour=origin" in shown.url
     shown.reload()
     shown.wait_for_timeout(SETTLE)
     assert moment(shown) == 71
@@ -477,21 +535,26 @@ def test_the_graph_and_the_recording_can_be_kept(examined: Recording, opened: Op
         waited.value.save_as(kept[name])
     root = ElementTree.parse(kept["SVG"]).getroot()
     words = {e.text for e in root.iter("{http://www.w3.org/2000/svg}text")}
-    assert "xent" in words and float(root.attrib["width"]) > 300
+    assert "xent" in words
+    assert float(root.attrib["width"]) > 300
     picture = Image.open(kept["PNG"])
-    assert picture.width > 600 and len(picture.getcolors(10**6) or ()) > 20
+    assert picture.width > 600
+    assert len(picture.getcolors(10**6) or ()) > 20
     assert load(kept["JSON"]) == examined
 
 
 def drop(shown: Any, name: str, text: str) -> None:
     shown.evaluate(
-        "([name, text]) => { const t = new DataTransfer(); t.items.add(new File([text], name)); document.body.dispatchEvent(new DragEvent('drop', { dataTransfer: t, bubbles: true, cancelable: true })) }",
+        """([name, text]) => { const t = new DataTransfer(); t.items.add(new File([text], name));
+        document.body.dispatchEvent(new DragEvent('drop', { dataTransfer: t, bubbles: true, cancelable: true })) }""",
         [name, text],
     )
     shown.wait_for_timeout(SETTLE)
 
 
-def test_a_recording_can_be_dropped_onto_the_page(examined: Recording, loop: Recording, opened: Open, tmp_path: Path) -> None:
+def test_a_recording_can_be_dropped_onto_the_page(
+    examined: Recording, loop: Recording, opened: Open, tmp_path: Path
+) -> None:
     from graphs.inspection.file import to_json
 
     shown = opened(loop)
@@ -507,8 +570,13 @@ def test_a_recording_can_be_dropped_onto_the_page(examined: Recording, loop: Rec
         for key, place in boxes(shown).items():
             assert seen.setdefault(key, place) == place
     drop(shown, "other.json", '{"format": "graphs recording", "version": 1}')
-    assert "other.json cannot be shown" in shown.inner_text("#told") and "version 1" in shown.inner_text("#told")
-    for text in ("[" * 100_000, "not JSON", '{"format": "graphs recording", "version": 5, "columns": {}, "recording": {}}'):
+    assert "other.json cannot be shown" in shown.inner_text("#told")
+    assert "version 1" in shown.inner_text("#told")
+    for text in (
+        "[" * 100_000,
+        "not JSON",
+        '{"format": "graphs recording", "version": 5, "columns": {}, "recording": {}}',
+    ):
         drop(shown, "bad.json", text)
         assert "bad.json cannot be shown" in shown.inner_text("#told")
     assert moment(shown) == last - 30  # what was there is still there
@@ -526,19 +594,33 @@ def test_two_recordings_on_one_time_line(examined: Recording, opened: Open) -> N
     cut = len(steps) - 3  # the same story without its last three steps
     final = [n.node for n in examined.snapshot(cut).nodes]
     other = msgspec.structs.replace(
-        shorter, steps=tuple(steps[:cut]), final_order=tuple(final), evaluation=None, measurements=None, counterfactuals=None, whys=None
+        shorter,
+        steps=tuple(steps[:cut]),
+        final_order=tuple(final),
+        evaluation=None,
+        measurements=None,
+        counterfactuals=None,
+        whys=None,
     )
     shown = opened(examined, other, labels=("with", "without"), address="#step=5")
-    assert shown.locator(".strip").count() == 2 and shown.locator(".picture").count() == 2
+    assert shown.locator(".strip").count() == 2
+    assert shown.locator(".picture").count() == 2
     assert f"They part after {cut} steps" in shown.inner_text("#answer")
     press(shown, "End")
     assert moment(shown) == len(steps)
     labels = [shown.get_attribute(f"#picture-{i} svg", "aria-label") for i in (0, 1)]
-    assert labels[0].startswith(f"with: graph at step {len(steps)}") and labels[1].startswith(f"without: graph after step {cut}")
+    assert labels[0].startswith(f"with: graph at step {len(steps)}")
+    assert labels[1].startswith(f"without: graph after step {cut}")
     shown.check("#fold-shapes")  # one filter for both sides
     shown.wait_for_timeout(60)
     for i in (0, 1):
-        assert not [w for w in shown.eval_on_selector_all(f"#picture-{i} .box:not(.root) .word", "all => all.map(e => e.textContent)") if w == "ExpandDims"]
+        assert not [
+            w
+            for w in shown.eval_on_selector_all(
+                f"#picture-{i} .box:not(.root) .word", "all => all.map(e => e.textContent)"
+            )
+            if w == "ExpandDims"
+        ]
     shown.click("#answer button:has-text('They part')")
     shown.wait_for_timeout(SETTLE)
     assert moment(shown) == cut + 1
@@ -558,10 +640,14 @@ def test_both_themes(scheme: str, examined: Recording, opened: Open) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [(1280, 800), (390, 844)])
-def test_axe_finds_no_violation(size: tuple[int, int], scheme: str, examined: Recording, opened: Open) -> None:
+def test_axe_finds_no_violation(
+    size: tuple[int, int], scheme: str, examined: Recording, opened: Open
+) -> None:
     axe = (node_modules() / "axe-core/axe.min.js").read_text()
     step = steps_with(examined, *LOUD)[0]
-    shown = opened(examined, size=size, color_scheme=scheme, address=f"#step={step}&node={examined.final_order[0]}")
+    shown = opened(
+        examined, size=size, color_scheme=scheme, address=f"#step={step}&node={examined.final_order[0]}"
+    )
     shown.evaluate(axe)
     shown.locator("#whatif [role=switch]").first.click()
     shown.locator("#nodes-table summary").click()
@@ -590,19 +676,27 @@ def test_every_graph_has_a_table(examined: Recording, opened: Open) -> None:
 
 
 @pytest.mark.parametrize(("size", "ratio"), [((390, 844), 3.0), ((640, 400), 2.0)], ids=["phone", "at 200 %"])
-def test_narrow_windows_scroll_one_way_only(size: tuple[int, int], ratio: float, examined: Recording, opened: Open) -> None:
+def test_narrow_windows_scroll_one_way_only(
+    size: tuple[int, int], ratio: float, examined: Recording, opened: Open
+) -> None:
     shown = opened(examined, size=size, device_scale_factor=ratio)
     shown.wait_for_timeout(SETTLE)
     assert shown.evaluate("document.documentElement.scrollWidth") <= size[0]
-    assert shown.evaluate("[...document.querySelectorAll('p, h1, h2, button, label')].every(e => { const r = e.getBoundingClientRect(); return r.width === 0 || e.closest('.scroll, .hidden, .skip, .panel') || e.classList.contains('skip') || r.right <= innerWidth + 1 })")
+    assert shown.evaluate(
+        """[...document.querySelectorAll('p, h1, h2, button, label')].every(e => { const r = e.getBoundingClientRect();
+        return r.width === 0 || e.closest('.scroll, .hidden, .skip, .panel') || r.right <= innerWidth + 1 })"""
+    )
 
 
 def test_reduced_motion(examined: Recording, opened: Open) -> None:
     shown = opened(examined, reduced_motion="reduce")
     step = steps_with(examined, *LOUD)[0]
     shown.evaluate("scrollTo(0, document.body.scrollHeight)")
-    shown.evaluate(f"document.querySelector('#answer .story button:nth-of-type(3)').click()")
-    at = shown.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(document.querySelector('#walk').getBoundingClientRect().top))))")
+    shown.evaluate("document.querySelector('#answer .story button:nth-of-type(3)').click()")
+    at = shown.evaluate(
+        """new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() =>
+            done(document.querySelector('#walk').getBoundingClientRect().top))))"""
+    )
     assert abs(at) < 5, step  # there at once, not on its way
 
 
@@ -634,7 +728,9 @@ def test_a_notebook_shows_it_in_a_frame(examined: Recording, browser: Any, tmp_p
     frame.locator("button[aria-label='as compiled']").click()
     assert frame.locator("#timeline-0 .strip").get_attribute("aria-valuenow") == str(len(examined.steps))
     # what is in the frame cannot reach the notebook
-    reached = shown.frames[1].evaluate("(() => { try { return String(parent.document.title) } catch (e) { return 'refused' } })()")
+    reached = shown.frames[1].evaluate(
+        "(() => { try { return String(parent.document.title) } catch (e) { return 'refused' } })()"
+    )
     assert reached == "refused"
     assert not errors
     context.close()

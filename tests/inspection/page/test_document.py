@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import subprocess
 import sys
@@ -13,9 +14,9 @@ import pytest
 
 from graphs.errors import InputError
 from graphs.inspection import Inspection, Recording, load, save
+from graphs.inspection.pair import align
 from graphs.inspection.show.page.document import Page, page
 from graphs.inspection.show.page.drawn import draw, moments
-from graphs.inspection.pair import align
 
 
 def test_the_size_of_the_experiments_page(examined: Recording) -> None:
@@ -61,7 +62,9 @@ def test_an_inspection_gives_it(asked: Inspection) -> None:
     assert found.html == page(asked.recording).html
     assert repr(found).startswith("<Page of train")
     shown = found._repr_html_()
-    assert shown.startswith("<iframe") and "allow-same-origin" not in shown and '"' not in re.findall(r'srcdoc="([^"]*)', shown)[0]
+    assert shown.startswith("<iframe")
+    assert "allow-same-origin" not in shown
+    assert '"' not in re.findall(r'srcdoc="([^"]*)', shown)[0]
 
 
 def test_bad_input_is_refused(examined: Recording, tmp_path: Path) -> None:
@@ -80,7 +83,7 @@ def test_moments_of_two_stories(examined: Recording) -> None:
     assert (found[0].first, found[0].second) == (0, 0)
     assert (found[-1].first, found[-1].second) == (len(examined.steps), 40)
     assert sum(moment.paired for moment in found[1:]) == 40
-    for one, following in zip(found, found[1:], strict=False):
+    for one, following in itertools.pairwise(found):
         assert (following.first - one.first, following.second - one.second) in ((1, 1), (1, 0), (0, 1))
 
 
@@ -98,4 +101,5 @@ def test_a_label_is_anew_where_what_a_node_reads_moves(examined: Recording) -> N
     assert all(rows for rows in drawn.labels)
     moved = {c.node for step in examined.steps for c in step.changes if c.node is not None}
     again = {node for node, rows in enumerate(drawn.labels) if len(rows) > 1}
-    assert again and again <= moved
+    assert again
+    assert again <= moved

@@ -17,7 +17,9 @@ from tests.inspection.page.test_browser import boxes, moment, press
 
 def woven(size: int, steps: int, lines: int = 12) -> Recording:
     """`size` nodes that read one another in rows of twenty; each step puts another node in the place of one."""
-    ops = tuple(Op(f"Op{i}", "pytensor.tensor.elemwise.Elemwise", "pytensor.scalar.basic.Add") for i in range(5))
+    ops = tuple(
+        Op(f"Op{i}", "pytensor.tensor.elemwise.Elemwise", "pytensor.scalar.basic.Add") for i in range(5)
+    )
     variables = [Variable("input", "Vector", "float64", (None,), "x")]
     nodes: list[Node] = []
     for i in range(size):
@@ -49,7 +51,9 @@ def woven(size: int, steps: int, lines: int = 12) -> Recording:
         alive[at] = new
         last = variables[-1].owner == new and at == size - 1
         changes += (Change(None, 0, was, out),) if last else ()
-        found.append(Step(f"phase {step * 6 // (steps + 1)}", 0, (old,), (new,), changes, ((was, out),), 1e-4))
+        found.append(
+            Step(f"phase {step * 6 // (steps + 1)}", 0, (old,), (new,), changes, ((was, out),), 1e-4)
+        )
     rows = tuple(SourceLine("model.py", i + 1, "f", f"line {i + 1}") for i in range(lines))
     order = sorted(range(size), key=lambda at: at)
     return Recording(
@@ -64,7 +68,8 @@ def worst_step(shown: Any, steps: int) -> float:
         """async (steps) => { const found = [];
         for (let i = 0; i < steps; i++) {
           document.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowRight' }));
-          await new Promise((done) => requestAnimationFrame(() => { const start = performance.now(); const c = new MessageChannel();
+          await new Promise((done) => requestAnimationFrame(() => {
+            const start = performance.now(), c = new MessageChannel();
             c.port1.onmessage = () => { found.push(performance.now() - start); done(); }; c.port2.postMessage(0); }));
         } return found.sort((a, b) => a - b) }""",
         steps,
@@ -116,7 +121,11 @@ def test_ten_thousand_nodes_open_folded(opened: Open) -> None:
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_graphs_of_nothing_and_of_one_node(count: int, opened: Open) -> None:
-    recording = woven(1, 0) if count else Recording("", "", "", (), None, (), (), (), (), (), (), (), (), (), (), (), 0.0, 0.0, {})
+    recording = (
+        woven(1, 0)
+        if count
+        else Recording("", "", "", (), None, (), (), (), (), (), (), (), (), (), (), (), 0.0, 0.0, {})
+    )
     shown = opened(recording)
     press(shown, "ArrowRight", "End", "0", "n", "r", "ArrowDown")
     assert moment(shown) == 0

@@ -27,7 +27,8 @@ def test_every_node_has_one_place(recording: Recording, layout: Layout) -> None:
     read = {v for s in recording.snapshots for n in s.nodes for v in n.inputs}
     assert layout.roots.keys() == {v for v in read if recording.variables[v].kind in ("input", "shared")}
     for x, row in (*layout.nodes.values(), *layout.roots.values()):
-        assert layout.left <= x - BOX / 2 and x + BOX / 2 <= layout.right
+        assert layout.left <= x - BOX / 2
+        assert x + BOX / 2 <= layout.right
         assert 0 <= row < layout.rows
 
 
@@ -97,7 +98,11 @@ def test_an_heir_takes_the_very_place(examined: Recording) -> None:
 def swapped() -> Recording:
     """f(g(x)) becomes g(f(x)) by moved inputs, which closes a cycle in the union of both graphs."""
     ops = tuple(Op(name, f"m.{name}") for name in "fg")
-    variables = (Variable("input", "t", name="x"), Variable("computed", "t", owner=0), Variable("computed", "t", owner=1))
+    variables = (
+        Variable("input", "t", name="x"),
+        Variable("computed", "t", owner=0),
+        Variable("computed", "t", owner=1),
+    )
     origin = Origin("forward")
     # g = node 0 reads x, f = node 1 reads g's result
     nodes = (Node(1, (0,), (1,), origin), Node(0, (1,), (2,), origin))

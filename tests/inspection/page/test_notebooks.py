@@ -28,7 +28,9 @@ def folder(examined: Recording, tmp_path: Path) -> Path:
 
 def run(folder: Path, *arguments: str) -> None:
     environment = os.environ | {"HOME": str(folder), "PYTHONPATH": os.pathsep.join(sys.path)}
-    ran = subprocess.run([sys.executable, "-m", *arguments], cwd=folder, env=environment, capture_output=True, text=True)
+    ran = subprocess.run(
+        [sys.executable, "-m", *arguments], cwd=folder, env=environment, capture_output=True, text=True
+    )
     assert ran.returncode == 0, ran.stderr[-2000:]
 
 
@@ -41,7 +43,14 @@ def steps_in(frame: Any, last: int) -> None:
 def test_jupyter_keeps_it(folder: Path, examined: Recording, browser: Any) -> None:
     pytest.importorskip("nbconvert", reason="nbconvert is not installed (the extra `notebooks`)")
     pytest.importorskip("ipykernel", reason="ipykernel is not installed (the extra `notebooks`)")
-    cell = {"cell_type": "code", "id": "one", "execution_count": None, "metadata": {}, "outputs": [], "source": CELL}
+    cell = {
+        "cell_type": "code",
+        "id": "one",
+        "execution_count": None,
+        "metadata": {},
+        "outputs": [],
+        "source": CELL,
+    }
     notebook = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
     (folder / "one.ipynb").write_text(json.dumps(notebook))
     run(folder, "nbconvert", "--execute", "--to", "notebook", "--inplace", "one.ipynb")
@@ -61,14 +70,29 @@ def test_jupyter_keeps_it(folder: Path, examined: Recording, browser: Any) -> No
 def marimo(folder: Path) -> Iterator[str]:
     pytest.importorskip("marimo", reason="marimo is not installed (the extra `notebooks`)")
     body = CELL.replace("\n", "\n    ")
-    app = f"import marimo\napp = marimo.App()\n\n@app.cell\ndef _():\n    {body}\n    return\n\nif __name__ == '__main__':\n    app.run()\n"
+    head = "import marimo\napp = marimo.App()\n\n@app.cell\ndef _():\n    "
+    app = f"{head}{body}\n    return\n\nif __name__ == '__main__':\n    app.run()\n"
     (folder / "app.py").write_text(app)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     environment = os.environ | {"HOME": str(folder), "PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, "-m", "marimo", "run", "app.py", "--headless", "--no-token", "--host", "127.0.0.1", "--port", str(port)]
-    with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+    command = [
+        sys.executable,
+        "-m",
+        "marimo",
+        "run",
+        "app.py",
+        "--headless",
+        "--no-token",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    ]
+    with subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as server:
         address = f"http://127.0.0.1:{port}"
         for _ in range(240):
             try:

@@ -60,7 +60,7 @@ def test_a_hostile_recording_loads_back_equal(textbook):
     kinds = cycle(text for kind, text in SHORT.items() if kind != "surrogate")
     recording = textbook
     for where in sorted(fields(textbook)):
-        if where.rpartition(".")[2] not in ("kind", "dtype", "verdict", "formula"):
+        if where.rpartition(".")[2] not in ("kind", "dtype", "verdict", "formula", "marks"):
             recording = poisoned(recording, lambda text: text + next(kinds), where)
     assert from_json(to_json(recording)) == recording != textbook
 

@@ -164,7 +164,9 @@ def _html(title: str, data: str, stills: list[str]) -> str:
     tags = "\n".join(f"<script{kind}>{script}</script>" for kind, script in zip(kinds, scripts, strict=True))
     # JSON has such characters in texts only, where an escape stands for each: no tag and no comment can begin there, and
     # whoever reads the file sees it in the order in which it is written.
-    safe = re.sub(r"[<\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]", lambda found: f"\\u{ord(found[0]):04x}", data)
+    safe = re.sub(
+        r"[<\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]", lambda found: f"\\u{ord(found[0]):04x}", data
+    )
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>

@@ -40,12 +40,20 @@ class Drawn(msgspec.Struct, frozen=True, omit_defaults=True):
     # where there is no layout, the nodes in groups: [name, row, [node …]]
     groups: list[Row]
     labels: list[list[Row]]  # by node: [from snapshot, word, formula]
-    steps: list[Row]  # by step: [[[name, before, after] …], what it did to the outputs, whether only names changed]
-    work: list[Row]  # by snapshot: [operations, functions, bytes, nodes of unknown operations, and of unknown bytes]
-    node_work: list[Row | None]  # by node, where it stood last: [operations, functions, bytes read, bytes written]
+    steps: list[
+        Row
+    ]  # by step: [[[name, before, after] …], what it did to the outputs, whether only names changed]
+    work: list[
+        Row
+    ]  # by snapshot: [operations, functions, bytes, nodes of unknown operations, and of unknown bytes]
+    node_work: list[
+        Row | None
+    ]  # by node, where it stood last: [operations, functions, bytes read, bytes written]
     rules: list[str]  # by rule: how it is left out
     lines: list[list[int]]  # by node: which of the recording's lines it goes back to
-    beginnings: list[Row]  # where values stop being finite: [snapshot, node, names, sentence, lines, what helps, path]
+    beginnings: list[
+        Row
+    ]  # where values stop being finite: [snapshot, node, names, sentence, lines, what helps, path]
 
 
 class Moment(msgspec.Struct, frozen=True, array_like=True):
@@ -70,7 +78,13 @@ def draw(recording: Recording) -> Drawn:
         labels=labels,
         steps=steps,
         work=[
-            [cost.flops, cost.transcendentals, cost.read + cost.written, cost.unknown_flops, cost.unknown_bytes]
+            [
+                cost.flops,
+                cost.transcendentals,
+                cost.read + cost.written,
+                cost.unknown_flops,
+                cost.unknown_bytes,
+            ]
             for cost in snapshot_costs(recording, storage=False)
         ],
         node_work=_node_work(recording),
@@ -189,7 +203,9 @@ def _groups(recording: Recording, lines: list[list[int]]) -> list[Row]:
     rank: dict[int, int] = {}
     owner = {out: i for i, node in enumerate(recording.nodes) for out in node.outputs}
     for i in _in_order(recording, owner):
-        rank[i] = 1 + max((rank.get(owner[v], 0) for v in recording.nodes[i].inputs if v in owner), default=-1)
+        rank[i] = 1 + max(
+            (rank.get(owner[v], 0) for v in recording.nodes[i].inputs if v in owner), default=-1
+        )
     kept: defaultdict[tuple[int, str], list[int]] = defaultdict(list)
     for node, found in enumerate(lines):
         roots = recording.nodes[node].origin.kind

@@ -121,9 +121,7 @@ def lay_out(recording: Recording) -> Layout:
 Key = tuple[str, int]
 
 
-def _ranks(
-    lives: dict[int, Life], edges: Iterable[Edge], owner: dict[int, int]
-) -> dict[Key, int]:
+def _ranks(lives: dict[int, Life], edges: Iterable[Edge], owner: dict[int, int]) -> dict[Key, int]:
     """The row of each node and root: under all that it reads, and right above the first that reads it.
 
     Where the union of all snapshots has a cycle, the edges that close it are left aside, and point upwards.
@@ -244,7 +242,9 @@ def _lanes(
     nets: defaultdict[int, list[Edge]] = defaultdict(list)
     for edge in edges:
         nets[edge.variable].append(edge)
-    reach = {v: max(ranks["node", e.node] for e in net) - ranks[_source(v, owner)] - 1 for v, net in nets.items()}
+    reach = {
+        v: max(ranks["node", e.node] for e in net) - ranks[_source(v, owner)] - 1 for v, net in nets.items()
+    }
     left, given = MOST_LANE_ROWS, set()
     for variable in sorted(reach, key=lambda v: (reach[v], v)):
         left -= max(reach[variable], 0)
@@ -260,7 +260,9 @@ def _lanes(
                 passing = [edge.life for edge in far if ranks["node", edge.node] > row]
                 life = (min(life[0] for life in passing), max(life[1] for life in passing))
                 lane.append(_Slot(row, LANE / 2, [life]))
-                _tie(lane[-2] if len(lane) > 1 else source, lane[-1], life, STRAIGHT if len(lane) > 1 else 1.0)
+                _tie(
+                    lane[-2] if len(lane) > 1 else source, lane[-1], life, STRAIGHT if len(lane) > 1 else 1.0
+                )
             lanes[variable] = lane
         for edge in net:
             reader = slots["node", edge.node]
@@ -309,7 +311,7 @@ def _order(rows: list[_Row]) -> None:
         _number(row)
     if sum(len(row.slots) for row in rows) <= FEW:
         for _ in range(EXCHANGES):
-            if not any([_exchange(row) for row in rows]):
+            if not any(_exchange(row) for row in rows):
                 break
 
 
@@ -338,7 +340,9 @@ class _Pieces:
             pairs = [(slot, tie) for slot in row.slots for tie in slot.ties if tie.other.row == slot.row + 1]
             start = np.array([tie.life[0] for _, tie in pairs])
             end = np.array([tie.life[1] for _, tie in pairs])
-            together = np.minimum(end[:, None], end) - np.maximum(start[:, None], start) + 1 if pairs else None
+            together = (
+                np.minimum(end[:, None], end) - np.maximum(start[:, None], start) + 1 if pairs else None
+            )
             self._gaps.append((pairs, None if together is None else np.maximum(together, 0)))
 
     def crossings(self) -> float:
@@ -378,7 +382,7 @@ def _crossed(left: _Slot, right: _Slot) -> float:
 def _place(rows: list[_Row]) -> None:
     """Places in pixels, in the order of each row."""
     for row in rows:
-        _settle(row, {slot: 0.0 for slot in row.slots})
+        _settle(row, dict.fromkeys(row.slots, 0.0))
     for turn in range(PASSES):
         for row in rows if turn % 2 == 0 else reversed(rows):
             _settle(row, {slot: (PULL if slot.half > LANE else 1.0) * _median(slot) for slot in row.slots})

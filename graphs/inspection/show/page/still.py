@@ -27,7 +27,10 @@ def picture(recording: Recording, snapshot: int, layout: Layout, title: str) -> 
         v for node in placed for v in node.inputs if recording.variables[v].kind in ("input", "shared")
     )
     rows = _folded(
-        [*(layout.nodes[node.node][1] for node in placed), *(layout.roots[v][1] for v in roots if v in layout.roots)]
+        [
+            *(layout.nodes[node.node][1] for node in placed),
+            *(layout.roots[v][1] for v in roots if v in layout.roots),
+        ]
     )
     xs = [*(layout.nodes[node.node][0] for node in placed), *(layout.roots[v][0] for v in roots)]
     left = min(xs, default=0.0) - BOX / 2 - MARGIN
@@ -39,7 +42,7 @@ def picture(recording: Recording, snapshot: int, layout: Layout, title: str) -> 
 
     places = {v: layout.roots[v] for v in roots}
     places |= {out: layout.nodes[node.node] for node in placed for out in node.outputs}
-    at = {v: (x - left, rows[row] * ROW + MARGIN) for v, (x, row) in places.items()}
+    at: dict[int, Point] = {v: (x - left, rows[row] * ROW + MARGIN) for v, (x, row) in places.items()}
     row_of = {v: row for v, (_, row) in places.items()}
     parts = [*_wires(placed, at, row_of, layout, corner), *_boxes(recording, snapshot, placed, at, roots)]
     return (
@@ -75,12 +78,20 @@ def _wires(
             path = f"M{points[0][0]:.0f} {points[0][1]:.0f}"
             for (x, y), (x2, y2) in pairwise(points):
                 bend = max(min(0.6 * (y2 - y), 18), 0)
-                path += f"C{x:.0f} {y + bend:.0f} {x2:.0f} {y2 - bend:.0f} {x2:.0f} {y2:.0f}" if x != x2 else f"V{y2:.0f}"
+                path += (
+                    f"C{x:.0f} {y + bend:.0f} {x2:.0f} {y2 - bend:.0f} {x2:.0f} {y2:.0f}"
+                    if x != x2
+                    else f"V{y2:.0f}"
+                )
             yield f'<path class="wire" d="{path}"/>'
 
 
 def _boxes(
-    recording: Recording, snapshot: int, placed: Collection[Placed], at: dict[int, Point], roots: Collection[int]
+    recording: Recording,
+    snapshot: int,
+    placed: Collection[Placed],
+    at: dict[int, Point],
+    roots: Collection[int],
 ) -> Iterator[str]:
     formulas = Formulas(recording, snapshot)
     for variable in roots:
@@ -94,7 +105,9 @@ def _boxes(
 
 def _box(at: Point, first: str, second: str, kind: str) -> str:
     x, y = at
-    cut = [plain(text)[: FIT - 1] + "…" if len(plain(text)) > FIT else plain(text) for text in (first, second)]
+    cut = [
+        plain(text)[: FIT - 1] + "…" if len(plain(text)) > FIT else plain(text) for text in (first, second)
+    ]
     return (
         f'<g class="{kind}"><rect x="{x - BOX / 2:.0f}" y="{y:.0f}" width="{BOX:.0f}" height="{HEIGHT}" rx="5"/>'
         f'<text class="word" x="{x:.0f}" y="{y + 17:.0f}">{escape(cut[0])}</text>'
@@ -110,5 +123,7 @@ def steps_table(recording: Recording, effects: Collection[str]) -> str:
         f"<td>{counts[i - 1]} → {counts[i]}</td><td>{escape(effect)}</td></tr>"
         for i, (step, effect) in enumerate(zip(recording.steps, effects, strict=True), start=1)
     )
-    head = "<tr><th>step</th><th>phase</th><th>rule</th><th>nodes</th><th>what it did to the outputs</th></tr>"
+    head = (
+        "<tr><th>step</th><th>phase</th><th>rule</th><th>nodes</th><th>what it did to the outputs</th></tr>"
+    )
     return f"<table><caption>Every step</caption><thead>{head}</thead><tbody>{rows}</tbody></table>"
