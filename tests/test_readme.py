@@ -22,9 +22,11 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
 
-def test_the_python_blocks_run_in_order():
+def test_the_python_blocks_run_in_order(tmp_path):
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", "\n".join(blocks("python"))],
+        cwd=tmp_path,  # what they save goes there
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         timeout=300,

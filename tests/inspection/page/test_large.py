@@ -62,8 +62,8 @@ def woven(size: int, steps: int, lines: int = 12) -> Recording:
     )  # fmt: skip
 
 
-def worst_step(shown: Any, steps: int) -> float:
-    """Milliseconds from a key press to the end of the frame that shows it: the median of so many."""
+def step_times(shown: Any, steps: int) -> list[float]:
+    """Milliseconds from a key press to the end of the frame that shows it, of so many, sorted."""
     times: list[float] = shown.evaluate(
         """async (steps) => { const found = [];
         for (let i = 0; i < steps; i++) {
@@ -74,14 +74,16 @@ def worst_step(shown: Any, steps: int) -> float:
         } return found.sort((a, b) => a - b) }""",
         steps,
     )
-    return times[len(times) // 2]
+    return times
 
 
 def test_a_thousand_nodes_and_two_thousand_steps(opened: Open, record_property: Any) -> None:
     recording = woven(1000, 2000)
     assert from_json(to_json(recording)) == recording
     shown = opened(recording, address="#step=0")
-    record_property("milliseconds a step", worst_step(shown, 40))  # told, not asserted: README has figures
+    record_property(
+        "milliseconds a step", step_times(shown, 40)[20]
+    )  # told, not asserted: README has figures
     press(shown, "End")
     assert moment(shown) == 2000
     assert len([key for key in boxes(shown) if key.isdigit()]) == 1001  # with the one that goes
