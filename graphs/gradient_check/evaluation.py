@@ -275,9 +275,13 @@ class _Extended(Evaluator):
 
 def products_of(node: Apply, values: Sequence[Any]) -> int:
     """How many multiplications a product of matrices takes; no fast library makes them in this type."""
-    if not (isinstance(node.op, Dot) or isinstance(getattr(node.op, "core_op", None), Dot)):
+    name = type(node.op).__name__
+    if isinstance(node.op, Dot) or isinstance(getattr(node.op, "core_op", None), Dot) or name in PRODUCTS:
+        rows, columns = map(np.asarray, values[:2])
+    elif name in UPDATED:
+        rows, columns = map(np.asarray, values[2:4])
+    else:
         return 0
-    rows, columns = map(np.asarray, values)
     return int(rows.size * (columns.shape[-1] if columns.ndim > 1 else 1))
 
 
@@ -444,6 +448,22 @@ def _itself(op: Any, node: Apply) -> Kernel:
     return lambda x, *_: [x]
 
 
+def _product(op: Any, node: Apply) -> Kernel:
+    """BLAS's A·B, or with a third operand α·A·B."""
+    return lambda a, b, alpha=1: [alpha * np.matmul(a, b)]
+
+
+def _updated(op: Any, node: Apply) -> Kernel:
+    """BLAS's β·Y + α·A·B, for vectors too."""
+    return lambda y, alpha, a, b, beta: [beta * y + alpha * np.dot(a, b)]
+
+
+def _outer(op: Any, node: Apply) -> Kernel:
+    """BLAS's A + α·x·yᵀ."""
+    return lambda a, alpha, x, y: [a + alpha * np.multiply.outer(x, y)]
+
+
+PRODUCTS, UPDATED = ("Dot22", "Dot22Scalar", "BatchedDot"), ("Gemm", "Gemv", "CGemv")
 MOVES = (
     *(
         "AdvancedIncSubtensor",
@@ -477,6 +497,9 @@ _KERNELS: dict[str, Callable[[Any, Apply], Kernel]] = {
     "IfElse": _chosen,
     "Dot": lambda op, node: lambda a, b: [np.dot(a, b)],
     "Matmul": _matmul,
+    **dict.fromkeys(PRODUCTS, _product),
+    **dict.fromkeys(UPDATED, _updated),
+    **dict.fromkeys(("Ger", "CGer"), _outer),
     "Softmax": _softmax,
     "LogSoftmax": _log_softmax,
     # what stands for itself, and what only checks

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytensor
+import pytensor.tensor as pt
 import pytest
 from pytensor.compile.mode import Mode
 
@@ -50,3 +51,17 @@ def asked(train: Train) -> Inspection:
 @pytest.fixture(scope="session")
 def evaluated(asked: Inspection) -> Recording:
     return asked.recording
+
+
+@pytest.fixture(scope="session")
+def examined() -> Recording:
+    """The experiment's recording with everything in it."""
+    data = load(seed=0)
+    graph = logistic_graph(data.initial_w, data.initial_b)
+    gw, gb = pt.grad(graph.cost, [graph.w, graph.b])
+    updates = [(graph.w, graph.w - 0.1 * gw), (graph.b, graph.b - 0.1 * gb)]
+    asked = inspect([graph.x, graph.y], [graph.prediction, graph.xent], updates, mode=PYTHON, name="train")
+    asked = asked.evaluate(data.x, data.y.astype(np.float64)).measure(seconds=0.2, rounds=3).diagnose()
+    weighed = [asked.recording.rule_of(r.step).name for r in asked.recording.rescues()]
+    asked = asked.leave_out(rules=[*weighed, "local_neg_to_mul"], rounds=2)
+    return asked.why("local_elemwise_alloc").recording

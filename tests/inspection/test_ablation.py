@@ -242,3 +242,22 @@ def test_what_pytensor_says_of_a_rewrite_that_fails_is_part_of_the_finding(
     assert "another rewrite fails without it: Rewrite failure due to: ours_fails" in found.problem
     said = capfd.readouterr()
     assert "Traceback" not in said.err + said.out
+
+
+def test_the_final_graph_without_a_rule_is_kept_where_it_is_another(examined):
+    there = [found.graph is not None for found in examined.counterfactuals]
+    assert any(there)
+    final = {examined.ops[node.op].name for node in examined.snapshot(-1).nodes}
+    for found in examined.counterfactuals:
+        if found.graph is None:
+            assert found.verdict == "identical" or found.problem
+            continue
+        assert len(found.graph.nodes) == found.nodes
+        known = {"x", "y", "w", "b"}
+        for node in found.graph.nodes:
+            read = {name for name in node.inputs if not re.match(r"[\[\d.-]|True|False", name)}
+            assert read <= known
+            known |= {*node.output.split(", ")}
+        assert set(found.graph.outputs) <= known
+        assert len(found.graph.outputs) == len(examined.outputs)
+        assert final & {node.op for node in found.graph.nodes}

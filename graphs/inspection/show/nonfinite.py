@@ -12,7 +12,7 @@ from graphs.inspection.findings import GIVEN, MADE, PICKED, RAISED, NonFinite
 from graphs.inspection.recording import GRADIENT, Placed, Recording, SourceLine
 from graphs.inspection.show.formulas import Formulas
 
-__all__ = ["headline", "lines_of", "listed", "nonfinite_view", "place", "telling_origin", "told_of"]
+__all__ = ["headline", "lines_of", "listed", "nonfinite_view", "place", "telling_origin", "told_of", "way_of"]
 
 FAR = 4  # nodes up from a gradient's to the user's own whose slope it is
 MOST_READ, MOST_LINES, MOST_ON_WAY = 4, 3, 5
@@ -74,7 +74,7 @@ def _one(recording: Recording, origin: NonFinite) -> Iterator[Text]:
     if origin.write:
         yield Text.assemble("    what helps: ", (origin.write, "green"))
     if len(origin.path) > 1:
-        yield Text(f"    it spreads: {_way(recording, origin)}", style="dim")
+        yield Text(f"    it spreads: {way_of(recording, origin)}", style="dim")
 
 
 def told_of(recording: Recording, origin: NonFinite) -> str:
@@ -141,7 +141,7 @@ def lines_of(recording: Recording, origin: NonFinite) -> Sequence[SourceLine]:
     return recording.lines_of(owner)
 
 
-def _way(recording: Recording, origin: NonFinite) -> str:
+def way_of(recording: Recording, origin: NonFinite) -> str:
     """From where it begins to the output: the variables that have names, or what they are."""
     formulas = Formulas(recording, origin.snapshot)
     words = [formulas.variable(variable, depth=1) for variable in origin.path]

@@ -68,6 +68,8 @@ def references(
         if not tried or kind is None:
             continue
         best = max(tried, key=lambda s: (np.count_nonzero(np.isfinite(tried[s])), s))
+        if best < max(value.rescued_by, default=0):
+            continue  # a graph from before a repair is no witness
         doubt = _apart(tried[0], tried[best], kind) if best and 0 in tried else None
         bad = int(np.count_nonzero(~np.isfinite(tried[best])))
         found[at] = Reference(at, best, info.nmant + 1, doubt, bad), tried[best]

@@ -18,7 +18,6 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 
-from graphs import load, logistic_graph
 from graphs.inspection import Recording, inspect
 from graphs.inspection.show.page.document import page
 from tests.inspection.conftest import PYTHON
@@ -42,20 +41,6 @@ def node_modules() -> Path:
         if place and (Path(place) / "axe-core").is_dir():
             return Path(place)
     pytest.skip("npm's packages are missing: npm install --prefix tests/inspection/page")
-
-
-@pytest.fixture(scope="session")
-def examined() -> Recording:
-    """The experiment's recording with everything in it."""
-    data = load(seed=0)
-    graph = logistic_graph(data.initial_w, data.initial_b)
-    gw, gb = pt.grad(graph.cost, [graph.w, graph.b])
-    updates = [(graph.w, graph.w - 0.1 * gw), (graph.b, graph.b - 0.1 * gb)]
-    asked = inspect([graph.x, graph.y], [graph.prediction, graph.xent], updates, mode=PYTHON, name="train")
-    asked = asked.evaluate(data.x, data.y.astype(np.float64)).measure(seconds=0.2, rounds=3).diagnose()
-    weighed = [asked.recording.rule_of(r.step).name for r in asked.recording.rescues()]
-    asked = asked.leave_out(rules=[*weighed, "local_neg_to_mul"], rounds=2)
-    return asked.why("local_elemwise_alloc").recording
 
 
 @pytest.fixture(scope="session")

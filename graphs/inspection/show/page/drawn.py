@@ -16,7 +16,7 @@ from graphs.inspection.costs import last_costs, snapshot_costs
 from graphs.inspection.pair import Parting
 from graphs.inspection.recording import GRADIENT, Recording, Step
 from graphs.inspection.show.formulas import Formulas
-from graphs.inspection.show.nonfinite import lines_of, place, told_of
+from graphs.inspection.show.nonfinite import lines_of, place, told_of, way_of
 from graphs.inspection.show.page.layout import BOX, Layout, lay_out
 from graphs.inspection.show.steps import effect, way_out
 from graphs.inspection.show.story import Link, story
@@ -40,20 +40,16 @@ class Drawn(msgspec.Struct, frozen=True, omit_defaults=True):
     # where there is no layout, the nodes in groups: [name, row, [node …]]
     groups: list[Row]
     labels: list[list[Row]]  # by node: [from snapshot, word, formula]
-    steps: list[
-        Row
-    ]  # by step: [[[name, before, after] …], what it did to the outputs, whether only names changed]
-    work: list[
-        Row
-    ]  # by snapshot: [operations, functions, bytes, nodes of unknown operations, and of unknown bytes]
-    node_work: list[
-        Row | None
-    ]  # by node, where it stood last: [operations, functions, bytes read, bytes written]
+    # by step: [[[name, before, after] …], what it did to the outputs, whether only names changed]
+    steps: list[Row]
+    # by snapshot: [operations, functions, bytes, nodes of unknown operations, and of unknown bytes]
+    work: list[Row]
+    # by node, where it stood last: [operations, functions, bytes read, bytes written]
+    node_work: list[Row | None]
     rules: list[str]  # by rule: how it is left out
     lines: list[list[int]]  # by node: which of the recording's lines it goes back to
-    beginnings: list[
-        Row
-    ]  # where values stop being finite: [snapshot, node, names, sentence, lines, what helps, path]
+    # where values stop being finite: [snapshot, node, names, sentence, lines, what helps, how it spreads]
+    beginnings: list[Row]
 
 
 class Moment(msgspec.Struct, frozen=True, array_like=True):
@@ -192,7 +188,7 @@ def _beginnings(recording: Recording) -> list[Row]:
             told_of(recording, origin),
             [[place(line), line.text] for line in lines_of(recording, origin)[:3]],
             origin.write,
-            list(origin.path),
+            way_of(recording, origin) if len(origin.path) > 1 else "",
         ]
         for origin in found
     ]

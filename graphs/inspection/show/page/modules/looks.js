@@ -36,7 +36,7 @@ export function rootLook(side, variable, snapshot) {
   const { recording, story } = side;
   const described = recording.variables[variable];
   const shape = story.valueAt(variable, snapshot)?.shape ?? described.shape;
-  return { sign: "", word: cut(described.name || "input", WORD), formula: cut(`${described.dtype || described.type}${shape && shape.length ? ` ${shape.map((/** @type {any} */ n) => n ?? "?").join("×")}` : ""}`, FORMULA), badge: described.kind === "shared" ? "shared" : "input", out: story.outputNames(variable, snapshot).map((name) => `⇒ ${name}`).join(" "), constants: "", colour: "k-root", whole: described.name || "input" };
+  return { sign: "", word: cut(described.name || "input", WORD), formula: cut(`${described.dtype || described.type}${shape && shape.length ? ` ${shape.map((/** @type {any} */ n) => n ?? "?").join("×")}` : ""}`, FORMULA), badge: ["shared", "input"].includes(described.kind) ? described.kind : "", out: story.outputNames(variable, snapshot).map((name) => `⇒ ${name}`).join(" "), constants: "", colour: "k-root", whole: described.name || "input" };
 }
 
 /** @param {Side} side @param {View} view @param {number} node @param {number} snapshot @returns {{sign: string, badge: string, colour: string}} */

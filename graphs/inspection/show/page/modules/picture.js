@@ -292,7 +292,9 @@ export class Picture {
   _listen() {
     const { svg } = this;
     svg.addEventListener("click", (event) => {
-      if (this.sight.moved > 6) return; // the picture was dragged
+      const isDragged = this.sight.moved > 6;
+      this.sight.moved = 0;
+      if (isDragged) return;
       const box = /** @type {Element} */ (event.target).closest?.(".box");
       this._choose(box?.getAttribute("data-key") ?? null);
     });

@@ -110,10 +110,10 @@ function Colours({ view, side }) {
 export function Beginnings({ store }) {
   const found = store.book.sides.flatMap((side, index) => (side.drawn?.beginnings ?? []).map((/** @type {any} */ row) => ({ side, index, row })));
   if (!found.length) return null;
-  return html`<section aria-label="Where values stop being finite"><h2>Where values stop being finite</h2>${found.map(({ side, index, row: [snapshot, node, names, told, lines, write] }) => html`<div class="card">
+  return html`<section aria-label="Where values stop being finite"><h2>Where values stop being finite</h2>${found.map(({ side, index, row: [snapshot, node, names, told, lines, write, way] }) => html`<div class="card">
     <p><strong>${names.join(", ")}</strong> <span class="dim">${snapshot ? "as compiled" : "as written"}${side.label && `, ${side.label}`}</span><br />${node === null ? told : html`<button class="link" onClick=${() => { show("walk"); store.set({ colour: "values" }); store.select(node, index, snapshot); }}>${told}</button>`}</p>
     ${lines.map((/** @type {string[]} */ [where, text]) => html`<p class="dim">${where} <code>${text}</code></p>`)}
-    ${write && html`<p>What helps: ${write}</p>`}</div>`)}</section>`;
+    ${write && html`<p>What helps: ${write}</p>`}${way && html`<p class="dim">It spreads: ${way}</p>`}</div>`)}</section>`;
 }
 
 /** @param {{store: Store}} props */
