@@ -24,7 +24,7 @@ from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.op import HasInnerGraph
 from pytensor.link.basic import PerformLinker
 
-from graphs.inspection import Inspection, Recording, inspect, load
+from graphs.inspection import Inspection, Recording, inspect, load, page
 from graphs.inspection.findings import LOUD, ValueSummary
 from graphs.inspection.recording import REWRITE
 from graphs.inspection.show.report import overview
@@ -166,6 +166,7 @@ class Subject:
             loaded = load(path)
             assert loaded == recording
             assert as_text(overview(loaded)) == as_text(overview(recording))
+            assert page(loaded).html == page(recording).html
         with quiet():
             as_compiled = called(function, graph.values)
             raised = isinstance(as_compiled, Exception)
