@@ -86,22 +86,39 @@ def _values(recording: Recording) -> Iterator[Sentence]:
         yield ["Computed as written, every output is finite on these inputs."]
     for steps, together in groupby(broken, key=lambda value: value.rescued_by):
         values = list(together)
-        told = listed([f"{names[v.output]} is not finite in {_of(v.first)}" for v in values])
-        yield [f"Computed as written, {told}", *_rescue(recording, values, steps), "."]
+        broke = _joined([_broken(recording, v.output, v.first) for v in values])
+        yield ["Computed as written, ", *broke, *_rescue(recording, values, steps), "."]
     for value in evaluation.outputs:
         if value.broken_by:
             lost = f"{names[value.output]} loses finite entries in "
             yield [lost, *_steps(recording, value.broken_by), "."]
     wrong = [value for value in evaluation.outputs if entries_not_finite(value.compiled)]
     if wrong and not all(value in broken for value in wrong):
-        told = listed([f"{names[v.output]} is not finite in {_of(v.compiled)}" for v in wrong])
-        yield [f"{'Called' if wrong[0].called else 'As compiled'}, {told}."]
+        broke = _joined([_broken(recording, v.output, v.compiled) for v in wrong])
+        yield [f"{'Called' if wrong[0].called else 'As compiled'}, ", *broke, "."]
     if why := headline(recording).strip():
         origin = telling_origin(recording)
         owner = recording.variables[origin.variable].owner if origin is not None else None
         yield [why if origin is None or owner is None else Link(why, node=owner, snapshot=origin.snapshot)]
     if not evaluation.apart and not any(step.verdict in (*LOUD, UNKNOWN) for step in evaluation.steps):
         yield ["No rewrite changes an output beyond rounding."]
+
+
+def _broken(recording: Recording, output: int, value: ValueSummary) -> str | Link:
+    """That an output is not finite; a link to the node that gives it in the snapshot of the value."""
+    said = f"{recording.outputs[output].name} is not finite in {_of(value)}"
+    owner = recording.variables[recording.snapshot(value.snapshot).outputs[output]].owner
+    return said if owner is None else Link(said, node=owner, snapshot=value.snapshot)
+
+
+def _joined(pieces: Sequence[str | Link]) -> Sentence:
+    """``a, b and c``."""
+    found: Sentence = []
+    for i, piece in enumerate(pieces):
+        if i:
+            found.append(" and " if i == len(pieces) - 1 else ", ")
+        found.append(piece)
+    return found
 
 
 def _of(value: ValueSummary) -> str:
@@ -133,11 +150,8 @@ def _rescue(
         yield f" (compiled without {recording.rules[proof.rule].name}{off}, {listed(again)} not finite)"
 
 
-def _steps(recording: Recording, steps: Sequence[int]) -> Iterator[str | Link]:
-    for i, step in enumerate(steps):
-        if i:
-            yield " and " if i == len(steps) - 1 else ", "
-        yield Link(f"step {step} ({recording.rule_of(step).name})", step=step)
+def _steps(recording: Recording, steps: Sequence[int]) -> Sentence:
+    return _joined([Link(f"step {step} ({recording.rule_of(step).name})", step=step) for step in steps])
 
 
 def _times(recording: Recording) -> Iterator[Sentence]:

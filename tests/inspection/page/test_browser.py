@@ -67,6 +67,11 @@ def test_it_opens_with_the_answer_and_the_answer_leads_to_the_steps(
     assert moment(shown) == rescue.step
     assert name in panel(shown)
     assert "repaired values" in panel(shown)
+    shown.click("#answer .story button:has-text('xent is not finite')")
+    shown.wait_for_timeout(SETTLE)
+    assert moment(shown) == 0
+    assert "xent" in shown.inner_text(".panel h3")
+    press(shown, "End")
     shown.click(".story button:has-text('nodes') >> nth=0")
     shown.wait_for_timeout(50)
     assert moment(shown) == 0
@@ -376,6 +381,11 @@ def test_what_if_each_rule_is_a_switch(examined: Recording, opened: Open) -> Non
             switch.locator("svg .box").first.wait_for()
             assert switch.locator("svg .box:not(.root)").count() == len(found.graph.nodes)
         assert switch.locator("[role=switch]").get_attribute("aria-checked") == "false"
+        switch.locator(
+            "button:has-text('copy')"
+        ).click()  # to the clipboard, or it says what to do where there is none
+        said = switch.locator("[role=status]:has-text('cop')")
+        assert said.inner_text() in ("copied", "select it and copy")
         switch.locator("[role=switch]").click()
         assert "instead of" not in switch.inner_text()
 
