@@ -94,7 +94,7 @@ function Nodes({ title, sign, kind, nodes, snapshot, store, side }) {
   if (!nodes.length) return null;
   const shown = nodes.slice(0, 12);
   return html`<h4>${title}</h4><ul class="plain">${shown.map((node) => {
-    const [word, formula] = side.label_of(node, snapshot);
+    const [word, formula] = side.labelOf(node, snapshot);
     const value = side.story.valueAt(side.recording.nodes[node].outputs[0], snapshot);
     return html`<li class=${kind}><span class="mark" aria-hidden="true">${sign}</span> <${NodeLink} store=${store} side=${side} node=${node} snapshot=${snapshot} /> ${word} <code>${formula}</code>${value && html` <span class="dim">${valueText(value)}</span>`}</li>`;
   })}${nodes.length > shown.length && html`<li class="dim">and ${nodes.length - shown.length} more</li>`}</ul>`;
@@ -129,7 +129,7 @@ function NodePanel({ store, view, side }) {
   const step = store.step();
   const at = stands ? here : step && story.stands(node, here - 1) ? here - 1 : story.spans[node][0] ?? 0;
   const described = recording.nodes[node], op = recording.ops[described.op];
-  const [word, formula] = side.label_of(node, at);
+  const [word, formula] = side.labelOf(node, at);
   const isFinal = story.stands(node, story.last);
   return html`<h3><span class="dim">Node #${node}${at === here ? "" : `, as after step ${at}`}</span><br />${word}</h3>
     <p><code>${formula}</code></p>
@@ -185,14 +185,14 @@ function Cells({ cells, value }) {
 function Reads({ store, side, variable, at }) {
   const described = side.recording.variables[variable];
   if (described.owner === null) return html`${described.name || described.value || "an input"}`;
-  return html`<${NodeLink} store=${store} side=${side} node=${described.owner} snapshot=${at}>#${described.owner} ${side.label_of(described.owner, at)[0]}</${NodeLink}>`;
+  return html`<${NodeLink} store=${store} side=${side} node=${described.owner} snapshot=${at}>#${described.owner} ${side.labelOf(described.owner, at)[0]}</${NodeLink}>`;
 }
 
 /** @param {{store: Store, side: Side, node: number, at: number}} props */
 function ReadBy({ store, side, node, at }) {
   const readers = [...new Set(side.recording.nodes[node].outputs.flatMap((/** @type {number} */ variable) => side.story.readersAt(variable, at)))];
   if (!readers.length) return "nobody; the graph returns it";
-  return html`${readers.slice(0, 20).map((reader, i) => html`${i > 0 && ", "}<${NodeLink} store=${store} side=${side} node=${reader} snapshot=${at}>#${reader} ${side.label_of(/** @type {number} */ (reader), at)[0]}</${NodeLink}>`)}${readers.length > 20 && ` and ${readers.length - 20} more`}`;
+  return html`${readers.slice(0, 20).map((reader, i) => html`${i > 0 && ", "}<${NodeLink} store=${store} side=${side} node=${reader} snapshot=${at}>#${reader} ${side.labelOf(/** @type {number} */ (reader), at)[0]}</${NodeLink}>`)}${readers.length > 20 && ` and ${readers.length - 20} more`}`;
 }
 
 /** Time and code of a node of the final graph. @param {{store: Store, side: Side, node: number}} props */
@@ -229,7 +229,7 @@ function Life({ store, side, node }) {
   const rule = (/** @type {number} */ step) => side.rule(step).name;
   const row = (/** @type {number} */ one) => {
     const born = birth(one), gone = death(one);
-    const [word, formula] = side.label_of(one, born);
+    const [word, formula] = side.labelOf(one, born);
     return html`<li class=${one === node ? "own" : ""}><${NodeLink} store=${store} side=${side} node=${one} snapshot=${born} /> ${word} <code>${formula}</code><br />
       <span class="dim">${born ? html`born by <${StepLink} store=${store} step=${born}>${rule(born)}, step ${born}</${StepLink}>` : "as written"}${(story.changed.get(one) ?? []).map((step) => html`, changed by <${StepLink} store=${store} step=${step}>step ${step}</${StepLink}>`)}${gone ? html`, gone at <${StepLink} store=${store} step=${gone}>step ${gone}, ${rule(gone)}</${StepLink}>` : ", stands in the end"}</span></li>`;
   };
@@ -238,8 +238,8 @@ function Life({ store, side, node }) {
   return html`<h4>Its life</h4>
     ${lines.length > 0 && html`<p class="dim">written on</p><ul class="plain">${lines.map((number) => html`<${Line} side=${side} number=${number} store=${store} />`)}</ul>`}
     <ol class="plain life">${some([...before.filter((one) => story.spans[one].length), node])}</ol>
-    <p>${heirs.length ? html`Lives on in ${heirs.map((one, i) => html`${i > 0 && ", "}<${NodeLink} store=${store} side=${side} node=${one} snapshot=${birth(one)}>#${one} ${side.label_of(one, birth(one))[0]}</${NodeLink}>`)}.` : death(node) ? "Nothing was made of it." : ""}
-      ${final.length > 0 && html` In the end: ${final.map((one, i) => html`${i > 0 && ", "}<${NodeLink} store=${store} side=${side} node=${one} snapshot=${story.last}>#${one} ${side.label_of(one, story.last)[0]}</${NodeLink}>`)}.`}</p>
+    <p>${heirs.length ? html`Lives on in ${heirs.map((one, i) => html`${i > 0 && ", "}<${NodeLink} store=${store} side=${side} node=${one} snapshot=${birth(one)}>#${one} ${side.labelOf(one, birth(one))[0]}</${NodeLink}>`)}.` : death(node) ? "Nothing was made of it." : ""}
+      ${final.length > 0 && html` In the end: ${final.map((one, i) => html`${i > 0 && ", "}<${NodeLink} store=${store} side=${side} node=${one} snapshot=${story.last}>#${one} ${side.labelOf(one, story.last)[0]}</${NodeLink}>`)}.`}</p>
     ${recording.measurements?.times && final.length > 0 && html`<dl>${final.slice(0, 6).map((one) => html`<dt>#${one}</dt><dd><dl><${Runs} store=${store} side=${side} node=${one} /></dl></dd>`)}</dl>`}`;
 }
 

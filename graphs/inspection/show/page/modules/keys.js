@@ -6,7 +6,7 @@ const { html } = htmPreact;
 
 export const KEYS = [
   ["→ or k", "one step on"], ["← or j", "one step back"], ["↓", "next phase"], ["↑", "phase before"],
-  ["Home, End", "as written, as compiled"], ["r", "next step that changed numbers"], ["/", "search rules and nodes"],
+  ["Home, End", "as written, as compiled"], ["r", "next step that changed numbers: beyond rounding, if any did"], ["/", "search rules and nodes"],
   ["n, p", "next node, node before"], ["i, o", "first node that the chosen one reads; first that reads it"],
   ["b", "show before, after, or both"], ["c", "next colouring"], ["f", "fold empty rows and columns"],
   ["+, -, 0", "zoom in, out, fit"], ["Escape", "choose nothing"], ["?", "these keys"],

@@ -21,7 +21,7 @@ export function lookOf(side, view, box, snapshot, now) {
   }
   const node = unit.nodes[0];
   const at = story.stands(node, snapshot) ? snapshot : box.status === "goes" ? snapshot - 1 : now;
-  const [word, formula] = side.label_of(node, at);
+  const [word, formula] = side.labelOf(node, at);
   const outs = recording.nodes[node].outputs.flatMap((/** @type {number} */ variable) => story.outputNames(variable, at));
   const constants = view.fold.includes("constants") ? story.inputsAt(node, at).map((variable) => recording.variables[variable]).filter((v) => v.kind === "constant").map((v) => v.value) : [];
   const look = colourOf(side, view, node, at);
@@ -44,7 +44,7 @@ function colourOf(side, view, node, snapshot) {
   const { recording, story, drawn } = side;
   const kind = KINDS[kindOf(recording.ops[recording.nodes[node].op])];
   const bad = story.badAt(node, snapshot);
-  const health = bad ? `${bad} bad` : "";
+  const health = bad ? `${bad} NaN/∞` : "";
   const grade = (/** @type {number} */ part) => `s${Math.min(4, Math.floor(part * 5))}`;
   switch (view.colour) {
     case "origin": {
@@ -69,7 +69,8 @@ function colourOf(side, view, node, snapshot) {
       return { sign: kind.sign, badge: size(work[2] + work[3]), colour: grade(Math.sqrt((work[2] + work[3]) / most)) };
     }
     case "values": {
-      const known = recording.nodes[node].outputs.some((/** @type {number} */ variable) => story.valueAt(variable, snapshot));
+      const values = recording.nodes[node].outputs.map((/** @type {number} */ variable) => story.valueAt(variable, snapshot));
+      const known = values.every((/** @type {any} */ value) => value && !value.problem && value.shape);
       return { sign: bad ? "✕" : known ? "✓" : "?", badge: health, colour: bad ? "bad" : known ? "well" : "k0" };
     }
     default:

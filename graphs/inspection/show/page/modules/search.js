@@ -25,7 +25,7 @@ export function find(store, text) {
   }
   const snapshot = store.snapshot();
   for (const node of side.story.nodesAt(snapshot)) {
-    const [word, formula] = side.label_of(node, snapshot);
+    const [word, formula] = side.labelOf(node, snapshot);
     const op = side.recording.ops[side.recording.nodes[node].op].name;
     if (!`#${node} ${word} ${formula} ${op}`.toLowerCase().includes(wanted)) continue;
     found.push({ text: `#${node} ${word}`, detail: formula || op, go: () => store.select(node, index, snapshot) });

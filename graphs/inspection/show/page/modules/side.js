@@ -34,7 +34,7 @@ export class Side {
   }
 
   /** A node's word and formula in a snapshot. @param {number} node @param {number} snapshot @returns {[string, string]} */
-  label_of(node, snapshot) {
+  labelOf(node, snapshot) {
     const labels = this.drawn?.labels[node];
     if (!labels || !labels.length) return [this.word(node), ""];
     let found = labels[0];
@@ -53,7 +53,7 @@ export class Side {
   variableName(variable, snapshot) {
     const described = this.recording.variables[variable];
     if (described.name || described.value) return described.name || described.value;
-    return described.owner === null ? "an input" : `#${described.owner} ${this.label_of(described.owner, snapshot)[0]}`;
+    return described.owner === null ? "an input" : `#${described.owner} ${this.labelOf(described.owner, snapshot)[0]}`;
   }
 
   /** Formulas before and after a step, what it did to the outputs, whether only names changed. @param {number} step @returns {{pairs: string[][], effect: string, names: boolean}} */
