@@ -620,6 +620,7 @@ def test_two_recordings_on_one_time_line(examined: Recording, opened: Open) -> N
     assert moment(shown) == len(steps)
     labels = [shown.get_attribute(f"#picture-{i} svg", "aria-label") for i in (0, 1)]
     assert labels[0].startswith(f"with: graph at step {len(steps)}")
+    assert f"with: step {len(steps)} of {len(steps)}" in panel(shown)  # the one that makes a step here
     assert labels[1].startswith(f"without: graph after step {cut}")
     shown.check("#fold-shapes")  # one filter for both sides
     shown.wait_for_timeout(60)

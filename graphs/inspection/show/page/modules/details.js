@@ -57,12 +57,16 @@ export function Copy({ text }) {
 /** @param {{side: Side, number: number, store: Store}} props */
 function Line({ side, number, store }) {
   const line = side.recording.lines[number];
-  return html`<li><button class="link" onClick=${() => store.set({ line: number, panel: "source" })}>${line.file.split("/").pop()}:${line.line}</button> <code>${line.text}</code></li>`;
+  return html`<li><button class="link" onClick=${() => store.set({ line: number, side: store.book.sides.indexOf(side), panel: "source" })}>${line.file.split("/").pop()}:${line.line}</button> <code>${line.text}</code></li>`;
 }
 
 /** @param {{store: Store, view: any, side: Side}} props */
-function StepPanel({ store, view, side }) {
-  const snapshot = store.snapshot(), step = store.step();
+function StepPanel({ store, view, side: asked }) {
+  // Of two recordings, the one that makes a step here.
+  const { sides } = store.book;
+  const index = [view.side, ...sides.keys()].find((one) => store.step(one)) ?? view.side;
+  const side = sides[index] ?? asked;
+  const snapshot = store.snapshot(index), step = store.step(index);
   if (!step) {
     const told = view.moment === 0 ? "The graph as it was written, before any rewrite." : `No step of this side here; its graph is the one after step ${snapshot}.`;
     return html`<h3>${view.moment === 0 ? "As written" : "No step"}</h3><p>${told}</p><p>${side.story.nodeCounts[snapshot]} nodes. → steps on; ? lists all keys.</p>
@@ -71,7 +75,7 @@ function StepPanel({ store, view, side }) {
   const made = side.recording.steps[step - 1], rule = side.rule(step), told = side.told(step);
   const verdict = /** @type {"rounding"} */ (side.verdict(step));
   const lines = [...new Set([...made.gone, ...made.come].flatMap((node) => side.lines(node)))].sort((a, b) => a - b);
-  return html`<h3><span class="dim">Step ${step} of ${side.story.last} · ${made.phase}</span><br />${rule.name}</h3>
+  return html`<h3><span class="dim">${side.label ? `${side.label}: step` : "Step"} ${step} of ${side.story.last} · ${made.phase}</span><br />${rule.name}</h3>
     ${rule.doc && html`<p class="dim">${rule.doc}</p>`}
     ${verdict && html`<p class=${`verdict ${verdict}`}><strong>${VERDICT_WORDS[verdict]}</strong>${told.effect && `: ${told.effect}`}</p>`}
     <p>${side.story.nodeCounts[step - 1]} nodes → ${side.story.nodeCounts[step]}, in ${duration(made.seconds)} with the search.${told.names ? " Only names changed." : ""}</p>
