@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import mpmath
 import numpy as np
 import pytensor.tensor as pt
@@ -9,6 +11,7 @@ import pytest
 
 from graphs.inspection import Recording, inspect
 from graphs.inspection.show.page.drawn import draw
+from graphs.inspection.values import precision
 from tests.inspection.conftest import PYTHON
 
 needs_digits = pytest.mark.skipif(
@@ -116,3 +119,26 @@ def test_blas_is_computed_with_more_digits_too() -> None:
         assert used & either, used
     assert all(r.doubt is not None and r.doubt < 0.01 for r in references)
     assert all(d.ulp is not None and d.ulp < 200 for d in recording.evaluation.distances)
+
+
+@needs_digits
+def test_a_graph_from_before_a_repair_is_no_witness(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the repaired graph cannot be computed with more digits, the broken one, which can, says nothing."""
+    real = precision.kernel_of
+
+    def without_softplus(node: Any) -> Any:
+        if type(getattr(node.op, "scalar_op", None)).__name__ == "Softplus":
+            raise TypeError("no kernel")
+        return real(node)
+
+    z = pt.vector("z")
+    values = np.array([-2.0, 40.0, 800.0])
+    written = [pt.log(1 - pt.sigmoid(z))]
+    whole = evaluated(written, z, values).evaluation
+    monkeypatch.setattr(precision, "kernel_of", without_softplus)
+    blind = evaluated(written, z, values).evaluation
+    assert whole is not None
+    assert blind is not None
+    assert whole.outputs[0].rescued_by
+    assert [r.output for r in whole.references] == [0]
+    assert blind.references == ()

@@ -693,6 +693,8 @@ def test_narrow_windows_scroll_one_way_only(
     shown = opened(examined, size=size, device_scale_factor=ratio)
     shown.wait_for_timeout(SETTLE)
     assert shown.evaluate("document.documentElement.scrollWidth") <= size[0]
+    for part in ("#picture-0", "#details"):  # below each other, each as wide as the window
+        assert shown.locator(part).bounding_box()["width"] > 0.9 * size[0]
     assert shown.evaluate(
         """[...document.querySelectorAll('p, h1, h2, button, label')].every(e => { const r = e.getBoundingClientRect();
         return r.width === 0 || e.closest('.scroll, .hidden, .skip, .panel') || r.right <= innerWidth + 1 })"""
