@@ -8,8 +8,8 @@ may stand in one place. The steps, each a function below:
 - a node that takes another one's place in the graph, in the same row, takes its slot in the picture;
 - a variable read further down than the next row goes there in a *lane*: a slot of its own in every row between, which
   no box stands in;
-- the order within each row is found by barycentres, the best of some sweeps by crossings counted over time, and
-  neighbours are exchanged while that saves crossings;
+- the order within each row is found by barycentres, from several starts, the best of all sweeps by crossings counted
+  over time, and neighbours are exchanged while that saves crossings;
 - places in pixels follow the order: each slot as near to the median of what it is tied to as those it meets allow.
 """
 
@@ -28,9 +28,9 @@ __all__ = ["BOX", "Edge", "Layout", "Life", "edges_of", "lay_out", "lives_of"]
 
 BOX, GAP, LANE = 156.0, 16.0, 9.0  # widths, in pixels of the picture at its full size
 STRAIGHT = 6.0  # how much more a lane keeps its direction than a box stands near its neighbours
-SWEEPS, PASSES, EXCHANGES, STRAIGHTENED = 14, 10, 6, 4
+SWEEPS, ROUNDS, PASSES, EXCHANGES, STRAIGHTENED = 14, 2, 10, 6, 4
 PULL = 0.85  # of the way to where it should be, from the middle of the picture: what is left keeps it narrow
-FEW = 4_000  # slots, up to which neighbours are exchanged, too
+FEW = 4_000  # slots, up to which several starts are tried and neighbours exchanged, too
 MOST_LANE_ROWS = 15_000  # of all lanes together; the longest wires beyond run behind the boxes
 Life = tuple[int, int]  # first and last snapshot that something stands in, both included
 
@@ -297,22 +297,46 @@ def _number(row: _Row) -> None:
 
 
 def _order(rows: list[_Row]) -> None:
-    """The order within each row: sweeps of barycentres, the best kept; then exchanges of neighbours."""
+    """The order within each row: the best by crossings of what several starts come to."""
     pieces = _Pieces(rows)
+    is_small = sum(len(row.slots) for row in rows) <= FEW
+    starts = [[list(row.slots) for row in rows]]
+    if is_small:
+        starts.append([row.slots[::-1] for row in rows])
+        starts.append([sorted(row.slots, key=lambda slot: slot.lives[0][0]) for row in rows])
+    best, fewest = starts[0], pieces.crossings()
+    for start in starts:
+        _put(rows, start)
+        for _ in range(ROUNDS if is_small else 1):
+            _sweep(rows, pieces)
+            if is_small:
+                _exchanges(rows)
+            if (crossed := pieces.crossings()) < fewest:
+                best, fewest = [list(row.slots) for row in rows], crossed
+    _put(rows, best)
+
+
+def _put(rows: list[_Row], order: list[list[_Slot]]) -> None:
+    for row, slots in zip(rows, order, strict=True):
+        row.slots = list(slots)
+        _number(row)
+
+
+def _sweep(rows: list[_Row], pieces: _Pieces) -> None:
+    """Barycentres, down and up in turn; the best of all sweeps stays."""
     best, fewest = [list(row.slots) for row in rows], pieces.crossings()
     for sweep in range(SWEEPS):
         for row in rows if sweep % 2 == 0 else reversed(rows):
             _by_barycentre(row, rows, -1 if sweep % 2 == 0 else 1)
-        crossed = pieces.crossings()
-        if crossed < fewest:
+        if (crossed := pieces.crossings()) < fewest:
             best, fewest = [list(row.slots) for row in rows], crossed
-    for row, slots in zip(rows, best, strict=True):
-        row.slots = slots
-        _number(row)
-    if sum(len(row.slots) for row in rows) <= FEW:
-        for _ in range(EXCHANGES):
-            if not any(_exchange(row) for row in rows):
-                break
+    _put(rows, best)
+
+
+def _exchanges(rows: list[_Row]) -> None:
+    for _ in range(EXCHANGES):
+        if not any(_exchange(row) for row in rows):
+            return
 
 
 def _by_barycentre(row: _Row, rows: list[_Row], side: int) -> None:
