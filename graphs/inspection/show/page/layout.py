@@ -335,7 +335,8 @@ def _sweep(rows: list[_Row], pieces: _Pieces) -> None:
 
 def _exchanges(rows: list[_Row]) -> None:
     for _ in range(EXCHANGES):
-        if not any(_exchange(row) for row in rows):
+        changed = [_exchange(row) for row in rows]  # all rows, each time
+        if not any(changed):
             return
 
 
