@@ -118,6 +118,10 @@ def test_ten_thousand_nodes_open_folded(opened: Open) -> None:
     shown.click("button:has-text('close the group')")
     shown.wait_for_timeout(200)
     assert {key for key in boxes(shown) if key.startswith("g")} == groups
+    press(shown, "n")  # by the keyboard: what is chosen is seen
+    shown.wait_for_timeout(200)
+    assert len({key for key in boxes(shown) if key.startswith("g")}) == len(groups) - 1
+    assert len(boxes(shown, ".chosen")) == 1
     assert nodes
 
 

@@ -51,6 +51,8 @@ export class Picture {
     this.edges = [];
     /** The box that is traced. @type {string | null} */
     this.traced = null;
+    /** The node for which a group was opened. @type {number | null} */
+    this.openedFor = null;
     /** The snapshot at hand. */
     this.now = 0;
     this.isFresh = true;
@@ -71,6 +73,13 @@ export class Picture {
 
   /** @param {View} view */
   show(view) {
+    // A node that is chosen, however that was done, is seen: the group that holds it opens, once.
+    const holder = view.node !== null && view.side === this.index ? this.standing.unitOf.get(view.node) : undefined;
+    if (holder?.name && this.openedFor !== view.node) {
+      this.openedFor = view.node;
+      this.openGroup(Number(holder.key.slice(1)));
+      return;
+    }
     const now = this.store.snapshot(this.index), step = this.store.step(this.index);
     const before = step && view.view !== "after" ? now - 1 : now;
     const after = view.view === "before" && step ? now - 1 : now;
