@@ -266,7 +266,7 @@ function CodePanel({ store, view, side }) {
   const codes = side.recording.measurements?.code ?? [];
   const host = useRef(null);
   useEffect(() => { /** @type {any} */ (host.current)?.querySelector(".mine, [aria-pressed=true]")?.scrollIntoView({ block: "nearest" }); }, [view.node, view.code]);
-  if (!codes.length) return html`<h3>Code</h3><p>No generated code was recorded.</p>`;
+  if (!codes.length) return html`<h3>Code</h3><p>No generated code was recorded. graphs inspect without --quick, or inspection.measure(), keeps it.</p>`;
   const wholes = codes.filter((/** @type {any} */ code) => code.node === null && code.text);
   const own = codes.filter((/** @type {any} */ code) => code.node === view.node && view.node !== null);
   const pressed = (/** @type {number} */ number) => { const of = codes.find((/** @type {any} */ code) => code.node !== null && code.lines && code.lines[0] <= number && number <= code.lines[1]); store.set({ code: view.code === number ? null : number, ...(of ? { node: of.node, moment: store.momentOf(view.side, side.story.last) } : {}) }); };
