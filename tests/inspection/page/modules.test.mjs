@@ -36,6 +36,23 @@ test("edges are those of the snapshots, constants left out", () => {
   }
 });
 
+test("a node that is merged away lives on in the one that was there", () => {
+  const recording = readRecording(file), story = new Story(recording);
+  let merged = 0;
+  recording.steps.forEach((step, i) => {
+    if (step.come.length || step.gone.length !== 1 || !step.replaced.length) return;
+    const [[old, now]] = step.replaced;
+    const [node] = step.gone;
+    if (recording.variables[old].owner !== node) return;
+    const { owner } = recording.variables[now];
+    if (owner === null) { assert.deepEqual(story.became.get(node), [now]); return; }
+    merged++;
+    assert.ok(story.successors(node).includes(owner));
+    assert.ok(story.stands(owner, i + 1));
+  });
+  assert.ok(merged > 3);
+});
+
 test("lines and parts of a node are the same with and without Python's help", () => {
   const helped = new Side({ label: "", file, drawn }), alone = new Side({ label: "", file, drawn: null });
   for (let node = 0; node < helped.recording.nodes.length; node++) assert.deepEqual(alone.lines(node), helped.lines(node));

@@ -327,6 +327,26 @@ def test_a_node_tells_its_life_both_ways(examined: Recording, opened: Open) -> N
     assert all(examined.lines[line] in examined.lines_of(node) for node in lit)
 
 
+def test_a_node_that_was_merged_or_folded_says_into_what(examined: Recording, opened: Open) -> None:
+    folded = next(
+        (i, step.gone[0], step.replaced[0][1])
+        for i, step in enumerate(examined.steps, start=1)
+        if len(step.gone) == 1
+        and len(step.replaced) == 1
+        and examined.variables[step.replaced[0][1]].kind == "constant"
+    )
+    shown = opened(examined, address=f"#step={folded[0]}&panel=node&node={folded[1]}")
+    assert f"It became {examined.variables[folded[2]].value}." in panel(shown)
+    merged = next(
+        (i, step.gone[0], examined.variables[step.replaced[0][1]].owner)
+        for i, step in enumerate(examined.steps, start=1)
+        if len(step.gone) == 1 and not step.come and examined.variables[step.replaced[0][1]].owner is not None
+    )
+    shown.evaluate(f"location.hash = '#step={merged[0]}&panel=node&node={merged[1]}'")
+    shown.wait_for_timeout(60)
+    assert f"Lives on in #{merged[2]} " in panel(shown)
+
+
 def test_values_show_the_cells_that_are_not_finite(examined: Recording, opened: Open) -> None:
     xent = next(i for i, v in enumerate(examined.variables) if v.name == "xent")
     shown = opened(examined, address=f"#step=0&node={examined.variables[xent].owner}&panel=node")

@@ -2,7 +2,7 @@
 
 import { drawInside } from "./inside.js";
 import { KINDS, kindOf } from "./kinds.js";
-import { duration, plainNumber, shapeText, share, size, ulpText, valueText } from "./numbers.js";
+import { count, duration, plainNumber, shapeText, share, size, ulpText, valueText } from "./numbers.js";
 import { VERDICT_WORDS } from "./timeline.js";
 
 const { html, useState, useEffect, useRef } = htmPreact;
@@ -207,7 +207,7 @@ function Runs({ store, side, node }) {
   const work = side.drawn?.node_work?.[node];
   const codes = (measurements?.code ?? []).filter((/** @type {any} */ code) => code.node === node);
   return html`${timed && html`<dt>Time</dt><dd>${timed.seconds ? `${duration(timed.seconds.median)} a call${call ? `, ${share(timed.seconds.median / call.median)} of it` : ""}` : timed.problem}</dd>`}
-    ${work && html`<dt>Work</dt><dd>${work[0] === null ? "operations not known" : `${work[0]} operations`}, ${work[2] === null || work[3] === null ? "bytes not known" : `${size(work[2])} read, ${size(work[3])} written`}</dd>`}
+    ${work && html`<dt>Work</dt><dd>${work[0] === null ? "operations not known" : `${count(work[0])} operations`}, ${work[2] === null || work[3] === null ? "bytes not known" : `${size(work[2])} read, ${size(work[3])} written`}</dd>`}
     ${codes.length > 0 && html`<dt>Code</dt><dd>${codes.map((/** @type {any} */ code) => html`<button class="link" onClick=${() => store.set({ panel: "code", code: code.lines ? code.lines[0] : null })}>${code.language}${code.lines ? `, lines ${code.lines[0]}–${code.lines[1]}` : ""}</button> ${code.problem}${code.note}`)}</dd>`}`;
 }
 
@@ -237,12 +237,14 @@ function Life({ store, side, node }) {
     return html`<li class=${one === node ? "own" : ""}><${NodeLink} store=${store} side=${side} node=${one} snapshot=${born} /> ${word} <code>${formula}</code><br />
       <span class="dim">${born ? html`born by <${StepLink} store=${store} step=${born}>${rule(born)}, step ${born}</${StepLink}>` : "as written"}${(story.changed.get(one) ?? []).map((step) => html`, changed by <${StepLink} store=${store} step=${step}>step ${step}</${StepLink}>`)}${gone ? html`, gone at <${StepLink} store=${store} step=${gone}>step ${gone}, ${rule(gone)}</${StepLink}>` : ", stands in the end"}</span></li>`;
   };
-  const some = (/** @type {number[]} */ nodes) => [...nodes].sort((a, b) => birth(a) - birth(b) || a - b).slice(0, 25).map(row);
-  const heirs = story.heirs.get(node) ?? [];
+  const line = [...before.filter((one) => story.spans[one].length), node].sort((a, b) => birth(a) - birth(b) || a - b);
+  const earlier = Math.max(line.length - 25, 0);
+  const heirs = story.successors(node);
+  const values = (story.became.get(node) ?? []).filter((variable) => recording.variables[variable].owner === null).map((variable) => side.variableName(variable, story.last));
   return html`<h4>Its life</h4>
     ${lines.length > 0 && html`<p class="dim">written on</p><ul class="plain">${lines.map((number) => html`<${Line} side=${side} number=${number} store=${store} />`)}</ul>`}
-    <ol class="plain life">${some([...before.filter((one) => story.spans[one].length), node])}</ol>
-    <p>${heirs.length ? html`Lives on in ${heirs.map((one, i) => html`${i > 0 && ", "}<${NodeLink} store=${store} side=${side} node=${one} snapshot=${birth(one)}>#${one} ${side.labelOf(one, birth(one))[0]}</${NodeLink}>`)}.` : death(node) ? "Nothing was made of it." : ""}
+    ${earlier > 0 && html`<p class="dim">${earlier} nodes before these</p>`}<ol class="plain life">${line.slice(earlier).map(row)}</ol>
+    <p>${heirs.length ? html`Lives on in ${heirs.map((one, i) => html`${i > 0 && ", "}<${NodeLink} store=${store} side=${side} node=${one} snapshot=${birth(one)}>#${one} ${side.labelOf(one, birth(one))[0]}</${NodeLink}>`)}.` : ""}${values.length > 0 && ` It became ${values.join(", ")}.`}${!heirs.length && !values.length && death(node) ? "Nothing took its place: it was no longer read." : ""}
       ${final.length > 0 && html` In the end: ${final.map((one, i) => html`${i > 0 && ", "}<${NodeLink} store=${store} side=${side} node=${one} snapshot=${story.last}>#${one} ${side.labelOf(one, story.last)[0]}</${NodeLink}>`)}.`}</p>
     ${recording.measurements?.times && final.length > 0 && html`<dl>${final.slice(0, 6).map((one) => html`<dt>#${one}</dt><dd><dl><${Runs} store=${store} side=${side} node=${one} /></dl></dd>`)}</dl>`}`;
 }

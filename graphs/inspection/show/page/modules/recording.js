@@ -113,6 +113,8 @@ export class Story {
     this.changed = new Map();
     /** Nodes made of each node. @type {Map<number, number[]>} */
     this.heirs = new Map();
+    /** Variables that took the place of what each node computed, when it went. @type {Map<number, number[]>} */
+    this.became = new Map();
     this._replay();
     this._values = byVariable(recording.evaluation?.values ?? []);
     this._cells = byVariable(recording.evaluation?.cells ?? []);
@@ -146,6 +148,10 @@ export class Story {
         open.delete(node);
       }
       for (const node of step.come) enter(node, at);
+      for (const [old, now] of step.replaced) {
+        const { owner } = variables[old];
+        if (owner !== null && step.gone.includes(owner)) push(this.became, owner, now);
+      }
       for (const change of step.changes) {
         if (change.node === null) {
           this.outputs[change.position].push([at, change.new]);
@@ -225,12 +231,15 @@ export class Story {
     return bad;
   }
 
-  /** All nodes that a node goes back to, and all that were made of it. @param {number} node */
+  /** Nodes that were made of a node, or were there already and took its place. @param {number} node @returns {number[]} */
+  successors(node) {
+    const taken = (this.became.get(node) ?? []).map((variable) => this.recording.variables[variable].owner);
+    return [...new Set([...(this.heirs.get(node) ?? []), ...taken.filter((owner) => owner !== null && owner !== node)])];
+  }
+
+  /** All nodes that a node goes back to, and all that it lives on in. @param {number} node */
   lineage(node) {
-    return {
-      before: closure(node, (one) => this.recording.nodes[one].origin.parents),
-      after: closure(node, (one) => this.heirs.get(one) ?? []),
-    };
+    return { before: closure(node, (one) => this.recording.nodes[one].origin.parents), after: closure(node, (one) => this.successors(one)) };
   }
 
   /** Sums per snapshot of [node, [[from, to, amount] …]], counted while the node stands. @param {[number, number[][]][]} entries */
