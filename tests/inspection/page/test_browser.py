@@ -197,7 +197,8 @@ def test_folded_rows_keep_the_order_and_stand_still_within_a_phase(examined: Rec
                         assert folded[one][axis] <= folded[other][axis] + 0.11
         for key, place in folded.items():
             assert seen.setdefault(phase, {}).setdefault(key, place) == place
-    assert max(y for _, y in folded.values()) < 0.7 * max(loose[key][1] for key in folded)
+    # in the last phase, where few rows hold anything
+    assert max(y for _, y in folded.values()) < 0.85 * max(loose[key][1] for key in folded)
 
 
 def test_red_and_green_have_a_second_cue(examined: Recording, opened: Open) -> None:
