@@ -142,3 +142,14 @@ def test_a_graph_from_before_a_repair_is_no_witness(monkeypatch: pytest.MonkeyPa
     assert whole.outputs[0].rescued_by
     assert [r.output for r in whole.references] == [0]
     assert blind.references == ()
+
+
+@needs_digits
+def test_what_would_take_long_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = pt.vector("x")
+    monkeypatch.setattr(precision, "MOST_ENTRIES", 10)
+    few = evaluated([pt.exp(x)], x, np.ones(4)).evaluation
+    many = evaluated([pt.exp(x)], x, np.ones(6)).evaluation
+    assert few is not None
+    assert many is not None
+    assert [len(few.references), len(many.references)] == [1, 0]

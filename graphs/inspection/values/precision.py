@@ -35,6 +35,7 @@ from graphs.inspection.values.difference import as_array
 __all__ = ["distances", "references"]
 
 MOST_TRIED = 12  # graphs from the last backwards, to find one whose Ops all can be computed so
+MOST_ENTRIES = 30_000_000  # read and computed in all, a second or two: numbers of this type are slow
 Outputs = list[NDArray[Any] | None]
 
 
@@ -50,10 +51,11 @@ def references(
         return {}
     recording = live.recording
     last = len(recording.steps)
+    work = _Work()
 
     @cache
     def computed(snapshot: int) -> Outputs:
-        return _extended(live, recording.snapshot(snapshot), values)
+        return _extended(live, recording.snapshot(snapshot), values, work)
 
     def known(snapshot: int) -> int:
         return sum(output is not None for output in computed(snapshot))
@@ -120,16 +122,30 @@ def _apart(value: NDArray[Any], reference: NDArray[Any], kind: Any) -> float | N
     return float(f"{float(apart.max()):.4g}") if apart.size else None
 
 
-def _extended(live: LiveCopy, snapshot: Snapshot, values: Sequence[Any]) -> Outputs:
-    """The outputs of one graph; None for those that an Op without more digits leads to."""
+class _Work:
+    """How many entries may still be read and computed."""
+
+    def __init__(self) -> None:
+        self.left = MOST_ENTRIES
+
+    def takes(self, *values: Any) -> bool:
+        """Whether there is still room for these."""
+        self.left -= sum(int(np.size(value)) for value in values)
+        return self.left >= 0
+
+
+def _extended(live: LiveCopy, snapshot: Snapshot, values: Sequence[Any], work: _Work) -> Outputs:
+    """The outputs of one graph; None for those that an Op without more digits, or too much work, leads to."""
+    given = dict(zip(live.recording.inputs, values, strict=True))
     known: dict[int, Any] = {}
-    for number, value in zip(live.recording.inputs, values, strict=True):
-        known[number] = widened(live.variables[number], value)
 
     def read(number: int) -> Any:
-        variable = live.variables[number]
-        if number not in known and isinstance(variable, Constant):
-            known[number] = widened(variable, variable.data)
+        if number not in known:
+            variable = live.variables[number]
+            value = variable.data if isinstance(variable, Constant) else given[number]
+            if not work.takes(value):
+                raise KeyError(number)
+            known[number] = widened(variable, value)
         return known[number]
 
     with np.errstate(all="ignore"):
@@ -137,7 +153,7 @@ def _extended(live: LiveCopy, snapshot: Snapshot, values: Sequence[Any]) -> Outp
             node = live.nodes[placed.node]
             try:
                 arguments = [read(number) for number in placed.inputs]
-                if products_of(node, arguments) > MOST_PRODUCTS:
+                if products_of(node, arguments) > MOST_PRODUCTS or not work.takes(*arguments):
                     continue
                 kernel: Callable[..., Any] = kernel_of(node)
                 results = [
