@@ -70,6 +70,19 @@ def browser() -> Iterator[Any]:
 Open = Callable[..., Any]
 
 
+def drawn(shown: Any) -> None:
+    """Wait until what was done is drawn: by the page's own frames, however long one takes here."""
+    shown.evaluate(
+        "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))"
+    )
+
+
+def rested(shown: Any) -> None:
+    """Wait until what follows when the hand rests is drawn too: by the page's own clock."""
+    shown.evaluate("new Promise(done => setTimeout(done, 300))")
+    drawn(shown)
+
+
 @pytest.fixture
 def opened(browser: Any, tmp_path: Path) -> Iterator[Open]:
     """Open the page of a recording from disk; what it says on the console, or asks for, fails the test."""
@@ -87,7 +100,7 @@ def opened(browser: Any, tmp_path: Path) -> Iterator[Open]:
         path = tmp_path / f"page{len(contexts)}.html"
         page(recording, beside, labels=labels).save(path)
         context = browser.new_context(viewport={"width": size[0], "height": size[1]}, **options)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(60_000)  # a machine under load
         contexts.append(context)
         shown = context.new_page()
         shown.on("pageerror", lambda error: troubles.append(f"error: {error}"))

@@ -16,9 +16,7 @@ from PIL import Image
 from graphs.inspection import Recording, load
 from graphs.inspection.findings import LOUD, ROUNDING
 from graphs.inspection.show.page.document import page
-from tests.inspection.page.conftest import Open, node_modules
-
-SETTLE = 350  # milliseconds, after which also what waits for the hand to rest is drawn
+from tests.inspection.page.conftest import Open, drawn, node_modules, rested
 
 
 def moment(shown: Any) -> int:
@@ -28,7 +26,7 @@ def moment(shown: Any) -> int:
 def press(shown: Any, *keys: str) -> None:
     for key in keys:
         shown.keyboard.press(key)
-    shown.wait_for_timeout(50)
+    drawn(shown)
 
 
 def boxes(shown: Any, selector: str = "") -> dict[str, str]:
@@ -63,17 +61,17 @@ def test_it_opens_with_the_answer_and_the_answer_leads_to_the_steps(
     assert "entries" in told
     assert moment(shown) == steps_with(examined, *LOUD)[0]  # opened at what changed values first
     shown.click(f"#answer .story button:has-text('step {rescue.step} ')")
-    shown.wait_for_timeout(SETTLE)
+    rested(shown)
     assert moment(shown) == rescue.step
     assert name in panel(shown)
     assert "repaired values" in panel(shown)
     shown.click("#answer .story button:has-text('xent is not finite')")
-    shown.wait_for_timeout(SETTLE)
+    rested(shown)
     assert moment(shown) == 0
     assert "xent" in shown.inner_text(".panel h3")
     press(shown, "End")
     shown.click(".story button:has-text('nodes') >> nth=0")
-    shown.wait_for_timeout(50)
+    drawn(shown)
     assert moment(shown) == 0
 
 
@@ -116,7 +114,7 @@ def test_holding_a_key_down_leaves_nothing_behind(examined: Recording, opened: O
     shown.evaluate(
         "for (let i = 0; i < 400; i++) document.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowRight' }))"
     )
-    shown.wait_for_timeout(SETTLE)
+    rested(shown)
     assert moment(shown) == len(examined.steps)
     nodes = {int(key) for key in boxes(shown) if key.isdigit()}
     goes = {int(key) for key in boxes(shown, ".goes")}
@@ -130,14 +128,14 @@ def test_the_time_line_takes_a_click_and_a_drag(examined: Recording, opened: Ope
     area = strip.bounding_box()
     y, last = area["y"] + area["height"] / 2, len(examined.steps)
     shown.mouse.click(area["x"] + area["width"] * 40 / last, y)
-    shown.wait_for_timeout(50)
+    drawn(shown)
     assert moment(shown) == 40
     shown.mouse.move(area["x"] + area["width"] * 20 / last, y)
     shown.mouse.down()
     for step in range(21, 61, 5):
         shown.mouse.move(area["x"] + area["width"] * step / last, y)
     shown.mouse.up()
-    shown.wait_for_timeout(50)
+    drawn(shown)
     assert moment(shown) == 56
     told = strip.get_attribute("aria-valuetext")
     assert told.startswith(f"step 56, {examined.steps[55].phase}, {examined.rule_of(56).name}")
@@ -183,11 +181,11 @@ def test_folded_rows_keep_the_order_and_stand_still_within_a_phase(examined: Rec
     seen: dict[str, dict[str, tuple[float, float]]] = {}
     for step in range(0, len(examined.steps) + 1, 3):
         shown.evaluate(f"location.hash = '#step={step}'")
-        shown.wait_for_timeout(40)
+        drawn(shown)
         loose |= {key: xy(place) for key, place in boxes(shown).items()}
     for step in range(0, len(examined.steps) + 1, 3):
         shown.evaluate(f"location.hash = '#step={step}&fold=rows'")
-        shown.wait_for_timeout(40)
+        drawn(shown)
         folded = {key: xy(place) for key, place in boxes(shown).items()}
         phase = examined.steps[step - 1].phase if step else ""
         for axis in (0, 1):
@@ -214,11 +212,11 @@ def test_red_and_green_have_a_second_cue(examined: Recording, opened: Open) -> N
     assert "goes out" in goes[3]
     assert "comes in" in comes[3]
     shown.select_option("#control-view", "before")
-    shown.wait_for_timeout(50)
+    drawn(shown)
     assert boxes(shown, ".goes")
     assert not boxes(shown, ".comes")
     shown.select_option("#control-view", "after")
-    shown.wait_for_timeout(50)
+    drawn(shown)
     assert boxes(shown, ".comes")
     assert not boxes(shown, ".goes")
     for view in ("both", "before", "after"):
@@ -239,7 +237,7 @@ def test_shapes_and_the_forward_part_fold_and_open(examined: Recording, opened: 
     shown = opened(examined, address=f"#step={len(examined.steps) // 2}")
     every = boxes(shown)
     shown.check("#fold-shapes")
-    shown.wait_for_timeout(60)
+    drawn(shown)
     without = boxes(shown)
     ops = [examined.ops[examined.nodes[int(k)].op].name for k in every.keys() - without.keys() if k.isdigit()]
     assert ops
@@ -249,13 +247,13 @@ def test_shapes_and_the_forward_part_fold_and_open(examined: Recording, opened: 
     assert all(every[key] == place for key, place in without.items())
     shown.uncheck("#fold-shapes")
     shown.check("#fold-forward")
-    shown.wait_for_timeout(60)
+    drawn(shown)
     for key in every.keys() - boxes(shown).keys():
         if key.isdigit():
             assert {examined.nodes[root].origin.kind for root in examined.roots(int(key))} <= {"forward"}
     shown.uncheck("#fold-forward")
     shown.check("#fold-constants")
-    shown.wait_for_timeout(60)
+    drawn(shown)
     assert boxes(shown) == every
     chips = shown.eval_on_selector_all(
         "#picture-0 .box .constants", "all => all.map(e => e.textContent).filter(Boolean)"
@@ -270,7 +268,7 @@ def test_colours_by_everything(examined: Recording, opened: Open) -> None:
     looks = {}
     for colour in ("kind", "origin", "phase", "time", "bytes", "values"):
         shown.select_option("#control-colour", colour)
-        shown.wait_for_timeout(60)
+        drawn(shown)
         look = """all => all.map(b => [getComputedStyle(b.querySelector('.stripe')).fill,
             b.querySelector('.sign').textContent, b.querySelector('.badge').textContent])"""
         found = shown.eval_on_selector_all("#picture-0 .box:not(.root)", look)
@@ -280,7 +278,7 @@ def test_colours_by_everything(examined: Recording, opened: Open) -> None:
     assert any("%" in badge for _, _, badge in looks["time"])
     assert any("B" in badge for _, _, badge in looks["bytes"])
     shown.evaluate("location.hash = '#step=0&colour=values'")
-    shown.wait_for_timeout(60)
+    drawn(shown)
     bad = shown.eval_on_selector_all("#picture-0 .box.bad .badge", "all => all.map(e => e.textContent)")
     assert "31 NaN/∞" in bad  # xent as written
     press(shown, "c")
@@ -295,7 +293,7 @@ def test_a_node_tells_its_life_both_ways(examined: Recording, opened: Open) -> N
     shown.locator("#picture-0").scroll_into_view_if_needed()
     press(shown, "0")
     shown.click(f"#picture-0 [data-node='{made.come[0]}']")
-    shown.wait_for_timeout(60)
+    drawn(shown)
     text = panel(shown)
     assert f"Node #{made.come[0]}" in text
     assert f"step {step}" in text
@@ -309,7 +307,7 @@ def test_a_node_tells_its_life_both_ways(examined: Recording, opened: Open) -> N
     final = int(re.findall(r"In the end: #(\d+)", text)[0])
     assert final in examined.final_order
     shown.click(f".panel button:has-text('#{final} ') >> nth=-1")
-    shown.wait_for_timeout(60)
+    drawn(shown)
     text = panel(shown)
     assert f"Node #{final}" in text
     assert "Time" in text
@@ -317,10 +315,10 @@ def test_a_node_tells_its_life_both_ways(examined: Recording, opened: Open) -> N
     assert "Code" in text
     # and back: from the code's tab to the user's line to the nodes
     shown.click("#tab-source")
-    shown.wait_for_timeout(60)
+    drawn(shown)
     line = next(i for i, at in enumerate(examined.lines) if at.text.startswith("xent ="))
     shown.click(f".panel .line:has-text('{examined.lines[line].text[:20]}')")
-    shown.wait_for_timeout(60)
+    drawn(shown)
     lit = {int(key) for key in boxes(shown, ".lit")}
     there = {n.node for n in examined.snapshot(moment(shown)).nodes}
     assert lit
@@ -344,7 +342,7 @@ def test_a_node_that_was_merged_or_folded_says_into_what(examined: Recording, op
         if len(step.gone) == 1 and not step.come and examined.variables[step.replaced[0][1]].owner is not None
     )
     shown.evaluate(f"location.hash = '#step={merged[0]}&panel=node&node={merged[1]}'")
-    shown.wait_for_timeout(60)
+    drawn(shown)
     assert f"Lives on in #{merged[2]} " in panel(shown)
 
 
@@ -365,7 +363,7 @@ def test_where_values_stop_being_finite_leads_to_the_node(examined: Recording, o
     first = examined.evaluation.nonfinite[0]
     shown = opened(examined)
     shown.click("section[aria-label='Where values stop being finite'] .card button")
-    shown.wait_for_timeout(SETTLE)
+    rested(shown)
     assert moment(shown) == first.snapshot
     assert f"Node #{examined.variables[first.variable].owner}" in panel(shown)
     assert f"node={examined.variables[first.variable].owner}" in shown.url
@@ -415,14 +413,14 @@ def test_search_finds_rules_and_nodes(examined: Recording, opened: Open) -> None
     shown = opened(examined, address="#step=0")
     press(shown, "/")
     shown.keyboard.type("log1p")
-    shown.wait_for_timeout(60)
+    drawn(shown)
     assert "rule" in shown.inner_text("#found li >> nth=0")
     press(shown, "Enter")
     assert "log1p" in examined.rule_of(moment(shown)).name
     press(shown, "Home", "/")
     shown.keyboard.type("xent")
     press(shown, "Enter")
-    shown.wait_for_timeout(60)
+    drawn(shown)
     assert "xent" in shown.inner_text(".panel h3")
     press(shown, "/")
     shown.keyboard.type("no such thing at all")
@@ -446,7 +444,7 @@ def test_the_keyboard_alone_reaches_every_node(examined: Recording, opened: Open
         if any(examined.variables[v].owner is not None for v in n.inputs)
     )
     shown.evaluate(f"location.hash = '#step=0&panel=node&node={placed.node}'")
-    shown.wait_for_timeout(60)
+    drawn(shown)
     press(shown, "i")
     owner = next(
         examined.variables[v].owner for v in placed.inputs if examined.variables[v].owner is not None
@@ -500,7 +498,7 @@ def test_zoom_pan_fit_and_the_small_map(examined: Recording, opened: Open) -> No
     shown.keyboard.down("Control")
     shown.mouse.wheel(0, -200)
     shown.keyboard.up("Control")
-    shown.wait_for_timeout(50)
+    drawn(shown)
     assert world() != at
     at = world()
     shown.locator("#picture-0 .map").click(position={"x": 10, "y": 10})
@@ -516,7 +514,7 @@ def test_hovering_traces_what_is_read_and_who_reads(examined: Recording, opened:
     node = next(i for i, v in enumerate(examined.variables) if v.name == "p_1")
     owner = examined.variables[node].owner
     shown.hover(f"#picture-0 [data-node='{owner}']")
-    shown.wait_for_timeout(60)
+    drawn(shown)
     owners = {out: n for n in examined.snapshot(0).nodes for out in n.outputs}
 
     def above(number: int) -> set[int]:
@@ -534,7 +532,7 @@ def test_what_is_inside_a_fused_op_opens(examined: Recording, opened: Open) -> N
     inner = examined.ops[examined.nodes[fused].op].inner
     assert inner is not None
     shown.click("button:has-text('what is inside')")
-    shown.wait_for_timeout(60)
+    drawn(shown)
     assert shown.locator(".inside svg .box:not(.root)").count() == len(inner.nodes)
 
 
@@ -544,12 +542,12 @@ def test_a_link_says_what_is_seen(examined: Recording, opened: Open) -> None:
     assert moment(shown) == 70
     assert shown.input_value("#control-colour") == "origin"
     press(shown, "ArrowRight")
-    shown.wait_for_timeout(SETTLE)
+    rested(shown)
     assert "step=71" in shown.url
     assert f"node={node}" in shown.url
     assert "colour=origin" in shown.url
     shown.reload()
-    shown.wait_for_timeout(SETTLE)
+    rested(shown)
     assert moment(shown) == 71
     shown.goto(shown.url.partition("#")[0] + "#step=99999&node=<img src=x>&colour=none")
     shown.reload()
@@ -580,7 +578,7 @@ def drop(shown: Any, name: str, text: str) -> None:
         document.body.dispatchEvent(new DragEvent('drop', { dataTransfer: t, bubbles: true, cancelable: true })) }""",
         [name, text],
     )
-    shown.wait_for_timeout(SETTLE)
+    rested(shown)
 
 
 def test_a_recording_can_be_dropped_onto_the_page(
@@ -613,7 +611,7 @@ def test_a_recording_can_be_dropped_onto_the_page(
     assert moment(shown) == last - 30  # what was there is still there
     (tmp_path / "loop.json").write_text(to_json(loop))
     shown.set_input_files("#file", tmp_path / "loop.json")
-    shown.wait_for_timeout(SETTLE)
+    rested(shown)
     assert "loop" in shown.inner_text("h1")
 
 
@@ -644,7 +642,7 @@ def test_two_recordings_on_one_time_line(examined: Recording, opened: Open) -> N
     assert f"with: step {len(steps)} of {len(steps)}" in panel(shown)  # the one that makes a step here
     assert labels[1].startswith(f"without: graph after step {cut}")
     shown.check("#fold-shapes")  # one filter for both sides
-    shown.wait_for_timeout(60)
+    drawn(shown)
     for i in (0, 1):
         assert not [
             w
@@ -654,7 +652,7 @@ def test_two_recordings_on_one_time_line(examined: Recording, opened: Open) -> N
             if w == "ExpandDims"
         ]
     shown.click("#answer button:has-text('They part')")
-    shown.wait_for_timeout(SETTLE)
+    rested(shown)
     assert moment(shown) == cut + 1
 
 
@@ -685,7 +683,7 @@ def test_axe_finds_no_violation(
     shown.locator("#nodes-table summary").click()
     for tab in ("step", "node", "source", "code"):
         shown.click(f"#tab-{tab}")
-        shown.wait_for_timeout(SETTLE)
+        rested(shown)
         found = shown.evaluate("axe.run(document, { resultTypes: ['violations'] })")
         told = [f"{v['id']}: {[n['html'][:150] for n in v['nodes'][:2]]}" for v in found["violations"]]
         assert not told, "\n".join([tab, *told])
@@ -696,14 +694,14 @@ def test_every_graph_has_a_table(examined: Recording, opened: Open) -> None:
     step = next(i for i, s in enumerate(examined.steps, start=1) if s.gone and s.come)
     shown = opened(examined, address=f"#step={step}")
     shown.click("#nodes-table summary")
-    shown.wait_for_timeout(SETTLE)
+    rested(shown)
     rows = shown.locator("#nodes-table tbody tr")
     made = examined.steps[step - 1]
     assert rows.count() == len(examined.snapshot(step).nodes) + len(made.gone)
     assert shown.locator("#nodes-table tr.gone").count() == len(made.gone)
     assert shown.locator("#nodes-table tr.come").count() == len(made.come)
     press(shown, "ArrowRight")
-    shown.wait_for_timeout(SETTLE)
+    rested(shown)
     assert f"step {step + 1}" in shown.inner_text("#nodes-table caption")
 
 
@@ -712,7 +710,7 @@ def test_narrow_windows_scroll_one_way_only(
     size: tuple[int, int], ratio: float, examined: Recording, opened: Open
 ) -> None:
     shown = opened(examined, size=size, device_scale_factor=ratio)
-    shown.wait_for_timeout(SETTLE)
+    rested(shown)
     assert shown.evaluate("document.documentElement.scrollWidth") <= size[0]
     for part in ("#picture-0", "#details"):  # below each other, each as wide as the window
         assert shown.locator(part).bounding_box()["width"] > 0.9 * size[0]

@@ -11,7 +11,7 @@ from graphs.inspection import Recording
 from graphs.inspection.file import from_json, to_json
 from graphs.inspection.recording import Change, Node, Op, Origin, OutputSpec, Rule, SourceLine, Step, Variable
 from graphs.inspection.show.page.drawn import draw
-from tests.inspection.page.conftest import Open
+from tests.inspection.page.conftest import Open, rested
 from tests.inspection.page.test_browser import boxes, moment, press
 
 
@@ -111,15 +111,15 @@ def test_ten_thousand_nodes_open_folded(opened: Open) -> None:
     assert name.startswith("model.py:")
     shown.click("button:has-text('fit')")
     shown.click(f"#picture-0 [data-key='{sorted(groups)[0]}']")
-    shown.wait_for_timeout(300)
+    rested(shown)
     opened_one = [key for key in boxes(shown) if key.isdigit()]
     assert 0 < len(opened_one) <= 121
     press(shown, "ArrowRight", "ArrowLeft")
     shown.click("button:has-text('close the group')")
-    shown.wait_for_timeout(200)
+    rested(shown)
     assert {key for key in boxes(shown) if key.startswith("g")} == groups
     press(shown, "n")  # by the keyboard: what is chosen is seen
-    shown.wait_for_timeout(200)
+    rested(shown)
     assert len({key for key in boxes(shown) if key.startswith("g")}) == len(groups) - 1
     assert len(boxes(shown, ".chosen")) == 1
     assert nodes

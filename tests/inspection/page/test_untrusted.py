@@ -12,7 +12,7 @@ from graphs.inspection import Recording
 from graphs.inspection.file import to_json
 from graphs.inspection.show.page.document import page, program
 from tests.inspection.hostile import HOSTILE, fields, poisoned
-from tests.inspection.page.conftest import Open
+from tests.inspection.page.conftest import Open, rested
 from tests.inspection.page.test_browser import drop
 
 RUNS = [
@@ -91,13 +91,13 @@ def look_everywhere(shown: Any) -> None:
         "#step=40&colour=values",
     ):
         shown.evaluate(f"location.hash = '{hash_}'")
-        shown.wait_for_timeout(120)
+        rested(shown)
     shown.locator("#nodes-table summary").click()
     for switch in shown.locator("#whatif [role=switch]").all():
         switch.click()
     shown.keyboard.press("/")
     shown.keyboard.type("a")
-    shown.wait_for_timeout(400)
+    rested(shown)
 
 
 def assert_nothing_ran(shown: Any, scripts: int) -> None:

@@ -22,8 +22,9 @@ export async function savePng(picture, name) {
   const image = new Image();
   image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(text)}`;
   await image.decode();
-  const most = 8000; // pixels that a canvas of every browser has
-  const scale = Math.min(2, most / image.width, most / image.height);
+  // A canvas of every browser is so long, and has so many pixels without one waiting for its file.
+  const longest = 8000, most = 16e6;
+  const scale = Math.min(2, longest / image.width, longest / image.height, Math.sqrt(most / (image.width * image.height)));
   const canvas = document.createElement("canvas");
   canvas.width = Math.round(image.width * scale);
   canvas.height = Math.round(image.height * scale);
