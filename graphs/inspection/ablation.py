@@ -13,11 +13,13 @@ what stands in for it is looked for and switched off too:
 from __future__ import annotations
 
 import copy
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from typing import Any
 
 import msgspec
@@ -206,18 +208,23 @@ def _without(
 
 
 def _final_graph(recording: Recording) -> Inner:
-    """The last graph of a recording, told as a whole: inputs by their names."""
+    """The last graph of a recording, told as a whole: inputs by their names, as far as these tell them apart."""
     variables, last = recording.variables, recording.snapshot(-1)
+    given = Counter(variables[number].name for number in recording.inputs)
     names: dict[int, str] = {}
+    for i, number in enumerate(recording.inputs):
+        own = variables[number].name
+        is_clear = own and given[own] == 1 and not re.fullmatch(r"t\d+|input\d+", own)
+        names[number] = own if is_clear else f"input{i}"
+    results = count()
 
     def name(number: int) -> str:
-        variable = variables[number]
-        return names.get(number) or variable.value or variable.name or f"input{number}"
+        return names.get(number) or variables[number].value or "?"
 
     nodes = []
     for placed in last.nodes:
         reads = tuple(map(name, placed.inputs))
-        names |= {number: f"t{len(names) + i}" for i, number in enumerate(placed.outputs)}
+        names |= {number: f"t{next(results)}" for number in placed.outputs}
         written = ", ".join(names[number] for number in placed.outputs)
         nodes.append(InnerNode(recording.ops[placed.op].name, reads, written))
     return Inner(tuple(nodes), tuple(map(name, last.outputs)))

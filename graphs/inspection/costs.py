@@ -73,9 +73,8 @@ class SnapshotCost:
     written: int  # bytes, likewise
     unknown_flops: int  # how many nodes the sums of operations leave out
     unknown_bytes: int  # how many nodes the sums of bytes leave out
-    alive: (
-        int | None
-    )  # most storage alive at once, in bytes; None where a shape is not known, or it was not asked for
+    # most storage alive at once, in bytes; None where a shape is not known, or it was not asked for
+    alive: int | None
 
 
 def node_costs(recording: Recording, snapshot: int = -1) -> tuple[NodeCost, ...]:

@@ -278,7 +278,7 @@ class Counterfactual(Row, frozen=True):
     # (``numba__fastmath``), or another rule, which does the same where this one does not; empty where
     # the rule alone was left out
     also: str = ""
-    # the final graph without it, inputs by their names; None where it is the same as with it, or there is none
+    # the final graph without it, inputs by their names, or as ``input0``; None where it is the same as with it, or there is none
     graph: Inner | None = None
 
 

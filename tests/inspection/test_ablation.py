@@ -261,3 +261,17 @@ def test_the_final_graph_without_a_rule_is_kept_where_it_is_another(examined):
         assert set(found.graph.outputs) <= known
         assert len(found.graph.outputs) == len(examined.outputs)
         assert final & {node.op for node in found.graph.nodes}
+
+
+def test_inputs_that_their_names_do_not_tell_apart_are_numbered():
+    one, other, result = pt.vector("v"), pt.vector("v"), pt.vector("t0")
+    asked = inspect([one, other, result], [pt.exp(one) * other + result * 1], mode=PYTHON)
+    asked = asked.leave_out(np.ones(2), np.ones(2), np.ones(2))
+    graphs = [found.graph for found in asked.recording.counterfactuals if found.graph is not None]
+    assert graphs
+    for graph in graphs:
+        made = {name for node in graph.nodes for name in node.output.split(", ")}
+        read = {name for node in graph.nodes for name in node.inputs}
+        assert {"input0", "input1", "input2"} <= read
+        assert not made & {"input0", "input1", "input2"}
+        assert "v" not in read

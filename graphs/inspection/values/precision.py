@@ -159,9 +159,8 @@ def _extended(live: LiveCopy, snapshot: Snapshot, values: Sequence[Any], work: _
                 results = [
                     checked(node, out, r) for out, r in zip(node.outputs, kernel(*arguments), strict=True)
                 ]
-            except (
-                Exception
-            ):  # no such kernel, or whatever an Op may raise on such numbers: there is no reference then
+            # No such kernel, or whatever an Op may raise on such numbers: there is no reference then.
+            except Exception:
                 continue
             known.update(zip(placed.outputs, results, strict=True))
     found: Outputs = []

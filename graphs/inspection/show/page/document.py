@@ -197,7 +197,9 @@ def _without_script(recording: Recording, drawn: Drawn) -> str:
     if drawn.layout is not None:
         last = len(recording.steps)
         for heading, snapshot in (("The graph as written", 0), ("The graph as compiled", last)):
-            parts.append(f"<h2>{heading}</h2>{picture(recording, snapshot, drawn.layout, heading)}")
+            parts.append(
+                f"<h2>{heading}</h2>{picture(recording, snapshot, drawn.layout, drawn.labels, heading)}"
+            )
     else:
         parts.append(f"<p>{len(recording.nodes):,} nodes, too many for a still picture.</p>")
     parts.append(steps_table(recording, [step[1] for step in drawn.steps]))

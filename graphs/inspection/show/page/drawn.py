@@ -166,7 +166,7 @@ def _lines(recording: Recording) -> list[list[int]]:
     for node, found in enumerate(recording.nodes):
         own = {*found.origin.lines}
         for parent in found.origin.parents:
-            own |= known.get(parent) or {number[line] for line in recording.lines_of(parent)}
+            own |= known[parent] if parent in known else {number[at] for at in recording.lines_of(parent)}
         known[node] = frozenset(own)
     return [sorted(known[node]) for node in range(len(recording.nodes))]
 

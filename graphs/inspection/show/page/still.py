@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from html import escape
 from itertools import pairwise
+from typing import Any
 
 from graphs.foreign import plain
 from graphs.inspection.recording import Placed, Recording
-from graphs.inspection.show.formulas import Formulas
 from graphs.inspection.show.page.layout import BOX, Layout
 
 __all__ = ["picture", "steps_table"]
@@ -16,10 +16,11 @@ __all__ = ["picture", "steps_table"]
 ROW, HEIGHT, MARGIN, FIT = 66, 40, 12, 24  # pixels; characters that fit into a box
 MOST = 1500  # nodes of a still picture; of more nobody sees anything
 Point = tuple[float, float]
+Label = list[list[Any]]  # of one node: [from snapshot, word, formula]
 
 
-def picture(recording: Recording, snapshot: int, layout: Layout, title: str) -> str:
-    """One snapshot as an SVG element, rows that hold nothing left out."""
+def picture(recording: Recording, snapshot: int, layout: Layout, labels: Sequence[Label], title: str) -> str:
+    """One snapshot as an SVG element, rows that hold nothing left out; `labels` by node, as in `Drawn`."""
     placed = recording.snapshot(snapshot).nodes
     if len(placed) > MOST:
         return f"<p>{escape(title)}: {len(placed):,} nodes, too many for a still picture.</p>"
@@ -44,7 +45,10 @@ def picture(recording: Recording, snapshot: int, layout: Layout, title: str) -> 
     places |= {out: layout.nodes[node.node] for node in placed for out in node.outputs}
     at: dict[int, Point] = {v: (x - left, rows[row] * ROW + MARGIN) for v, (x, row) in places.items()}
     row_of = {v: row for v, (_, row) in places.items()}
-    parts = [*_wires(placed, at, row_of, layout, corner), *_boxes(recording, snapshot, placed, at, roots)]
+    parts = [
+        *_wires(placed, at, row_of, layout, corner),
+        *_boxes(recording, snapshot, placed, at, roots, labels),
+    ]
     return (
         f'<svg class="still" role="img" viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}"'
         f' height="{height:.0f}"><title>{escape(title)}</title>{"".join(parts)}</svg>'
@@ -92,15 +96,14 @@ def _boxes(
     placed: Collection[Placed],
     at: dict[int, Point],
     roots: Collection[int],
+    labels: Sequence[Label],
 ) -> Iterator[str]:
-    formulas = Formulas(recording, snapshot)
     for variable in roots:
         described = recording.variables[variable]
         yield _box(at[variable], described.name or "input", described.type, "root")
     for node in placed:
-        names = [recording.variables[v].name for v in node.outputs if recording.variables[v].name]
-        word = ", ".join(names) or formulas.word(node.op)
-        yield _box(at[node.outputs[0]], word, formulas.node(node, depth=2), "node")
+        _, word, formula = [row for row in labels[node.node] if row[0] <= snapshot][-1]
+        yield _box(at[node.outputs[0]], word, formula, "node")
 
 
 def _box(at: Point, first: str, second: str, kind: str) -> str:

@@ -215,7 +215,7 @@ function Runs({ store, side, node }) {
 function Inside({ inner, name }) {
   const [isOpen, open] = useState(false);
   const host = useRef(null);
-  useEffect(() => { if (isOpen && host.current) /** @type {any} */ (host.current).replaceChildren(drawInside(inner, `inside ${name}`)); });
+  useEffect(() => { if (isOpen && host.current) /** @type {any} */ (host.current).replaceChildren(drawInside(inner, `inside ${name}`, (one) => /^i\d+$/.test(one))); });
   return html`<p><button aria-expanded=${isOpen} onClick=${() => open(!isOpen)}>${isOpen ? "close" : "open"} what is inside: ${inner.nodes.length} operations</button></p>
     ${isOpen && html`<div class="scroll inside" tabindex="0" role="region" aria-label="The graph inside" ref=${host}></div>
       <table><thead><tr><th>result</th><th>operation</th><th>reads</th></tr></thead><tbody>${inner.nodes.map((/** @type {any} */ node) => html`<tr><td>${node.output}${inner.outputs.includes(node.output) ? " ⇒" : ""}</td><td>${node.op}</td><td>${node.inputs.join(", ")}</td></tr>`)}</tbody></table>

@@ -9,14 +9,15 @@ const BOX = 132, HIGH = 38, ROW = 58, GAP = 14;
 /**
  * @param {{nodes: {op: string, inputs: string[], output: string}[], outputs: string[]}} graph
  * @param {string} title
+ * @param {(name: string) => boolean} isInput what else is read is a constant, and stands in the boxes
  * @returns {SVGElement}
  */
-export function drawInside(graph, title) {
+export function drawInside(graph, title, isInput) {
   /** @type {Map<string, number>} */
   const makes = new Map();
   graph.nodes.forEach((node, i) => { for (const name of node.output.split(", ")) makes.set(name, i); });
   const read = new Set(graph.nodes.flatMap((node) => node.inputs));
-  const names = [...read].filter((name) => !makes.has(name) && !/^-?[\d.]/.test(name));
+  const names = [...read].filter((name) => !makes.has(name) && isInput(name));
   const size = graph.nodes.length;
   const roots = new Map(names.map((name, i) => [name, size + i]));
   const items = [

@@ -26,9 +26,8 @@ function bookOf(data) {
 /** @param {Book} book */
 function build(book) {
   const host = /** @type {HTMLElement} */ (document.getElementById("page"));
-  const limits = { moments: book.moments.length, sides: book.sides.map((side) => ({ nodes: side.recording.nodes.length, lines: side.recording.lines.length })) };
-  const view = { ...firstView(), moment: opening(book), ...fromHash(location.hash, limits) };
-  const store = new Store(view, book);
+  const store = new Store(firstView(), book);
+  Object.assign(store.view, { moment: opening(store) }, fromHash(location.hash, limitsOf(book)));
   const name = (book.sides[0].recording.name || "graph").replace(/[^\w.-]+/g, "_");
   render(null, host);
   render(html`<${Frame} store=${store} name=${name} />`, host);
@@ -36,7 +35,7 @@ function build(book) {
   const timelines = book.sides.map((_, i) => new Timeline(find(`timeline-${i}`), store, i));
   const pictures = book.sides.map((_, i) => new Picture(find(`picture-${i}`), store, i));
   open = { store, timelines, pictures };
-  let hide = view.hide, late = 0, told = 0;
+  let hide = store.view.hide, late = 0, told = 0;
   const show = () => {
     for (const timeline of timelines) { if (hide !== store.view.hide) timeline.redraw(); timeline.show(); }
     hide = store.view.hide;
@@ -56,16 +55,15 @@ function build(book) {
   render(html`<${Beginnings} store=${store} /><${WhatIf} store=${store} /><${Runs} store=${store} /><${Asked} store=${store} />`, find("more"));
 }
 
-/** The moment to open at: the first that repaired, broke or changed values; else the end. @param {Book} book */
-function opening(book) {
-  for (const [moment] of book.moments.entries()) {
-    for (const [i, side] of book.sides.entries()) {
-      const now = /** @type {number} */ (book.moments[moment][i]);
-      const isStep = moment > 0 && book.moments[moment - 1][i] !== now;
-      if (isStep && ["repaired", "broke", "changed"].includes(side.verdict(now))) return moment;
-    }
-  }
-  return book.moments.length - 1;
+/** The moment to open at: the first that repaired, broke or changed values; else the end. @param {Store} store */
+function opening(store) {
+  for (let moment = 1; moment <= store.last; moment++) if (store.moves(moment, true)) return moment;
+  return store.last;
+}
+
+/** What an address may name. @param {Book} book */
+function limitsOf(book) {
+  return { moments: book.moments.length, sides: book.sides.map((side) => ({ nodes: side.recording.nodes.length, lines: side.recording.lines.length })) };
 }
 
 /** @param {string} hash */
@@ -138,8 +136,4 @@ const take = takeDrops(openText, say);
 build(bookOf(JSON.parse(/** @type {HTMLElement} */ (document.getElementById("data")).textContent ?? "")));
 listenToKeys(() => open?.store, () => open?.pictures ?? []);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-addEventListener("hashchange", () => {
-  if (!open) return;
-  const { book } = open.store;
-  open.store.set(fromHash(location.hash, { moments: book.moments.length, sides: book.sides.map((side) => ({ nodes: side.recording.nodes.length, lines: side.recording.lines.length })) }));
-});
+addEventListener("hashchange", () => open?.store.set(fromHash(location.hash, limitsOf(open.store.book))));

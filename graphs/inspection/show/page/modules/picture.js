@@ -20,7 +20,7 @@ export class Picture {
     this.index = index;
     this.side = store.book.sides[index];
     this.host = host;
-    host.innerHTML = "";
+    host.replaceChildren();
     this.svg = /** @type {SVGSVGElement} */ (make("svg", { class: "graph", role: "group", tabindex: "0" }));
     this.world = make("g", { class: "world" });
     this.wires = make("g", { class: "wires" });

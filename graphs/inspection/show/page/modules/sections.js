@@ -129,10 +129,12 @@ export function WhatIf({ store }) {
 function Switch({ store, side, found }) {
   const [isOn, turn] = useState(true);
   const host = useRef(null);
+  const given = new Set(side.recording.inputs.map((/** @type {number} */ number) => side.recording.variables[number].name));
+  const isInput = (/** @type {string} */ one) => given.has(one) || /^input\d+$/.test(one);
   const rule = side.recording.rules[found.rule];
   const name = rule.name + (found.also ? ` and ${found.also}` : "");
   const final = side.story.nodeCounts[side.story.last];
-  useEffect(() => { if (!isOn && found.graph && host.current) /** @type {any} */ (host.current).replaceChildren(drawInside(found.graph, `the final graph without ${name}`)); });
+  useEffect(() => { if (!isOn && found.graph && host.current) /** @type {any} */ (host.current).replaceChildren(drawInside(found.graph, `the final graph without ${name}`, isInput)); });
   const broke = found.outputs.filter((/** @type {any} */ change) => change.broke).reduce((/** @type {number} */ sum, /** @type {any} */ change) => sum + change.broke, 0);
   const moved = found.outputs.filter((/** @type {any} */ change) => change.verdict !== "identical");
   const code = found.excluded.length ? `mode.excluding(${found.excluded.map((/** @type {string} */ one) => JSON.stringify(one)).join(", ")})` : "";

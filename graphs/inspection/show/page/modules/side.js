@@ -7,9 +7,9 @@ import { layers } from "./layers.js";
 /** @typedef {import("./geometry.js").Layout} Layout */
 /** @typedef {{key: string, nodes: number[], name: string}} Unit A box: a node, or several in the overview of a large graph. */
 
+// As Python has them, for recordings that come without it (layout.py, drawn.py).
 const BOX = 156, GAP = 18;
-const MOST_BOXES = 6000; // of which each is drawn for itself
-const GROUP = 120;
+const MOST_BOXES = 6000, GROUP = 120;
 
 export class Side {
   /** @param {{label: string, file: any, drawn: any}} entry */

@@ -53,25 +53,15 @@ export class Store {
   isStop(moment) {
     const { hide } = this.view;
     if (moment === 0 || moment === this.last || hide === "nothing") return true;
-    return this.book.sides.some((side, i) => {
-      const step = this.step(i, moment);
-      if (!step) return false;
-      return hide === "names" ? !side.told(step).names : movesNumbers(side.verdict(step));
-    });
+    if (hide === "numbers") return this.moves(moment);
+    return this.book.sides.some((side, i) => this.step(i, moment) > 0 && !side.told(this.step(i, moment)).names);
   }
 
-  /** The next moment in a direction that is a stop, and for which `wanted` holds; else none. @param {number} direction @param {(moment: number) => boolean} [wanted] */
-  next(direction, wanted = () => true) {
-    for (let moment = this.view.moment + direction; moment >= 0 && moment <= this.last; moment += direction) {
-      if (this.isStop(moment) && wanted(moment)) return moment;
-    }
-    return null;
-  }
-
-  /** @param {number} direction */
+  /** To the next moment in a direction that is a stop, if there is one. @param {number} direction */
   go(direction) {
-    const moment = this.next(direction);
-    if (moment !== null) this.set({ moment, panel: "step" });
+    let moment = this.view.moment + direction;
+    while (moment >= 0 && moment <= this.last && !this.isStop(moment)) moment += direction;
+    if (moment >= 0 && moment <= this.last) this.set({ moment, panel: "step" });
   }
 
   /** To the first step of the next phase, or of this or the one before. @param {number} direction */
@@ -82,12 +72,17 @@ export class Store {
     if (found !== undefined) this.set({ moment: found, panel: "step" });
   }
 
+  /** Whether a step of some side moves numbers at a moment. @param {number} moment @param {boolean} [loud] by more than rounding */
+  moves(moment, loud = false) {
+    return this.book.sides.some((side, i) => movesNumbers(side.verdict(this.step(i, moment)), loud));
+  }
+
   /** To the next step, round the end, that changed numbers by more than rounding; by rounding where there is none. */
   goNumbers() {
     for (const loud of [true, false]) {
       for (let i = 1; i <= this.last; i++) {
         const moment = (this.view.moment + i) % (this.last + 1);
-        if (this.book.sides.some((side, k) => { const step = this.step(k, moment); return step && movesNumbers(side.verdict(step), loud); })) {
+        if (this.moves(moment, loud)) {
           this.set({ moment, panel: "step" });
           return;
         }
@@ -111,6 +106,6 @@ export class Store {
 }
 
 /** @param {string} verdict @param {boolean} [loud] by more than rounding */
-export function movesNumbers(verdict, loud = false) {
+function movesNumbers(verdict, loud = false) {
   return ["repaired", "broke", "changed"].includes(verdict) || (!loud && verdict === "rounding");
 }

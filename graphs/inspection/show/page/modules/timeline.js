@@ -27,7 +27,7 @@ export class Timeline {
     this.index = index;
     this.side = store.book.sides[index];
     this.host = host;
-    host.innerHTML = "";
+    host.replaceChildren();
     this.legend = add(host, "p", "legend");
     this.frame = add(host, "div", "strip");
     this.frame.setAttribute("role", "slider");
