@@ -10,11 +10,12 @@ from typing import Any
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
+import msgspec
 import pytest
 from PIL import Image
 
 from graphs.inspection import Recording, load
-from graphs.inspection.findings import LOUD, ROUNDING
+from graphs.inspection.findings import LOUD, ROUNDING, Measurements, NodeCode
 from graphs.inspection.show.page.document import page
 from tests.inspection.page.conftest import Open, drawn, node_modules, rested
 
@@ -326,6 +327,33 @@ def test_a_node_tells_its_life_both_ways(examined: Recording, opened: Open) -> N
     assert all(examined.lines[line] in examined.lines_of(node) for node in lit)
 
 
+def test_a_line_of_code_lights_up_its_node_and_a_node_its_lines(examined: Recording, opened: Open) -> None:
+    first, other = examined.final_order[:2]
+    code = (
+        NodeCode(first, "python", "", (2, 3)),
+        NodeCode(other, "python", "", (4, 4)),
+        NodeCode(None, "python", "def f():\n    a = 1\n    a += 1\n    return a\n"),
+    )
+    shown = opened(
+        msgspec.structs.replace(examined, measurements=Measurements(code=code)), address="#step=3&panel=code"
+    )
+    assert shown.locator(".panel button.line").count() == 3  # the first line is nobody's
+    shown.click(".panel button.line:has-text('a += 1')")
+    drawn(shown)
+    assert moment(shown) == len(examined.steps)
+    assert {*boxes(shown, ".lit")} == {*boxes(shown, ".chosen")} == {str(first)}
+    assert shown.locator(".panel .line.mine").count() == 2
+    shown.click(".panel button.line:has-text('return a')")
+    drawn(shown)
+    assert {*boxes(shown, ".lit")} == {*boxes(shown, ".chosen")} == {str(other)}
+    rested(shown)
+    assert "code=4" in shown.url
+    shown.click("#tab-node")
+    shown.click(".panel button:has-text('lines 4–4') >> nth=0")
+    drawn(shown)
+    assert shown.get_attribute("#tab-code", "aria-selected") == "true"
+
+
 def test_a_node_that_was_merged_or_folded_says_into_what(examined: Recording, opened: Open) -> None:
     folded = next(
         (i, step.gone[0], step.replaced[0][1])
@@ -616,8 +644,6 @@ def test_a_recording_can_be_dropped_onto_the_page(
 
 
 def test_two_recordings_on_one_time_line(examined: Recording, opened: Open) -> None:
-    import msgspec
-
     shorter = msgspec.structs.replace(examined, name="other")
     steps = list(examined.steps)
     cut = len(steps) - 3  # the same story without its last three steps
