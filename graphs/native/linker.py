@@ -109,7 +109,7 @@ class NativeRewriter(GraphRewriter):  # type: ignore[misc]  # PyTensor's classes
         if _take_apart(fgraph):  # and what was hidden in it is rewritten too
             profile = self.rewriter.rewrite(fgraph)
         try:
-            program = make_program(fgraph)
+            program = make_program(fgraph, inside=functools.partial(_inside, self.rewriter))
             begin_library(program.text, self.cached)
         except (OpUnknown, CompilerMissing) as why:
             self.fallback.optimizer.rewrite(fgraph)
@@ -118,6 +118,17 @@ class NativeRewriter(GraphRewriter):  # type: ignore[misc]  # PyTensor's classes
             store.remember(key, program)
             _PLANS[fgraph] = Plan(program, order=tuple(fgraph.toposort()))
         return profile
+
+
+def _inside(rewriter: GraphRewriter, op: Any) -> Any:
+    """A copy of the graph inside an Op, rewritten like the one that the Op is in."""
+    inner = op.fgraph
+    # PyTensor 3.3 freezes such graphs
+    inner = inner.unfreeze() if hasattr(inner, "unfreeze") else inner.clone(check_integrity=False)
+    rewriter.rewrite(inner)
+    if _take_apart(inner):
+        rewriter.rewrite(inner)
+    return inner
 
 
 def _take_apart(fgraph: Any) -> bool:
@@ -210,7 +221,14 @@ class NativeLinker(Linker):  # type: ignore[misc]  # PyTensor's classes are unty
         inputs, outputs, storage_map = map_storage(self.fgraph, self.schedule(self.fgraph), *cells)
         updates = self.fgraph.update_mapping or {}
         call = NativeCall(
-            self.plan.program, self.variant, self.instead, inputs, updates, self.cached, storage_map
+            self.plan.program,
+            self.variant,
+            self.instead,
+            inputs,
+            updates,
+            self.cached,
+            storage_map,
+            self.performer,
         )
         entering = [Container(v, cell) for v, cell in zip(self.fgraph.inputs, inputs, strict=True)]
         for container in entering:
@@ -226,13 +244,21 @@ class NativeLinker(Linker):  # type: ignore[misc]  # PyTensor's classes are unty
         if program is None:
             from graphs.native.pipeline import make_program
 
-            graph = self.fgraph
+            graph, rewriter = self.fgraph, Deferred(pytensor.compile.mode.optdb, self.query)
             if self.from_cache:
                 graph = graph.clone()
-                pytensor.compile.mode.optdb.query(self.query).rewrite(graph)
-            program = make_program(graph, layouts)
+                rewriter.rewrite(graph)
+            program = make_program(graph, layouts, functools.partial(_inside, rewriter))
             store.remember(key, program)
         return program
+
+    def performer(self, program: Program) -> Any:
+        """What performs nodes of the graph in Python, where the program asks for that."""
+        if not (program.performed or program.keeps_objects):
+            return None
+        from graphs.native.run.perform import Performer
+
+        return Performer(self.fgraph, program)
 
     def instead(self, reason: str) -> Callable[..., list[Any]]:
         """What runs where the compiler has refused the program: the whole graph in the default mode."""

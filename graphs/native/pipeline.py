@@ -11,33 +11,38 @@ Each takes what the one before returns, and changes nothing that it is given.
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from typing import Any
 
 from graphs.native.lower import lower
 from graphs.native.program import Program
 from graphs.native.schedule.fusion import fuse
 from graphs.native.schedule.storage import place
+from graphs.native.statements import Array
 from graphs.native.write.file import write
 
 __all__ = ["make_program"]
 
 
-def make_program(fgraph: Any, layouts: str = "") -> Program:
+def make_program(fgraph: Any, layouts: str = "", inside: Callable[[Any], Any] = lambda op: op.fgraph) -> Program:
     """Write a FunctionGraph after its rewrites as C; it is only read.
 
+    `inside` gives the graph inside an Op (a Scan), after its own rewrites.
+
     `layouts`: for which memory orders of the inputs, a letter for each (``C``, ``F``, ``A``); default: ``C``
-    for all. Raises :class:`~graphs.native.program.OpUnknown` if it holds an Op or dtype that has no lowering.
+    for all. What has no lowering is performed by Python; raises :class:`~graphs.native.program.OpUnknown` if that
+    cannot be either.
     """
-    computation = lower(fgraph, layouts)
-    nests = fuse(computation.statements)
-    storage = place(nests)
+    computation = lower(fgraph, layouts, perform=True, inside=inside)
+    nests = fuse(computation.steps)
+    storage = place(nests, computation.checks)
     text, spans, pieces = write(computation, storage)
     return Program(
         text,
         spans,
         pieces,
-        inputs=[[array.dtype, len(array.dims)] for array in computation.inputs],
-        outputs=[[array.dtype, len(array.dims)] for array in computation.outputs],
+        inputs=[_interface(array) for array in computation.inputs],
+        outputs=[_interface(array) for array in computation.outputs],
         constants=[value for _, value in computation.constants],
         tables=[
             [data.dtype.name, list(data.shape), base64.b64encode(data.tobytes()).decode()]
@@ -45,4 +50,11 @@ def make_program(fgraph: Any, layouts: str = "") -> Program:
         ],
         errors=[list(error) for error in computation.errors],
         layouts=computation.layouts,
+        functions=computation.functions,
+        performed=[list(entry) for entry in computation.performed],
     )
+
+
+def _interface(array: Array | None) -> list[Any]:
+    """An input's or output's dtype and number of axes."""
+    return ["object", 0] if array is None else [array.dtype, len(array.dims)]

@@ -12,7 +12,7 @@ import numpy as np
 
 __all__ = ["NativeSource", "OpUnknown", "Program"]
 
-FORMAT = 4
+FORMAT = 5
 AXES = 64  # that NumPy can have
 DTYPES = {
     "bool",
@@ -40,6 +40,8 @@ class Program:
     tables: list[list[Any]]  # constant arrays: dtype, shape, bytes in base64
     errors: list[list[str]]  # [exception, message] for each number that the C function may return
     layouts: str  # for which memory orders of the inputs
+    functions: list[str]  # of others, which C is given at every call: module.name, or "perform"
+    performed: list[list[Any]]  # [Apply node, by topological order; why] for each that Python performs
 
     def to_json(self) -> str:
         """The program as text; ``constants`` are exact."""
@@ -67,7 +69,8 @@ class Program:
         last_line = self.text.count("\n") + 1
         if not all(1 <= first <= last <= last_line for first, last, *_ in (*self.spans, *self.pieces)):
             raise ValueError("lines that are not there")
-        if not {dtype for dtype, *_ in (*self.inputs, *self.outputs, *self.tables)} <= DTYPES:
+        used_types = {dtype for dtype, *_ in (*self.inputs, *self.outputs)} - {"object"}
+        if not used_types | {dtype for dtype, *_ in self.tables} <= DTYPES:
             raise ValueError("numbers of another kind")
         if len(self.layouts) != len(self.inputs) or not set(self.layouts) <= set("CFA"):
             raise ValueError("memory orders that are none")
@@ -78,10 +81,19 @@ class Program:
             ("in", len(self.inputs) + len(self.tables)),
             ("out", len(self.outputs)),
             ("constants", len(self.constants)),
+            ("functions", len(self.functions)),
         ):
-            if count != 1 + max(map(int, re.findall(rf"\b{name}\[(\d{{1,9}})\]", code)), default=-1):
+            used = 1 + max(map(int, re.findall(rf"\b{name}\[(\d{{1,9}})\]", code)), default=-1)
+            if used > count or (used < count and not self.keeps_objects):
                 raise ValueError(f"another number of {name} than the C file takes")
+        if not all(re.fullmatch(r"perform|scipy\.linalg\.cython_(blas|lapack)\.\w+", name) for name in self.functions):
+            raise ValueError("a function of somebody else")
         self.table_arrays()
+
+    @property
+    def keeps_objects(self) -> bool:
+        """Whether some input or output is no array of numbers, and never reaches C."""
+        return any(dtype == "object" for dtype, _ in (*self.inputs, *self.outputs))
 
     def table_arrays(self) -> list[np.ndarray[Any, Any]]:
         """The constant arrays; a ValueError if one is not as long as it says."""
@@ -108,6 +120,8 @@ class _Stored(msgspec.Struct, forbid_unknown_fields=True):
     tables: list[tuple[str, Annotated[list[_Count], msgspec.Meta(max_length=AXES)], str]]
     errors: list[tuple[str, str]]
     layouts: str
+    functions: list[str]
+    performed: list[tuple[_Count, str]]
 
 
 @dataclass(frozen=True)

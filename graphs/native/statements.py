@@ -4,8 +4,11 @@ A statement says what one array holds, as a formula over indices::
 
     z[i]  = Σ_j x[i, j] · w[j]          indices (i), reduced over (j)
     gw[j] = Σ_i x[i, j] · r[i]          indices (j), reduced over (i)
+    u[i]  = U[at[i]]                    a place may be read from an array
 
-Lengths, starts and steps are expressions like any other. Nothing here knows PyTensor or C's syntax: :mod:`lower`
+Beside statements there are three other steps: an interlude (lengths and checks that depend on what arrays hold by
+then), a call of a function on whole arrays, and a recurrence (steps taken again and again, each from what the turn
+before has left). Lengths, starts and steps are expressions like any other. Nothing here knows PyTensor or C's syntax: :mod:`lower`
 makes statements from Apply nodes, :mod:`schedule` arranges them into loops, :mod:`write` writes the loops down.
 """
 
@@ -24,12 +27,15 @@ __all__ = [
     "ONE",
     "ZERO",
     "Apply",
+    "Argument",
     "Array",
+    "Call",
     "Check",
     "Computation",
     "Dim",
     "Expression",
     "Index",
+    "Interlude",
     "Length",
     "Let",
     "Literal",
@@ -38,8 +44,11 @@ __all__ = [
     "Place",
     "Position",
     "Read",
+    "Recurrence",
     "Reduction",
     "Statement",
+    "Step",
+    "Stride",
     "choose",
     "compare",
     "product",
@@ -76,9 +85,11 @@ class Expression:
         return Apply(self.dtype, "negative", (self,))
 
     def reads(self) -> Iterator[Read]:
-        """Every array access in it."""
+        """Every array access in it, those that say where another is among them."""
         if isinstance(self, Read):
             yield self
+            for place in self.places:
+                yield from place.start.reads()
         elif isinstance(self, Apply):
             for operand in self.operands:
                 yield from operand.reads()
@@ -93,7 +104,7 @@ class Literal(Expression):
 
 @dataclass(frozen=True)
 class Named(Expression):
-    """A number known before any loop: an input without axes, a constant, what a :class:`Let` computes."""
+    """A number known by name: an input without axes, a constant, what a :class:`Let` computes, a turn's number."""
 
     name: str
 
@@ -108,6 +119,14 @@ class Length(Expression):
 @dataclass(frozen=True)
 class Measured(Expression):
     """How long an axis of an input is found to be at a call."""
+
+    array: Array
+    axis: int
+
+
+@dataclass(frozen=True)
+class Stride(Expression):
+    """How many elements lie between neighbours along an axis of an array."""
 
     array: Array
     axis: int
@@ -206,7 +225,8 @@ class Array:
     name: str
     dtype: str
     dims: list[Dim]
-    kind: str  # "input" (strides known at run time), "output" or "scratch" (both in C order)
+    # "input" (strides known at run time), "output" or "scratch" (both in C order), "given" (a call's result, likewise)
+    kind: str
     memory_of: Array | None = None  # whose memory it is, where it is another array seen with other axes
     layout: str = "C"  # C: the last axis is contiguous; F: the first; A: none need be
     symmetric: bool = False  # whether a matrix is known to equal its transpose
@@ -224,7 +244,7 @@ class Array:
 
 @dataclass(frozen=True)
 class Place:
-    """Where along an array's axis an access falls: ``start + step · index``."""
+    """Where along an array's axis an access falls: ``start + step · index``; an array may hold the start."""
 
     index: Index | None = None
     start: Expression = ZERO
@@ -279,19 +299,30 @@ class Statement:
         """Every index of its loops, the target's first."""
         return [*self.free, *self.reduced]
 
+    def reads(self) -> Iterator[Read]:
+        """Every array access that is not what it writes."""
+        yield from self.expression.reads()
+        for place in self.places:
+            yield from place.start.reads()
+
     def accesses(self) -> Iterator[tuple[Array, tuple[Place, ...]]]:
         """Every array it reads or writes, and where; the target first."""
         yield self.target, self.places
-        for read in self.expression.reads():
+        for read in self.reads():
             yield read.array, read.places
 
+    @property
+    def scattered(self) -> set[Index]:
+        """The indices of which several may fall on the same place, so that their turns have an order."""
+        return set(self.free) - {place.index for place in self.places}
 
-# ---- a whole graph
+
+# ---- what stands between statements
 
 
 @dataclass(frozen=True)
 class Let:
-    """A number computed before any loop, and known by a name from then on."""
+    """A number computed outside loops, and known by a name from then on."""
 
     name: Named
     value: Expression
@@ -306,6 +337,57 @@ class Check:
     error: int
 
 
+@dataclass(eq=False)
+class Interlude:
+    """Lengths, numbers and checks that depend on what arrays hold by then."""
+
+    entries: list[Dim | Let | Check] = field(default_factory=list)
+
+    def reads(self) -> Iterator[Read]:
+        """Every array access in it."""
+        for entry in self.entries:
+            if isinstance(entry, Dim):
+                yield from entry.source.reads()
+            else:
+                yield from (entry.value if isinstance(entry, Let) else entry.condition).reads()
+
+
+# What a function is handed: a memory, the address of an element, a number; text stands for itself.
+Argument = Array | Expression | str | tuple[Array | Expression, ...]
+
+
+@dataclass(eq=False)
+class Call:
+    """A function called on whole arrays."""
+
+    function: str  # of step.h; "perform": Python's, of the Apply node that the first argument counts
+    arguments: list[Argument]
+    reads: list[Array]
+    writes: list[Array]
+    formula: str  # what it computes, in words
+    nodes: list[int]
+    result: Named | None = None  # what it returns
+
+
+@dataclass(eq=False)
+class Recurrence:
+    """Steps taken once for each turn, each from what the turn before has left."""
+
+    turn: Named  # the number of the turn, from 0
+    count: Expression  # of turns
+    steps: list[Step]
+    formula: str  # what it is, in words
+    nodes: list[int]
+    until: Expression | None = None  # ends them where it is true after a turn,
+    done: Named | None = None  # which then says how many were taken
+
+
+Step = Statement | Interlude | Call | Recurrence
+
+
+# ---- a whole graph
+
+
 @dataclass
 class Computation:
     """All that one call computes."""
@@ -313,12 +395,16 @@ class Computation:
     title: str
     layouts: str  # one letter for each input, as in Array.layout
     dims: list[Dim] = field(default_factory=list)
-    inputs: list[Array] = field(default_factory=list)
+    inputs: list[Array | None] = field(default_factory=list)  # None: what Python holds
     tables: list[tuple[Array, Any]] = field(default_factory=list)  # constant arrays, and their NumPy data
     constants: list[tuple[Named, float]] = field(default_factory=list)  # numbers given at run time
     # before any loop: a Dim is measured there
     prologue: list[Dim | Let | Check] = field(default_factory=list)
-    statements: list[Statement] = field(default_factory=list)  # in an order in which they can be computed
-    outputs: list[Array] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)  # in an order in which they can be taken
+    checks: list[Check] = field(default_factory=list)  # of what arrays hold in the end
+    functions: list[str] = field(default_factory=list)  # of others, given at run time, by name
+    # Apply nodes that Python performs, and why
+    performed: list[tuple[int, str]] = field(default_factory=list)
+    outputs: list[Array | None] = field(default_factory=list)  # None: what Python holds
     # exception's name and message, by number from 1
     errors: list[tuple[str, str]] = field(default_factory=list)

@@ -299,12 +299,12 @@ def test_ops_are_looked_up_by_class():
     assert all(isinstance(kind, type) for kind in LOWERINGS)
     assert Elemwise in LOWERINGS
     clipped = FunctionGraph([v], [GradClip(-1, 1)(v) * 2], clone=True)  # a ViewOp
-    assert [statement.target.kind for statement in lower(clipped).statements] == ["output"]
+    assert [statement.target.kind for statement in lower(clipped).steps] == ["output"]
 
 
 def test_lengths_are_data():
     made = lower(FunctionGraph([v], [v[1::2]], clone=True))
-    (statement,) = made.statements
+    (statement,) = made.steps
     (read,) = statement.expression.reads()
     assert read.places[0].step == ir.Literal("int64", 2)
     assert isinstance(read.places[0].start, ir.Named)

@@ -44,11 +44,11 @@ def test_same_graph_same_text_and_nothing_left_behind(case, layout):
 def test_each_pass_leaves_what_it_is_given():
     x, w = pt.dmatrix("x"), pt.dvector("w")
     made = lower(FunctionGraph([x, w], [pt.dot(pt.tanh(pt.dot(x, w)), x)], clone=True))
-    parts = [*made.statements, *made.dims, *(array for s in made.statements for array, _ in s.accesses())]
+    parts = [*made.steps, *made.dims, *(array for s in made.steps for array, _ in s.accesses())]
     before = [dict(vars(part)) for part in parts]
     texts = []
     for _ in range(2):
-        nests = fuse(made.statements)
+        nests = fuse(made.steps)
         storage = place(nests)
         homes = [dict(vars(home)) for home in storage.homes.values()]
         texts += [write(made, storage), write(made, storage)]

@@ -28,7 +28,7 @@ def step():
 
 
 def test_one_sweep_for_both_products(step):
-    first, *after = fuse(step.statements).items
+    first, *after = fuse(step.steps).items
     inside = list(statements_in(first))
     assert [statement.reduction for statement in inside] == [Reduction.DOT, None, Reduction.DOT]
     assert isinstance(first, Nest)
@@ -40,8 +40,8 @@ def test_one_sweep_for_both_products(step):
 
 
 def test_every_index_has_its_loop_and_every_need_comes_first(step):
-    nests, done = fuse(step.statements), set()
-    written = {statement.target for statement in step.statements}
+    nests, done = fuse(step.steps), set()
+    written = {statement.target for statement in step.steps}
     for item in nests.items:
         inside = {statement.target for statement in statements_in(item)}
         for statement in statements_in(item):
@@ -52,7 +52,7 @@ def test_every_index_has_its_loop_and_every_need_comes_first(step):
 
 
 def test_rows_of_a_block_or_the_whole(step):
-    nests = fuse(step.statements)
+    nests = fuse(step.steps)
     homes = place(nests).homes
     z, r, g = (homes[statement.target] for statement in statements_in(nests.items[0]))
     assert z.blocked is r.blocked is nests.items[0], "only a block of rows at a time"
@@ -65,16 +65,16 @@ def test_a_symmetric_product_has_its_loop_alone():
     K.tag.symmetric = True
     z = pt.dot(K, w)
     made = lower(FunctionGraph([K, w], [z, z + w], clone=True))
-    nests = fuse(made.statements)
+    nests = fuse(made.steps)
     first = nests.items[0]
     assert [statement.reduction for statement in statements_in(first)] == [Reduction.SYMMETRIC]
-    assert nests.outer_reduction(made.statements[0]) is first
+    assert nests.outer_reduction(made.steps[0]) is first
 
 
 def test_a_memory_order_turns_the_loops():
     made = lower(FunctionGraph([X], [X * 2], clone=True), "F")
-    (nest,) = fuse(made.statements).items
+    (nest,) = fuse(made.steps).items
     assert nest.dim is made.inputs[0].dims[0].find(), "the output, in C order, is written along its memory"
     made = lower(FunctionGraph([X], [X.sum()], clone=True), "F")
-    (nest,) = fuse(made.statements).items
+    (nest,) = fuse(made.steps).items
     assert nest.dim is made.inputs[0].dims[1].find(), "an input in Fortran order is read along its own"

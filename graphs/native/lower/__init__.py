@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pytensor.compile.ops import DeepCopyOp, ViewOp
 from pytensor.raise_op import CheckAndRaise
 from pytensor.scalar.basic import ScalarOp
-from pytensor.tensor import basic
+from pytensor.scan.op import Scan
+from pytensor.tensor import basic, subtensor
 from pytensor.tensor.blas import BatchedDot
 from pytensor.tensor.blockwise import Blockwise
 from pytensor.tensor.elemwise import CAReduce, DimShuffle, Elemwise
+from pytensor.tensor.extra_ops import CumOp
 from pytensor.tensor.math import Argmax, Dot
 from pytensor.tensor.shape import Reshape, Shape, Shape_i, SpecifyShape
 from pytensor.tensor.special import LogSoftmax, Softmax
-from pytensor.tensor.subtensor import IncSubtensor, Subtensor
+from pytensor.tensor.subtensor import AdvancedIncSubtensor, AdvancedSubtensor, IncSubtensor, Subtensor
 from pytensor.tensor.type import TensorType
 
 import graphs.native.statements as ir
-from graphs.native.lower import elementwise, indexing, reductions
+from graphs.native.lower import elementwise, gathering, indexing, performing, recurring, reductions
 from graphs.native.lower.scalars import ScalarOpUnknown
-from graphs.native.lower.state import Lowering, Scalar, View
+from graphs.native.lower.state import Kept, Lowering, Scalar, View
 from graphs.native.program import OpUnknown
 
-__all__ = ["LOWERINGS", "lower"]
+__all__ = ["LOWERINGS", "lower", "lower_node"]
 
 # By class; a class that is not here is lowered as its nearest base that is.
 LOWERINGS: dict[type, Callable[[Lowering, Any, int], None]] = {
@@ -49,6 +52,11 @@ LOWERINGS: dict[type, Callable[[Lowering, Any, int], None]] = {
     Subtensor: indexing.subtensor,
     IncSubtensor: indexing.inc_subtensor,
     basic.Join: indexing.join,
+    basic.Split: gathering.split,
+    basic.Nonzero: gathering.nonzero,
+    CumOp: recurring.cumulative,
+    AdvancedSubtensor: gathering.advanced_subtensor,
+    AdvancedIncSubtensor: gathering.advanced_inc_subtensor,
     basic.ExtractDiag: indexing.extract_diagonal,
     Dot: reductions.dot,
     Blockwise: reductions.dot,
@@ -59,27 +67,74 @@ LOWERINGS: dict[type, Callable[[Lowering, Any, int], None]] = {
     LogSoftmax: reductions.softmax,
 }
 
+for _name in ("AdvancedSubtensor1", "AdvancedIncSubtensor1"):  # of one index; PyTensor 3.3 has no such Ops any more
+    if hasattr(subtensor, _name):
+        _taken = "inc_" if "Inc" in _name else ""
+        LOWERINGS[getattr(subtensor, _name)] = getattr(gathering, f"advanced_{_taken}subtensor")
 
-def lower(fgraph: Any, layouts: str = "") -> ir.Computation:
+
+Inside = Callable[[Any], Any]  # an Op with a graph of its own → that, as a FunctionGraph after its rewrites
+
+
+def lower(
+    fgraph: Any, layouts: str = "", *, perform: bool = False, inside: Inside = lambda op: op.fgraph
+) -> ir.Computation:
     """Statements for a whole FunctionGraph after its rewrites, which is only read.
 
-    `layouts` has one letter per input, see :class:`graphs.native.statements.Array`; default: ``C`` for all.
-    Raises :class:`OpUnknown` if some Op, or dtype, has no lowering.
+    `layouts` has one letter per input, see :class:`graphs.native.statements.Array`; default: ``C`` for all. Nodes that
+    have no lowering are performed by Python where `perform` is set. `inside` gives the graph inside an Op, rewritten.
+
+    Raises :class:`OpUnknown` if some Op, or dtype, has no lowering otherwise.
     """
+    performed: dict[int, str] = {}
+    while True:
+        try:
+            return _lowered(fgraph, layouts, performed, inside)
+        except NodeUnknown as unknown:
+            # begun anew: what was stated of the node before it turned out to be unknown is forgotten
+            if not perform or unknown.number in performed:
+                raise
+            performed[unknown.number] = str(unknown)
+
+
+class NodeUnknown(OpUnknown):
+    """A node that has no lowering; `number` is its place in the topological order."""
+
+    def __init__(self, number: int, why: str) -> None:
+        super().__init__(why)
+        self.number = number
+
+
+def _lowered(fgraph: Any, layouts: str, performed: Mapping[int, str], inside: Inside) -> ir.Computation:
     state = Lowering(fgraph, ir.Computation(_title(fgraph), layouts or "C" * len(fgraph.inputs)))
     state.made.inputs += [_input(state, k, variable) for k, variable in enumerate(fgraph.inputs)]
     for number, node in enumerate(state.order):
-        lowering = next((LOWERINGS[kind] for kind in type(node.op).__mro__ if kind in LOWERINGS), None)
-        if lowering is None:
-            raise OpUnknown(f"the Op {node.op}")
-        if getattr(node.op, "destroy_map", None):
-            raise OpUnknown(f"the Op {node.op}, which works in place")
         try:
-            lowering(state, node, number)
-        except ScalarOpUnknown as unknown:
-            raise OpUnknown(f"{unknown} in {node.op}") from None
+            if number in performed:
+                performing.perform(state, node, number, performed[number])
+            else:
+                lower_node(state, node, number, inside)
+        except OpUnknown as unknown:
+            raise NodeUnknown(number, str(unknown)) from None
     state.made.outputs += [_output(state, k, variable) for k, variable in enumerate(fgraph.outputs)]
     return state.made
+
+
+def lower_node(state: Lowering, node: Any, number: int, inside: Inside) -> None:
+    """State what one Apply node computes; `number` is its place in the function's topological order."""
+    lowering = next((LOWERINGS[kind] for kind in type(node.op).__mro__ if kind in LOWERINGS), None)
+    if isinstance(node.op, Scan):
+        lowering = functools.partial(recurring.scan, inside=inside, lower_node=functools.partial(lower_node, inside=inside))
+    if lowering is None:
+        raise OpUnknown(f"the Op {node.op}")
+    if getattr(node.op, "destroy_map", None):
+        raise OpUnknown(f"the Op {node.op}, which works in place")
+    if any(isinstance(state.values.get(v), Kept) for v in node.inputs):
+        raise OpUnknown(f"the Op {node.op} of something that is no array of numbers")
+    try:
+        lowering(state, node, number)
+    except ScalarOpUnknown as unknown:
+        raise OpUnknown(f"{unknown} in {node.op}") from None
 
 
 def _title(fgraph: Any) -> str:
@@ -99,10 +154,11 @@ def _is_symmetric(variable: Any) -> bool:
     return variable.type.ndim == 2 and getattr(variable.tag, "symmetric", False) is True
 
 
-def _input(state: Lowering, position: int, variable: Any) -> ir.Array:
+def _input(state: Lowering, position: int, variable: Any) -> ir.Array | None:
     kind = variable.type
     if type(kind) is not TensorType or kind.dtype not in ir.DTYPES:
-        raise OpUnknown(f"an input of type {kind}")
+        state.values[variable] = Kept("object", [])
+        return None
     name = state.name(variable.name, f"input{position}")
     array = ir.Array(name, kind.dtype, [], "input", layout=state.made.layouts[position])
     array.symmetric = _is_symmetric(variable)
@@ -115,12 +171,15 @@ def _input(state: Lowering, position: int, variable: Any) -> ir.Array:
     return array
 
 
-def _output(state: Lowering, position: int, variable: Any) -> ir.Array:
+def _output(state: Lowering, position: int, variable: Any) -> ir.Array | None:
     value = state.value(variable)
+    if isinstance(value, Kept):
+        return None
     own = isinstance(value, View) and value.whole and value.array.kind == "scratch"
     if not (isinstance(value, View) and own and value.array.memory_of is None):
         updated = (getattr(state.fgraph, "update_mapping", None) or {}).get(position)
-        name = None if updated is None else f"new_{state.made.inputs[updated].name}"
+        before = None if updated is None else state.made.inputs[updated]
+        name = None if before is None else f"new_{before.name}"
         value = state.hold(state.element(variable), variable.name or name, f"out{position}")
     value.array.kind = "output"
     return value.array

@@ -9,7 +9,7 @@ from pytensor.tensor.basic import AllocEmpty
 
 import graphs.native.statements as ir
 from graphs.native.lower.scalars import cast, scalar_expression
-from graphs.native.lower.state import Formula, Indices, Lowering, Scalar, Value, Vector
+from graphs.native.lower.state import Formula, Indices, Lowering, Scalar, Value, Vector, plus, times
 from graphs.native.program import OpUnknown
 
 __all__: list[str] = []  # reached through the table in lower/__init__.py
@@ -145,12 +145,15 @@ def specify_shape(state: Lowering, node: Any, number: int) -> None:
 
 
 def check_and_raise(state: Lowering, node: Any, number: int) -> None:
-    """The value itself; the condition is tested before the loops."""
+    """The value itself; a condition is tested as soon as it is known, one of the data in the end."""
+    kind = node.op.exc_type
+    name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
     for condition in node.inputs[1:]:
-        value = state.value(condition)
+        value = state.element(condition)
         if not isinstance(value, Scalar):
-            raise OpUnknown(f"{node.op}, whose condition depends on the data")
-        state.check(ir.Apply("bool", "not", (value.expression,)), node.op.exc_type.__name__, node.op.msg)
+            value = state.refresh(condition)
+        failed = ir.Apply("bool", "not", (value.at([None] * len(value.dims)),))
+        state.check_at_last(failed, name, str(node.op.msg))
     same(state, node, number)
 
 
@@ -166,9 +169,11 @@ def arange(state: Lowering, node: Any, number: int) -> None:
     def build(indices: Indices) -> ir.Expression:
         if indices[0] is None:
             return cast(start, dtype)
-        return cast(cast(start, "int64") + ir.Position("int64", indices[0]) * step, dtype)
+        first, by = cast(start, "int64"), cast(step, "int64")
+        return cast(plus(first, times(ir.Position("int64", indices[0]), by)), dtype)
 
-    state.keep(node.outputs[0], Formula(dtype, [dim], build, True), number)
+    counts = [getattr(at, "value", None) for at in (start, step)] == [0, 1]
+    state.keep(node.outputs[0], Formula(dtype, [dim], build, True, counts), number)
 
 
 def eye(state: Lowering, node: Any, number: int) -> None:

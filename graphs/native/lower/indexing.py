@@ -9,10 +9,10 @@ from typing import Any
 from pytensor.tensor.subtensor import indices_from_subtensor
 
 import graphs.native.statements as ir
-from graphs.native.lower.state import Formula, Indices, Lowering, Scalar, Value, Vector, View
+from graphs.native.lower.state import Formula, Indices, Lowering, Scalar, Value, Vector, View, plus, times
 from graphs.native.program import OpUnknown
 
-__all__: list[str] = []  # reached through the table in lower/__init__.py
+__all__ = ["place_of_slice"]  # the others are reached through the table in lower/__init__.py
 
 
 def shape_i(state: Lowering, node: Any, number: int) -> None:
@@ -83,7 +83,7 @@ def _section(state: Lowering, view: View, entries: list[Any], node: Any, number:
     for axis, dim in enumerate(view.dims):
         entry = entries[axis] if axis < len(entries) else slice(None)
         if isinstance(entry, slice):
-            start, by, extent = _slice(state, entry, dim, node, number)
+            start, by, extent = place_of_slice(state, entry, dim, node, number)
             moves[axis] = (len(dims), start, by)
             dims.append(extent)
         else:
@@ -99,19 +99,11 @@ def _section(state: Lowering, view: View, entries: list[Any], node: Any, number:
             axes.append((None, start, step))
             continue
         target, offset, by = moves[seen]
-        axes.append((target, _plus(start, _times(offset, step)), _times(by, step)))
+        axes.append((target, plus(start, times(offset, step)), times(by, step)))
     return View(view.dtype, dims, view.array, axes, nodes=view.nodes)
 
 
-def _plus(a: ir.Expression, b: ir.Expression) -> ir.Expression:
-    return b if a == ir.ZERO else a if b == ir.ZERO else a + b
-
-
-def _times(a: ir.Expression, b: ir.Expression) -> ir.Expression:
-    return ir.ZERO if a == ir.ZERO else b if a == ir.ONE else a if b == ir.ONE else a * b
-
-
-def _slice(
+def place_of_slice(
     state: Lowering, entry: slice, dim: ir.Dim, node: Any, number: int
 ) -> tuple[ir.Expression, ir.Expression, ir.Dim]:
     """Start, step and extent of one slice."""
@@ -201,7 +193,7 @@ def join(state: Lowering, node: Any, number: int) -> None:
         indices = state.indices(value.dims)
         places = [ir.Place(i, start if k == axis else ir.ZERO) for k, i in enumerate(indices)]
         state.state(target, places, value.at(indices), indices, [*value.nodes, number])
-        start = _plus(start, length)
+        start = plus(start, length)
     state.values[node.outputs[0]] = state.whole(target)
 
 

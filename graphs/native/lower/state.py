@@ -2,13 +2,16 @@
 
 A value is a view of an array, a formula, a scalar, or several scalars as a vector; only what must be in memory
 becomes an array, by a statement.
+
+What a number depends on says where it can be known: before any step, between the steps of the function, or within
+the turn of a recurrence (:meth:`Lowering.depth`).
 """
 
 from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,7 +21,7 @@ import graphs.native.statements as ir
 from graphs.native.lower.scalars import ScalarOpUnknown, cast, is_float
 from graphs.native.program import OpUnknown
 
-__all__ = ["Formula", "Indices", "Lowering", "Scalar", "Value", "Vector", "View"]
+__all__ = ["Formula", "Indices", "Kept", "Lowering", "Scalar", "Value", "Vector", "View", "plus", "times"]
 
 LARGEST_LITERAL = 2**20
 # C's own words, names that the file's functions use, functions of C's libraries that may be called.
@@ -31,7 +34,7 @@ fabs fmod index remainder signgam sigmoid softplus power Array THREAD ALIGNED OT
 OTHER_RANK NO_MEMORY OTHER_LAYOUT aligned fits share parts_of madd maddf bits_of from_bits slice_start
 slice_length floor_div floor_mod floor_modf floor_divf log1mexp log1p_unit log1p expm1 exp2 log2 log10 asin
 acos atan atan2 sinh asinh acosh atanh erf fabsf sqrtf copysign isnan isinf memcpy free aligned_alloc size_t
-bool typeof asm inline unix linux INLINE share_triangle
+bool typeof asm inline unix linux INLINE share_triangle functions perform code done FAILED multiply dgemm sgemm
 """
 # Loop variables, lengths, and what is made from an array's name.
 MADE_BY_THE_WRITER = re.compile(
@@ -84,6 +87,44 @@ class View(Value):
             for axis, start, step in self.axes
         )
 
+    def through(
+        self, along: Mapping[int, tuple[ir.Index | None, ir.Expression, ir.Expression]]
+    ) -> tuple[ir.Place, ...]:
+        """Where in the array something lies that is at ``start + step · index`` along each axis of the view."""
+        places = []
+        for axis, start, step in self.axes:
+            if axis is None:
+                places.append(ir.Place(None, start))
+                continue
+            index, offset, by = along[axis]
+            begin = plus(start, times(offset, step))
+            one = index is None or (self.dims[axis].is_one and offset == ir.ZERO)
+            places.append(ir.Place(None, begin) if one else ir.Place(index, begin, times(by, step)))
+        return tuple(places)
+
+    def array_at(self, positions: Sequence[ir.Expression]) -> ir.Expression:
+        """The element at these positions."""
+        along = {axis: (None, position, ir.ONE) for axis, position in enumerate(positions)}
+        return ir.Read(self.dtype, self.array, self.through(along))
+
+    def shifted(self, axis: int, offset: ir.Expression, dims: list[ir.Dim]) -> View:
+        """What lies further along one axis."""
+        axes = [
+            (k, plus(start, times(offset, step)), step) if k == axis else (k, start, step)
+            for k, start, step in self.axes
+        ]
+        return View(self.dtype, dims, self.array, axes)
+
+    def row(self, at: ir.Expression) -> View:
+        """What lies at one place of the first axis."""
+        axes: list[tuple[int | None, ir.Expression, ir.Expression]] = [
+            (None, plus(start, times(at, step)), ir.ONE)
+            if axis == 0
+            else (None if axis is None else axis - 1, start, step)
+            for axis, start, step in self.axes
+        ]
+        return View(self.dtype, self.dims[1:], self.array, axes)
+
     def at(self, indices: Indices) -> ir.Expression:
         return ir.Read(self.dtype, self.array, self.places(indices))
 
@@ -98,6 +139,7 @@ class Formula(Value):
 
     build: Build
     cheap: bool = False
+    counts: bool = False  # whether each element is its own position: 0, 1, 2, …
 
     def at(self, indices: Indices) -> ir.Expression:
         return self.build(indices)
@@ -108,7 +150,7 @@ class Formula(Value):
         def build(indices: Indices) -> ir.Expression:
             return inner([indices[axes[k]] if k in axes else None for k in range(rank)])
 
-        return replace(self, dims=dims, build=build)
+        return replace(self, dims=dims, build=build, counts=self.counts and len(dims) == 1)
 
 
 @dataclass(eq=False)
@@ -131,6 +173,13 @@ class Vector(Value):
     items: list[Value]
 
 
+class Kept(Value):
+    """Something that Python holds: no array, or one of numbers that there are no statements for."""
+
+    def at(self, indices: Indices) -> ir.Expression:
+        raise OpUnknown("something that is no array of numbers")
+
+
 class Lowering:
     """The state of one lowering; `made` is what comes of it."""
 
@@ -139,8 +188,52 @@ class Lowering:
         self.made = made
         self.order = fgraph.toposort()
         self.values: dict[Any, Value] = {}
+        self.shared: dict[Any, Any] = {}  # what several nodes would compute alike, by what it is
         self.names: set[str] = set(WORDS.split())
+        self.levels: list[list[ir.Step]] = [made.steps]  # of the function, of the recurrence at hand, of one in it
+        self.depths: dict[Any, int] = {}  # of names, dims and arrays, where it is not 0
+        self.returned: set[str] = set()  # names of what calls return
+        self.clients = fgraph.clients
         self.one = self.dim(ir.ONE, "", 1)
+
+    # ---- where something is known
+
+    def depth(self, *expressions: ir.Expression) -> int:
+        """0 if all of them are known before any step, else the number of the level where the last becomes known."""
+        found = 0
+        for expression in expressions:
+            if isinstance(expression, ir.Named):
+                found = max(found, self.depths.get(expression.name, 0))
+            elif isinstance(expression, ir.Length):
+                found = max(found, self.depths.get(expression.dim.find(), 0))
+            elif isinstance(expression, ir.Measured | ir.Read):
+                found = max(found, self.depths.get(expression.array.root, 0))
+                for place in getattr(expression, "places", ()):
+                    found = max(found, self.depth(place.start, place.step))
+            elif isinstance(expression, ir.Apply):
+                found = max(found, self.depth(*expression.operands))
+        return found
+
+    def enter(self, entry: ir.Dim | ir.Let | ir.Check, *needs: ir.Expression) -> int:
+        """Put an entry where all that it needs is known for the first time; which level that is."""
+        depth = self.depth(*needs)
+        if not depth:
+            self.made.prologue.append(entry)
+            return 0
+        steps = self.levels[depth - 1]
+        there = next((step for step in reversed(steps) if isinstance(step, ir.Interlude)), None)
+        measures = any(self._is_new(need) for need in needs)  # what may have come after that interlude
+        if there is None or (measures and steps[-1] is not there):
+            steps.append(there := ir.Interlude())
+        there.entries.append(entry)
+        return depth
+
+    def _is_new(self, expression: ir.Expression) -> bool:
+        """Whether an expression looks at an array, or at what a call has returned."""
+        if isinstance(expression, ir.Apply):
+            return any(self._is_new(operand) for operand in expression.operands)
+        returned = isinstance(expression, ir.Named) and expression.name in self.returned
+        return returned or isinstance(expression, ir.Measured | ir.Read)
 
     # ---- names, dims, errors
 
@@ -161,9 +254,9 @@ class Lowering:
         return found
 
     def let(self, dtype: str, value: ir.Expression, node: int | None, name: str | None = None) -> ir.Named:
-        """`value` under a name, computed before any loop; for which Apply node, if for one."""
+        """`value` under a name, computed outside loops; for which Apply node, if for one."""
         named = ir.Named(dtype, self.name(name))
-        self.made.prologue.append(ir.Let(named, value, node))
+        self.depths[named.name] = self.enter(ir.Let(named, value, node), value)
         return named
 
     def dim(self, source: ir.Expression, origin: str, constant: int | None = None) -> ir.Dim:
@@ -171,7 +264,7 @@ class Lowering:
         dim = ir.Dim(len(self.made.dims), source, origin, constant)
         self.made.dims.append(dim)
         if constant is None:
-            self.made.prologue.append(dim)
+            self.depths[dim] = self.enter(dim, source)
         return dim
 
     def fixed(self, length: int) -> ir.Dim:
@@ -195,9 +288,16 @@ class Lowering:
 
     def check(self, bad: ir.Expression, kind: str, message: str) -> None:
         """Leave the function with an error where `bad` holds."""
-        self.made.prologue.append(ir.Check(bad, self.error(kind, message)))
+        self.enter(ir.Check(bad, self.error(kind, message)), bad)
 
-    def unify(self, a: ir.Dim, b: ir.Dim, what: str) -> ir.Dim:
+    def check_at_last(self, bad: ir.Expression, kind: str, message: str) -> None:
+        """The same, but where `bad` depends on arrays only in the end: nothing else depends on it."""
+        if self.depth(bad) == 1:
+            self.made.checks.append(ir.Check(bad, self.error(kind, message)))
+        else:
+            self.check(bad, kind, message)
+
+    def unify(self, a: ir.Dim, b: ir.Dim, what: str, kind: str = "ValueError") -> ir.Dim:
         """Make two dims one; at run time their lengths are compared where the later is first known."""
         a, b = a.find(), b.find()
         if a is b:
@@ -208,13 +308,16 @@ class Lowering:
                 raise OpUnknown(f"{what}, whose axes have the different lengths {lengths}")
             b.parent = a
             return a
-        if b.constant is not None or (a.constant is None and b.number < a.number):
+        if b.constant is not None or (a.constant is None and self._known_before(b, a)):
             a, b = b, a
         b.parent = a
         first, second = (dim.origin or dim.constant for dim in (a, b))
         message = f"Input dimension mismatch: {second} and {first} differ ({what})"
-        b.merge_error = self.error("ValueError", message)
+        b.merge_error = self.error(kind, message)
         return a
+
+    def _known_before(self, a: ir.Dim, b: ir.Dim) -> bool:
+        return (self.depths.get(a, 0), a.number) < (self.depths.get(b, 0), b.number)
 
     def promise(self, dims: Sequence[ir.Dim], shape: Sequence[int | None], what: str) -> None:
         """Lengths that a Type knows."""
@@ -264,10 +367,18 @@ class Lowering:
             reduction = reduction if gone else None
         where = tuple(map(ir.Place, free) if places is None else places)
         taken_up = sorted(set(nodes))
-        self.made.statements += [
-            ir.Statement(target, where, expression, reduction, kept, gone, taken_up, adds)
-        ]
+        self.depths.setdefault(target.root, len(self.levels))
+        self.levels[-1] += [ir.Statement(target, where, expression, reduction, kept, gone, taken_up, adds)]
         return self.whole(target)
+
+    def call(self, call: ir.Call) -> None:
+        """Add a call."""
+        for array in call.writes:
+            self.depths.setdefault(array.root, len(self.levels))
+        if call.result:
+            self.depths[call.result.name] = len(self.levels)
+            self.returned.add(call.result.name)
+        self.levels[-1].append(call)
 
     def hold(self, value: Value, name: str | None = None, spare: str = "t", dtype: str | None = None) -> View:
         """`value` computed into a new array."""
@@ -287,7 +398,7 @@ class Lowering:
     def keep(self, variable: Any, value: Value, node: int) -> None:
         """Record what a node's output is: held in an array if several things use it, else left a formula."""
         value.nodes = [*value.nodes, node]
-        clients = self.fgraph.clients.get(variable, ())
+        clients = self.clients.get(variable, ())
         if isinstance(value, Formula) and not value.cheap and (len(clients) > 1 or variable.name):
             value = self.solid(value, variable.name)
         self.values[variable] = value
@@ -300,10 +411,12 @@ class Lowering:
     # ---- what a variable is
 
     def number(self, variable: Any) -> ir.Expression:
-        """A whole number known before any loop; refused if it depends on the data."""
+        """A number outside loops; one that depends on the data is read where it is there, and known by name then."""
         value = self.value(variable)
         if not isinstance(value, Scalar):
-            raise OpUnknown("a length or position that depends on the data")
+            held = self.refresh(variable)
+            named = self.let(held.dtype, held.at([None] * len(held.dims)), None, variable.name)
+            value = self.values[variable] = Scalar(held.dtype, [], named, nodes=held.nodes)
         return value.expression
 
     def value(self, variable: Any) -> Value:
@@ -315,7 +428,17 @@ class Lowering:
     def element(self, variable: Any) -> Value:
         """What a variable is, as something that has an element at each index."""
         value = self.value(variable)
+        if isinstance(value, Kept):
+            value.at([])
         return self.solid(value) if isinstance(value, Vector) else value
+
+    def block(self, variable: Any) -> ir.Array:
+        """A variable as memory that holds it all, in C order."""
+        value = self.value(variable)
+        if not (isinstance(value, View) and value.whole and value.array.kind in ("scratch", "given")):
+            value = self.hold(self.element(variable), variable.name)
+            self.values[variable] = value
+        return value.array
 
     def constant(self, variable: Any) -> Value:
         """A Constant: a literal, a named run-time number, or a table passed in."""
@@ -323,6 +446,8 @@ class Lowering:
         if data is None:
             raise OpUnknown(f"the constant {variable}")
         data = np.asarray(data)
+        if data.dtype.hasobject:
+            raise OpUnknown(f"the constant {variable}")
         dtype = data.dtype.name
         if dtype not in ir.DTYPES:
             raise ScalarOpUnknown(f"dtype {dtype}")
@@ -344,3 +469,16 @@ class Lowering:
                 return known
         constants.append((ir.Named(dtype, self.name(name, f"c{len(constants) + 1}")), value))
         return constants[-1][0]
+
+
+def plus(a: ir.Expression, b: ir.Expression) -> ir.Expression:
+    """Their sum, without zeros."""
+    return b if a == ir.ZERO else a if b == ir.ZERO else a + b
+
+
+def times(a: ir.Expression, b: ir.Expression) -> ir.Expression:
+    """Their product, without zeros and ones."""
+    if ir.ZERO in (a, b):
+        return ir.ZERO
+    return b if a == ir.ONE else a if b == ir.ONE else a * b
+

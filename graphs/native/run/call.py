@@ -17,13 +17,14 @@ from graphs import fork
 from graphs.environment import usable_cores
 from graphs.memory import aligned_empty
 from graphs.native.program import Program
+from graphs.native.run import outside
 from graphs.native.run.compiler import CompilerMissing, open_library
 
 __all__ = ["Described", "NativeCall", "pointers"]
 
 Array = np.ndarray[Any, Any]
 
-OTHER_SHAPE, UNALIGNED, OTHER_RANK, NO_MEMORY, OTHER_LAYOUT = -1, -2, -3, -4, -5
+OTHER_SHAPE, UNALIGNED, OTHER_RANK, NO_MEMORY, OTHER_LAYOUT, FAILED = -1, -2, -3, -4, -5, -6
 MAX_THREADS = 64
 LARGE = 2**21  # numbers
 ALIGNED = 0x100  # NumPy's flag
@@ -202,6 +203,8 @@ if not (LOCKED and _arrays_held_are_known()):
     FREE = -1  # no array is ever given out again
 
 
+NOTHING: Array = np.empty(0)
+
 # Held while shared variables are read, or written, as a whole: for a moment, where nobody is out of patience.
 _whole = fork.open_lock()
 _content, ZEROS = itemgetter(0), repeat(0)
@@ -211,7 +214,7 @@ PATIENCE = 8  # times that a call is made again because its shared variables hav
 class _Ready:
     """A program with its library, and what C is handed at each call: made whole, then put in place at once."""
 
-    def __init__(self, program: Program, library: ctypes.CDLL) -> None:
+    def __init__(self, program: Program, library: ctypes.CDLL, performer: Any = None) -> None:
         self.program, self.library = program, library
         self.step = library.one_step
         self.table_heads = [Described(table) for table in program.table_arrays()]
@@ -220,10 +223,15 @@ class _Ready:
         self.results = pointers(0 for _ in program.outputs)
         self.constants = (ctypes.c_double * (len(program.constants) + 1))(*program.constants)
         self.want = (ctypes.c_int64 * (sum(rank for _, rank in program.outputs) + 1))()
+        # held by `performer`, whose own function is among them
+        self.functions = pointers(
+            performer.address if name == "perform" else outside.address(name) for name in program.functions
+        )
+        self.performer = performer
         self.fixed = self.block(self.arguments, self.results)
 
     def block(self, arguments: Any, results: Any) -> tuple[int, ...]:
-        """The first four arguments of each function of the C file."""
+        """The first four arguments of each function of the C file; after them come threads and `functions`."""
         return tuple(map(ctypes.addressof, (arguments, results, self.constants, self.want)))
 
 
@@ -248,6 +256,7 @@ class NativeCall:
         updates: Mapping[int, int],
         cached: bool = True,
         storage_map: Any = None,
+        performers: Callable[[Program], Any] = lambda program: None,
     ) -> None:
         self.cells = inputs  # of PyTensor's storage, one array each
         self.updates = dict(updates)  # from which output to which input
@@ -258,12 +267,14 @@ class NativeCall:
         self.otherwise = otherwise  # given why the compiler failed, makes what then runs,
         self.instead: Callable[..., list[Any]] | None = None  # a function of all inputs
         self.cached = cached  # whether compiled libraries go through the cache
+        self.performers = performers  # makes what performs a program's nodes in Python
         self.lock = fork.open_lock()
         self.program = program  # that is called, or was last
         self.ready: dict[str, _Ready] = {}  # by the memory orders of the inputs
         self.current: _Ready | None = None  # that of `program`
-        self.pools = [Pool(dtype, rank) for dtype, rank in program.outputs]
+        self.pools = [Pool("bool" if dtype == "object" else dtype, rank) for dtype, rank in program.outputs]
         self.dtypes = [np.dtype(dtype) for dtype, _ in program.inputs]
+        self.objects = program.keeps_objects  # whether there is something that is no array of numbers
         self.threads, self.large = _thread_limit()
 
     def __call__(self) -> list[Array]:
@@ -316,7 +327,8 @@ class NativeCall:
         ready = self.ready.get(self.program.layouts)
         if ready is None:
             try:
-                ready = _Ready(self.program, open_library(self.program.text, self.cached))
+                library = open_library(self.program.text, self.cached)
+                ready = _Ready(self.program, library, self.performers(self.program))
             except CompilerMissing as failure:
                 self.current, self.instead = None, self.otherwise(str(failure))
                 return None
@@ -335,17 +347,24 @@ class NativeCall:
     def arrays(self, values: list[Any]) -> list[Array]:
         """The inputs; what is no array of the right type becomes one, or is refused."""
         return [
-            value if type(value) is np.ndarray and value.dtype is dtype else _as_array(value, dtype)
+            value
+            if (type(value) is np.ndarray and value.dtype is dtype) or dtype.hasobject
+            else _as_array(value, dtype)
             for value, dtype in zip(values, self.dtypes, strict=True)
         ]
 
     def run(self, arrays: list[Array]) -> list[Array]:
         """One step on these arrays."""
+        values = arrays
+        if self.objects:  # those are Python's; C sees nothing there
+            arrays = [NOTHING if dtype.hasobject else v for v, dtype in zip(values, self.dtypes, strict=True)]
         for _ in range(8):  # a shape, a copy and a layout may each need another turn
             ready = self.current or self.opened()
             if ready is None:
                 assert self.instead is not None
-                return self.instead(*arrays)
+                return self.instead(*values)
+            if self.objects:
+                ready.performer.begin(values)
             outputs = [pool.take() for pool in self.pools]
             if DIRECT:
                 entering, leaving = list(map(id, arrays)), list(map(id, outputs))
@@ -354,9 +373,9 @@ class NativeCall:
                 entering, leaving = ([head.address for head in group] for group in heads)
             ready.arguments[: len(entering)] = entering  # type: ignore[assignment]  # c_void_p takes whole numbers
             ready.results[: len(leaving)] = leaving  # type: ignore[assignment]  # likewise
-            code = ready.step(*ready.fixed, self.thread_count(arrays))
+            code = ready.step(*ready.fixed, self.thread_count(arrays), ready.functions)
             if code == 0:
-                return outputs
+                return ready.performer.end(outputs) if self.objects else outputs
             arrays = self.answer(code, arrays, ready)
         raise RuntimeError("the compiled function keeps asking for other arrays")
 
@@ -376,6 +395,8 @@ class NativeCall:
             self.current, known = None, self.ready.get(layouts)
             self.program = known.program if known else self.variant(layouts)
             return arrays
+        if code == FAILED:
+            raise ready.performer.failed()
         raise self.error(code)
 
     def error(self, code: int) -> Exception:
@@ -388,7 +409,9 @@ class NativeCall:
         kind, message = (
             errors[code - 1] if 0 < code <= len(errors) else ("RuntimeError", f"the C file says {code}")
         )
-        exception = getattr(builtins, kind, None)
+        module, _, name = kind.rpartition(".")
+        # of what is imported already: an Op that raises its own exception came from there
+        exception = getattr(sys.modules.get(module) if module else builtins, name, None)
         if not (isinstance(exception, type) and issubclass(exception, Exception)):
             return RuntimeError(f"{kind}: {message}")
         return exception(message)

@@ -13,7 +13,7 @@ from pytensor.compile.executor import Function
 from graphs.errors import InputError, whole_number
 from graphs.foreign import one_line, quoted
 from graphs.memory import aligned_copy, aligned_empty, refuse_beyond_memory
-from graphs.native.run.call import Described, NativeCall, pointers
+from graphs.native.run.call import FAILED, Described, NativeCall, pointers
 from graphs.native.run.function import alone
 
 __all__ = ["repeat"]
@@ -117,7 +117,7 @@ def _in_c(
     entry of its history.
     """
     ready = call.opened()
-    if ready is None:
+    if ready is None or call.objects:
         return None
     outputs: dict[int, Array] = {}
     for k, position in call.updates.items():
@@ -140,9 +140,11 @@ def _in_c(
         advance[k] = histories[k].strides[0]
     code = ready.library.many_steps(
         *ready.block(arguments, results),
-        *(call.thread_count(arrays), steps),
+        *(call.thread_count(arrays), ready.functions, steps),
         *(len(call.updates), ctypes.addressof(swaps), len(leaving), ctypes.addressof(advance)),
     )
+    if code == FAILED:
+        raise ready.performer.failed()
     if code < 0:
         return None
     if code:

@@ -59,8 +59,8 @@ def _is_of(program: Program, fgraph: Any, layouts: str) -> bool:
 
 
 def remember(key: str | None, program: Program) -> None:
-    """Keep a program, unless `key` is None."""
-    if key:
+    """Keep a program, unless `key` is None or it needs nodes of its graph, which only rewriting would give again."""
+    if key and not program.performed and not program.keeps_objects:
         cache.store(key, ".json", program.to_json().encode())
 
 

@@ -6,6 +6,9 @@ contiguous, so that the inner loop is), and joins the first loop over the same d
 after everything it needs; what it needs from that very loop must be there at the same index.
 So ``z[i] = Σ_j x[i,j]·w[j]``, ``r[i] = f(z[i])`` and ``g[j] = Σ_i x[i,j]·r[i]`` all go into one loop over i,
 because z and r are needed at the same i only; what follows from g must wait until that loop is over.
+
+Steps that are no statements (interludes, calls, recurrences) stand between loops. Statements are first moved over them as
+far down as those that need them allow, so that those that belong together come together.
 """
 
 from __future__ import annotations
@@ -13,9 +16,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from graphs.native.statements import Dim, Index, Place, Reduction, Statement
+from graphs.native.statements import (
+    Array,
+    Call,
+    Dim,
+    Index,
+    Interlude,
+    Place,
+    Recurrence,
+    Reduction,
+    Statement,
+    Step,
+)
 
-__all__ = ["Item", "Nest", "Nests", "fuse", "statements_in"]
+__all__ = ["Item", "Nest", "Nests", "Part", "fuse", "statements_in"]
 
 
 @dataclass(eq=False)
@@ -30,6 +44,7 @@ class Nest:
 
 
 Item = Nest | Statement
+Part = Item | Interlude | Call | Recurrence  # what follows one another in a function, or in a recurrence
 
 
 def statements_in(item: Item) -> Iterator[Statement]:
@@ -45,8 +60,9 @@ def statements_in(item: Item) -> Iterator[Statement]:
 class Nests:
     """Loop nests in the order in which they run, and which loop each index of a statement has become."""
 
-    items: list[Item] = field(default_factory=list)
+    items: list[Part] = field(default_factory=list)
     loops: dict[Index, Nest] = field(default_factory=dict)
+    bodies: dict[Recurrence, list[Part]] = field(default_factory=dict)  # each recurrence's own items
 
     def of(self, index: Index | None) -> Nest | None:
         """The loop of an index."""
@@ -67,11 +83,70 @@ class _Group:
     closed: bool = False
 
 
-def fuse(statements: Sequence[Statement]) -> Nests:
-    """Loop nests that compute the statements, which come in an order in which they could be computed one by one."""
+def fuse(steps: Sequence[Step]) -> Nests:
+    """Loop nests that compute the statements, and what stands between; they come in an order that would do."""
     nests = Nests()
-    nests.items = _arrange(statements, nests.loops, 0, None)
+    nests.items = _parts(steps, nests)
     return nests
+
+
+def _parts(steps: Sequence[Step], nests: Nests) -> list[Part]:
+    """Loop nests for statements that follow one another, each other step as it is."""
+    parts: list[Part] = []
+    together: list[Statement] = []
+    for step in [*_late(steps), None]:
+        if isinstance(step, Statement):
+            together.append(step)
+            continue
+        parts += _arrange(together, nests.loops, 0, None)
+        together = []
+        if isinstance(step, Recurrence):
+            nests.bodies[step] = _parts(step.steps, nests)
+        if step is not None:
+            parts.append(step)
+    return parts
+
+
+def _late(steps: Sequence[Step]) -> list[Step]:
+    """The steps with every statement as late as it may be, behind as many of the other steps as possible."""
+    others = [step for step in steps if not isinstance(step, Statement)]
+    if not others:
+        return list(steps)
+    sections: list[list[Step]] = [[] for _ in range(len(others) + 1)]  # the last of each: one of the others
+    touched: dict[Array, int] = {}  # in which section an array is first read or written later on,
+    written: dict[Array, int] = {}  # and in which one written
+    here = len(others)
+    for step in reversed(steps):
+        reads, writes = _arrays(step)
+        if isinstance(step, Statement):
+            section = min(
+                len(others),
+                *(touched.get(array, len(others)) for array in writes),
+                *(written.get(array, len(others)) for array in reads),
+            )
+        else:
+            here -= 1
+            section = here
+        sections[section].append(step)
+        for array in writes:
+            written[array] = min(section, written.get(array, section))
+        for array in reads | writes:
+            touched[array] = min(section, touched.get(array, section))
+    return [step for section in sections for step in reversed(section)]
+
+
+def _arrays(step: Step) -> tuple[set[Array], set[Array]]:
+    """Whose memory a step reads, and whose it writes."""
+    if isinstance(step, Statement):
+        return {read.array.root for read in step.reads()}, {step.target.root}
+    if isinstance(step, Interlude):
+        return {read.array.root for read in step.reads()}, set()
+    if isinstance(step, Call):
+        return {array.root for array in step.reads}, {array.root for array in step.writes}
+    both = [_arrays(inner) for inner in step.steps]
+    also = (*step.count.reads(), *(step.until.reads() if step.until else ()))
+    seen = {read.array.root for read in also}
+    return seen.union(*(reads for reads, _ in both)), set[Array]().union(*(writes for _, writes in both))
 
 
 def _arrange(
@@ -138,19 +213,27 @@ def _outermost(statement: Statement, loops: dict[Index, Nest]) -> Index | None:
         long = [k for k, dim in enumerate(array.dims) if not dim.is_one]
         fast = long[-1] if array.layout == "C" and long else array.fast
         for k in long:
-            index = places[k].index
-            if index in scores:
-                scores[index] += 1 if k == fast else -1
+            for index in _along(places[k]):
+                if index in scores:
+                    scores[index] += 1 if k == fast else -1
     return min(open_, key=lambda index: scores[index], default=None)
 
 
+def _along(place: Place) -> set[Index]:
+    """The indices that move along an axis, through what is read from another array too."""
+    read = {inner for at in place.start.reads() for part in at.places for inner in _along(part)}
+    return read | ({place.index} if place.index else set())
+
+
 def _linked(first: Statement, second: Statement) -> bool:
-    """Whether `second` touches what `first` writes."""
-    return any(array.root is first.target.root for array, _ in second.accesses())
+    """Whether the two cannot change places: one touches what the other writes."""
+    return any(array.root is first.target.root for array, _ in second.accesses()) or any(
+        array.root is second.target.root for array, _ in first.accesses()
+    )
 
 
 def _at_same_index(first: Statement, index: Index | None, second: Statement, wanted: Index | None) -> bool:
-    """Whether `second` touches what `first` writes at this loop's index only."""
+    """Whether, of what one writes and the other touches, both touch at this loop's index only."""
     if index is None:
         return wanted is None
 
@@ -162,5 +245,11 @@ def _at_same_index(first: Statement, index: Index | None, second: Statement, wan
         if array.root is not first.target.root:
             continue
         if array is not first.target or not written & along(places, wanted):
+            return False
+    written = along(second.places, wanted)
+    for array, places in first.accesses():
+        if array.root is second.target.root and (
+            array is not second.target or not written & along(places, index)
+        ):
             return False
     return True

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from graphs.native.schedule.fusion import Item, Nest, Nests, statements_in
-from graphs.native.statements import Array, Place, Statement
+from graphs.native.schedule.fusion import Item, Nest, Nests, Part, statements_in
+from graphs.native.statements import Array, Call, Check, Expression, Interlude, Place, Read, Recurrence, Statement
 
 __all__ = ["Home", "Storage", "block_of", "has_loops", "is_blocked", "phases", "place"]
 
@@ -28,43 +29,88 @@ class Home:
     blocked_axis: int = -1  # and the axis along which it goes
 
 
-def place(nests: Nests) -> Storage:
-    """Where every array lives that the loops write."""
-    return Storage(nests)
+def place(nests: Nests, checks: Sequence[Check] = ()) -> Storage:
+    """Where every array lives that the loops write; `checks` look at some in the end."""
+    return Storage(nests, checks)
 
 
 class Storage:
     """Homes for all arrays that loop nests write, and who may use the variable instead of the memory."""
 
-    def __init__(self, nests: Nests) -> None:
+    def __init__(self, nests: Nests, checks: Sequence[Check] = ()) -> None:
         self.nests = nests
         self.homes: dict[Array, Home] = {}
         self.aliases: set[Array] = set()  # arrays in the memory of others
         self._phases: dict[Statement, int] = {}
-        readers: dict[Array, list[tuple[Statement, tuple[Place, ...]]]] = {}
-        for item in nests.items:
-            if isinstance(item, Nest) and is_blocked(item):
-                for number, phase in enumerate(phases(item)):
-                    for inner in phase:
-                        self._phases |= dict.fromkeys(statements_in(inner), number)
-            for statement in statements_in(item):
-                self.homes.setdefault(statement.target, Home(statement.target)).writers.append(statement)
-                for read in statement.expression.reads():
-                    readers.setdefault(read.array, []).append((statement, read.places))
-                self.aliases |= {array for array, _ in statement.accesses() if array.memory_of is not None}
-        pinned = {array.memory_of for array in self.aliases}
+        self._within: dict[Statement, tuple[Recurrence, ...]] = {}  # the recurrences around it, the outermost first
+        self._readers: dict[Array, list[tuple[Statement, tuple[Place, ...]]]] = {}
+        self._seen: dict[Array, list[tuple[Recurrence, ...]]] = {}  # where it is read between loops
+        self._pinned: set[Array] = set()  # whose memory somebody else takes as a whole
+        self._visit(nests.items, ())
+        for check in checks:
+            self._look(check.condition.reads(), ())
+        self._pinned |= {array.root for array in self.aliases}
         for array, home in self.homes.items():
-            self._settle(home, readers.get(array, []), array in pinned)
+            self._settle(home, self._readers.get(array, []), array in self._pinned)
+
+    def _visit(self, parts: Sequence[Part], within: tuple[Recurrence, ...]) -> None:
+        for part in parts:
+            if isinstance(part, Interlude):
+                self._look(part.reads(), within)
+            elif isinstance(part, Call):
+                for array in (*part.reads, *part.writes):
+                    self._alias(array)
+                    self._pinned.add(array.root)
+                for array in part.writes:
+                    if array.kind != "given":
+                        self.homes.setdefault(array.root, Home(array.root))
+                self._look((read for e in part.arguments if isinstance(e, Expression) for read in e.reads()), within)
+            elif isinstance(part, Recurrence):
+                self._look(part.count.reads(), within)
+                self._visit(self.nests.bodies[part], (*within, part))
+                if part.until:
+                    self._look(part.until.reads(), (*within, part))
+            else:
+                self._statements(part, within)
+
+    def _statements(self, item: Item, within: tuple[Recurrence, ...]) -> None:
+        if isinstance(item, Nest) and is_blocked(item):
+            for number, phase in enumerate(phases(item)):
+                for inner in phase:
+                    self._phases |= dict.fromkeys(statements_in(inner), number)
+        for statement in statements_in(item):
+            self._within[statement] = within
+            self.homes.setdefault(statement.target, Home(statement.target)).writers.append(statement)
+            for read in statement.reads():
+                self._readers.setdefault(read.array, []).append((statement, read.places))
+            for array, _ in statement.accesses():
+                self._alias(array)
+
+    def _alias(self, array: Array) -> None:
+        if array.memory_of is not None:
+            self.aliases.add(array)
+
+    def _look(self, reads: Iterable[Read], within: tuple[Recurrence, ...]) -> None:
+        for read in reads:
+            self._alias(read.array)
+            self._seen.setdefault(read.array, []).append(within)
 
     def _settle(self, home: Home, readers: list[tuple[Statement, tuple[Place, ...]]], pinned: bool) -> None:
-        array, first = home.array, home.writers[0]
+        array = home.array
+        home.axes = [k for k, dim in enumerate(array.dims) if not dim.is_one]
+        if not home.writers:  # a call writes it
+            home.memory = True
+            return
+        first = home.writers[0]
         same = [self.same_scope(first, s, places) for s, places in readers]
         one_writer = len(home.writers) == 1
         scalar = self.scalar(first)
-        home.local = scalar and one_writer and (any(same) or bool(first.reduced))
-        home.memory = array.kind == "output" or pinned or not one_writer or not scalar or not all(same)
-        home.axes = [k for k, dim in enumerate(array.dims) if not dim.is_one]
-        if array.kind != "scratch" or pinned:
+        seen = self._seen.get(array, [])
+        between = [self.in_sight(first, within) for within in seen]  # whether a variable will do there
+        home.local = scalar and one_writer and (any(same) or any(between) or bool(first.reduced))
+        kept = pinned or not one_writer or not scalar or not all(same) or not all(between)
+        home.memory = array.kind == "output" or kept
+        if array.kind != "scratch" or pinned or seen:
             return
         everyone = [(s, s.places) for s in home.writers] + readers
         for k in list(home.axes):
@@ -77,6 +123,11 @@ class Storage:
             else:
                 home.blocked, home.blocked_axis = nest, k
 
+    def in_sight(self, writer: Statement, within: tuple[Recurrence, ...]) -> bool:
+        """Whether a variable that `writer` sets outside loops is there between the loops in these recurrences."""
+        around = self._within[writer]
+        return not writer.free and around == within[: len(around)]
+
     def scalar(self, statement: Statement) -> bool:
         """Whether the statement's result is one number in the scope that computes it."""
         outer = self.nests.outer_reduction(statement)
@@ -86,6 +137,9 @@ class Storage:
 
     def same_scope(self, writer: Statement, reader: Statement, places: tuple[Place, ...]) -> bool:
         """Whether `reader` reads just what the same turn of the same loops has written."""
+        around = self._within[writer]
+        if around != self._within[reader][: len(around)]:
+            return False
         for mine, theirs in zip(writer.places, places, strict=True):
             if mine.index is None and theirs.index is None and mine.start == theirs.start:
                 continue

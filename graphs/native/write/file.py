@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,16 +12,17 @@ from typing import Any
 import numpy as np
 
 from graphs.native.schedule.storage import Storage
-from graphs.native.statements import Computation, Dim, Expression, Let
-from graphs.native.write.expressions import C_TYPES, render
-from graphs.native.write.loops import LoopWriter, memory_name
+from graphs.native.statements import Computation
+from graphs.native.write.between import BodyWriter
+from graphs.native.write.expressions import C_TYPES
 from graphs.native.write.names import Names
 
 __all__ = ["functions_text", "write"]
 
 SIGNATURE = """\
 /* One call. Outputs are new memory, never an input's; a number other than 0 says what was wrong. */
-__attribute__((noinline)) int one_step(Array **in, Array **out, const double *constants, int64_t *want, int threads)
+__attribute__((noinline)) int one_step(Array **in, Array **out, const double *constants, int64_t *want, int threads,
+                                       void *const *functions)
 {
 """
 
@@ -30,30 +32,43 @@ def write(computation: Computation, storage: Storage) -> tuple[str, list[list[An
 
     Also which of its lines compute which Apply nodes, as in :class:`~graphs.native.program.Program`.
     """
-    names = Names(computation, storage.nests.items)
-    loops = LoopWriter(names, storage)
-    loops.outermost(storage.nests.items)
-    front = _Front(names, loops.called)
+    names = Names(computation, storage.nests)
+    before = BodyWriter(computation, names, storage)
+    before.parts(storage.nests.items)  # for what the loops are found to need; lengths late known have memory late
+    body = BodyWriter(computation, names, storage, before.memory)
+    body.parts(storage.nests.items)
+    front = _Front(body)
     front.arguments(computation)
+    front.functions(computation)
     front.prologue(computation)
-    front.outputs(computation)
-    front.memory(storage, loops)
+    front.lines += body.want_outputs(0)
+    front.lines += body.take_memory(0)
+    ending = _ending(computation, body)
     parts = [
         f"/* {computation.title}\n{_legend(computation, names)}*/\n",
         _sections()["head"].text,
-        *(_sections()[name].text for name in ("parts_of", "share_triangle") if name in loops.called),
-        functions_text(loops.called),
+        *(_sections()[name].text for name in ("parts_of", "share_triangle") if name in body.called),
+        functions_text(body.called),
         SIGNATURE,
     ]
     head = "\n".join(parts)
-    body = [f"    {line}" for line in front.lines]
+    lines = [f"    {line}" for line in front.lines]
     first = head.count("\n") + 1  # line of the function's body
-    then = first + len(body) + 1  # and of its loops
-    body += ["", *loops.lines, *(["    free(memory);"] if loops.memory else []), "    return 0;", "}", ""]
-    spans = [[start + then, end + then, nodes] for start, end, nodes in loops.spans]
-    pieces = [[start + then, end + then, nodes, formula] for start, end, nodes, formula in loops.pieces]
+    then = first + len(lines) + 1  # and of its loops
+    lines += ["", *body.lines, *ending, "}", ""]
+    spans = [[start + then, end + then, nodes] for start, end, nodes in body.spans]
+    pieces = [[start + then, end + then, nodes, formula] for start, end, nodes, formula in body.pieces]
     pieces += [[line + first, line + first, [node], ""] for line, node in front.nodes]
-    return head + "\n".join(body) + "\n" + _sections()["many_steps"].text, spans, pieces
+    return head + "\n".join(lines) + "\n" + _sections()["many_steps"].text, spans, pieces
+
+
+def _ending(computation: Computation, body: BodyWriter) -> list[str]:
+    """The function's last lines: checks of what arrays hold, memory given back."""
+    freed = [f"    free({name});" for name in body.memory_names()]
+    if not body.early:
+        return [*freed, "    return 0;"]
+    checks = [f"    {body.entry(check, body.LEAVE)[0]}" for check in computation.checks]
+    return [*checks, "done:", *freed, "    return code;"]
 
 
 def _legend(computation: Computation, names: Names) -> str:
@@ -82,10 +97,21 @@ def _sections() -> dict[str, _Section]:
     found = {}
     for part in Path(__file__).with_name("step.h").read_text().split("\n//: ")[1:]:
         heading, _, text = part.partition("\n")
+        heading, _, also = heading.partition(", also ")
         defined, _, needs = heading.partition(" <- ")
         section = _Section(text.strip("\n") + "\n", tuple(needs.split()))
         found.update(dict.fromkeys(defined.split(), section))
+        if also:  # the same of another type
+            other = _Section(_in_float(section.text), tuple(map(_in_float, section.needs)))
+            found.update(dict.fromkeys(map(_in_float, defined.split()), other))
     return found
+
+
+def _in_float(text: str) -> str:
+    """C text, or the name of a section, that is about doubles, about floats."""
+    for double, single in (("double", "float"), ("dgemm", "sgemm"), ("madd", "maddf"), ("multiply", "multiplyf")):
+        text = re.sub(rf"\b{double}(?=\b|_)", single, text)
+    return re.sub(r"\b(\d+\.\d+)\b", r"\1f", re.sub(r"\bblas_knows\b", "blas_knowsf", text))
 
 
 def functions_text(called: Iterable[str]) -> str:
@@ -110,20 +136,24 @@ def functions_text(called: Iterable[str]) -> str:
 class _Front:
     """What the function does before its loops; `nodes`: which line computes which Apply node."""
 
-    def __init__(self, names: Names, called: set[str]) -> None:
-        self.names, self.called = names, called
+    def __init__(self, body: BodyWriter) -> None:
+        self.body = body
         self.lines: list[str] = []
         self.nodes: list[tuple[int, int]] = []
+        if body.early:
+            self.put("int code = 0;")
+        for name in body.memory_names():
+            if name != "memory":
+                self.put(f"char *{name} = NULL;")
 
     def put(self, line: str) -> None:
         self.lines.append(line)
 
-    def text(self, expression: Expression, level: float = 0) -> str:
-        return render(expression, self.names.length, self.called).within(level)
-
     def arguments(self, computation: Computation) -> None:
         """Inputs, tables and numbers under their names."""
         for k, array in enumerate([*computation.inputs, *(array for array, _ in computation.tables)]):
+            if array is None:
+                continue
             ctype, rank, size = C_TYPES[array.dtype], len(array.dims), np.dtype(array.dtype).itemsize
             self.put(f"if (in[{k}]->axes != {rank}) return OTHER_RANK;")
             self.put(f"if (!aligned(in[{k}])) return UNALIGNED;")
@@ -143,49 +173,18 @@ class _Front:
             narrow = "(float)" if constant.dtype == "float32" else ""
             self.put(f"const {C_TYPES[constant.dtype]} {constant.name} = {narrow}constants[{k}];")
 
+    def functions(self, computation: Computation) -> None:
+        """Functions of others, given at run time, under their names."""
+        for k, name in enumerate(computation.functions):
+            module, _, short = name.rpartition(".")
+            self.body.called.add(f"{short}_type")
+            remark = f"  /* {module}'s */" if module else ""
+            self.put(f"{short}_type *const {short} = ({short}_type *)functions[{k}];{remark}")
+
     def prologue(self, computation: Computation) -> None:
         """Lengths, numbers computed once, and what must be so."""
         for entry in computation.prologue:
-            if isinstance(entry, Let):
-                if entry.node is not None:
-                    self.nodes.append((len(self.lines), entry.node))
-                ctype = C_TYPES[entry.name.dtype]
-                self.put(f"const {ctype} {entry.name.name} = {self.text(entry.value, 8)};")
-            elif not isinstance(entry, Dim):
-                self.put(f"if ({self.text(entry.condition)}) return {entry.error};")
-            elif entry.find() is entry:
-                self.put(f"const int64_t {self.names.length(entry)} = {self.text(entry.source)};")
-            else:
-                differs = f"{self.text(entry.source, 5)} != {self.names.length(entry)}"
-                self.put(f"if ({differs}) return {entry.merge_error};")
-
-    def outputs(self, computation: Computation) -> None:
-        """What the outputs' shapes must be; if they are not, the caller makes new ones and calls again."""
-        dims = [dim for array in computation.outputs for dim in array.dims]
-        self.lines += [f"want[{k}] = {self.names.length(dim)};" for k, dim in enumerate(dims)]
-        offset = 0
-        for k, array in enumerate(computation.outputs):
-            ctype, rank = C_TYPES[array.dtype], len(array.dims)
-            self.put(f"if (!fits(out[{k}], want + {offset}, {rank})) return OTHER_SHAPE;")
-            self.put(f"{ctype} *const {array.name}_out = ({ctype} *)out[{k}]->data;")
-            offset += rank
-
-    def memory(self, storage: Storage, loops: LoopWriter) -> None:
-        """One piece of memory for everything that is neither input, output nor a variable."""
-        pieces = loops.memory
-        for array, home in storage.homes.items():
-            own = array.kind == "scratch" and array.memory_of is None
-            if own and home.memory and home.blocked is None:
-                pieces.append((memory_name(array, home), C_TYPES[array.dtype], loops.elements(array)))
-        if pieces:
-            self.put("size_t need = 0;")
-            for name, ctype, size in pieces:
-                step = f"((size_t)({size}) * sizeof({ctype}) + 127) & ~(size_t)63"
-                self.put(f"const size_t {name}_at = need; need += {step};")
-            self.put("char *const memory = aligned_alloc(64, need);")
-            self.put("if (!memory) return NO_MEMORY;")
-            for name, ctype, _ in pieces:
-                self.put(f"{ctype} *const {name} = ({ctype} *)(memory + {name}_at);")
-        for array in sorted(storage.aliases, key=lambda a: a.name):
-            root = memory_name(array.root, storage.homes.get(array.root))
-            self.put(f"{C_TYPES[array.dtype]} *const {array.name} = {root};")
+            line, node = self.body.entry(entry, "return {};")
+            if node is not None:
+                self.nodes.append((len(self.lines), node))
+            self.put(line)

@@ -7,7 +7,7 @@ small loop over the rows. From the inside out: places and elements, statements, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import graphs.native.statements as ir
@@ -20,6 +20,10 @@ __all__ = ["LoopWriter"]
 
 Span = tuple[int, int, list[int]]  # first line, last line (from 0), Apply nodes
 Piece = tuple[int, int, list[int], str]  # likewise; the formula, where the line is a comment's
+Memory = tuple[str, str, str, list[ir.Dim]]  # name, C type, number of elements, of which lengths that is made
+
+
+ReadText = Callable[[ir.Read], Text]
 
 
 class LoopWriter:
@@ -30,7 +34,7 @@ class LoopWriter:
         self.lines: list[str] = []
         self.spans: list[Span] = []  # of each outermost loop with its comment
         self.pieces: list[Piece] = []  # of each statement alone, its formula in a comment among them
-        self.memory: list[tuple[str, str, str]] = []  # scratch memory: name, C type, number of elements
+        self.memory: list[Memory] = []  # scratch memory that the loops need beside the arrays'
         self.called: set[str] = set()  # C functions
         self.level = 1  # of indentation
         self.shared = 0  # outermost loops whose rows threads share, so far
@@ -79,37 +83,39 @@ class LoopWriter:
         """The C variable that holds an array's element at hand."""
         return f"{array.name}_r{self.lane}" if self.lanes > 1 else array.name
 
-    def number(self, expression: ir.Expression) -> Text:
-        """A whole number known before any loop."""
-        return render(expression, self.names.length, self.called)
+    def number(self, expression: ir.Expression, read: ReadText | None = None) -> Text:
+        """A number outside loops, or where a place begins."""
+        return render(expression, self.names.length, self.called, read or self.reading(None), self.index_text)
 
-    def place_text(self, place: ir.Place) -> Text:
-        """Position along one axis."""
+    def place_text(self, place: ir.Place, read: ReadText | None = None) -> Text:
+        """Position along one axis; `read` gives what is written for an array's element."""
         if place.index is None:
-            return self.number(place.start)
+            return self.number(place.start, read)
         at = self.index_text(place.index)
         if place.step != ir.ONE:
-            at = Text(f"{at.within(8)} * {self.number(place.step).within(8)}", 7)
-        return at if place.start == ir.ZERO else Text(f"{self.number(place.start).within(6)} + {at.text}", 6)
+            at = Text(f"{at.within(8)} * {self.number(place.step, read).within(8)}", 7)
+        if place.start == ir.ZERO:
+            return at
+        return Text(f"{self.number(place.start, read).within(6)} + {at.text}", 6)
 
-    def element(self, array: ir.Array, places: Sequence[ir.Place]) -> str:
-        """C text of an array element in memory."""
+    def element(self, array: ir.Array, places: Sequence[ir.Place], read: ReadText | None = None) -> str:
+        """C text of an array element in memory; `read` for the elements that say where it is."""
         if array.kind == "input":
-            used = [(k, self.place_text(place)) for k, place in enumerate(places) if place != ir.Place()]
-            terms = [at.text if k == array.fast else f"{at.within(8)} * {array.name}_s{k}" for k, at in used]
+            used = [(k, self.place_text(place, read)) for k, place in enumerate(places) if place != ir.Place()]
+            terms = [at.within(6) if k == array.fast else f"{at.within(8)} * {array.name}_s{k}" for k, at in used]
             return f"{array.name}[{' + '.join(terms) or '0'}]"
         home = self.storage.homes.get(array)
         at = Text("")
         for k in _axes(array, home):
-            here, length = self.place_text(places[k]), self.names.length(array.dims[k])
+            here, length = self.place_text(places[k], read), self.names.length(array.dims[k])
             if home is not None and home.blocked is not None and home.blocked_axis == k:
                 here, length = Text(self.row_text()), str(block_of(home.blocked))
-            at = Text(f"{at.within(8)} * {length} + {here.text}", 6) if at.text else here
+            at = Text(f"{at.within(8)} * {length} + {here.within(6)}", 6) if at.text else here
         return f"{self.mine.get(array) or self.whole(array)}[{at.text or '0'}]"
 
     def target_text(self, statement: ir.Statement) -> str:
         """The element in memory that a statement writes."""
-        return self.element(statement.target, statement.places)
+        return self.element(statement.target, statement.places, self.reading(statement))
 
     def read_text(self, statement: ir.Statement, read: ir.Read) -> str:
         """How a statement reads an array: a local variable where one holds just that."""
@@ -118,16 +124,25 @@ class LoopWriter:
             writer = home.writers[0]
             if self.storage.same_scope(writer, statement, read.places):
                 return self.local_name(read.array) if writer.free else read.array.name
-        return self.element(read.array, read.places)
+        return self.element(read.array, read.places, self.reading(statement))
+
+    def reading(self, statement: ir.Statement | None) -> ReadText:
+        """How a statement, or what stands between loops, reads arrays."""
+
+        def read(access: ir.Read) -> Text:
+            if statement is not None:
+                return Text(self.read_text(statement, access))
+            home = self.storage.homes.get(access.array)
+            if home is not None and home.local and not home.memory:
+                return Text(access.array.name)
+            return Text(self.element(access.array, access.places))
+
+        return read
 
     def value(self, statement: ir.Statement, expression: ir.Expression | None = None) -> str:
         """A statement's expression, or a part of it."""
-
-        def read(access: ir.Read) -> Text:
-            return Text(self.read_text(statement, access))
-
         whole = statement.expression if expression is None else expression
-        return render(whole, self.names.length, self.called, read, self.index_text).text
+        return self.number(whole, self.reading(statement)).text
 
     # ---- statements
 
@@ -264,6 +279,8 @@ class LoopWriter:
                 return
             if statement.reduction is not None and statement.reduction.operator not in ("+", "*"):
                 return
+            if any(self.nests.of(index) is nest for index in statement.scattered):
+                return
             if any(self.nests.of(i) is nest for i in statement.reduced):
                 if not self.storage.scalar(statement):
                     return
@@ -275,41 +292,43 @@ class LoopWriter:
 
     # ---- outermost loops
 
-    def outermost(self, items: Sequence[Item]) -> None:
-        """All loops of the function."""
-        for item in items:
-            start = len(self.lines)
-            self.comment(item)
-            if isinstance(item, Nest) and is_blocked(item):
-                (self.blocked if has_loops(item) else self.panels)(item)
-            else:
-                self.items([item])
-            nodes = sorted({n for s in statements_in(item) for n in s.nodes})
-            self.spans.append((start, len(self.lines) - 1, nodes))
-            self.put()
+    def outermost(self, item: Item) -> None:
+        """One loop of the function, or statements outside loops."""
+        start = len(self.lines)
+        self.comment(item)
+        if isinstance(item, Nest) and is_blocked(item):
+            (self.blocked if has_loops(item) else self.panels)(item)
+        else:
+            self.items([item])
+        nodes = sorted({n for s in statements_in(item) for n in s.nodes})
+        self.spans.append((start, len(self.lines) - 1, nodes))
+        self.put()
 
     def comment(self, item: Item) -> None:
         """What a loop computes, in formulas."""
         statements = list(statements_in(item))
         for k, statement in enumerate(statements, 1):
             formula = self.formula(statement)
-            self.pieces.append((len(self.lines), len(self.lines), statement.nodes, formula))
-            nodes = f"   [{', '.join(map(str, statement.nodes))}]" if statement.nodes else ""
-            end = " */" if k == len(statements) else ""
-            self.put(f"{'/*' if k == 1 else '  '} {formula}{nodes}{end}")
+            self.remark(formula, statement.nodes, first=k == 1, last=k == len(statements))
+
+    def remark(self, formula: str, nodes: list[int], *, first: bool = True, last: bool = True) -> None:
+        """A line of a comment: what is computed, and for which nodes."""
+        self.pieces.append((len(self.lines), len(self.lines), nodes, formula))
+        numbers = f"   [{', '.join(map(str, nodes))}]" if nodes else ""
+        self.put(f"{'/*' if first else '  '} {formula}{numbers}{' */' if last else ''}")
 
     def formula(self, statement: ir.Statement) -> str:
         """A statement in words: ``z[i] = sum over j of x[i, j] * w[j]``."""
 
         def access(at: ir.Read | ir.Statement, array: ir.Array) -> Text:
             long = [p for p, dim in zip(at.places, array.dims, strict=True) if not dim.is_one]
-            inside = ", ".join(self.place_text(place).text for place in long)
+            inside = ", ".join(self.place_text(place, read).text for place in long)
             return Text(f"{array.name}[{inside}]" if inside else array.name)
 
-        formula = statement.expression
-        text = render(
-            formula, self.names.length, set(), lambda at: access(at, at.array), self.index_text
-        ).text
+        def read(at: ir.Read) -> Text:
+            return access(at, at.array)
+
+        text = render(statement.expression, self.names.length, set(), read, self.index_text).text
         if statement.reduced:
             assert statement.reduction is not None
             over = ", ".join(self.index_text(i).text for i in statement.reduced)
@@ -322,7 +341,8 @@ class LoopWriter:
         triangle = nest.members[0].reduction is ir.Reduction.SYMMETRIC
         # every turn adds to the same results
         summed = [s for s in nest.members if triangle or any(self.nests.of(i) is nest for i in s.reduced)]
-        if any(s.reduction is ir.Reduction.ARGMAX for s in summed):  # parts' places could not be combined
+        alone = any(self.nests.of(index) is nest for s in nest.members for index in s.scattered)
+        if alone or any(s.reduction is ir.Reduction.ARGMAX for s in summed):  # parts could not be combined
             with self.block():
                 self._block_buffers(nest, "")
                 self.begin(nest)
@@ -353,7 +373,7 @@ class LoopWriter:
             self._first_value(statement, nest)
         for array in arrays:
             size = f"threads * ({self.elements(array)})"
-            self.memory.append((f"{array.name}_parts", C_TYPES[array.dtype], size))
+            self.memory.append((f"{array.name}_parts", C_TYPES[array.dtype], size, array.dims))
         self.mine = {s.target: f"{s.target.name}_mine" for s in summed}
         order = " ordered schedule(static, 1)" if summed else ""
         self.put(f"#pragma omp parallel for{order} num_threads({team}) if ({team} > 1)")
@@ -452,7 +472,8 @@ class LoopWriter:
                 self.put(f"ALIGNED {ctype} {array.name}_block[{rows}];")
                 continue
             size = " * ".join([rows, *(self.names.length(array.dims[k]) for k in others)])
-            self.memory.append((f"{array.name}_blocks", ctype, f"threads * {size}" if team else size))
+            whole = f"threads * {size}" if team else size
+            self.memory.append((f"{array.name}_blocks", ctype, whole, [array.dims[k] for k in others]))
             offset = f" + THREAD * ({size})" if team else ""
             self.put(f"{ctype} *const {array.name}_block = {array.name}_blocks{offset};")
 

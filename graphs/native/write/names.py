@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from graphs.native.schedule.fusion import Item, Nest
-from graphs.native.statements import Computation, Dim
+from graphs.native.schedule.fusion import Nest, Nests, Part
+from graphs.native.statements import Computation, Dim, Interlude, Recurrence, Step
 
 __all__ = ["Names"]
 
@@ -16,15 +16,17 @@ class Names:
     Apart from the writers because the lines before the loops and the loops themselves ask for the same names.
     """
 
-    def __init__(self, computation: Computation, items: Sequence[Item]) -> None:
-        self._free = iter([*"ijklmopq", *(f"i{k}" for k in range(2, 1000))])
+    def __init__(self, computation: Computation, nests: Nests) -> None:
+        self._free = iter([*"ijklmopq", *map("i{}".format, range(2, 10_000))])
         self.loops: dict[Nest, str] = {}
-        dims = [entry for entry in computation.prologue if isinstance(entry, Dim)]
+        self.nests = nests
+        entries = [*computation.prologue, *(entry for at in _interludes(computation.steps) for entry in at.entries)]
+        dims = [entry for entry in entries if isinstance(entry, Dim)]
         self.measured = [dim for dim in dims if dim.find() is dim and dim.constant is None]  # at a call
         self.letters = {dim: next(self._free) for dim in self.measured}
-        self._visit(items, [])
+        self._visit(nests.items, [])
 
-    def _visit(self, items: Sequence[Item], around: list[str]) -> None:
+    def _visit(self, items: Sequence[Part], around: list[str]) -> None:
         for item in items:
             if isinstance(item, Nest):
                 letter = self.letters.get(item.dim) or next(self._free)
@@ -32,8 +34,18 @@ class Names:
                 count = around.count(letter)
                 self.loops[item] = f"{letter}_{count + 1}" if count else letter
                 self._visit(item.body, [*around, letter])
+            elif isinstance(item, Recurrence):
+                self._visit(self.nests.bodies[item], around)
 
     def length(self, dim: Dim) -> str:
         """A dim's length."""
         dim = dim.find()
         return f"n_{self.letters[dim]}" if dim.constant is None else str(dim.constant)
+
+
+def _interludes(steps: Sequence[Step]) -> Iterator[Interlude]:
+    for step in steps:
+        if isinstance(step, Interlude):
+            yield step
+        elif isinstance(step, Recurrence):
+            yield from _interludes(step.steps)

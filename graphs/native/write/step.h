@@ -45,7 +45,7 @@ typedef struct {
     int flags;
 } Array;
 
-enum { OTHER_SHAPE = -1, UNALIGNED = -2, OTHER_RANK = -3, NO_MEMORY = -4, OTHER_LAYOUT = -5 };
+enum { OTHER_SHAPE = -1, UNALIGNED = -2, OTHER_RANK = -3, NO_MEMORY = -4, OTHER_LAYOUT = -5, FAILED = -6 };
 
 /* Whether an array is aligned; whether an output has the shape that is wanted. */
 static int aligned(const Array *a) { return (a->flags & 0x100) != 0; }
@@ -273,14 +273,103 @@ static inline int64_t slice_length(int64_t start, int64_t stop, int64_t step)
     return start > stop ? (start - stop - 1) / -step + 1 : 0;
 }
 
+//: perform_type
+/* Python's part: the Apply node of this number, given where each input is (and how long its axes are); tells where
+   each output is, and how long its axes are. */
+typedef int perform_type(int node, const int64_t *inputs, int64_t *outputs);
+
+//: dgemm_type, also float
+/* c = alpha a b + beta c in Fortran's memory order, from a library of linear algebra (BLAS). */
+typedef void dgemm_type(const char *, const char *, const int *, const int *, const int *, const double *,
+                        const double *, const int *, const double *, const int *, const double *, double *, const int *);
+
+//: multiply <- dgemm_type madd, also float
+/* c = a b for each matrix of a batch; a has m rows, b has n columns, k is summed over, c is in C order. What is
+   small, or lies in no memory order that BLAS knows, is summed here. C's c = a b is Fortran's c' = b' a'. */
+static int blas_knows(int64_t row, int64_t column, int64_t rows, int64_t columns)
+{
+    return (column == 1 && row >= columns) || (row == 1 && column >= rows);
+}
+static void multiply(dgemm_type *dgemm, int64_t batch, int64_t m, int64_t n, int64_t k,
+                     const double *a, int64_t a_next, int64_t a_row, int64_t a_column,
+                     const double *b, int64_t b_next, int64_t b_row, int64_t b_column, double *c)
+{
+    const double one = 1.0, zero = 0.0;
+    const int64_t longest = m > n ? (m > k ? m : k) : (n > k ? n : k);
+    const int large = dgemm && k > 0 && m * n * k > 512 && longest < 1 << 30
+        && blas_knows(a_row, a_column, m, k) && blas_knows(b_row, b_column, k, n);
+    for (int64_t each = 0; each < batch; ++each, a += a_next, b += b_next, c += m * n) {
+        if (large) {
+            const int rows = (int)n, columns = (int)m, inner = (int)k;
+            const int b_step = (int)(b_column == 1 ? b_row : b_column), a_step = (int)(a_column == 1 ? a_row : a_column);
+            dgemm(b_column == 1 ? "N" : "T", a_column == 1 ? "N" : "T", &rows, &columns, &inner, &one,
+                  b, &b_step, a, &a_step, &zero, c, &rows);
+            continue;
+        }
+        for (int64_t i = 0; i < m; ++i) {
+            double *const to = c + i * n;
+            for (int64_t j = 0; j < n; ++j) to[j] = 0.0;
+            for (int64_t l = 0; l < k; ++l) {
+                const double factor = a[i * a_row + l * a_column];
+                for (int64_t j = 0; j < n; ++j) to[j] = madd(factor, b[l * b_row + j * b_column], to[j]);
+            }
+        }
+    }
+}
+
+//: count_set
+/* How many of n truth values are set. */
+static int64_t count_set(const uint8_t *set, int64_t n)
+{
+    int64_t count = 0;
+    for (int64_t k = 0; k < n; ++k) count += set[k] != 0;
+    return count;
+}
+
+//: find_set
+/* Where truth values are set, in C order: their place along each axis. */
+static void find_set(const uint8_t *set, int64_t axes, const int64_t *shape, int64_t *const *places)
+{
+    int64_t n = 1, found = 0;
+    for (int64_t axis = 0; axis < axes; ++axis) n *= shape[axis];
+    for (int64_t k = 0; k < n; ++k) {
+        if (!set[k]) continue;
+        int64_t rest = k;
+        for (int64_t axis = axes; axis-- > 0; rest /= shape[axis]) places[axis][found] = rest % shape[axis];
+        ++found;
+    }
+}
+
+//: oldest_first
+/* Rows that were written in a circle, `taken` in all: turned so that the oldest comes first; zeros after the last one
+   where there are more rows than that. */
+static void exchange_rows(char *data, int64_t first, int64_t last, int64_t bytes)
+{
+    for (--last; first < last; ++first, --last)
+        for (int64_t k = 0; k < bytes; ++k) {
+            const char kept = data[first * bytes + k];
+            data[first * bytes + k] = data[last * bytes + k];
+            data[last * bytes + k] = kept;
+        }
+}
+static void oldest_first(void *data, int64_t rows, int64_t size, int64_t width, int64_t taken)
+{
+    const int64_t bytes = size * width;
+    if (taken < rows) memset((char *)data + taken * bytes, 0, (rows - taken) * bytes);
+    if (taken <= rows || taken % rows == 0) return;
+    exchange_rows(data, 0, taken % rows, bytes);
+    exchange_rows(data, taken % rows, rows, bytes);
+    exchange_rows(data, 0, rows, bytes);
+}
+
 //: many_steps
 /* The same step `steps` times. Input `pairs[2k]` takes the value of output `pairs[2k + 1]` after each step, the
    two exchanging their memory; every output moves on by `advance` bytes, so that a history fills up. */
 int many_steps(Array **in, Array **out, const double *constants, int64_t *want, int threads,
-               int64_t steps, int64_t pairs, const int64_t *pair, int64_t outputs, const int64_t *advance)
+               void *const *functions, int64_t steps, int64_t pairs, const int64_t *pair, int64_t outputs, const int64_t *advance)
 {
     for (int64_t t = 0; t < steps; ++t) {
-        const int code = one_step(in, out, constants, want, threads);
+        const int code = one_step(in, out, constants, want, threads, functions);
         if (code) return code;
         for (int64_t k = 0; k < outputs; ++k) out[k]->data += advance[k];
         for (int64_t k = 0; k < pairs; ++k) {
