@@ -18,10 +18,11 @@ if is_command(dirname(__file__)):
 
 import lazy_loader
 
-from graphs.environment import drop_odd_thread_counts, prepare_compile_folder
+from graphs.environment import drop_odd_thread_counts, prepare_compile_folder, take_native_from_flags
 
 drop_odd_thread_counts()  # before anything here imports pytensor
 prepare_compile_folder()  # likewise
+take_native_from_flags()  # likewise
 
 __getattr__, _, __all__ = lazy_loader.attach_stub(__name__, __file__)
 if (

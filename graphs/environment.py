@@ -16,14 +16,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
+    "DEFAULT_MODE",
     "drop_odd_thread_counts",
     "own_warnings_only",
     "prepare_compile_folder",
     "stabilizing_rewrites_fire",
     "stamp",
+    "take_native_from_flags",
     "usable_cores",
 ]
 
+DEFAULT_MODE = "GRAPHS_DEFAULT_MODE"  # names the mode that graphs.native makes PyTensor's default
 PACKAGES = ("pytensor", "numpy", "scipy", "numba", "packaging", "rich")
 ROOM = 2**16  # bytes that a folder for code must have
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -49,6 +52,19 @@ def prepare_compile_folder() -> Path | None:
     if folder is not None:
         os.environ["PYTENSOR_FLAGS"] = ",".join(filter(None, (flags, f"base_compiledir={folder}")))
     return folder
+
+
+def take_native_from_flags() -> None:
+    """Take ``mode=NATIVE`` out of ``PYTENSOR_FLAGS``, which PyTensor refuses while it is imported.
+
+    Must run before that. :mod:`graphs.native`, which makes the mode, puts it in place; ``GRAPHS_DEFAULT_MODE`` tells
+    it to, and the processes that are started from this one.
+    """
+    flags = os.environ.get("PYTENSOR_FLAGS", "").split(",")
+    others = [flag for flag in flags if flag.replace(" ", "").upper() != "MODE=NATIVE"]
+    if len(others) < len(flags):
+        os.environ["PYTENSOR_FLAGS"] = ",".join(others)
+        os.environ[DEFAULT_MODE] = "NATIVE"
 
 
 def _can_hold_code(folder: str) -> bool:

@@ -20,27 +20,28 @@ import pytensor
 from pytensor.compile.builders import OpFromGraph
 from pytensor.compile.maker import FunctionMaker
 from pytensor.compile.mode import Mode, get_default_mode, get_mode
+from pytensor.configdefaults import config
 from pytensor.graph.replace import clone_replace
 from pytensor.graph.rewriting.basic import GraphRewriter
 from pytensor.graph.rewriting.db import RewriteDatabaseQuery
 from pytensor.link.basic import Container, Linker
 from pytensor.link.utils import map_storage
 
-from graphs.errors import InputError
 from graphs.native.program import NativeSource, OpUnknown, Program
 from graphs.native.run import store
 from graphs.native.run.call import NativeCall
 from graphs.native.run.compiler import CompilerMissing, begin_library
 from graphs.native.run.function import NativeFunction
 
-__all__ = ["NativeLinker", "NativeMode", "NativeRewriter", "NotNative", "native_mode", "source_of"]
+__all__ = ["NativeLinker", "NativeMode", "NativeRewriter", "NotNative", "native_mode", "refusal", "source_of"]
 
 # Fusion, BLAS and work in place are this linker's own business, and it does them by index.
 QUERY = RewriteDatabaseQuery(
     include=["fast_run"],
     exclude=[
         *("fusion", "add_mul_fusion", "inplace", "BlasOpt", "blas_opt", "cxx_only", "scan_make_inplace"),
-        "ofg_inner_graph",  # from PyTensor 3.3 on; what is an OpFromGraph is taken apart here
+        # from PyTensor 3.3 on; graphs inside Ops are rewritten here, where they are taken apart or lowered
+        *("ofg_inner_graph", "scan_inner_graph"),
     ],
 )
 
@@ -62,6 +63,12 @@ class Plan:
 # From the rewriter to the linker: PyTensor calls the one, then the other, and all that they share is the graph.
 # Kept beside the graphs and not on them, so that whoever copies or pickles one carries nothing of ours.
 _PLANS: WeakKeyDictionary[Any, Plan] = WeakKeyDictionary()
+
+
+def refusal(fgraph: Any) -> str:
+    """Why a FunctionGraph was handed on to another linker; empty where it was not, or never came here."""
+    plan = _PLANS.get(fgraph)
+    return plan.reason if plan else ""
 
 
 class Deferred(GraphRewriter):  # type: ignore[misc]  # PyTensor's classes are untyped
@@ -94,7 +101,7 @@ class NativeRewriter(GraphRewriter):  # type: ignore[misc]  # PyTensor's classes
         self.rewriter: GraphRewriter = Deferred(database, query)
         self.query = query
         self.cached = cached  # whether to ask the cache, and to tell it
-        self.fallback = default_mode()  # while PyTensor rewrites, its configured mode is this one
+        self.fallback = fallback_mode()  # while PyTensor rewrites, its configured mode is this one
 
     def apply(self, fgraph: Any) -> Any:
         """Rewrite, or recognise, `fgraph`, and plan it."""
@@ -110,6 +117,7 @@ class NativeRewriter(GraphRewriter):  # type: ignore[misc]  # PyTensor's classes
             profile = self.rewriter.rewrite(fgraph)
         try:
             program = make_program(fgraph, inside=functools.partial(_inside, self.rewriter))
+            _refuse_mostly_python(program, fgraph)
             begin_library(program.text, self.cached)
         except (OpUnknown, CompilerMissing) as why:
             self.fallback.optimizer.rewrite(fgraph)
@@ -118,6 +126,18 @@ class NativeRewriter(GraphRewriter):  # type: ignore[misc]  # PyTensor's classes
             store.remember(key, program)
             _PLANS[fgraph] = Plan(program, order=tuple(fgraph.toposort()))
         return profile
+
+
+MOST = 8  # nodes that Python may perform also where they are half of all, or more
+
+
+def _refuse_mostly_python(program: Program, fgraph: Any) -> None:
+    """A graph of which Python would perform the larger part is faster in a mode of PyTensor's own."""
+    count, performed = len(fgraph.apply_nodes), len(program.performed)
+    if performed > MOST and 2 * performed >= count:
+        reasons = dict.fromkeys(why for _, why in program.performed)
+        named = ", ".join(list(reasons)[:3]) + (", …" if len(reasons) > 3 else "")
+        raise OpUnknown(f"it has no C for {performed} of its {count} nodes ({named})")
 
 
 def _inside(rewriter: GraphRewriter, op: Any) -> Any:
@@ -189,10 +209,12 @@ class NativeLinker(Linker):  # type: ignore[misc]  # PyTensor's classes are unty
         """Take a graph; gives back the default mode's linker where this one cannot run it."""
         if fgraph not in _PLANS or not set(_PLANS[fgraph].order) <= set(fgraph.apply_nodes):
             NativeRewriter(pytensor.compile.mode.optdb, self.query, self.cached).apply(fgraph)
+            # the variables that were named have been rewritten
+            no_recycling = [v for v in fgraph.variables if v.owner is not None]
         plan = _PLANS[fgraph]
         if plan.program is None:
-            _tell(plan.reason)
-            other = default_mode().linker.clone(allow_gc=False)
+            _tell(plan.reason, len(fgraph.apply_nodes))
+            other = fallback_mode().linker.clone(allow_gc=False)
             other = other.accept(fgraph, no_recycling=no_recycling, profile=profile)
             if hasattr(other, "accept_var_updates"):  # PyTensor asks the mode's own linker only
                 pairs = fgraph.update_mapping.items()
@@ -207,15 +229,9 @@ class NativeLinker(Linker):  # type: ignore[misc]  # PyTensor's classes are unty
     ) -> Any:
         """The callable, and containers for its inputs and outputs.
 
-        Raises :class:`~graphs.errors.InputError` in another mode than a :class:`NativeMode`: its functions would
-        mix up the arguments of threads that call them at once.
+        Functions of a :class:`NativeMode` keep the arguments of threads apart. Those of a plain Mode with this linker
+        do as all others of PyTensor's: one thread at a time may call them.
         """
-        if not self.guarded:
-            raise InputError(
-                "mode",
-                found="a NativeLinker in a mode whose functions do not keep threads apart",
-                allowed="NativeMode(linker, optimizer), or the mode's name NATIVE",
-            )
         assert self.plan.program is not None
         cells = input_storage, output_storage, storage_map
         inputs, outputs, storage_map = map_storage(self.fgraph, self.schedule(self.fgraph), *cells)
@@ -262,16 +278,16 @@ class NativeLinker(Linker):  # type: ignore[misc]  # PyTensor's classes are unty
 
     def instead(self, reason: str) -> Callable[..., list[Any]]:
         """What runs where the compiler has refused the program: the whole graph in the default mode."""
-        _tell(reason)
+        _tell(reason, len(self.fgraph.apply_nodes))
         inputs = {v: v.type() for v in self.fgraph.inputs}  # a shared variable cannot be an argument
         outputs = clone_replace(list(self.fgraph.outputs), replace=inputs)
         function: Callable[..., list[Any]] = pytensor.function(
-            list(inputs.values()), outputs, mode=default_mode(), on_unused_input="ignore"
+            list(inputs.values()), outputs, mode=fallback_mode(), on_unused_input="ignore"
         )
         return function
 
 
-def _tell(reason: str) -> None:
+def _tell(reason: str, nodes: int) -> None:
     """Warn that a function is not native, where the user has asked for it: the first line outside this and PyTensor."""
     frame, level = sys._getframe(), 0
     while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in (
@@ -279,7 +295,14 @@ def _tell(reason: str) -> None:
         "pytensor",
     ):
         frame, level = frame.f_back, level + 1  # type: ignore[assignment]  # the last one has none
-    text = f"This function runs in PyTensor's default mode: {reason}."
+    mode = fallback_mode()
+    linker = type(mode.linker).__name__
+    # PyTensor's own: measured on the train graph and on PyMC's models, with nothing compiled before
+    seconds = {"NumbaLinker": 0.2, "VMLinker": 0.3 if config.cxx else 0}.get(linker, 0) * nodes
+    cost = f"; its first call compiles, which takes some {seconds:.0f} s where nothing is cached" * (
+        seconds >= 1
+    )
+    text = f"This function runs in PyTensor's default mode: {reason}{cost} ({linker})."
     warnings.warn(text, NotNative, stacklevel=level + 1)
 
 
@@ -347,6 +370,17 @@ def default_mode() -> Any:
     """PyTensor's default mode, also where the native mode has been made the default."""
     mode = get_default_mode()
     return get_mode("Mode") if isinstance(mode, NativeMode) else mode
+
+
+def fallback_mode() -> Any:
+    """Where a graph runs that is not native: in the mode that is configured, else in whichever is faster by rule.
+
+    Without Numba's compilation, whose first call takes tens of seconds for a graph of a hundred nodes, PyTensor's C
+    linker runs such graphs as fast or faster; it needs a C++ compiler.
+    """
+    mode = default_mode()
+    unnamed = config.mode == "Mode" or isinstance(config.mode, NativeMode)
+    return get_mode("CVM") if unnamed and config.cxx else mode
 
 
 def source_of(fn: Any) -> NativeSource | None:

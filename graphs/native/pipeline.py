@@ -24,7 +24,9 @@ from graphs.native.write.file import write
 __all__ = ["make_program"]
 
 
-def make_program(fgraph: Any, layouts: str = "", inside: Callable[[Any], Any] = lambda op: op.fgraph) -> Program:
+def make_program(
+    fgraph: Any, layouts: str = "", inside: Callable[[Any], Any] = lambda op: op.fgraph
+) -> Program:
     """Write a FunctionGraph after its rewrites as C; it is only read.
 
     `inside` gives the graph inside an Op (a Scan), after its own rewrites.

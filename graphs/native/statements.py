@@ -364,9 +364,10 @@ class Call:
     arguments: list[Argument]
     reads: list[Array]
     writes: list[Array]
-    formula: str  # what it computes, in words
+    formula: str  # what it computes, in words; {0}, {1}, … stand for the letters of `along`
     nodes: list[int]
     result: Named | None = None  # what it returns
+    along: list[Dim] = field(default_factory=list)
 
 
 @dataclass(eq=False)

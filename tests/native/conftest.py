@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import pytest
 from pytensor.graph.traversal import explicit_graph_inputs
 
 from graphs.native import NativeLinker, NativeMode
+from graphs.native.run import compiler
 
 # Python's own evaluation of every Op: the oracle. PyTensor's default mode would compile each of these
 # graphs through Numba, which takes minutes for all of them and computes the same.
@@ -21,6 +22,16 @@ ORACLE = "FAST_COMPILE"
 def uncached() -> NativeMode:
     """The native mode without its cache."""
     return NativeMode(NativeLinker(cached=False))
+
+
+@pytest.fixture
+def no_compiler(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine without a C compiler, on which nothing is native."""
+    monkeypatch.setenv("CC", "no-such-compiler")
+    compiler.find_compiler.cache_clear()
+    yield
+    monkeypatch.undo()
+    compiler.find_compiler.cache_clear()
 
 
 def memory_orders(array: np.ndarray) -> list[np.ndarray]:

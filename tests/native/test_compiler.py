@@ -106,7 +106,7 @@ def test_no_more_compilers_than_cores(waiting, monkeypatch):
     monkeypatch.setattr(compiler.Compilation, "wait", let_go)
     begin_library(texts[2], False)
     assert waited == [2], "the third waits for one of the two"
-    assert [open_library(text, False).one_step(*[None] * 4, 1) for text in texts] == [0, 1, 2]
+    assert [open_library(text, False).one_step(*[None] * 4, 1, None) for text in texts] == [0, 1, 2]
 
 
 def test_a_compiler_may_be_named_by_a_path_from_here(waiting, monkeypatch):

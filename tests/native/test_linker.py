@@ -1,7 +1,10 @@
-"""What is not native runs in the default mode and says which Op, or what to install, once."""
+"""What is not native: Python performs single Ops; a whole graph runs in another mode and says why, once."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -9,9 +12,12 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 from pytensor.compile.builders import OpFromGraph
+from pytensor.compile.mode import Mode
+from pytensor.graph.rewriting.db import RewriteDatabaseQuery
 from scipy import special
 
-from graphs.native import NativeLinker, NativeMode, NotNative, repeat, source_of
+from graphs.errors import InputError
+from graphs.native import NativeLinker, NativeMode, NotNative, explain, repeat, source_of
 from graphs.native.run import compiler
 
 v = pt.dvector("v")
@@ -24,15 +30,93 @@ def plain_default():
         yield
 
 
-def test_an_unknown_op_is_named(plain_default, uncached):
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        fn = pytensor.function([v], pt.sort(v) * 2, mode=uncached)
-    (warning,) = [w for w in caught if w.category is NotNative]
-    assert "Sort" in str(warning.message)
-    assert str(warning.message).count(".") == 1
-    np.testing.assert_array_equal(fn([3.0, 1.0]), [2.0, 6.0])
-    assert source_of(fn) is None
+def test_an_unknown_op_is_performed_by_python_and_named(uncached):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fn = pytensor.function([v], pt.sort(v * 2) + 1, mode=uncached)
+    np.testing.assert_array_equal(fn([3.0, 1.0]), [3.0, 7.0])
+    np.testing.assert_array_equal(fn([3.0, 1.0, 2.0]), [3.0, 5.0, 7.0])
+    explained = explain(fn)
+    assert explained.native
+    (op, why) = explained.performed[0]
+    assert "Sort" in op
+    assert "Sort" in why
+    assert "2 nodes" not in str(explained)
+    assert "Python  Sort" in str(explained)
+    assert "perform" in source_of(fn).text
+
+
+def test_what_an_unknown_op_raises_is_raised(uncached):
+    m = pt.dmatrix("m")
+    fn = pytensor.function([m], pt.linalg.svd(m, compute_uv=False) * 2, mode=uncached)
+    assert explain(fn).performed
+    np.testing.assert_allclose(fn(np.diag([3.0, 2.0])), [6.0, 4.0])
+    with pytest.raises(np.linalg.LinAlgError):
+        fn(np.full((2, 2), np.nan))
+    np.testing.assert_allclose(fn(np.diag([1.0, 5.0])), [10.0, 2.0])
+
+
+def test_random_draws_go_on_from_where_they_were():
+    """A generator is no array of numbers: Python holds it, between the steps too."""
+
+    def drawn(mode):
+        rng = pytensor.shared(np.random.default_rng(4), name="rng")
+        following, normal = pt.random.normal.make_node(rng, (3,), 0.0, 1.0).outputs
+        fn = pytensor.function([], normal * 2, updates=[(rng, following)], mode=mode)
+        return fn, [fn() for _ in range(3)]
+
+    native, found = drawn(NativeMode(NativeLinker(cached=False)))
+    assert explain(native).native
+    np.testing.assert_array_equal(found, drawn("FAST_COMPILE")[1])
+    many = drawn(NativeMode(NativeLinker(cached=False)))[0]
+    np.testing.assert_array_equal(repeat(many, 2, [])[0], [native() for _ in range(2)])
+
+
+def test_complex_numbers_stay_with_python(uncached):
+    z = pt.zvector("z")
+    fn = pytensor.function([z, v], [z * v, pt.abs(z).sum() + v], mode=uncached)
+    given = np.array([1 + 2j, 3 - 1j])
+    product, total = fn(given, [2.0, 5.0])
+    np.testing.assert_array_equal(product, given * [2.0, 5.0])
+    np.testing.assert_allclose(total, np.abs(given).sum() + np.array([2.0, 5.0]))
+
+
+def test_a_graph_that_is_mostly_unknown_runs_in_a_mode_of_pytensor_s(plain_default, uncached):
+    parts = [pt.sort(v * k) for k in range(2, 12)]
+    with pytest.warns(NotNative, match=r"no C for 10 of its \d+ nodes \(the Op Sort"):
+        fn = pytensor.function([v], parts, mode=uncached)
+    np.testing.assert_array_equal(fn([2.0, 1.0])[0], [2.0, 4.0])
+    explained = explain(fn)
+    assert not explained.native
+    assert "no C for 10" in str(explained)
+
+
+def test_explaining_what_is_no_function_is_refused():
+    with pytest.raises(InputError, match="a compiled PyTensor function"):
+        explain(3)
+    assert "NumbaLinker" in str(explain(pytensor.function([v], v, mode="NUMBA")))
+
+
+def test_a_plain_mode_falls_back_too(no_compiler):
+    """PyMC compiles with a mode of the linker's and rewrites of its own choice."""
+    query = RewriteDatabaseQuery(include=["fast_run"], exclude=["fusion"])
+    with pytensor.config.change_flags(mode="CVM"), pytest.warns(NotNative, match="no-such-compiler"):
+        fn = pytensor.function([v], pt.log(pt.cumsum(v)), mode=Mode(NativeLinker(), query))
+    np.testing.assert_allclose(fn([1.0, 2.0]), np.log([1.0, 3.0]))
+
+
+def test_both_are_known_by_name():
+    fn = pytensor.function([v], v + 1, mode=Mode(linker="native"))
+    assert source_of(fn) is not None
+    program = """
+import graphs.native, pytensor, pytensor.tensor as pt
+v = pt.dvector()
+assert graphs.native.source_of(pytensor.function([v], v * 2)) is not None
+with pytensor.config.change_flags(mode="FAST_COMPILE"):
+    assert graphs.native.source_of(pytensor.function([v], v * 2)) is None
+"""
+    environment = os.environ | {"PYTENSOR_FLAGS": os.environ.get("PYTENSOR_FLAGS", "") + ",mode=NATIVE"}
+    subprocess.run([sys.executable, "-c", program], check=True, env=environment)
 
 
 def test_no_compiler_says_what_to_install(plain_default, monkeypatch):

@@ -10,6 +10,7 @@ import pytensor.tensor as pt
 import pytest
 
 from graphs.native import source_of
+from tests.native.conftest import memory_orders
 
 X, W, R = pt.dmatrix("X"), pt.dmatrix("W"), pt.dmatrix("R")
 N, F, K = 11, 7, 3
@@ -32,10 +33,43 @@ def test_products_in_every_memory_order(agree, product):
 
 
 def test_the_innermost_loop_runs_along_the_memory_of_x(uncached):
-    fn = pytensor.function([X, W, R], [pt.dot(X, W), pt.dot(X.T, pt.exp(R))], mode=uncached)
+    few, some = pt.dmatrix("few", shape=(None, 3)), pt.dmatrix("some", shape=(None, 3))
+    fn = pytensor.function([X, few, some], [pt.dot(X, few), pt.dot(X.T, pt.exp(some))], mode=uncached)
     text = source_of(fn).text
-    assert "turned[k, j] = W[j, k]" in text
+    assert "turned[l, j] = few[j, l]" in text
     assert re.search(r"dot\w*\[\w+, j\] = sum over i of X\[i, j\]", text)
+    assert "dgemm" not in text
+
+
+def test_what_is_not_known_to_be_small_is_given_to_blas(uncached):
+    text = source_of(pytensor.function([X, W], pt.dot(X, W), mode=uncached)).text
+    assert "multiply(dgemm" in text
+    assert "/* dot[i, k] = sum over j of X[i, j] * W[j, k]" in text
+
+
+@pytest.mark.parametrize("m", [0, 1, 2, 9, 40])
+@pytest.mark.parametrize("n", [0, 1, 17])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_products_of_any_size_in_any_memory_order(uncached, m, n, dtype):
+    a, b = pt.matrix("a", dtype=dtype), pt.matrix("b", dtype=dtype)
+    fn = pytensor.function([a, b], [a @ b, b.T @ a.T], mode=uncached)
+    random = np.random.default_rng(4)
+    for k in (0, 1, 12):
+        left, right = (random.normal(size=shape).astype(dtype) for shape in ((m, k), (k, n)))
+        expected = left.astype("float64") @ right.astype("float64")
+        for given in ((left, right), *zip(memory_orders(left), memory_orders(right), strict=True)):
+            one, other = fn(*given)
+            np.testing.assert_allclose(one, expected, rtol=0, atol=1e-13 if dtype == "float64" else 1e-5)
+            np.testing.assert_allclose(other, expected.T, rtol=0, atol=1e-13 if dtype == "float64" else 1e-5)
+        spread = fn(np.broadcast_to(left[:1], (m, k)) if m else left, right)[0]
+        np.testing.assert_allclose(spread, np.repeat(expected[:1], m, axis=0) if m else expected, atol=1e-5)
+
+
+def test_infinities_are_multiplied_as_by_numpy(uncached):
+    fn = pytensor.function([X, W], X @ W, mode=uncached)
+    left, right = np.array([[np.inf, 0.0], [1.0, np.nan]]), np.ones((2, 20))
+    with np.errstate(invalid="ignore"):
+        np.testing.assert_array_equal(fn(left, right), left @ right)
 
 
 def softmax_step(mode):

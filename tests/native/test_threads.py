@@ -13,12 +13,12 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
+from pytensor.compile.executor import Function
 from pytensor.compile.mode import Mode
 
 from graphs import compile_functions, gradient_descent, load, logistic_graph
-from graphs.errors import InputError
 from graphs.gram_functions import compile_gram
-from graphs.native import NativeLinker, NotNative, repeat
+from graphs.native import NativeLinker, NotNative, repeat, source_of
 from graphs.native.run.function import NativeFunction
 
 x, k = pt.dvector("x"), pt.dscalar("k")
@@ -41,12 +41,15 @@ def at_once(work) -> None:
 
 
 @pytest.mark.parametrize("trusted", [False, True])
-@pytest.mark.parametrize("kind", ["native", "copy", "pickled", "not native"])
-def test_inputs_and_outputs_belong_to_their_call(uncached, kind, trusted):
+@pytest.mark.parametrize("kind", ["native", "copy", "pickled", "performed", "not native"])
+def test_inputs_and_outputs_belong_to_their_call(uncached, kind, trusted, request):
     outputs = [x * k, x.sum() - k]
     if kind == "not native":
+        request.getfixturevalue("no_compiler")
         with pytest.warns(NotNative), pytensor.config.change_flags(mode="FAST_COMPILE"):
-            fn = pytensor.function([x, k], [*outputs, pt.sort(x)], mode=uncached)
+            fn = pytensor.function([x, k], [*outputs, x * 1.375], mode=uncached)  # a text of its own
+    elif kind == "performed":
+        fn = pytensor.function([x, k], [*outputs, pt.sort(x)], mode=uncached)
     else:
         fn = pytensor.function([x, k], outputs, mode=uncached)
     fn = {"copy": fn.copy, "pickled": lambda: pickle.loads(pickle.dumps(fn))}.get(kind, lambda: fn)()
@@ -130,9 +133,18 @@ def test_a_handler_that_calls_the_function_it_interrupts_is_told(uncached):
     np.testing.assert_array_equal(fn(np.ones(2)), [2.0, 2.0])
 
 
-def test_another_mode_s_functions_would_mix_their_arguments_up():
-    with pytest.raises(InputError, match=r"allowed: NativeMode\(linker, optimizer\)"):
-        pytensor.function([x], x * 3, mode=Mode(NativeLinker(cached=False), "fast_run"))
+def test_functions_of_a_plain_mode_are_native_too_for_one_thread_at_a_time():
+    fn = pytensor.function([x], x * 3, mode=Mode(NativeLinker(cached=False), "fast_run"))
+    assert source_of(fn) is not None
+    assert type(fn) is Function
+    turn = threading.Lock()
+
+    def work(number):
+        for _ in range(50):
+            with turn:
+                np.testing.assert_array_equal(fn(np.full(3, number)), np.full(3, 3.0 * number))
+
+    at_once(work)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")

@@ -57,6 +57,8 @@ def test_each_function_of_step_h_brings_all_it_needs():
     names = [name for name in _sections() if name not in ("head", "INLINE", "many_steps")]
     assert {"exp_", "madd", "slice_length", "share_triangle"} <= set(names)
     for name in names:
+        if name.endswith("_type"):
+            continue  # no function
         text = _sections()["head"].text + functions_text({name})
         if name not in text:
             text += _sections()[name].text

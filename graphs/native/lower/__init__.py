@@ -67,7 +67,10 @@ LOWERINGS: dict[type, Callable[[Lowering, Any, int], None]] = {
     LogSoftmax: reductions.softmax,
 }
 
-for _name in ("AdvancedSubtensor1", "AdvancedIncSubtensor1"):  # of one index; PyTensor 3.3 has no such Ops any more
+for _name in (
+    "AdvancedSubtensor1",
+    "AdvancedIncSubtensor1",
+):  # of one index; PyTensor 3.3 has no such Ops any more
     if hasattr(subtensor, _name):
         _taken = "inc_" if "Inc" in _name else ""
         LOWERINGS[getattr(subtensor, _name)] = getattr(gathering, f"advanced_{_taken}subtensor")
@@ -124,7 +127,9 @@ def lower_node(state: Lowering, node: Any, number: int, inside: Inside) -> None:
     """State what one Apply node computes; `number` is its place in the function's topological order."""
     lowering = next((LOWERINGS[kind] for kind in type(node.op).__mro__ if kind in LOWERINGS), None)
     if isinstance(node.op, Scan):
-        lowering = functools.partial(recurring.scan, inside=inside, lower_node=functools.partial(lower_node, inside=inside))
+        lowering = functools.partial(
+            recurring.scan, inside=inside, lower_node=functools.partial(lower_node, inside=inside)
+        )
     if lowering is None:
         raise OpUnknown(f"the Op {node.op}")
     if getattr(node.op, "destroy_map", None):

@@ -42,6 +42,8 @@ def _apply(state: Lowering, scalar: Any, values: list[Value], step: Any, node: A
     """One scalar Op over values, broadcast against each other; `step` is its own Apply node, maybe a Composite's."""
     dtype = step.outputs[0].type.dtype
     values = [state.solid(v) if isinstance(v, Vector) else v for v in values]
+    if isinstance(scalar, basic.Pow) and dtype.startswith("int") and values[1].dtype.startswith("int"):
+        _refuse_negative(state, values[1], number)
     rank = max((len(v.dims) for v in values), default=0)
     if isinstance(scalar, basic.Second) and isinstance(values[1], Scalar) and not values[0].dims:
         return values[1]
@@ -69,6 +71,21 @@ def _apply(state: Lowering, scalar: Any, values: list[Value], step: Any, node: A
     cheap = all(isinstance(v, Scalar) or (isinstance(v, Formula) and v.cheap) for v in values)
     cheap = cheap and isinstance(scalar, basic.Second | basic.Cast | basic.Identity)
     return Formula(dtype, dims, build, cheap, nodes=nodes)
+
+
+def _refuse_negative(state: Lowering, exponents: Value, number: int) -> None:
+    """Whole numbers have no negative whole powers."""
+    said = "Integers to negative integer powers are not allowed."
+    if isinstance(exponents, Scalar):
+        if not (isinstance(exponents.expression, ir.Literal) and exponents.expression.value >= 0):
+            state.check_at_last(ir.compare(exponents.expression, "<", 0), "ValueError", said)
+        return
+    indices = state.indices(exponents.dims)
+    target = state.array(None, "bool", [], "negative")
+    reduction = ir.Reduction.ANY if any(indices) else None
+    negative = ir.compare(exponents.at(indices), "<", 0)
+    found = state.state(target, None, negative, [], [number], reduction, indices)
+    state.check_at_last(ir.compare(found.at([]), "!=", 0), "ValueError", said)
 
 
 def dimshuffle(state: Lowering, node: Any, number: int) -> None:

@@ -75,7 +75,12 @@ class _Selection:
 
 
 def _places(
-    state: Lowering, variable: Any, dim: ir.Dim, node: Any, number: int, unsure: list[tuple[ir.Expression, str]]
+    state: Lowering,
+    variable: Any,
+    dim: ir.Dim,
+    node: Any,
+    number: int,
+    unsure: list[tuple[ir.Expression, str]],
 ) -> Value:
     """An index as places along an axis of this length; what must not be so, to be checked, is put into `unsure`."""
     key = "places", variable, dim.find()
@@ -86,7 +91,12 @@ def _places(
 
 
 def _new_places(
-    state: Lowering, variable: Any, dim: ir.Dim, node: Any, number: int, unsure: list[tuple[ir.Expression, str]]
+    state: Lowering,
+    variable: Any,
+    dim: ir.Dim,
+    node: Any,
+    number: int,
+    unsure: list[tuple[ir.Expression, str]],
 ) -> Value:
     value, length = state.value(variable), dim.length
     if value.dtype == "bool" or not value.dtype.startswith(("int", "uint")):
@@ -174,7 +184,9 @@ def advanced_subtensor(state: Lowering, node: Any, number: int) -> None:
         return ir.Read(dtype, view.array, chosen.at(indices))
 
     state.promise(chosen.dims, node.outputs[0].type.shape, f"in {node.op}")
-    state.keep(node.outputs[0], Formula(dtype, [dim.find() for dim in chosen.dims], build, nodes=nodes), number)
+    state.keep(
+        node.outputs[0], Formula(dtype, [dim.find() for dim in chosen.dims], build, nodes=nodes), number
+    )
 
 
 def advanced_inc_subtensor(state: Lowering, node: Any, number: int) -> None:
@@ -208,12 +220,16 @@ def nonzero(state: Lowering, node: Any, number: int) -> None:
 
 def _where(state: Lowering, value: Value, names: Sequence[str | None], number: int) -> list[View]:
     """The places where `value` is not zero, one array for each axis: counted first, then written down."""
-    held = state.hold(Formula("bool", value.dims, lambda i: cast(value.at(i), "bool"), nodes=value.nodes), None, "set")
+    held = state.hold(
+        Formula("bool", value.dims, lambda i: cast(value.at(i), "bool"), nodes=value.nodes), None, "set"
+    )
     mask = held.array
     lengths = tuple(dim.length for dim in value.dims)
     count = ir.Named("int64", state.name("found"))
     arguments: list[ir.Argument] = [mask, ir.product(lengths)]
-    state.call(ir.Call("count_set", arguments, [mask], [], f"how many of {mask.name} are set", [number], count))
+    state.call(
+        ir.Call("count_set", arguments, [mask], [], f"how many of {mask.name} are set", [number], count)
+    )
     dim = state.dim(count, f"how many of {mask.name} are set")
     places = [state.array(name, "int64", [dim], "place") for name in names]
     arguments = [mask, ir.Literal("int64", len(lengths)), lengths, tuple(places)]

@@ -44,7 +44,9 @@ def cumulative(state: Lowering, node: Any, number: int) -> None:
         places = [ir.Place(index) for index in other]
         return [*places[:axis], ir.Place(None, turn), *places[axis:]]
 
-    with_turn = {k: (index, ir.ZERO, ir.ONE) for k, index in enumerate([*indices[:axis], None, *indices[axis:]])}
+    with_turn = {
+        k: (index, ir.ZERO, ir.ONE) for k, index in enumerate([*indices[:axis], None, *indices[axis:]])
+    }
     with_turn[axis] = None, turn, ir.ONE
     element = ir.Read(value.dtype, value.array, value.through(with_turn))
     so_far = total.at(indices)
@@ -54,7 +56,13 @@ def cumulative(state: Lowering, node: Any, number: int) -> None:
     state.state(total.array, None, joined, indices, nodes)
     state.state(target, along(indices), so_far, indices, [number])
     word = "sum" if adds else "product"
-    _close(state, turn, value.dims[axis].length, f"running {word} along axis {axis} of {value.array.name}", [number])
+    _close(
+        state,
+        turn,
+        value.dims[axis].length,
+        f"running {word} along axis {axis} of {value.array.name}",
+        [number],
+    )
     state.values[node.outputs[0]] = state.whole(target)
 
 
@@ -100,7 +108,9 @@ class _Scan:
         self.state, self.node, self.number, self.op = state, node, number, node.op
         self.what = f"the Scan {node.op}"
         self.count = state.number(node.inputs[0])
-        state.check(ir.compare(self.count, "<", 0), "IndexError", "Scan was asked for a negative number of steps")
+        state.check(
+            ir.compare(self.count, "<", 0), "IndexError", "Scan was asked for a negative number of steps"
+        )
 
     def sequence(self, variable: Any) -> View:
         """An array whose rows the turns read."""
@@ -153,7 +163,9 @@ class _Scan:
         state.state(array, places, value.at(indices), indices, [*value.nodes, self.number])
 
 
-def scan(state: Lowering, node: Any, number: int, inside: Callable[[Any], Any], lower_node: LowerNode) -> None:
+def scan(
+    state: Lowering, node: Any, number: int, inside: Callable[[Any], Any], lower_node: LowerNode
+) -> None:
     """A Scan: a loop whose body is its inner graph, which `inside` gives after its own rewrites."""
     op, info = node.op, node.op.info
     inner = inside(op)
@@ -219,7 +231,10 @@ def scan(state: Lowering, node: Any, number: int, inside: Callable[[Any], Any], 
             raise OpUnknown(f"{made.what}, whose outputs differ in length")
         state.levels.append(state.levels.pop())
         array = ir.Array(
-            state.name(variable.name, "results"), value.dtype, [_given(state, length, made.what), *dims], "scratch"
+            state.name(variable.name, "results"),
+            value.dtype,
+            [_given(state, length, made.what), *dims],
+            "scratch",
         )
         state.depths[array] = level
         buffer = _Buffer(array, 0, circular=True)
@@ -237,7 +252,9 @@ def scan(state: Lowering, node: Any, number: int, inside: Callable[[Any], Any], 
         state.state(held.array, None, kept[variable].at(indices), indices, [*kept[variable].nodes, number])
     until, done = None, None
     if info.as_while:
-        condition = state.refresh(inner_out[-1]) if not isinstance(state.value(inner_out[-1]), Scalar) else None
+        condition = (
+            state.refresh(inner_out[-1]) if not isinstance(state.value(inner_out[-1]), Scalar) else None
+        )
         last = state.value(inner_out[-1]) if condition is None else condition
         until, done = last.at([None] * len(last.dims)), ir.Named("int64", state.name("done"))
     _close(state, turn, made.count, f"{_titled(op)}: turn by turn", [number], until, done)
@@ -270,7 +287,9 @@ def _own(state: Lowering, variable: Any) -> Value:
 
 
 def _given(state: Lowering, length: ir.Expression, what: str) -> ir.Dim:
-    return state.given(length, f"the steps that {what} keeps", f"{what} is to keep a negative number of steps")
+    return state.given(
+        length, f"the steps that {what} keeps", f"{what} is to keep a negative number of steps"
+    )
 
 
 def _finish(state: Lowering, made: _Scan, buffers: list[_Buffer], done: ir.Named | None) -> None:

@@ -190,7 +190,9 @@ class Lowering:
         self.values: dict[Any, Value] = {}
         self.shared: dict[Any, Any] = {}  # what several nodes would compute alike, by what it is
         self.names: set[str] = set(WORDS.split())
-        self.levels: list[list[ir.Step]] = [made.steps]  # of the function, of the recurrence at hand, of one in it
+        self.levels: list[list[ir.Step]] = [
+            made.steps
+        ]  # of the function, of the recurrence at hand, of one in it
         self.depths: dict[Any, int] = {}  # of names, dims and arrays, where it is not 0
         self.returned: set[str] = set()  # names of what calls return
         self.clients = fgraph.clients
@@ -481,4 +483,3 @@ def times(a: ir.Expression, b: ir.Expression) -> ir.Expression:
     if ir.ZERO in (a, b):
         return ir.ZERO
     return b if a == ir.ONE else a if b == ir.ONE else a * b
-

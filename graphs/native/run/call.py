@@ -239,7 +239,8 @@ class NativeCall:
     """A compiled function over PyTensor's storage cells.
 
     Calls of one function are made one at a time: `lock` is held from before its arguments are written into the
-    cells (:class:`~graphs.native.run.function.NativeFunction`) until its outputs are there. Shared variables are
+    cells (:class:`~graphs.native.run.function.NativeFunction`; in a plain Mode, from when they are there) until its
+    outputs are there. Shared variables are
     read all at once and written all at once; where another thread has written one in between, the call is made
     again on what stands there now, so that no update is lost.
     """
@@ -278,11 +279,12 @@ class NativeCall:
         self.threads, self.large = _thread_limit()
 
     def __call__(self) -> list[Array]:
-        if not self.updates:
-            return self.run(self.arrays(self.read()))
-        outputs = self.settle(self.run)
-        assert outputs is not None
-        return outputs
+        with self.lock:
+            if not self.updates:
+                return self.run(self.arrays(self.read()))
+            outputs = self.settle(self.run)
+            assert outputs is not None
+            return outputs
 
     def settle(self, compute: Callable[[list[Array]], list[Array] | None]) -> list[Array] | None:
         """What `compute` makes of the inputs; its updates are written as if no other thread had run meanwhile.

@@ -23,7 +23,9 @@ Array = np.ndarray[Any, Any]
 class _Memory:
     """Memory that NumPy shall see as an array."""
 
-    def __init__(self, address: int, dtype: str, shape: tuple[int, ...], strides: tuple[int, ...] | None) -> None:
+    def __init__(
+        self, address: int, dtype: str, shape: tuple[int, ...], strides: tuple[int, ...] | None
+    ) -> None:
         self.__array_interface__ = {
             "version": 3,
             "typestr": np.dtype(dtype).str,
@@ -140,4 +142,3 @@ def _behind(address: int, dtype: str) -> Array:
     several = ctypes.c_int64 * head.axes
     shape, strides = (several.from_address(at) if head.axes else () for at in (head.shape, head.strides))
     return np.asarray(_Memory(head.data, dtype, tuple(shape), tuple(strides)))
-

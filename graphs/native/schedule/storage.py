@@ -8,7 +8,17 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from graphs.native.schedule.fusion import Item, Nest, Nests, Part, statements_in
-from graphs.native.statements import Array, Call, Check, Expression, Interlude, Place, Read, Recurrence, Statement
+from graphs.native.statements import (
+    Array,
+    Call,
+    Check,
+    Expression,
+    Interlude,
+    Place,
+    Read,
+    Recurrence,
+    Statement,
+)
 
 __all__ = ["Home", "Storage", "block_of", "has_loops", "is_blocked", "phases", "place"]
 
@@ -42,7 +52,9 @@ class Storage:
         self.homes: dict[Array, Home] = {}
         self.aliases: set[Array] = set()  # arrays in the memory of others
         self._phases: dict[Statement, int] = {}
-        self._within: dict[Statement, tuple[Recurrence, ...]] = {}  # the recurrences around it, the outermost first
+        self._within: dict[
+            Statement, tuple[Recurrence, ...]
+        ] = {}  # the recurrences around it, the outermost first
         self._readers: dict[Array, list[tuple[Statement, tuple[Place, ...]]]] = {}
         self._seen: dict[Array, list[tuple[Recurrence, ...]]] = {}  # where it is read between loops
         self._pinned: set[Array] = set()  # whose memory somebody else takes as a whole
@@ -64,7 +76,9 @@ class Storage:
                 for array in part.writes:
                     if array.kind != "given":
                         self.homes.setdefault(array.root, Home(array.root))
-                self._look((read for e in part.arguments if isinstance(e, Expression) for read in e.reads()), within)
+                self._look(
+                    (read for e in part.arguments if isinstance(e, Expression) for read in e.reads()), within
+                )
             elif isinstance(part, Recurrence):
                 self._look(part.count.reads(), within)
                 self._visit(self.nests.bodies[part], (*within, part))

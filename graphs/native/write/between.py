@@ -97,7 +97,9 @@ class BodyWriter(LoopWriter):
             else:
                 lines.append(f"char *const {name} = aligned_alloc(64, {need});")
                 lines.append(f"if (!{name}) return NO_MEMORY;")
-            lines += [f"{ctype} *const {piece} = ({ctype} *)({name} + {piece}_at);" for piece, ctype, *_ in pieces]
+            lines += [
+                f"{ctype} *const {piece} = ({ctype} *)({name} + {piece}_at);" for piece, ctype, *_ in pieces
+            ]
         for array in sorted(self.storage.aliases, key=lambda a: a.name):
             if array.root.kind != "given" and self.stage_of(array) == stage:
                 lines.append(self._alias(array))
@@ -160,7 +162,12 @@ class BodyWriter(LoopWriter):
     def call(self, call: ir.Call) -> None:
         """A function called on whole arrays."""
         start = len(self.lines)
-        self.remark(call.formula, call.nodes)
+        letters: list[str] = []
+        for dim in call.along:  # i, and i_2 for another index over the same lengths
+            letter = self.names.letters[dim.find()]
+            again = sum(other.partition("_")[0] == letter for other in letters)
+            letters.append(f"{letter}_{again + 1}" if again else letter)
+        self.remark(call.formula.format(*letters) if letters else call.formula, call.nodes)
         first = len(self.lines)
         if call.function == "perform":
             self._perform(call)
@@ -184,20 +191,12 @@ class BodyWriter(LoopWriter):
         if isinstance(argument, str):
             return argument
         if isinstance(argument, ir.Array):
-            return argument.name if argument.memory_of else self.whole(argument)
+            return argument.name if argument.memory_of or argument.kind == "input" else self.whole(argument)
         if isinstance(argument, ir.Read):
+            if all(place.index is None and place.start == ir.ZERO for place in argument.places):
+                return self.argument(argument.array)
             return f"&{self.element(argument.array, argument.places)}"
-        if isinstance(argument, ir.Stride):
-            return self.stride(argument)
         return self.number(argument).text
-
-    def stride(self, stride: ir.Stride) -> str:
-        """How many elements lie between neighbours along an axis."""
-        array, axis = stride.array, stride.axis
-        if array.kind == "input":
-            return "1" if axis == array.fast else f"{array.name}_s{axis}"
-        lengths = [self.names.length(dim) for dim in array.dims[axis + 1 :] if not dim.is_one]
-        return " * ".join(lengths) or "1"
 
     def _perform(self, call: ir.Call) -> None:
         """Have Python compute an Apply node: it is told where the inputs are, and tells where the outputs are."""
@@ -244,4 +243,3 @@ class BodyWriter(LoopWriter):
         nodes = sorted({*part.nodes, *(node for *_, inner in self.spans[spans:] for node in inner)})
         self.spans[spans:] = [(start, len(self.lines) - 1, nodes)]
         self.put()
-

@@ -94,11 +94,12 @@ def render(
     called: set[str],
     read: Callable[[ir.Read], Text] = _no_loop,
     index: Callable[[ir.Index], Text] = _no_loop,
+    stride: Callable[[ir.Stride], Text] = _no_loop,
 ) -> Text:
     """C text of an expression; the C functions that it calls are added to `called`.
 
-    `length`, `read` and `index` give what is written for the length of a dim, an element of an array, a loop's
-    variable.
+    `length`, `read`, `index` and `stride` give what is written for the length of a dim, an element of an array, a
+    loop's variable, and how far apart neighbours along an axis are.
     """
     if isinstance(expression, ir.Literal):
         text = literal_text(expression.value, expression.dtype)
@@ -113,9 +114,11 @@ def render(
         return index(expression.index)
     if isinstance(expression, ir.Read):
         return read(expression)
+    if isinstance(expression, ir.Stride):
+        return stride(expression)
     assert isinstance(expression, ir.Apply)
     operator, dtype = expression.operator, expression.dtype
-    parts = [render(part, length, called, read, index) for part in expression.operands]
+    parts = [render(part, length, called, read, index, stride) for part in expression.operands]
     if operator in BINARY:
         level, (left, right) = BINARY[operator], parts
         # the left operand may bind as loosely, but for comparisons

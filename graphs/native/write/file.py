@@ -34,7 +34,9 @@ def write(computation: Computation, storage: Storage) -> tuple[str, list[list[An
     """
     names = Names(computation, storage.nests)
     before = BodyWriter(computation, names, storage)
-    before.parts(storage.nests.items)  # for what the loops are found to need; lengths late known have memory late
+    before.parts(
+        storage.nests.items
+    )  # for what the loops are found to need; lengths late known have memory late
     body = BodyWriter(computation, names, storage, before.memory)
     body.parts(storage.nests.items)
     front = _Front(body)
@@ -109,9 +111,14 @@ def _sections() -> dict[str, _Section]:
 
 def _in_float(text: str) -> str:
     """C text, or the name of a section, that is about doubles, about floats."""
-    for double, single in (("double", "float"), ("dgemm", "sgemm"), ("madd", "maddf"), ("multiply", "multiplyf")):
+    for double, single in (
+        ("double", "float"),
+        ("dgemm", "sgemm"),
+        ("madd", "maddf"),
+        ("multiply", "multiplyf"),
+    ):
         text = re.sub(rf"\b{double}(?=\b|_)", single, text)
-    return re.sub(r"\b(\d+\.\d+)\b", r"\1f", re.sub(r"\bblas_knows\b", "blas_knowsf", text))
+    return re.sub(r"\b(\d+\.\d+)\b", r"\1f", re.sub(r"\bis_stacked\b", "is_stackedf", text))
 
 
 def functions_text(called: Iterable[str]) -> str:

@@ -85,7 +85,16 @@ class LoopWriter:
 
     def number(self, expression: ir.Expression, read: ReadText | None = None) -> Text:
         """A number outside loops, or where a place begins."""
-        return render(expression, self.names.length, self.called, read or self.reading(None), self.index_text)
+        reading = read or self.reading(None)
+        return render(expression, self.names.length, self.called, reading, self.index_text, self.stride)
+
+    def stride(self, stride: ir.Stride) -> Text:
+        """How many elements lie between neighbours along an axis."""
+        array, axis = stride.array, stride.axis
+        if array.kind == "input":
+            return Text("1" if axis == array.fast else f"{array.name}_s{axis}")
+        lengths = [self.names.length(dim) for dim in array.dims[axis + 1 :] if not dim.is_one]
+        return Text(" * ".join(lengths), 7) if lengths else Text("1")
 
     def place_text(self, place: ir.Place, read: ReadText | None = None) -> Text:
         """Position along one axis; `read` gives what is written for an array's element."""
@@ -101,8 +110,12 @@ class LoopWriter:
     def element(self, array: ir.Array, places: Sequence[ir.Place], read: ReadText | None = None) -> str:
         """C text of an array element in memory; `read` for the elements that say where it is."""
         if array.kind == "input":
-            used = [(k, self.place_text(place, read)) for k, place in enumerate(places) if place != ir.Place()]
-            terms = [at.within(6) if k == array.fast else f"{at.within(8)} * {array.name}_s{k}" for k, at in used]
+            used = [
+                (k, self.place_text(place, read)) for k, place in enumerate(places) if place != ir.Place()
+            ]
+            terms = [
+                at.within(6) if k == array.fast else f"{at.within(8)} * {array.name}_s{k}" for k, at in used
+            ]
             return f"{array.name}[{' + '.join(terms) or '0'}]"
         home = self.storage.homes.get(array)
         at = Text("")
@@ -343,11 +356,11 @@ class LoopWriter:
         summed = [s for s in nest.members if triangle or any(self.nests.of(i) is nest for i in s.reduced)]
         alone = any(self.nests.of(index) is nest for s in nest.members for index in s.scattered)
         if alone or any(s.reduction is ir.Reduction.ARGMAX for s in summed):  # parts could not be combined
+            self.begin(nest)  # what is combined may be wanted after the block
             with self.block():
                 self._block_buffers(nest, "")
-                self.begin(nest)
                 self._all_rows(nest, "0", self.names.length(nest.dim))
-                self.end(nest)
+            self.end(nest)
         else:
             self._in_parts(nest, summed, "share_triangle" if triangle else "share")
 

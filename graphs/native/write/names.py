@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from graphs.native.schedule.fusion import Nest, Nests, Part
-from graphs.native.statements import Computation, Dim, Interlude, Recurrence, Step
+from graphs.native.statements import Call, Computation, Dim, Interlude, Recurrence, Step
 
 __all__ = ["Names"]
 
@@ -20,7 +20,10 @@ class Names:
         self._free = iter([*"ijklmopq", *map("i{}".format, range(2, 10_000))])
         self.loops: dict[Nest, str] = {}
         self.nests = nests
-        entries = [*computation.prologue, *(entry for at in _interludes(computation.steps) for entry in at.entries)]
+        entries = [
+            *computation.prologue,
+            *(entry for at in _interludes(computation.steps) for entry in at.entries),
+        ]
         dims = [entry for entry in entries if isinstance(entry, Dim)]
         self.measured = [dim for dim in dims if dim.find() is dim and dim.constant is None]  # at a call
         self.letters = {dim: next(self._free) for dim in self.measured}
@@ -36,6 +39,9 @@ class Names:
                 self._visit(item.body, [*around, letter])
             elif isinstance(item, Recurrence):
                 self._visit(self.nests.bodies[item], around)
+            elif isinstance(item, Call):
+                for dim in item.along:
+                    self.letters.setdefault(dim.find(), next(self._free))
 
     def length(self, dim: Dim) -> str:
         """A dim's length."""

@@ -286,24 +286,22 @@ typedef void dgemm_type(const char *, const char *, const int *, const int *, co
 //: multiply <- dgemm_type madd, also float
 /* c = a b for each matrix of a batch; a has m rows, b has n columns, k is summed over, c is in C order. What is
    small, or lies in no memory order that BLAS knows, is summed here. C's c = a b is Fortran's c' = b' a'. */
-static int blas_knows(int64_t row, int64_t column, int64_t rows, int64_t columns)
-{
-    return (column == 1 && row >= columns) || (row == 1 && column >= rows);
-}
+static int is_stacked(int64_t row, int64_t column, int64_t columns) { return column == 1 && row >= columns; }
 static void multiply(dgemm_type *dgemm, int64_t batch, int64_t m, int64_t n, int64_t k,
                      const double *a, int64_t a_next, int64_t a_row, int64_t a_column,
                      const double *b, int64_t b_next, int64_t b_row, int64_t b_column, double *c)
 {
     const double one = 1.0, zero = 0.0;
     const int64_t longest = m > n ? (m > k ? m : k) : (n > k ? n : k);
+    const int a_rows = is_stacked(a_row, a_column, k), b_rows = is_stacked(b_row, b_column, n);
     const int large = dgemm && k > 0 && m * n * k > 512 && longest < 1 << 30
-        && blas_knows(a_row, a_column, m, k) && blas_knows(b_row, b_column, k, n);
+        && (a_rows || is_stacked(a_column, a_row, m)) && (b_rows || is_stacked(b_column, b_row, k));
+    const int rows = (int)n, columns = (int)m, inner = (int)k;
+    const int a_step = (int)(a_rows ? a_row : a_column), b_step = (int)(b_rows ? b_row : b_column);
     for (int64_t each = 0; each < batch; ++each, a += a_next, b += b_next, c += m * n) {
         if (large) {
-            const int rows = (int)n, columns = (int)m, inner = (int)k;
-            const int b_step = (int)(b_column == 1 ? b_row : b_column), a_step = (int)(a_column == 1 ? a_row : a_column);
-            dgemm(b_column == 1 ? "N" : "T", a_column == 1 ? "N" : "T", &rows, &columns, &inner, &one,
-                  b, &b_step, a, &a_step, &zero, c, &rows);
+            dgemm(b_rows ? "N" : "T", a_rows ? "N" : "T", &rows, &columns, &inner, &one, b, &b_step, a, &a_step,
+                  &zero, c, &rows);
             continue;
         }
         for (int64_t i = 0; i < m; ++i) {
