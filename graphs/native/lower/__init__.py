@@ -23,12 +23,33 @@ from pytensor.tensor.subtensor import AdvancedIncSubtensor, AdvancedSubtensor, I
 from pytensor.tensor.type import TensorType
 
 import graphs.native.statements as ir
-from graphs.native.lower import elementwise, gathering, indexing, performing, recurring, reductions
+from graphs.native.lower import (
+    convolution,
+    elementwise,
+    gathering,
+    indexing,
+    linear_algebra,
+    performing,
+    recurring,
+    reductions,
+)
 from graphs.native.lower.scalars import ScalarOpUnknown
 from graphs.native.lower.state import Kept, Lowering, Scalar, View
 from graphs.native.program import OpUnknown
 
 __all__ = ["LOWERINGS", "lower", "lower_node"]
+
+
+def _blockwise(state: Lowering, node: Any, number: int) -> None:
+    """The Op inside, for every matrix of a batch."""
+    inner = node.op.core_op
+    lowering = linear_algebra.linear_algebra
+    if isinstance(inner, Dot):
+        lowering = reductions.dot
+    elif isinstance(inner, convolution.CONVOLUTIONS):
+        lowering = convolution.convolve
+    lowering(state, node, number)
+
 
 # By class; a class that is not here is lowered as its nearest base that is.
 LOWERINGS: dict[type, Callable[[Lowering, Any, int], None]] = {
@@ -59,12 +80,15 @@ LOWERINGS: dict[type, Callable[[Lowering, Any, int], None]] = {
     AdvancedIncSubtensor: gathering.advanced_inc_subtensor,
     basic.ExtractDiag: indexing.extract_diagonal,
     Dot: reductions.dot,
-    Blockwise: reductions.dot,
+    Blockwise: _blockwise,
     BatchedDot: reductions.dot,
     CAReduce: reductions.reduce,
     Argmax: reductions.argmax,
     Softmax: reductions.softmax,
     LogSoftmax: reductions.softmax,
+    **dict.fromkeys(linear_algebra.CORES, linear_algebra.linear_algebra),
+    **dict.fromkeys(convolution.CONVOLUTIONS, convolution.convolve),
+    basic.AllocDiag: indexing.alloc_diagonal,
 }
 
 for _name in (

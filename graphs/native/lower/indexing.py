@@ -198,12 +198,42 @@ def join(state: Lowering, node: Any, number: int) -> None:
 
 
 def extract_diagonal(state: Lowering, node: Any, number: int) -> None:
-    """The diagonal of a matrix, as a view."""
-    view = state.refresh(node.inputs[0])
-    if node.op.offset != 0 or len(view.dims) != 2:
-        raise OpUnknown(f"the Op {node.op} off the main diagonal")
-    rows, columns = (dim.length for dim in view.dims)
+    """A diagonal, as a view; its axis comes last."""
+    view, op = state.refresh(node.inputs[0]), node.op
+    first, second = getattr(op, "axis1", 0), getattr(op, "axis2", 1)
+    rows, columns = (view.dims[axis].length for axis in (first, second))
+    offset = ir.Literal("int64", abs(op.offset))
+    if op.offset > 0:
+        columns = columns - offset
+    elif op.offset:
+        rows = rows - offset
     shorter = ir.choose(ir.compare(rows, "<", columns), rows, columns)
-    result = view.moved([state.dim(shorter, "the length of a diagonal")], {0: 0, 1: 0})
+    if op.offset:
+        shorter = ir.choose(ir.compare(shorter, "<", 0), ir.ZERO, shorter)
+        view = view.shifted(second if op.offset > 0 else first, offset, view.dims)
+    rest = [axis for axis in range(len(view.dims)) if axis not in (first, second)]
+    dims = [*(view.dims[axis] for axis in rest), state.dim(shorter, f"the length of a diagonal in {op}")]
+    moved = {axis: k for k, axis in enumerate(rest)} | {first: len(rest), second: len(rest)}
+    result = view.moved(dims, moved)
+    state.promise(result.dims, node.outputs[0].type.shape, f"in {op}")
     result.nodes = [*view.nodes, number]
     state.values[node.outputs[0]] = result
+
+
+def alloc_diagonal(state: Lowering, node: Any, number: int) -> None:
+    """Zeros with a vector along a diagonal."""
+    op, value = node.op, state.element(node.inputs[0])
+    if len(value.dims) != 1:
+        raise OpUnknown(f"{op} of more than a vector")
+    if isinstance(value, Formula) and not value.cheap:
+        value = state.refresh(node.inputs[0])
+    dtype, offset = node.outputs[0].type.dtype, ir.Literal("int64", abs(op.offset))
+    side = value.dims[0] if not op.offset else state.dim(value.dims[0].length + offset, f"a side of {op}")
+    zeros = Formula(dtype, [side, side], lambda _: ir.Literal(dtype, 0), nodes=[number])
+    target = state.hold(zeros, node.outputs[0].name)
+    index = state.indices(value.dims)[0]
+    right = op.offset > 0
+    starts = (ir.ZERO if right else offset, offset if right else ir.ZERO)
+    places = [ir.Place(index, start) for start in starts]
+    nodes = [*value.nodes, number]
+    state.values[node.outputs[0]] = state.state(target.array, places, value.at([index]), [index], nodes)

@@ -8,7 +8,6 @@ from typing import Any
 from pytensor.scalar import basic
 from pytensor.tensor.blas import BatchedDot
 from pytensor.tensor.blockwise import Blockwise
-from pytensor.tensor.math import Dot
 from pytensor.tensor.special import LogSoftmax
 
 import graphs.native.statements as ir
@@ -34,8 +33,6 @@ def dot(state: Lowering, node: Any, number: int) -> None:
     dtype, name = node.outputs[0].type.dtype, node.outputs[0].name
     batch = int(isinstance(node.op, BatchedDot))
     if isinstance(node.op, Blockwise):
-        if not isinstance(node.op.core_op, Dot):
-            raise OpUnknown(f"the Op {node.op}")
         batch = max(v.type.ndim for v in node.inputs) - 2
     if dtype == "bool":
         raise OpUnknown("Dot of bools")

@@ -109,16 +109,16 @@ def _sections() -> dict[str, _Section]:
     return found
 
 
+# Names in step.h of what is about doubles; the same about floats ends in f, or begins with s in BLAS and LAPACK.
+OUTSIDE = re.compile(r"\bd(gemm|potrf|trsm|getrf|getrs|getri|syevr)(?=\b|_)")
+OWN = "madd multiply is_stacked cholesky solve_triangle solve_factored solve_positive solve invert determinant eigen convolve"
+OWN_OR_LIBM = re.compile(rf"\b({OWN} log fabs)\b".replace(" ", "|"))
+
+
 def _in_float(text: str) -> str:
     """C text, or the name of a section, that is about doubles, about floats."""
-    for double, single in (
-        ("double", "float"),
-        ("dgemm", "sgemm"),
-        ("madd", "maddf"),
-        ("multiply", "multiplyf"),
-    ):
-        text = re.sub(rf"\b{double}(?=\b|_)", single, text)
-    return re.sub(r"\b(\d+\.\d+)\b", r"\1f", re.sub(r"\bis_stacked\b", "is_stackedf", text))
+    text = OWN_OR_LIBM.sub(r"\1f", OUTSIDE.sub(r"s\1", text.replace("double", "float")))
+    return re.sub(r"\b(\d+\.\d+)\b", r"\1f", text)
 
 
 def functions_text(called: Iterable[str]) -> str:
