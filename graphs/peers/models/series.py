@@ -104,9 +104,7 @@ def lstm(length: int = 30, batch: int = 16, features: int = 8, hidden: int = 32)
 
         def step(now: Any, h: Any, c: Any, of_x: Any, of_h: Any, b: Any) -> list[Any]:
             gates = now @ of_x + h @ of_h + b
-            enter, forget, leave = (
-                pt.sigmoid(gates[:, k * hidden : (k + 1) * hidden]) for k in range(3)
-            )
+            enter, forget, leave = (pt.sigmoid(gates[:, k * hidden : (k + 1) * hidden]) for k in range(3))
             c = forget * c + enter * pt.tanh(gates[:, 3 * hidden :])
             return [leave * pt.tanh(c), c]
 
@@ -128,9 +126,7 @@ def lstm(length: int = 30, batch: int = 16, features: int = 8, hidden: int = 32)
         def step(state: Any, now: Any) -> Any:
             h, c = state
             gates = now @ of_x + h @ of_h + b
-            enter, forget, leave = (
-                jax.nn.sigmoid(gates[:, k * hidden : (k + 1) * hidden]) for k in range(3)
-            )
+            enter, forget, leave = (jax.nn.sigmoid(gates[:, k * hidden : (k + 1) * hidden]) for k in range(3))
             c = forget * c + enter * jnp.tanh(gates[:, 3 * hidden :])
             return (leave * jnp.tanh(c), c), None
 
