@@ -1,8 +1,8 @@
 """How long do the peers take? One run, interleaved, of our ways to train, the others', and the limit of the machine.
 
 In reading order: what is asked for (plan.py), what is found (record.py), the clocks of single steps (steps.py), of
-whole processes (whole.py), of classifiers (problems.py, fits.py) and of models that nobody tuned (untuned.py), what the project set out for (targets.py), table.py
-and plot.py. Nothing here asserts a speed.
+whole processes (whole.py), of classifiers (problems.py, fits.py) and of models that nobody tuned (untuned.py), what
+the project set out for (targets.py), table.py, untuned_table.py and plot.py. Nothing here asserts a speed.
 """
 
 from __future__ import annotations

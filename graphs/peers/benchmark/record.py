@@ -2,7 +2,7 @@
 
 The file holds ``schema`` (1), ``stamp`` (see :func:`graphs.environment.stamp`), ``settings`` (the plan), ``steps``
 (one object per cell; samples are seconds per step), ``processes`` (``cold`` and ``warm``, alike; samples are seconds
-per process), ``estimators`` (alike; samples are seconds per fit), ``models`` (alike; samples are seconds per call) and ``targets`` (see
+per process), ``estimators`` and ``models`` (alike; samples are seconds per fit and per call) and ``targets`` (see
 :class:`graphs.peers.benchmark.targets.Target`). Summaries are left to the reader: every sample is there.
 """
 

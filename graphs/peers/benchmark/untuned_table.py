@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -32,7 +32,7 @@ def beside(cells: Iterable[ModelCell], threads: int) -> list[Beside]:
     by_model: dict[str, list[ModelCell]] = {}
     for cell in cells:
         if cell.threads == threads and cell.samples:
-            by_model.setdefault(cell.size, []).append(cell)
+            by_model.setdefault(cell.size).append(cell)
     found = []
     for model, timed in by_model.items():
         ours = next((cell for cell in timed if cell.peer == OURS), None)
@@ -47,23 +47,22 @@ def show_models(cells: Sequence[ModelCell]) -> RenderableType:
     """The table, then why some of it is missing or not native, then medians and worst ratios."""
     counts = sorted({cell.threads for cell in cells})
     found = {threads: {each.model: each for each in beside(cells, threads)} for threads in counts}
-    headings = [text for threads in counts for text in (f"µs, {_threads(threads)}", "÷ best", "")]
-    shown = table(
-        Column("", no_wrap=True),
-        *(Column(heading, justify="right" if heading else "left", no_wrap=True) for heading in headings),
-        Column("first", justify="right", no_wrap=True),
-        Column("others' first", justify="right", no_wrap=True),
-        "",
-    )
-    models = list(dict.fromkeys(cell.size for cell in cells))
-    for model in models:
+    shown = table(Column("", no_wrap=True), collapse_padding=True)
+    for threads in counts:
+        shown.add_column(f"{_threads(threads)}\nµs", justify="right", no_wrap=True)
+        shown.add_column("\n÷ best", justify="right", no_wrap=True)
+        shown.add_column("", no_wrap=True)
+    shown.add_column("first\ns", justify="right", no_wrap=True)
+    shown.add_column("others'\nfirst, s", justify="right", no_wrap=True)
+    shown.add_column("", no_wrap=True)
+    for model in dict.fromkeys(cell.size for cell in cells):
         here = [cell for cell in cells if cell.size == model]
         row: list[RenderableType] = [model]
         for threads in counts:
             ours = next((cell for cell in here if (cell.peer, cell.threads) == (OURS, threads)), None)
             against = found[threads].get(model)
             row += [_time(ours), _ratio(against), "" if against is None else against.best]
-        row += [*_firsts(here, counts[0]), "falls back" if any(cell.fallback for cell in here) else ""]
+        row += [*_firsts(here, counts[0]), "†" if any(cell.fallback for cell in here) else ""]
         shown.add_row(*row)
     return Group(
         shown, *_notes(cells), *(_verdict(threads, found[threads]) for threads in counts), _fallen(cells)
@@ -97,21 +96,29 @@ def _firsts(cells: Sequence[ModelCell], threads: int) -> tuple[str, str]:
         if cell.threads == threads and cell.build is not None and cell.first is not None
     }
     ours = took.pop(OURS, None)
-    others = sorted(f"{seconds:.2g}" for seconds in (min(took.values()), max(took.values()))) if took else []
-    return "–" if ours is None else f"{ours:.2g} s", f"{'–'.join(others)} s" if others else "–"
+    return "–" if ours is None else _seconds(ours), "–".join(_ends(took.values())) or "–"
+
+
+def _ends(values: Collection[float]) -> list[str]:
+    """The least and the largest, once where they read alike."""
+    return list(dict.fromkeys(map(_seconds, (min(values), max(values))))) if values else []
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.0f}" if value >= 9.5 else f"{value:.1g}" if value < 0.095 else f"{value:.2g}"
 
 
 def _notes(cells: Sequence[ModelCell]) -> list[Text]:
-    """Each reason once, with the number of threads only where there is another result with another."""
-    notes: dict[tuple[str, str], list[str]] = {}
+    """Why something is missing or not native, each reason once."""
+    notes: dict[tuple[str, str], None] = {}
     for cell in cells:
         if cell.status == "missing":
-            notes.setdefault((ASKED[cell.peer], f"missing: {cell.reason}"), [])
+            notes.setdefault((ASKED[cell.peer], f"missing: {cell.reason}"))
         elif not cell.stands:
             who = f"{cell.size}, {_threads(cell.threads)}: {ASKED[cell.peer]}"
-            notes.setdefault((who, f"{cell.status}: {cell.reason}"), [])
+            notes.setdefault((who, f"{cell.status}: {cell.reason}"))
         elif cell.fallback:
-            notes.setdefault((cell.size, f"falls back: {cell.fallback}"), [])
+            notes.setdefault((f"† {cell.size}", f"falls back: {cell.fallback}"))
     return [Text(_short(f"{who} {what}"), style="dim") for who, what in notes]
 
 
