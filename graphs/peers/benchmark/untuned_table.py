@@ -32,7 +32,7 @@ def beside(cells: Iterable[ModelCell], threads: int) -> list[Beside]:
     by_model: dict[str, list[ModelCell]] = {}
     for cell in cells:
         if cell.threads == threads and cell.samples:
-            by_model.setdefault(cell.size).append(cell)
+            by_model.setdefault(cell.size, []).append(cell)
     found = []
     for model, timed in by_model.items():
         ours = next((cell for cell in timed if cell.peer == OURS), None)
@@ -113,12 +113,12 @@ def _notes(cells: Sequence[ModelCell]) -> list[Text]:
     notes: dict[tuple[str, str], None] = {}
     for cell in cells:
         if cell.status == "missing":
-            notes.setdefault((ASKED[cell.peer], f"missing: {cell.reason}"))
+            notes.setdefault((ASKED[cell.peer], f"missing: {cell.reason}"), None)
         elif not cell.stands:
             who = f"{cell.size}, {_threads(cell.threads)}: {ASKED[cell.peer]}"
-            notes.setdefault((who, f"{cell.status}: {cell.reason}"))
+            notes.setdefault((who, f"{cell.status}: {cell.reason}"), None)
         elif cell.fallback:
-            notes.setdefault((f"† {cell.size}", f"falls back: {cell.fallback}"))
+            notes.setdefault((f"† {cell.size}", f"falls back: {cell.fallback}"), None)
     return [Text(_short(f"{who} {what}"), style="dim") for who, what in notes]
 
 
