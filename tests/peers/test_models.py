@@ -89,8 +89,9 @@ def test_both_formulas_are_the_same_function(name):
     pytest.importorskip("jax", reason="an optional framework")
     model = named(name, **SMALL[name])
     arguments = list(model.arguments.values())
-    with pytensor.config.change_flags(mode="FAST_COMPILE"):  # of graphs inside Ops too: Numba takes half a minute
-        ours = in_pytensor(model, resolve_mode("FAST_COMPILE"))(*arguments)
+    plain = resolve_mode("none")
+    with pytensor.config.change_flags(mode=plain, linker="py", cxx=""):  # what is inside of Ops, too
+        ours = in_pytensor(model, plain)(*arguments)
     cost, gradients = in_jax(model)(*arguments)
     theirs = [np.asarray(found) for found in (cost, *gradients)]
     assert [found.dtype.name for found in ours] == [model.dtype] * len(theirs)
@@ -108,10 +109,10 @@ def test_apart_is_on_the_scale_of_the_largest_entry_and_infinite_where_nothing_c
 
 
 def test_real_workers_are_timed_in_turn_and_agree():
-    found = measure_models(plan("elastic-net", "poisson", threads=(1, 2)), Listener())
+    found = measure_models(plan("elastic-net", "huber", threads=(1, 2)), Listener())
     assert [(cell.size, cell.threads, cell.peer) for cell in found] == [
         (model, threads, peer)
-        for model in ("elastic-net", "poisson")
+        for model in ("elastic-net", "huber")
         for threads in (1, 2)
         for peer in ("pytensor-cvm", "native")
     ]

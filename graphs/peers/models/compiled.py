@@ -44,7 +44,10 @@ def in_jax(model: Model) -> Callable[..., Any]:
 
     jax.config.update("jax_enable_x64", True)
     first, last = len(model.data), len(model.arguments)
-    return jax.jit(jax.value_and_grad(model.in_jax, argnums=tuple(range(first, last))))
+    function: Callable[..., Any] = jax.jit(
+        jax.value_and_grad(model.in_jax, argnums=tuple(range(first, last)))
+    )
+    return function
 
 
 @cache
