@@ -14,6 +14,7 @@ from graphs.peers.benchmark import Plan, benchmark
 from graphs.peers.benchmark.plot import draw
 from graphs.peers.benchmark.table import show
 from graphs.peers.benchmark.targets import to_json
+from graphs.peers.models import MODELS
 from graphs.pictures import MissingMatplotlib
 from graphs.terminal import Shown, console
 
@@ -22,26 +23,32 @@ __all__ = ["main"]
 
 def main(given: argparse.Namespace) -> int:
     """Parse, measure, show."""
-    quick = given.quick
+    quick, models = given.quick, given.models or given.model is not None
     skipped = [choose("skip", name, BENCHMARKED) for name in _list("skip", given.skip, "")]
     every = ",".join(BENCHMARKED)
     only = [choose("only", name, BENCHMARKED) for name in _list("only", given.only, every)]
     threads = _list("threads", given.threads, "1" if quick else "1,2")
+    measured = _list("measure", given.measure, "" if models else "steps,processes")
+    if models and "models" not in measured:
+        measured += ("models",)
+    fewer = quick or measured == ("models",)  # of those there are many
     plan = Plan(
         sizes=_list("sizes", given.sizes, QUICK_SIZES if quick else SIZES),
         dtypes=_list("dtype", given.dtype, "float64" if quick else ",".join(DTYPES)),
         threads=tuple(whole_number("threads", whole_in(text), 1) for text in threads),
         peers=tuple(name for name in BENCHMARKED if name in only and name not in skipped),
-        measure=_list("measure", given.measure),
+        measure=measured,
         formula=given.formula,
-        rounds=_chosen(given.rounds, 5 if quick else 15),
-        sample_seconds=0.02 if quick else 0.05,
+        rounds=_chosen(given.rounds, 5 if fewer else 15),
+        sample_seconds=0.02 if fewer else 0.05,
         budget=given.budget,
         timeout=given.timeout,
         process_steps=_chosen(given.process_steps, 1000 if quick else 10_000),
         process_rounds=_chosen(given.process_rounds, 2 if quick else 5),
         problems=_list("problems", given.problems, QUICK_PROBLEMS if quick else PROBLEMS),
         penalties=_list("penalties", given.penalties, PENALTIES.partition(",")[0] if quick else PENALTIES),
+        models=tuple(MODELS) if given.model is None else tuple(dict.fromkeys(given.model)),
+        cold=given.cold,
     )
     for name, path in (("json", given.json), ("plot", given.plot)):
         if path is not None:

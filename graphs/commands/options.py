@@ -19,6 +19,7 @@ from graphs.experiment.settings import Settings
 from graphs.foreign import quoted
 from graphs.lessons import LESSONS
 from graphs.peers import BENCHMARKED, COMPARED, FORMULAS, PEERS
+from graphs.peers.models import MODELS
 
 __all__ = [
     "COMMANDS",
@@ -316,9 +317,13 @@ exit codes: 0 compared (a framework that is missing, crashed or hung is part of 
 
 def benchmark(parser: ArgumentParser) -> None:
     """Time a training step, and whole processes, of this project and of its peers, in turn and in one run."""
+    models = {name: text.replace("`", "") for name, text in MODELS.summaries().items()}
     parser.epilog = f"""\
 peers (--only and --skip take their names):
 {_listed({name: PEERS[name].title for name in BENCHMARKED}, 14)}
+
+models (--model takes their names):
+{_listed(models, max(map(len, models)) + 1)}
 
 examples:
   graphs benchmark --quick                     minutes: two sizes, one thread, few rounds
@@ -328,6 +333,8 @@ examples:
   graphs benchmark --measure processes         from the interpreter's start to its end only
   graphs benchmark --measure estimators --quick --threads 1
                                                fits of LogisticClassifier beside scikit-learn's solvers
+  graphs benchmark --models                    cost and gradients of graphs that nobody tuned
+  graphs benchmark --model poisson --model cox --threads 1
 
 how to read it: every peer runs in its own process and gives one sample in turn, round after round, so
 that a machine that slows down slows all of them. Times are medians; compare them as ratios within one
@@ -337,6 +344,12 @@ beforehand cannot be faster. Gram state is: it reads the samples × samples matr
 Fits are compared at the same cost: each solver takes the loosest tolerance with which it comes to within
 1e-6 of the optimum's cost, as NumPy computes it. "ratio" is that to scikit-learn's fastest solver; "first" is
 the first fit of a process, in which our function is rewritten but not compiled: an earlier one has done that.
+
+Models are compiled by PyTensor's default mode, CVM and NATIVE, and written again for JAX; each must find what the
+default mode finds, to 1e-8 of every array's largest entry (1e-4 in float32), or its distance stands in place of its
+time. "÷ best" is NATIVE's median over that of the fastest other, which is named. "first" is from the model to the
+first result, with each compiler's own cache as it is (empty with --cold, which takes minutes more), and as many
+peers compiling at once as there are cores. Where NATIVE "falls back", the default mode runs, and the reason follows.
 
 A peer that is not installed, crashes, hangs, does not fit into memory or reaches other weights than
 NumPy is named with the reason, and the others go on. A speed is never a failure: the exit code is 0.
@@ -351,8 +364,10 @@ exit codes: 0 done, 2 bad input, 130 and 143 stopped by a signal
     add("--threads", metavar="K,…", help="numbers of threads (default 1,2; 1 with --quick)")
     add("--only", metavar="PEER,…", help="these peers only")
     add("--skip", metavar="PEER,…", help="all peers but these")
-    what = "steps, processes (default both); estimators: our classifier beside scikit-learn's, if named"
-    add("--measure", metavar="WHAT,…", default="steps,processes", help=what)
+    what = "steps, processes (default both); estimators: our classifier beside scikit-learn's, and models, if named"
+    add("--measure", metavar="WHAT,…", help=what)
+    add("--models", action="store_true", help="models, and nothing else unless --measure names it")
+    add("--model", action="append", metavar="NAME", help="this model only; may be given again for others")
     problems = f"for estimators: samples x features x classes, or digits (default {PROBLEMS})"
     add("--problems", metavar="NxFxK,…", help=problems)
     penalties = f"for estimators: λ, or scikit-learn's C (default {PENALTIES}; the first with --quick)"
@@ -360,11 +375,12 @@ exit codes: 0 done, 2 bad input, 130 and 143 stopped by a signal
     formula = f"{' or '.join(FORMULAS)} (default logits, with which every peer trains)"
     add("--formula", default="logits", help=formula)
     add = parser.add_argument_group("how").add_argument
-    add("--rounds", type=whole_in, help="samples of each step (default 15; 5 with --quick)")
+    add("--rounds", type=whole_in, help="samples of each step (default 15; 5 with --quick or --models)")
     budget = "seconds of sampling per size; 3 rounds at least (default 120)"
     add("--budget", type=number_in, default=120, metavar="S", help=budget)
     timeout = "seconds after which a silent peer is ended (default 300)"
     add("--timeout", type=number_in, default=300, metavar="S", help=timeout)
+    add("--cold", action="store_true", help="models are compiled with empty caches")
     steps = "steps of a whole process (default 10000; 1000 with --quick)"
     add("--process-steps", type=whole_in, metavar="K", help=steps)
     rounds = "warm runs of each process, and half as many cold ones (default 5; 2 with --quick)"

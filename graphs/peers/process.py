@@ -45,13 +45,12 @@ def command(name: str, *requests: Request[Answer], python: str | None = None) ->
     return [python or sys.executable, "-c", _BOOT, str(Path(__file__).parents[1]), name, *lines]
 
 
-def environment(threads: int, caches: str | os.PathLike[str]) -> dict[str, str]:
+def environment(threads: int, caches: str | os.PathLike[str] | None) -> dict[str, str]:
     """The environment that every worker gets: as many threads, and every compiler's cache below `caches`.
 
-    JAX keeps compiled code on disk only where told to; the others do so anyway.
+    Without `caches`, each compiler has the cache that it always has. JAX keeps compiled code on disk only where told
+    to; the others do so anyway.
     """
-    caches, flags = Path(caches), os.environ.get("PYTENSOR_FLAGS", "").split(",")
-    flags = [flag for flag in flags if flag and "compiledir" not in flag]
     xla = os.environ.get("XLA_FLAGS", "")
     if threads == 1:
         xla = f"{xla} --xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1".strip()
@@ -59,6 +58,16 @@ def environment(threads: int, caches: str | os.PathLike[str]) -> dict[str, str]:
         **os.environ,
         **dict.fromkeys(THREAD_VARIABLES, str(threads)),
         "XLA_FLAGS": xla,
+        "JAX_PLATFORMS": "cpu",
+        "CUDA_VISIBLE_DEVICES": "",
+        **({} if caches is None else _below(Path(caches))),
+    }
+
+
+def _below(caches: Path) -> dict[str, str]:
+    flags = os.environ.get("PYTENSOR_FLAGS", "").split(",")
+    flags = [flag for flag in flags if flag and "compiledir" not in flag]
+    return {
         "PYTENSOR_FLAGS": ",".join([*flags, f"base_compiledir={caches / 'pytensor'}"]),
         "AESARA_FLAGS": f"base_compiledir={caches / 'aesara'}",
         "THEANO_FLAGS": f"base_compiledir={caches / 'theano'}",
@@ -66,8 +75,6 @@ def environment(threads: int, caches: str | os.PathLike[str]) -> dict[str, str]:
         "TORCHINDUCTOR_CACHE_DIR": str(caches / "inductor"),
         "JAX_COMPILATION_CACHE_DIR": str(caches / "jax"),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        "JAX_PLATFORMS": "cpu",
-        "CUDA_VISIBLE_DEVICES": "",
     }
 
 
@@ -146,6 +153,11 @@ class Process:
         if self._killed:
             raise Failure("hung", f"no answer to '{request.do}' after {timeout:g} s; ended")
         raise _ended(returncode, said)
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is nobody left to ask."""
+        return self._process.poll() is not None
 
     def _kill(self) -> None:
         self._killed = True

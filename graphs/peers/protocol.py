@@ -19,6 +19,10 @@ __all__ = [
     "Broken",
     "Build",
     "Built",
+    "Call",
+    "Called",
+    "Compile",
+    "Compiled",
     "Count",
     "Counted",
     "Failure",
@@ -220,6 +224,37 @@ class Fit(Request[Fitted], frozen=True):
     weight_decay: float
     tolerance: float
     seconds: float = 0.0
+
+
+class Compiled(msgspec.Struct):
+    """A model, compiled and called once."""
+
+    dtype: str  # of its parameters
+    build: float  # seconds from the model to a function
+    first: float  # seconds of that function's first call
+    fallback: str = ""  # why a native function is none
+
+
+class Compile(Request[Compiled], frozen=True):
+    """Compile a model of :mod:`graphs.peers.models`, call it once, leave what it returned in a folder."""
+
+    model: str
+    how: str  # the peer's
+    results: str
+
+
+class Called(msgspec.Struct):
+    """What calls of a compiled model took."""
+
+    seconds: float  # of one call
+    calls: int  # that were timed together
+    peak_rss_bytes: int | None
+
+
+class Call(Request[Called], frozen=True):
+    """Call what was compiled last, again and again for so many seconds, at least once."""
+
+    seconds: float
 
 
 class Gradient(Request[dict[str, str]], frozen=True):

@@ -64,6 +64,7 @@ class Worker:
 
     def __init__(self) -> None:
         self.training: Training
+        self.compiled: Any = None
         self.step = 0
         self.broke: dict[str, dict[str, Any]] = {}
 
@@ -161,6 +162,33 @@ class Worker:
         with _quiet():
             found: dict[str, Any] = classifiers.fit(Path(folder), solver, **how)
         return found
+
+    def compile(self, model: str, how: str, results: str) -> dict[str, Any]:
+        """Compile a model of :mod:`graphs.peers.models` and call it once; what it returned is left in `results`."""
+        compiled = importlib.import_module("graphs.peers.models.compiled")  # as a peer is
+        self.compiled = None  # the one before it goes first
+        with _quiet():
+            self.compiled = compiled.Compiled(model, how)
+            self.compiled.keep(Path(results))
+        made = self.compiled
+        return {"dtype": made.dtype, "build": made.build, "first": made.first, "fallback": made.fallback}
+
+    def call(self, seconds: float) -> dict[str, Any]:
+        """Call what was compiled last as often as takes `seconds`, or once where that takes longer."""
+        with _quiet():
+            took, calls = self._calls(1), 1
+            if took < seconds:  # not counted: the caches were another's
+                once = min(self._calls(1) for _ in range(2))
+                calls = max(1, round(seconds / max(once, 1e-7)))
+                took = self._calls(calls)
+        return {"seconds": took / calls, "calls": calls, "peak_rss_bytes": peak_rss()}
+
+    def _calls(self, number: int) -> float:
+        call = self.compiled.call
+        start = perf_counter()
+        for _ in range(number):
+            call()
+        return perf_counter() - start
 
     def gradient(self) -> dict[str, str]:
         """The gradient as the framework holds it."""

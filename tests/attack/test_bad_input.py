@@ -366,6 +366,10 @@ BENCHMARK = """
 --process-steps {huge} → process_steps: found
 --process-rounds 0 → process_rounds: found 0
 --process-rounds 1000000000000 → process_rounds: found
+--model nosuch → model: found 'nosuch'
+--model '' → model: found ''
+--model cox --model nosuch → model: found 'nosuch'
+--models=1 → --models
 --json '' → json: found ''
 --json . → json: found
 --json no/such.json → json: found
@@ -1053,6 +1057,8 @@ BenchmarkPlan(sizes=('5x5',), problems=('9999999999x999999x2',)) → problems
 BenchmarkPlan(sizes=('5x5',), penalties=()) → penalties
 BenchmarkPlan(sizes=('5x5',), penalties=(1,)) → penalties
 BenchmarkPlan(sizes=('5x5',), penalties=('C=nan',)) → penalties
+BenchmarkPlan(sizes=('5x5',), models=()) → model
+BenchmarkPlan(sizes=('5x5',), models=(3,)) → model
 BenchmarkPlan(sizes=('5x5',), timeout=inf) → timeout
 BenchmarkPlan(sizes=('5x5',), budget=nan) → budget
 BenchmarkPlan(sizes=('5x5',), sample_seconds=0) → sample_seconds

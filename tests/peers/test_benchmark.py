@@ -307,7 +307,7 @@ def test_a_loss_is_shown_as_a_loss():
 
 SCHEMA = {
     "type": "object",
-    "required": ["schema", "stamp", "settings", "steps", "processes", "estimators", "targets"],
+    "required": ["schema", "stamp", "settings", "steps", "processes", "estimators", "models", "targets"],
     "additionalProperties": False,
     "properties": {
         "schema": {"const": 1},
@@ -326,6 +326,10 @@ SCHEMA = {
                     {"required": ["penalty", "weight_decay", "tolerance", "gap", "iterations", "first"]},
                 ]
             },
+        },
+        "models": {
+            "type": "array",
+            "items": {"allOf": [{"$ref": "#/$defs/cell"}, {"required": ["first", "fallback"]}]},
         },
         "targets": {"type": "array", "items": {"required": ["row", "against", "limit", "ratio", "hit"]}},
     },

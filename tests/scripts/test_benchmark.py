@@ -47,6 +47,8 @@ def test_a_small_run_prints_tables_and_keeps_files(run_script, tmp_path):
         (["--problems", "400x784"], "problems: found '400x784'; allowed: SAMPLESxFEATURESxCLASSES"),
         (["--problems", "4x4x4"], "problems: samples: found 4"),
         (["--penalties", "C=0"], "penalties: found 'C=0'"),
+        (["--model", "nosuch"], "model: found 'nosuch'; allowed: softmax, "),
+        (["--models", "--measure", "speed"], "measure: found 'speed'"),
         (["--measure", ","], "measure: found ','; allowed: at least one"),
         (["--sizes="], "sizes: found ''; allowed: a value"),
         (["--threads", "²"], "threads: found '²'"),

@@ -1,8 +1,8 @@
 """How long do the peers take? One run, interleaved, of our ways to train, the others', and the limit of the machine.
 
 In reading order: what is asked for (plan.py), what is found (record.py), the clocks of single steps (steps.py), of
-whole processes (whole.py) and of classifiers (problems.py, fits.py), what the project set out for (targets.py), table.py
-and plot.py. Nothing here asserts a speed.
+whole processes (whole.py), of classifiers (problems.py, fits.py) and of models that nobody tuned (untuned.py), what
+the project set out for (targets.py), table.py, untuned_table.py and plot.py. Nothing here asserts a speed.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from graphs.peers.benchmark.fits import measure_fits
 from graphs.peers.benchmark.plan import Plan
 from graphs.peers.benchmark.record import Cell, Record
 from graphs.peers.benchmark.steps import measure_steps
+from graphs.peers.benchmark.untuned import measure_models
 from graphs.peers.benchmark.whole import measure_processes
 from graphs.peers.size import Size
 
@@ -24,7 +25,7 @@ __all__ = ["Cell", "Plan", "Record", "benchmark"]
 
 
 def benchmark(plan: Plan, listener: Listener | None = None) -> Record:
-    """Time every peer of the plan: steps at every size and dtype, whole processes at the first of them, fits of classifiers."""
+    """Time every peer of the plan: steps at every size and dtype, whole processes at the first of them, fits, models."""
     if not isinstance(plan, Plan):
         raise InputError("plan", found=quoted(plan), allowed="a Plan")
     if "processes" in plan.measure:
@@ -45,4 +46,6 @@ def benchmark(plan: Plan, listener: Listener | None = None) -> Record:
         record.processes.update(measure_processes(plan, listener))
     if "estimators" in plan.measure:
         record.estimators.extend(measure_fits(plan, listener))
+    if "models" in plan.measure:
+        record.models.extend(measure_models(plan, listener))
     return record

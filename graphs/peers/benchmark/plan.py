@@ -8,13 +8,14 @@ from graphs.data import DTYPES
 from graphs.errors import InputError, choose, finite_number, whole_number
 from graphs.peers import BENCHMARKED, FORMULAS, LONGEST, MOST_ROUNDS, MOST_THREADS
 from graphs.peers.benchmark.problems import PENALTIES, PROBLEMS, Problem
+from graphs.peers.models import MODELS
 from graphs.peers.size import Size
 
 __all__ = ["Plan"]
 
-MEASURES = ("steps", "processes", "estimators")
-#: Asked for by name: they need scikit-learn, and are about another question.
-UNASKED = ("estimators",)
+MEASURES = ("steps", "processes", "estimators", "models")
+#: Asked for by name: they are about other questions, and the first needs scikit-learn.
+UNASKED = ("estimators", "models")
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +35,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     process_rounds: int = 5  # warm runs of each whole process, and half as many cold ones
     problems: tuple[str, ...] = PROBLEMS  # on which classifiers are fitted, each with these penalties:
     penalties: tuple[str, ...] = PENALTIES
+    models: tuple[str, ...] = tuple(MODELS)  # of graphs.peers.models, by name
+    cold: bool = False  # whether models are compiled with empty caches
 
     def __post_init__(self) -> None:
         """Refuse what cannot be done."""
@@ -43,6 +46,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
             ("measure", self.measure),
             ("problems", self.problems),
             ("penalties", self.penalties),
+            ("model", self.models),
         ):
             if not given:
                 raise InputError(option, found="none", allowed="at least one")
@@ -56,6 +60,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
             ("measure", self.measure, MEASURES),
             ("formula", (self.formula,), FORMULAS),
             ("only", self.peers, BENCHMARKED),
+            ("model", self.models, MODELS),
         ):
             for name in names:
                 choose(option, name, allowed)

@@ -2,7 +2,7 @@
 
 The file holds ``schema`` (1), ``stamp`` (see :func:`graphs.environment.stamp`), ``settings`` (the plan), ``steps``
 (one object per cell; samples are seconds per step), ``processes`` (``cold`` and ``warm``, alike; samples are seconds
-per process), ``estimators`` (alike; samples are seconds per fit) and ``targets`` (see
+per process), ``estimators`` and ``models`` (alike; samples are seconds per fit and per call) and ``targets`` (see
 :class:`graphs.peers.benchmark.targets.Target`). Summaries are left to the reader: every sample is there.
 """
 
@@ -18,7 +18,7 @@ from graphs.peers.benchmark.plan import Plan
 from graphs.peers.protocol import Failure, State
 from graphs.timing import Spread
 
-__all__ = ["TOLERANCE", "Cell", "FitCell", "Record", "deviation"]
+__all__ = ["TOLERANCE", "Cell", "FitCell", "ModelCell", "Record", "deviation"]
 
 TOLERANCE = {"float64": 1e-9, "float32": 1e-3}
 
@@ -88,6 +88,13 @@ class FitCell(Cell):
     first: float | None = None  # seconds of the first fit of a process, with the compiler's cache warm
 
 
+class ModelCell(Cell):
+    """One peer on one model, which `size` names; samples are seconds per call, `build` those from the model to a function."""
+
+    first: float | None = None  # seconds of that function's first call
+    fallback: str = ""  # why what was to be native is not
+
+
 def _summary(state: State) -> list[float]:
     w, b = state.numbers()
     return [float(np.linalg.norm(w)), b, *w[:8].tolist()]
@@ -110,3 +117,4 @@ class Record(msgspec.Struct):
     steps: list[Cell] = []
     processes: dict[str, list[Cell]] = {}
     estimators: list[FitCell] = []
+    models: list[ModelCell] = []

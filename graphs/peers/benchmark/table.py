@@ -14,6 +14,7 @@ from graphs.peers import LIMIT, PEERS, YARDSTICK
 from graphs.peers.benchmark.fits import GAP
 from graphs.peers.benchmark.record import Cell, FitCell, Record
 from graphs.peers.benchmark.targets import targets
+from graphs.peers.benchmark.untuned_table import show_models
 from graphs.peers.classifiers import FITTERS
 from graphs.terminal import table
 
@@ -36,6 +37,8 @@ def show(record: Record) -> RenderableType:
         threads = f"{fits[0].threads} thread{'s' if fits[0].threads > 1 else ''}"
         title = f"{problem.replace('x', ' × ')}, λ = {fits[0].weight_decay:.3g}: fits to {GAP:g} above the optimum, {threads}"
         parts += [Rule(title), _fits(fits), _fits_verdict(fits)]
+    if record.models:
+        parts += [Rule("models that nobody tuned: cost and gradients, per call"), show_models(record.models)]
     if record.steps or record.processes:
         parts += [Rule("targets: ratios of medians in this run"), _targets(record)]
     return Group(*parts, _machine(record))
