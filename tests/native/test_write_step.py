@@ -179,7 +179,7 @@ def test_error_of_powers_is_below_4_ulp(library):
 
 @pytest.mark.parametrize("name", ["lgamma_", "digamma", "tgamma_"])
 def test_error_below_zero_is_small_beside_1(name, library):
-    """Around the zeros of log gamma and psi, and gamma to what C's library gives."""
+    """Around the zeros of log gamma and psi; gamma has none there."""
     rng = np.random.default_rng(6)
     where = -np.concatenate(
         [rng.uniform(0, 12, 600), rng.uniform(0, 170, 200), 10 ** rng.uniform(-300, 3, 99)]
@@ -190,7 +190,7 @@ def test_error_below_zero_is_small_beside_1(name, library):
     for point, found in zip(where, evaluate(library, name, where), strict=True):
         want = exact(mpmath.mpf(float(point)))
         if abs(want) < TOP:
-            unit = np.spacing(max(abs(float(want)), 1.0))
+            unit = np.spacing(max(abs(float(want)), 0.0 if name == "tgamma_" else 1.0))
             assert abs(mpmath.mpf(float(found)) - want) <= 12 * unit, f"{name}({point!r}) = {found!r}"
 
 
