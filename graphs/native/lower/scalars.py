@@ -137,11 +137,17 @@ SCALAR_OPS: dict[type, Make] = {
 # Those that are called in C as PyTensor calls them, but for "Arc".
 FUNCTIONS = """
 Exp Exp2 Expm1 Log Log2 Log10 Log1p Sin Cos Tan ArcSin ArcCos ArcTan ArcTan2 Sinh Cosh Tanh ArcSinh ArcCosh
-ArcTanh Erf Sigmoid Softplus Log1mexp
+ArcTanh Erf Erfc Erfcx Erfinv Erfcinv Sigmoid Softplus Log1mexp
 """
 for _name in FUNCTIONS.split():
     _kind = getattr(basic, _name, None) or getattr(special, _name)
     SCALAR_OPS[_kind] = partial(call, _name.lower().replace("arc", "a"))
+SCALAR_OPS |= {
+    special.Gamma: partial(call, "tgamma"),
+    special.GammaLn: partial(call, "lgamma"),
+    special.Psi: partial(call, "digamma"),
+    special.TriGamma: partial(call, "trigamma"),
+}
 if hasattr(basic, "Deg2Rad"):  # PyTensor 3.3 multiplies
     SCALAR_OPS[basic.Deg2Rad] = lambda o, d: cast(o[0], d) * ir.Literal(d, math.pi / 180)
     SCALAR_OPS[basic.Rad2Deg] = lambda o, d: cast(o[0], d) * ir.Literal(d, 180 / math.pi)

@@ -35,6 +35,13 @@ OTHER_RANK NO_MEMORY OTHER_LAYOUT aligned fits share parts_of madd maddf bits_of
 slice_length floor_div floor_mod floor_modf floor_divf log1mexp log1p_unit log1p expm1 exp2 log2 log10 asin
 acos atan atan2 sinh asinh acosh atanh erf fabsf sqrtf copysign isnan isinf memcpy free aligned_alloc size_t
 bool typeof asm inline unix linux INLINE share_triangle functions perform code done FAILED multiply dgemm sgemm
+RARE lost exp_series power_of_2 exp_times split log_twice
+quarter_turns sin_part cos_part sin_far cos_far tan_far erfcx_half erfc_half erf_middle erfc erfcx erfinv_middle
+erfcinv_tail erfinv erfcinv lgamma tgamma lgamma_middle stirling lowered lgamma_below gamma_below digamma
+digamma_middle digamma_right digamma_below trigamma trigamma_right trigamma_below
+count_set find_set oldest_first exchange_rows is_stacked multiplyf cholesky solve_triangle solve_factored convolve
+solve_positive solve invert determinant eigen dpotrf dtrsm dgetrf dgetrs dgetri dsyevr spotrf strsm sgetrf sgetrs
+sgetri ssyevr
 """
 # Loop variables, lengths, and what is made from an array's name.
 MADE_BY_THE_WRITER = re.compile(

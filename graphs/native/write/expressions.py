@@ -47,7 +47,10 @@ WITH_NAN = {
     "maximum": ("{0} > {1} || {0} != {0} ? {0} : {1}", 1),
     "minimum": ("{0} < {1} || {0} != {0} ? {0} : {1}", 1),
 }
-OWN = {"exp": "exp_", "log": "log_", "log1p": "log1p_"}  # in step.h, beside C's own of that name
+# In step.h, with "_" behind the name, beside C's own of that name.
+OWN = """
+exp expm1 log log1p pow sin cos tan atan sinh cosh tanh erf erfc lgamma tgamma
+"""
 
 
 class Text(NamedTuple):
@@ -130,7 +133,7 @@ def render(
         template, level = _template(operator, dtype)
         tight = UNARY + 1 if operator == "absolute" else level + 1
         return Text(template.format(*(part.within(tight) for part in parts)), level)
-    name = OWN.get(operator, operator) + ("f" if dtype == "float32" else "")
+    name = f"{operator}_" if operator in OWN.split() else operator + ("f" if dtype == "float32" else "")
     called.add(name)
     return Text(f"{name}({', '.join(part.text for part in parts)})", CALL)
 
