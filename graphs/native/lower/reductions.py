@@ -90,7 +90,7 @@ def _multiply(
     factors = []
     for value in (left, right):
         view = value if _contiguous(value) in (len(value.dims) - 1, len(value.dims) - 2) else None
-        if not isinstance(view, View) or any(axis is None for axis, *_ in view.axes):
+        if not isinstance(view, View):
             view = state.hold(value)  # in C order
         factors.append(view)
     target = state.array(node.outputs[0].name, dtype, dims, ir.Reduction.DOT.spare)

@@ -234,7 +234,9 @@ class BodyWriter(LoopWriter):
         if part.done:
             self.put(f"int64_t {part.done.name} = 0;")
         with self.block(f"for (int64_t {turn} = 0; {turn} < {self.number(part.count).within(6)}; ++{turn})"):
+            outside, self.in_turns = self.in_turns, True
             self.parts(self.nests.bodies[part])
+            self.in_turns = outside
             while not self.lines[-1]:
                 self.lines.pop()
             if part.until and part.done:
