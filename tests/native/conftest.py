@@ -10,7 +10,7 @@ import pytensor
 import pytest
 from pytensor.graph.traversal import explicit_graph_inputs
 
-from graphs.native import NativeLinker, NativeMode
+from graphs.native import NativeLinker, NativeMode, explain
 from graphs.native.run import compiler
 
 # Python's own evaluation of every Op: the oracle. PyTensor's default mode would compile each of these
@@ -51,6 +51,7 @@ def agree(uncached: NativeMode) -> Callable[..., None]:
         inputs = list(explicit_graph_inputs(outputs))
         arrays = [np.asarray(values[v], dtype=v.type.dtype) for v in inputs]
         native = pytensor.function(inputs, outputs, mode=uncached)
+        assert not explain(native).performed, "all of it is C"
         with pytensor.config.change_flags(mode=ORACLE):  # also of the graphs inside its Ops
             expected = pytensor.function(inputs, outputs, mode=ORACLE)(*arrays)
         for given in (arrays, *zip(*map(memory_orders, arrays), strict=True)):
