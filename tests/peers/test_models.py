@@ -90,7 +90,9 @@ def test_both_formulas_are_the_same_function(name):
     model = named(name, **SMALL[name])
     arguments = list(model.arguments.values())
     plain = resolve_mode("none")
-    with pytensor.config.change_flags(mode=plain, linker="py", cxx=""):  # what is inside of Ops, too
+    # Nothing is compiled, inside of Ops neither; but without a compiler Scan of PyTensor 3.0 finds another cost here.
+    compiler = pytensor.config.cxx if name == "kalman" else ""
+    with pytensor.config.change_flags(mode=plain, linker="py", cxx=compiler):
         ours = in_pytensor(model, plain)(*arguments)
     cost, gradients = in_jax(model)(*arguments)
     theirs = [np.asarray(found) for found in (cost, *gradients)]
