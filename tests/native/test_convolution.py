@@ -63,7 +63,9 @@ def test_every_size_against_scipy(uncached, mode, dtype):
         found = fn(one, other)
         assert found.dtype == dtype
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 if dtype == "float64" else 1e-4)
-        np.testing.assert_allclose(fn(other, one), expected, rtol=0, atol=1e-12 if dtype == "float64" else 1e-4)
+        np.testing.assert_allclose(
+            fn(other, one), expected, rtol=0, atol=1e-12 if dtype == "float64" else 1e-4
+        )
 
 
 def test_nothing_is_no_kernel(uncached):

@@ -38,8 +38,21 @@ CASES = {
     "columns": lambda: [x[:, few], x[::2, few], t[:, :, few], t[1:, few, ::-1]],
     "apart": lambda: [t[pairs, :, pairs], t[few[:3], :, few[:3]], t[few, 0, few]],
     "together": lambda: [t[:, pairs, pairs], t[few[:2], pairs, 0], x[pairs, n]],
-    "known places": lambda: [x[[1, -2, 3]], x[np.array([1, 2]), np.array([[0, -1], [1, 1]])], x[[], 0], v[[-1, -1]]],
-    "masks": lambda: [x[mask], x[flags], v[v > 0], x[flags, 1:], t[:, mask], pt.sum(x[x > 0]), x[flags, few[0]]],
+    "known places": lambda: [
+        x[[1, -2, 3]],
+        x[np.array([1, 2]), np.array([[0, -1], [1, 1]])],
+        x[[], 0],
+        v[[-1, -1]],
+    ],
+    "masks": lambda: [
+        x[mask],
+        x[flags],
+        v[v > 0],
+        x[flags, 1:],
+        t[:, mask],
+        pt.sum(x[x > 0]),
+        x[flags, few[0]],
+    ],
     "set": lambda: [
         pt.set_subtensor(x[labels], v),
         pt.set_subtensor(x[few, few], 3.0),
@@ -117,9 +130,13 @@ def test_every_dtype_is_a_place(agree, kind):
 
 def test_empty_arrays(agree):
     none = {**VALUES, labels: np.zeros(0, int), few: np.zeros(0, "int8"), flags: np.zeros(7, bool)}
-    agree([x[labels], x[:, few], x[flags], pt.inc_subtensor(x[labels], v), pt.set_subtensor(x[few], 0.0)], none)
+    agree(
+        [x[labels], x[:, few], x[flags], pt.inc_subtensor(x[labels], v), pt.set_subtensor(x[few], 0.0)], none
+    )
     no_rows = {**VALUES, x: np.zeros((0, 5)), labels: np.zeros(0, int), mask: np.zeros((0, 5), bool)}
-    agree([x[labels], x[rows, labels], x[mask], pt.nonzero(mask)[1], *pt.split(x, [0, 0], n_splits=2)], no_rows)
+    agree(
+        [x[labels], x[rows, labels], x[mask], pt.nonzero(mask)[1], *pt.split(x, [0, 0], n_splits=2)], no_rows
+    )
 
 
 @pytest.mark.parametrize("place", [7, -8, 2**40])
@@ -147,7 +164,7 @@ def test_what_does_not_fit_is_refused(uncached):
 
 def test_counting_indices_are_not_looked_up(uncached):
     text = source_of(pytensor.function([x, labels], x[rows, labels], mode=uncached)).text
-    assert "x[i, labels_at[i]]" in text, "the index of the row is the loop's own"
+    assert "x[k, at_labels[k]]" in text, "the index of the row is the loop's own"
 
 
 def test_the_places_are_checked_once_for_all_who_use_them(uncached):

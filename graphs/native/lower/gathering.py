@@ -120,9 +120,9 @@ def _new_places(
         if smallest >= 0:
             return state.element(variable)
         state.check(ir.compare(length, "<", -smallest), "IndexError", what)
-        if smallest == largest:
-            return Scalar("int64", [], state.let("int64", length + smallest, number))
         known = state.element(variable)
+        if not known.dims:
+            return Scalar("int64", [], state.let("int64", length + smallest, number))
         return Formula("int64", known.dims, lambda i: from_start(known.at(i)), nodes=[number])
     if isinstance(value, Formula) and value.counts:
         state.check(ir.compare(value.dims[0].length, ">", length), "IndexError", what)
@@ -134,7 +134,7 @@ def _new_places(
     if isinstance(value, Vector):
         value = state.solid(value)
     wrapped = Formula("int64", value.dims, lambda i: from_start(value.at(i)), nodes=[*value.nodes, number])
-    held = state.hold(wrapped, f"{variable.name}_at" if variable.name else None, "place")
+    held = state.hold(wrapped, f"at_{variable.name}" if variable.name else None, "place")
     indices = state.indices(held.dims)
     target = state.array(None, "bool", [], "outside")
     if any(indices):

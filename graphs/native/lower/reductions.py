@@ -8,6 +8,7 @@ from typing import Any
 from pytensor.scalar import basic
 from pytensor.tensor.blas import BatchedDot
 from pytensor.tensor.blockwise import Blockwise
+from pytensor.tensor.math import ProdWithoutZeros
 from pytensor.tensor.special import LogSoftmax
 
 import graphs.native.statements as ir
@@ -229,9 +230,17 @@ def reduce(state: Lowering, node: Any, number: int) -> None:
     """Sum, product, maximum, minimum, all, any over axes."""
     op = node.op
     how = REDUCTIONS.get(type(op.scalar_op))
+    value = state.element(node.inputs[0])
+    if isinstance(op, ProdWithoutZeros):  # each zero is passed over
+        how, held = ir.Reduction.PRODUCT, state.solid(value)
+
+        def without_zeros(indices: Indices) -> ir.Expression:
+            element = held.at(indices)
+            return ir.choose(ir.compare(element, "==", 0), ir.Literal(held.dtype, 1), element)
+
+        value = Formula(held.dtype, held.dims, without_zeros, nodes=value.nodes)
     if how is None:
         raise OpUnknown(f"the Op {op}")
-    value = state.element(node.inputs[0])
     axes = _axes(op.axis, len(value.dims))
     dtype, name = node.outputs[0].type.dtype, node.outputs[0].name
     wide = getattr(op, "acc_dtype", None) or dtype

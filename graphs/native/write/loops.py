@@ -43,7 +43,9 @@ class LoopWriter:
         self.lane = 0  # now for this one of them,
         self.row = "0"  # or all in a loop over them, which has this variable
         self.mine: dict[ir.Array, str] = {}  # where a part of the rows is summed
-        self.in_turns = False  # whether a recurrence is being written: its turns are short, threads would only wait
+        self.in_turns = (
+            False  # whether a recurrence is being written: its turns are short, threads would only wait
+        )
 
     # ---- text
 
@@ -356,7 +358,9 @@ class LoopWriter:
         # every turn adds to the same results
         summed = [s for s in nest.members if triangle or any(self.nests.of(i) is nest for i in s.reduced)]
         alone = any(self.nests.of(index) is nest for s in nest.members for index in s.scattered)
-        if self.in_turns or alone or any(s.reduction is ir.Reduction.ARGMAX for s in summed):  # parts could not be combined
+        if (
+            self.in_turns or alone or any(s.reduction is ir.Reduction.ARGMAX for s in summed)
+        ):  # parts could not be combined
             self.begin(nest)  # what is combined may be wanted after the block
             with self.block():
                 self._block_buffers(nest, "")
