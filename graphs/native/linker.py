@@ -41,7 +41,7 @@ QUERY = RewriteDatabaseQuery(
     exclude=[
         *("fusion", "add_mul_fusion", "inplace", "BlasOpt", "blas_opt", "cxx_only", "scan_make_inplace"),
         # from PyTensor 3.3 on; graphs inside Ops are rewritten here, where they are taken apart or lowered
-        *("ofg_inner_graph", "scan_inner_graph"),
+        *("ofg_inner_graph", "scan_inner_graph", "optimize_inner_graph"),
         # which keeps the factors of a matrix for another Op: LAPACK's own functions are called for both
         *("reuse_decomposition_multiple_solves", "scan_split_non_sequence_decomposition_and_solve"),
     ],

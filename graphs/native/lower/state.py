@@ -10,6 +10,7 @@ the turn of a recurrence (:meth:`Lowering.depth`).
 from __future__ import annotations
 
 import keyword
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -45,7 +46,7 @@ sgetri ssyevr
 """
 # Loop variables, lengths, and what is made from an array's name.
 MADE_BY_THE_WRITER = re.compile(
-    r"[ijklmopq]\d*|n_\w+|\w+_t|\w+_(parts|block|blocks|mine|out|memory|sum|at|shape|value|first|last)|\w+_[sr]\d|(team|parts)_\d+"
+    r"[ijklmopq]\d*|n_\w+|\w+_t|\w+_(parts|block|blocks|mine|out|memory|sum|at|shape|value|first|last)|\w+_[sr]\d|(team|parts|told|memory|need)_\d+"
 )
 
 Indices = Sequence[ir.Index | None]  # None: an axis of length 1
@@ -414,7 +415,7 @@ class Lowering:
 
     def refresh(self, variable: Any) -> View:
         """A variable's value as an array, from now on for everyone who uses it."""
-        view = self.values[variable] = self.solid(self.values[variable], variable.name)
+        view = self.values[variable] = self.solid(self.value(variable), variable.name)
         return view
 
     # ---- what a variable is
@@ -461,7 +462,8 @@ class Lowering:
         if dtype not in ir.DTYPES:
             raise ScalarOpUnknown(f"dtype {dtype}")
         dims = [self.fixed(n) for n in data.shape]
-        if data.size and (data == data.flat[0]).all():
+        first = data.flat[0] if data.size else None
+        if not data.ndim or (data.size and ((data == first) | ((data != data) & (first != first))).all()):
             number = self.scalar_constant(variable.name, dtype, data.flat[0].item())
             return Scalar(dtype, [], number).moved(dims, {})
         array = ir.Array(self.name(variable.name, "table"), dtype, dims, "input")
@@ -470,7 +472,9 @@ class Lowering:
 
     def scalar_constant(self, name: str | None, dtype: str, value: float) -> ir.Expression:
         """Small round numbers stay literals; others, as learning rates, are given at run time."""
-        if not is_float(dtype) or (abs(value) <= LARGEST_LITERAL and float(value * 2).is_integer()):
+        if not is_float(dtype) or not math.isfinite(value):
+            return ir.Literal(dtype, value)
+        if abs(value) <= LARGEST_LITERAL and float(value * 2).is_integer():
             return ir.Literal(dtype, value)
         constants = self.made.constants
         for known, number in constants:

@@ -210,7 +210,7 @@ class BodyWriter(LoopWriter):
             words.append(f"(int64_t){self.argument(argument)}")
             words += [self.names.length(dim) for dim in argument.dims]
         size = sum(1 + len(array.dims) for array in call.writes)
-        told = f"given_{node}"
+        told = f"told_{node}"
         self.put(f"int64_t {told}[{size + 1}];")
         listed = ", ".join(words) or "0"
         self.put(f"if (perform({node}, (int64_t[]){{{listed}}}, {told})) {self.LEAVE.format('FAILED')}")
