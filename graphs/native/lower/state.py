@@ -260,6 +260,8 @@ class Lowering:
             found = f"t{count}" if base == "t" else f"{base}_{count}"
             if MADE_BY_THE_WRITER.fullmatch(found):
                 found = f"{base}{count}_"
+            if MADE_BY_THE_WRITER.fullmatch(found):  # as n_fail is, whatever follows
+                found = f"of_{base}_{count}"
         self.names.add(found)
         return found
 
