@@ -160,12 +160,25 @@ class Apply(Expression):
     operands: tuple[Expression, ...]
 
 
+RELATIONS: dict[str, Callable[[Any, Any], bool]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
 ZERO, ONE = Literal("int64", 0), Literal("int64", 1)
 
 
 def compare(a: Expression, relation: str, b: Expression | int) -> Expression:
-    """Whether a relation holds."""
-    return Apply("bool", relation, (a, b if isinstance(b, Expression) else Literal("int64", b)))
+    """Whether a relation holds; what can be told beforehand is told."""
+    b = b if isinstance(b, Expression) else Literal("int64", b)
+    if isinstance(a, Literal) and isinstance(b, Literal):
+        return Literal("bool", RELATIONS[relation](a.value, b.value))
+    if a == b and not a.dtype.startswith("float"):
+        return Literal("bool", RELATIONS[relation](0, 0))
+    return Apply("bool", relation, (a, b))
 
 
 def choose(condition: Expression, then: Expression, otherwise: Expression) -> Expression:

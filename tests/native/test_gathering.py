@@ -164,7 +164,7 @@ def test_what_does_not_fit_is_refused(uncached):
 
 def test_counting_indices_are_not_looked_up(uncached):
     text = source_of(pytensor.function([x, labels], x[rows, labels], mode=uncached)).text
-    assert "x[k, at_labels[k]]" in text, "the index of the row is the loop's own"
+    assert "x[i, at_labels[i]]" in text, "the index of the row is the loop's own"
 
 
 def test_the_places_are_checked_once_for_all_who_use_them(uncached):

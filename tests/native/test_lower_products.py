@@ -92,7 +92,9 @@ def test_softmax_regression_trains_as_in_python(uncached):
     np.testing.assert_allclose(found, expected, 1e-12)
 
 
-@pytest.mark.parametrize("name", ["dot0", "dot_r0", "dot_r0_here", "sum", "rows", "row", "n_i", "n_fail_t", "told_1"])
+@pytest.mark.parametrize(
+    "name", ["dot0", "dot_r0", "dot_r0_here", "sum", "rows", "row", "n_i", "n_fail_t", "told_1"]
+)
 def test_no_name_of_the_graph_hides_another(agree, name):
     taken, r = pt.dvector(name), pt.dvector("r")
     z = pt.dot(X, r)

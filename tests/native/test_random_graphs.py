@@ -51,7 +51,9 @@ def later(draw, move, variable, axes):
         return [(variable[places], axes)]
     if move == "scatter":
         put = draw(st.sampled_from([pt.set_subtensor, pt.inc_subtensor]))
-        if put is pt.set_subtensor:  # of what is set twice, the last counts; so it does not hang on the order here
+        if (
+            put is pt.set_subtensor
+        ):  # of what is set twice, the last counts; so it does not hang on the order here
             return [(put(variable[places], 1), axes)]
         return [(put(variable[places], variable), axes)]
     if move == "mask":
@@ -91,7 +93,9 @@ def graphs(draw):
         variable, axes = draw(st.sampled_from(pool))
         if variable.dtype == "bool":
             variable = variable.astype("float64")
-        move = draw(st.sampled_from(["unary", "binary", "binary", "reduce", "dot", "slice", "transpose", *LATER]))
+        move = draw(
+            st.sampled_from(["unary", "binary", "binary", "reduce", "dot", "slice", "transpose", *LATER])
+        )
         if move == "unary":
             pool.append((draw(st.sampled_from(UNARY))(pt.clip(variable, -3, 3)), axes))
         elif move == "binary":

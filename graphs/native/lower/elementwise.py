@@ -41,6 +41,11 @@ def elemwise(state: Lowering, node: Any, number: int) -> None:
 def _apply(state: Lowering, scalar: Any, values: list[Value], step: Any, node: Any, number: int) -> Value:
     """One scalar Op over values, broadcast against each other; `step` is its own Apply node, maybe a Composite's."""
     dtype = step.outputs[0].type.dtype
+    items = _item_by_item(values)
+    if items:
+        made = [_apply(state, scalar, each, step, node, number) for each in items]
+        taken_up = [n for v in values for n in v.nodes]
+        return Vector(dtype, [state.fixed(len(made))], made, nodes=taken_up)
     values = [state.solid(v) if isinstance(v, Vector) else v for v in values]
     if isinstance(scalar, basic.Pow) and dtype.startswith("int") and values[1].dtype.startswith("int"):
         _refuse_negative(state, values[1], number)
@@ -71,6 +76,29 @@ def _apply(state: Lowering, scalar: Any, values: list[Value], step: Any, node: A
     cheap = all(isinstance(v, Scalar) or (isinstance(v, Formula) and v.cheap) for v in values)
     cheap = cheap and isinstance(scalar, basic.Second | basic.Cast | basic.Identity)
     return Formula(dtype, dims, build, cheap, nodes=nodes)
+
+
+def _item_by_item(values: list[Value]) -> list[list[Value]]:
+    """The operands of each item, where short vectors of numbers known outside loops meet: shapes, mostly."""
+    lengths = {len(v.items) for v in values if isinstance(v, Vector)}
+    if len(lengths) != 1:
+        return []
+    columns: list[list[Value]] = []
+    for value in values:
+        if isinstance(value, Vector):
+            items = value.items
+        else:  # one number for all
+            one = len(value.dims) <= 1 and (
+                isinstance(value, Scalar) or (isinstance(value, Formula) and value.cheap)
+            )
+            number = value.at([None] * len(value.dims)) if one else None
+            if not isinstance(number, ir.Literal | ir.Named):
+                return []
+            items = [Scalar(value.dtype, [], number)] * lengths.copy().pop()
+        if not all(isinstance(item, Scalar) for item in items):
+            return []
+        columns.append(items)
+    return [list(row) for row in zip(*columns, strict=True)]
 
 
 def _refuse_negative(state: Lowering, exponents: Value, number: int) -> None:
@@ -180,8 +208,12 @@ def arange(state: Lowering, node: Any, number: int) -> None:
     if not dtype.startswith(("int", "uint")):
         raise OpUnknown(f"{node.op}")
     start, stop, step = (state.number(v) for v in node.inputs)
+    counts = [getattr(at, "value", None) for at in (start, step)] == [0, 1]
     state.check(ir.compare(step, "==", 0), "ZeroDivisionError", "arange with a step of zero")
-    dim = state.dim(ir.Apply("int64", "slice_length", (start, stop, step)), "the length of an arange")
+    if counts and isinstance(stop, ir.Length):
+        dim = stop.dim.find()
+    else:
+        dim = state.dim(ir.Apply("int64", "slice_length", (start, stop, step)), "the length of an arange")
 
     def build(indices: Indices) -> ir.Expression:
         if indices[0] is None:
@@ -189,7 +221,6 @@ def arange(state: Lowering, node: Any, number: int) -> None:
         first, by = cast(start, "int64"), cast(step, "int64")
         return cast(plus(first, times(ir.Position("int64", indices[0]), by)), dtype)
 
-    counts = [getattr(at, "value", None) for at in (start, step)] == [0, 1]
     state.keep(node.outputs[0], Formula(dtype, [dim], build, True, counts), number)
 
 

@@ -13,7 +13,7 @@ from pytensor.tensor.special import LogSoftmax
 
 import graphs.native.statements as ir
 from graphs.native.lower.scalars import call, cast, is_float
-from graphs.native.lower.state import Formula, Indices, Lowering, Value, View, times
+from graphs.native.lower.state import Formula, Indices, Lowering, Scalar, Value, Vector, View, times
 from graphs.native.program import OpUnknown
 
 __all__: list[str] = []  # reached through the table in lower/__init__.py
@@ -230,6 +230,9 @@ def reduce(state: Lowering, node: Any, number: int) -> None:
     """Sum, product, maximum, minimum, all, any over axes."""
     op = node.op
     how = REDUCTIONS.get(type(op.scalar_op))
+    several = state.value(node.inputs[0])
+    if how and isinstance(several, Vector) and _fold(state, node, number, how, several):
+        return
     value = state.element(node.inputs[0])
     if isinstance(op, ProdWithoutZeros):  # each zero is passed over
         how, held = ir.Reduction.PRODUCT, state.solid(value)
@@ -256,6 +259,31 @@ def reduce(state: Lowering, node: Any, number: int) -> None:
         result.nodes = [number]
         result = state.hold(result, name, how.spare, dtype)
     state.values[node.outputs[0]] = result
+
+
+def _fold(state: Lowering, node: Any, number: int, how: ir.Reduction, several: Vector) -> bool:
+    """Combine a short vector of numbers known outside loops, if it is one; whether it was."""
+    dtype = node.outputs[0].type.dtype
+    if not several.items or not all(isinstance(item, Scalar) for item in several.items):
+        return False
+    whole = getattr(node.op, "acc_dtype", None) in (None, dtype)
+    if not whole or isinstance(node.op, ProdWithoutZeros):
+        return False
+    parts = [cast(item.at([]), dtype) for item in several.items]
+    while len(parts) > 1:
+        joined: ir.Expression = ir.Apply(dtype, how.operator, (parts[0], parts[1]))
+        twice = how in (
+            ir.Reduction.LARGEST,
+            ir.Reduction.SMALLEST,
+        )  # the text would name an operand several times
+        parts[:2] = [state.let(dtype, joined, number) if twice else joined]
+    found = (
+        parts[0]
+        if isinstance(parts[0], ir.Named | ir.Literal | ir.Length)
+        else state.let(dtype, parts[0], number)
+    )
+    state.values[node.outputs[0]] = Scalar(dtype, [], found, nodes=[*several.nodes, number])
+    return True
 
 
 def argmax(state: Lowering, node: Any, number: int) -> None:

@@ -48,7 +48,8 @@ def _operator(symbol: str, operands: Operands, dtype: str, of_bools: str = "") -
 
 def _comparison(symbol: str, operands: Operands, dtype: str) -> ir.Expression:
     common = np.result_type(*(o.dtype for o in operands)).name
-    return ir.Apply(dtype, symbol, tuple(cast(o, common) for o in operands))
+    left, right = (cast(o, common) for o in operands)
+    return ir.compare(left, symbol, right)
 
 
 def call(name: str, operands: Operands, dtype: str) -> ir.Expression:

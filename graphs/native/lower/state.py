@@ -32,7 +32,7 @@ main register restrict return short signed sizeof static struct switch typedef u
 while in out want one_step many_steps constants threads team part parts row rows total need memory v e t n NAN
 INFINITY y0 y1 yn j0 j1 jn gamma exp log sin cos tan pow sqrt floor ceil rint round trunc erf tanh sinh cosh
 fabs fmod index remainder signgam sigmoid softplus power Array THREAD ALIGNED OTHER_SHAPE UNALIGNED
-OTHER_RANK NO_MEMORY OTHER_LAYOUT aligned fits share parts_of madd maddf bits_of from_bits slice_start
+OTHER_RANK NO_MEMORY OTHER_LAYOUT misfit fits share parts_of madd maddf bits_of from_bits slice_start
 slice_length floor_div floor_mod floor_modf floor_divf log1mexp log1p_unit log1p expm1 exp2 log2 log10 asin
 acos atan atan2 sinh asinh acosh atanh erf fabsf sqrtf copysign isnan isinf memcpy free aligned_alloc size_t
 bool typeof asm inline unix linux INLINE share_triangle functions perform code done FAILED multiply dgemm sgemm
@@ -300,11 +300,13 @@ class Lowering:
 
     def check(self, bad: ir.Expression, kind: str, message: str) -> None:
         """Leave the function with an error where `bad` holds."""
+        if isinstance(bad, ir.Literal) and not bad.value:
+            return
         self.enter(ir.Check(bad, self.error(kind, message)), bad)
 
     def check_at_last(self, bad: ir.Expression, kind: str, message: str) -> None:
         """The same, but where `bad` depends on arrays only in the end: nothing else depends on it."""
-        if self.depth(bad) == 1:
+        if self.depth(bad) == 1 and len(self.levels) == 1:
             self.made.checks.append(ir.Check(bad, self.error(kind, message)))
         else:
             self.check(bad, kind, message)

@@ -147,7 +147,8 @@ class _Front:
         self.body = body
         self.lines: list[str] = []
         self.nodes: list[tuple[int, int]] = []
-        if body.early:
+        computation = body.computation
+        if body.early or any(computation.inputs) or computation.tables:
             self.put("int code = 0;")
         for name in body.memory_names():
             if name != "memory":
@@ -162,16 +163,13 @@ class _Front:
             if array is None:
                 continue
             ctype, rank, size = C_TYPES[array.dtype], len(array.dims), np.dtype(array.dtype).itemsize
-            self.put(f"if (in[{k}]->axes != {rank}) return OTHER_RANK;")
-            self.put(f"if (!aligned(in[{k}])) return UNALIGNED;")
+            along = -1 if array.fast is None or not rank else array.fast
+            self.put(f"if ((code = misfit(in[{k}], {rank}, {along}, {size}))) return code;")
             if not rank:
                 self.put(f"const {ctype} {array.name} = *(const {ctype} *)in[{k}]->data;")
                 continue
             self.put(f"const {ctype} *const {array.name} = (const {ctype} *)in[{k}]->data;")
             self.put(f"const int64_t *const {array.name}_shape = in[{k}]->shape;")
-            if (a := array.fast) is not None:
-                other = f"{array.name}_shape[{a}] > 1 && in[{k}]->strides[{a}] != {size}"
-                self.put(f"if ({other}) return OTHER_LAYOUT;")
             slow = [a for a in range(rank) if a != array.fast]
             if slow:
                 strides = (f"{array.name}_s{a} = in[{k}]->strides[{a}] / {size}" for a in slow)

@@ -75,8 +75,16 @@ typedef struct {
 
 enum { OTHER_SHAPE = -1, UNALIGNED = -2, OTHER_RANK = -3, NO_MEMORY = -4, OTHER_LAYOUT = -5, FAILED = -6 };
 
-/* Whether an array is aligned; whether an output has the shape that is wanted. */
-static int aligned(const Array *a) { return (a->flags & 0x100) != 0; }
+/* What is wrong with an input, if something is: it must have so many axes, be aligned, and its numbers must touch along
+   one axis (none: -1). */
+static int misfit(const Array *a, int axes, int along, int64_t bytes)
+{
+    if (a->axes != axes) return OTHER_RANK;
+    if (!(a->flags & 0x100)) return UNALIGNED;
+    return along >= 0 && a->shape[along] > 1 && a->strides[along] != bytes ? OTHER_LAYOUT : 0;
+}
+
+/* Whether an output has the shape that is wanted. */
 static int fits(const Array *a, const int64_t *want, int axes)
 {
     for (int k = 0; k < axes; ++k)
