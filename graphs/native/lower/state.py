@@ -34,11 +34,11 @@ fabs fmod index remainder signgam sigmoid softplus power Array THREAD ALIGNED OT
 OTHER_RANK NO_MEMORY OTHER_LAYOUT aligned fits share parts_of madd maddf bits_of from_bits slice_start
 slice_length floor_div floor_mod floor_modf floor_divf log1mexp log1p_unit log1p expm1 exp2 log2 log10 asin
 acos atan atan2 sinh asinh acosh atanh erf fabsf sqrtf copysign isnan isinf memcpy free aligned_alloc size_t
-bool typeof asm inline unix linux INLINE share_triangle functions perform code done FAILED multiply dgemm sgemm
+bool typeof asm inline unix linux INLINE share_triangle functions perform code done FAILED multiply dgemm sgemm team_of
 """
 # Loop variables, lengths, and what is made from an array's name.
 MADE_BY_THE_WRITER = re.compile(
-    r"[ijklmopq]\d*|n_\w+|\w+_t|\w+_(parts|block|blocks|mine|out|memory|sum|at|shape|value|first|last)|\w+_[sr]\d|(team|parts)_\d+"
+    r"[ijklmopq]\d*|n_\w+|\w+_t|\w+_(parts|block|blocks|mine|out|memory|sum|at|shape|value|first|last|here|even|odd)|\w+_[sr]\d|(team|parts)_\d+"
 )
 
 Indices = Sequence[ir.Index | None]  # None: an axis of length 1

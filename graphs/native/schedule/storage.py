@@ -2,28 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 from graphs.native.schedule.fusion import Item, Nest, Nests, Part, statements_in
 from graphs.native.statements import (
+    Apply,
     Array,
     Call,
     Check,
+    Dim,
     Expression,
     Interlude,
     Place,
     Read,
     Recurrence,
+    Reduction,
     Statement,
 )
 
-__all__ = ["Home", "Storage", "block_of", "has_loops", "is_blocked", "phases", "place"]
+__all__ = [
+    "PIECE",
+    "Home",
+    "Storage",
+    "backward",
+    "block_of",
+    "has_loops",
+    "in_lanes",
+    "is_blocked",
+    "is_plain",
+    "loops_of",
+    "phases",
+    "place",
+]
 
-ROWS = 4  # taken together through the inner loops
+ROWS = 8  # taken together through the inner loops
 PANEL = 16  # taken together where there are no inner loops
+# operators with names that are no functions of C
+PLAIN = ("cast", "not", "negative", "absolute", "square", "sign", "clip", "maximum", "minimum")
+PIECE = 64  # elements at a time where a loop goes backwards
 
 
 @dataclass(eq=False)
@@ -132,10 +152,22 @@ class Storage:
             nest = next(iter(nests))
             if len(nests) != 1 or nest is None:
                 continue
+            if is_plain(_outermost(nest)):
+                continue  # its turns may be anybody's: what they share would be in the way
             if not is_blocked(nest):
                 home.axes.remove(k)
             else:
                 home.blocked, home.blocked_axis = nest, k
+
+    def recurs(self, statement: Statement) -> bool:
+        """Whether a statement is in a recurrence."""
+        return bool(self._within[statement])
+
+    @cached_property
+    def crossed(self) -> set[Dim]:
+        """The dims that some statement goes through together with another one."""
+        every = ([index.dim.find() for index in statement.indices()] for statement in self._within)
+        return {dim for dims in every if len(dims) > 1 for dim in dims}
 
     def in_sight(self, writer: Statement, within: tuple[Recurrence, ...]) -> bool:
         """Whether a variable that `writer` sets outside loops is there between the loops in these recurrences."""
@@ -164,7 +196,42 @@ class Storage:
 
 def is_blocked(nest: Nest) -> bool:
     """Whether a loop goes in blocks of rows: an outermost loop with loops inside, or of several phases."""
-    return nest.parent is None and (has_loops(nest) or len(phases(nest)) > 1)
+    several = has_loops(nest) or len(phases(nest)) > 1
+    return nest.parent is None and several and not is_plain(nest)
+
+
+def is_plain(nest: Nest) -> bool:
+    """Whether an outermost loop only computes element by element: there is nothing that a block of rows would share.
+
+    Functions called once for a row are: a block calls them for all of its rows at once.
+    """
+    if nest.parent is not None or any(s.reduction is not None or s.scattered for s in nest.members):
+        return False
+    if not has_loops(nest):
+        return len(phases(nest)) == 1
+    return not any(map(calls, _before_the_innermost(nest)))
+
+
+def _before_the_innermost(nest: Nest) -> Iterator[Statement]:
+    """The statements beside loops."""
+    if has_loops(nest):
+        for item in nest.body:
+            if isinstance(item, Nest):
+                yield from _before_the_innermost(item)
+            else:
+                yield item
+
+
+def loops_of(nest: Nest) -> list[Nest]:
+    """A loop, what it has inside as long as that is one more loop, and so on."""
+    chain = [nest]
+    while len(chain[-1].body) == 1 and isinstance(inner := chain[-1].body[0], Nest):
+        chain.append(inner)
+    return chain
+
+
+def _outermost(nest: Nest) -> Nest:
+    return nest if nest.parent is None else _outermost(nest.parent)
 
 
 def has_loops(nest: Nest) -> bool:
@@ -196,7 +263,7 @@ def block_of(nest: Nest) -> int:
     """
     if not has_loops(nest):
         return PANEL
-    return 2 * ROWS if max(map(width, statements_in(nest))) <= 4 else ROWS
+    return ROWS
 
 
 def phases(nest: Nest) -> list[list[Item]]:
@@ -234,3 +301,80 @@ def width(statement: Statement) -> int:
     """Bytes of one element of what a statement works on: what it writes, or what it combines into one number."""
     combined = [read.array.dtype for read in statement.expression.reads()] if statement.reduced else []
     return max(np.dtype(dtype).itemsize for dtype in combined or [statement.target.dtype])
+
+
+def backward(nest: Nest, nests: Nests) -> set[Nest]:
+    """The loops inside a blocked one that go backwards, piece by piece.
+
+    Where two phases sweep over the same rows of an array, the second begins where the first has ended: that end
+    is still in the nearest cache. Only loops whose turns stand alone, so that no sum is added up in another order.
+    """
+    turned: set[Nest] = set()
+    last: Nest | None = None
+    for inner in (phase[0] for phase in phases(nest)):
+        if not isinstance(inner, Nest):
+            continue
+        if not in_lanes(nest, inner, nests):
+            last = None
+            continue
+        short = inner.dim.constant is not None and inner.dim.constant <= PIECE
+        again = last and last not in turned and _swept(nest, last, nests) & _swept(nest, inner, nests)
+        if again and not short and _stand_alone(inner, nests):
+            turned.add(inner)
+        last = inner
+    return turned
+
+
+def _swept(nest: Nest, inner: Nest, nests: Nests) -> set[tuple[Array, tuple[Dim | None, ...]]]:
+    """What an inner loop reads of a row of the outer one, element after element."""
+    found = set()
+    for statement in statements_in(inner):
+        for read in statement.expression.reads():
+            loops = [nests.of(place.index) if place.plain else None for place in read.places]
+            if nest in loops and inner in loops:
+                found.add((read.array, tuple(None if loop is None else loop.dim for loop in loops)))
+    return found
+
+
+def _stand_alone(inner: Nest, nests: Nests) -> bool:
+    """Whether the turns of a loop may come in any order without changing a bit."""
+    return not any(
+        nests.of(index) is inner for s in statements_in(inner) for index in (*s.reduced, *s.scattered)
+    )
+
+
+def in_lanes(nest: Nest, inner: Nest, nests: Nests) -> bool:
+    """Whether each statement of an inner loop is written once for every row of a block.
+
+    Where something is summed: either what the rows share is then loaded once for all of them, or each sum need not
+    wait for the others. Functions take long enough by themselves, and their text too.
+    """
+    statements = list(statements_in(inner))
+    sums = (Reduction.SUM, Reduction.DOT, Reduction.SYMMETRIC)
+    if not any(s.reduced and s.reduction in sums for s in statements):
+        return False
+    return _shared_by_rows(nest, statements, nests) or not any(map(calls, statements))
+
+
+def _shared_by_rows(nest: Nest, statements: Iterable[Statement], nests: Nests) -> bool:
+    """Whether statements touch the same elements for several rows, inside the inner loops."""
+    for statement in statements:
+        for _, places in statement.accesses():
+            loops = [nests.of(place.index) for place in places]
+            if nest not in loops and any(loops):
+                return True
+    return False
+
+
+def calls(statement: Statement) -> bool:
+    """Whether a statement's expression calls a function, which is enough for a processor to do at a time."""
+    return _calls(statement.expression)
+
+
+def _calls(expression: Expression) -> bool:
+    own = (
+        isinstance(expression, Apply)
+        and expression.operator.isidentifier()
+        and expression.operator not in PLAIN
+    )
+    return own or (isinstance(expression, Apply) and any(map(_calls, expression.operands)))
