@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import ctypes
 from collections.abc import Callable, Sequence
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -138,11 +139,17 @@ def _in_c(
     advance = (ctypes.c_int64 * (len(leaving) + 1))()
     for k in histories.keys() - call.updates.keys():
         advance[k] = histories[k].strides[0]
-    code = ready.library.many_steps(
-        *ready.block(arguments, results),
-        *(call.thread_count(arrays), ready.functions, steps),
-        *(len(call.updates), ctypes.addressof(swaps), len(leaving), ctypes.addressof(advance)),
-    )
+    team, code = call.team(arrays), 0
+    while steps and not code:
+        portion, began = team.portion(steps) if team else steps, perf_counter()
+        code = ready.library.many_steps(
+            *ready.block(arguments, results),
+            *(team.now if team else 1, ready.functions, portion),
+            *(len(call.updates), ctypes.addressof(swaps), len(leaving), ctypes.addressof(advance)),
+        )
+        if team:
+            team.took(portion, perf_counter() - began)
+        steps -= portion
     if code == FAILED:
         raise ready.performer.failed()
     if code < 0:

@@ -1,0 +1,84 @@
+"""How many threads a call gets: all that it may have or one, whichever has taken less time lately.
+
+OpenMP's threads wait for one another by spinning. On idle cores that pays from some 50 µs of work on. Where another
+process wants a core, a thread may be put off for the milliseconds that the other is let run, and the rest of the team
+waits for it at the end of every loop. No number that could be asked for tells beforehand, so it is measured: bits do
+not depend on the number of threads (write/step.h: parts_of), so it may change from one step to the next.
+
+One step of logistic regression, 400 × 784, as generated; µs, means over some seconds in each of which a
+competitor ran on every core or on none; Intel Xeon (Sapphire Rapids), 2 cores, which others use too:
+
+TABLE
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+__all__ = ["Team", "short_waits"]
+
+LONG = 0.01  # seconds of a step from which on all threads are used: so long, waits even out
+EPOCH = 0.01  # seconds after which it is decided anew
+GLANCE = 0.001  # and where one step takes more than twice as long as with the other number
+FEW, MANY = 16, 256  # epochs after which the other number is tried again, at first and in the end
+PORTION = 0.0005  # seconds between two looks at the clock where C takes step after step
+WAITS = {
+    "GOMP_SPINCOUNT": "4000"
+}  # turns of an empty loop, some 100 µs; as it comes, GCC's threads spin 300,000
+
+
+class Team:
+    """What is known of one function's times."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most  # threads it may have
+        self.now = most  # threads of the next step
+        self.lately: dict[int, float] = {}  # seconds that a step has taken, with so many threads
+        self.steps, self.seconds = 0, 0.0  # taken in this epoch
+        self.stay = self.left = FEW
+
+    def took(self, steps: int, seconds: float) -> None:
+        """Note what some steps have taken, and decide about the next."""
+        self.steps += steps
+        self.seconds += seconds
+        other = 1 if self.now > 1 else self.most
+        known = self.lately.get(other)
+        lost = known is not None and self.seconds > max(2 * known * self.steps, GLANCE)
+        if self.seconds < EPOCH and not lost:
+            return
+        step = self.seconds / self.steps
+        self.steps, self.seconds = 0, 0.0
+        tried = self.left == self.stay  # the first epoch with this number
+        self.lately[self.now] = step
+        if step > LONG:
+            self.now = self.most
+        elif known is None or known < step:
+            self.now, self.left = other, self.stay
+        elif self.left:
+            self.stay = FEW if tried else self.stay
+            self.left = min(self.left, self.stay) - 1
+        else:
+            self.stay = min(2 * self.stay, MANY)
+            self.now, self.left = other, self.stay
+
+    def portion(self, steps: int) -> int:
+        """How many of so many steps to take before the clock is looked at."""
+        known = self.lately.get(self.now, self.seconds / self.steps if self.steps else PORTION)
+        return max(1, min(steps, int(PORTION / max(known, 1e-9))))
+
+
+@contextlib.contextmanager
+def short_waits() -> Iterator[None]:
+    """A context in which OpenMP, if it is loaded there, learns to spin for a short time only before it sleeps.
+
+    It asks the environment once. What the user says there is left as it is.
+    """
+    ours = {} if {"OMP_WAIT_POLICY", *WAITS} & os.environ.keys() else WAITS
+    os.environ.update(ours)
+    try:
+        yield
+    finally:
+        for name in ours:
+            os.environ.pop(name, None)
