@@ -92,6 +92,12 @@ def test_eight_rows_and_the_second_sweep_begins_where_the_first_has_ended(step):
     assert in_lanes(nest, there, nests)
 
 
+def test_a_block_has_half_as_many_rows_where_each_has_many_sums():
+    for count, rows in ((1, 8), (2, 8), (3, 4)):
+        (nest,) = fuse(lowered(*(pt.dot(X, w + k) for k in range(count))).steps).items[-1:]
+        assert block_of(nest) == rows
+
+
 def test_a_loop_that_sums_is_never_turned_around():
     """Its bits would be those of another order."""
     made = lowered((X * pt.exp(pt.dot(X, w))[:, None]).sum(axis=1))

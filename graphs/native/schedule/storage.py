@@ -16,6 +16,7 @@ from graphs.native.statements import (
     Check,
     Dim,
     Expression,
+    Index,
     Interlude,
     Place,
     Read,
@@ -37,9 +38,10 @@ __all__ = [
     "loops_of",
     "phases",
     "place",
+    "width",
 ]
 
-ROWS = 8  # taken together through the inner loops
+ROWS = 8  # taken together through the inner loops, half as many where they have many sums
 PANEL = 16  # taken together where there are no inner loops
 # operators with names that are no functions of C
 PLAIN = ("cast", "not", "negative", "absolute", "square", "sign", "clip", "maximum", "minimum")
@@ -242,28 +244,46 @@ def has_loops(nest: Nest) -> bool:
 def block_of(nest: Nest) -> int:
     """How many rows are taken together.
 
-    Four through inner loops: each element of a vector that they share is then loaded once for four
-    rows, and what the rows need fits into the nearest cache longest. Time of one step over that of NumPy by
-    hand, float64, medians of interleaved samples on one core of an AMD EPYC (Zen 3):
+    Eight through inner loops: each element of a vector that they share is then loaded once for eight rows, and as
+    many sums go on side by side as keep a processor busy. Where a second sweep over the rows follows the first, it
+    begins at their end (:func:`backward`); without that, eight rows lose where they are too long for the nearest
+    cache. Time of one step of logistic regression over that of one look at every number of X (four sums in vectors),
+    float64, lower fifth of 40 to 150 interleaved samples on one core of an Intel Xeon (Sapphire Rapids; 48 KiB and
+    2 MiB of cache for each core), while others used the machine too:
 
-    ==============  ===========  =============  ===============
-    rows            400 × 784    20,000 × 784   2,000 × 7,840
-    ==============  ===========  =============  ===============
-    2               0.63         0.65           0.70
-    4               0.55         0.53           0.59
-    8               0.61         0.54           0.64
-    4, prefetching  0.62         0.67           0.71
-    ==============  ===========  =============  ===============
+    ==============  ==========  ===============  ==========  ===============
+    X               four rows   four, from end   eight rows  eight, from end
+    ==============  ==========  ===============  ==========  ===============
+    400 × 784       1.41        1.40             1.50        1.42
+    1,600 × 192     2.11        2.11             1.67        1.69
+    800 × 392       1.53        1.54             1.39        1.42
+    200 × 1,568     1.61        1.54             1.49        1.45
+    20,000 × 784    1.12        1.15             1.10        1.07
+    2,000 × 7,840   1.19        1.19             1.20        1.18
+    200 × 20,000    1.33        1.31             1.39        1.34
+    200 × 40,000    1.74        1.67             2.00        1.68
+    ==============  ==========  ===============  ==========  ===============
 
-    Going through the rows forth and back in turn, so that a step begins where the last one ended, takes
-    0.93 to 0.99 of the time at 400 × 784, and needs a sum of its own for every stretch of rows: left out.
+    Sixteen rows gained nothing over eight. How long the rows are is mostly not known here; by the table it need
+    not be. What must fit is the sums: with three for each row, 24 vectors leave no register of 16 for anything else,
+    and four rows take 0.86 of the time (with 32 registers, the same). Pieces of 64, 128 and 256 elements from the end
+    take the same time; single elements, whose vectors must be turned around, up to 1.1 times as long.
 
-    Eight where all numbers are of 4 bytes: as many bytes. Sixteen without loops inside: a whole vector of
-    them, also of the narrowest type.
+    Sixteen without loops inside: a whole vector of them, also of the narrowest type.
     """
     if not has_loops(nest):
         return PANEL
-    return ROWS
+    inside = [item for item in nest.body if isinstance(item, Nest)]
+    return ROWS if max(_sums_of_a_row(nest, inner) for inner in inside) <= 2 else ROWS // 2
+
+
+def _sums_of_a_row(nest: Nest, inner: Nest) -> int:
+    """How many sums over an inner loop each row has."""
+
+    def over(indices: Iterable[Index], loop: Nest) -> bool:
+        return any(index.dim.find() is loop.dim.find() for index in indices)
+
+    return sum(over(s.reduced, inner) and over(s.free, nest) for s in inner.members)
 
 
 def phases(nest: Nest) -> list[list[Item]]:

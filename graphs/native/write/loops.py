@@ -24,6 +24,7 @@ from graphs.native.schedule.storage import (
     is_blocked,
     loops_of,
     phases,
+    width,
 )
 from graphs.native.write.expressions import C_TYPES, Text, combine_text, first_text, reduction_text, render
 from graphs.native.write.names import Names
@@ -40,6 +41,7 @@ Rows = Callable[[Nest, str, str], None]  # writes a loop's turns, from one to an
 
 SHORT = 2**18  # turns: fewer are not worth several threads
 MAX_PARTS = 64
+VECTOR = 32  # bytes of largest numbers in a vector: with 64, rows of 10 numbers take 1.4 times as long
 
 
 class LoopWriter:
@@ -350,7 +352,14 @@ class LoopWriter:
                 sums.setdefault(how, []).extend(
                     self._accumulator(statement) for _ in self._own_lanes(statement)
                 )
-        return "".join(f" reduction({how}:{', '.join(names)})" for how, names in sums.items())
+        clauses = "".join(f" reduction({how}:{', '.join(names)})" for how, names in sums.items())
+        wide = [width(s) for s in body if isinstance(s, ir.Statement) and s.reduced]
+        if {
+            "largest",
+            "smallest",
+        } & sums.keys():  # in the end those of a vector are combined one by one: keep it short
+            clauses += f" simdlen({VECTOR // max(wide)})"
+        return clauses
 
     # ---- outermost loops
 
