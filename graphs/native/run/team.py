@@ -29,7 +29,6 @@ __all__ = ["Team", "short_waits"]
 
 LONG = 0.01  # seconds of a step from which on all threads are used: so long, waits even out
 EPOCH = 0.01  # seconds after which it is decided anew
-GLANCE = 0.001  # and where one step takes more than twice as long as with the other number
 FEW, MANY = 16, 256  # epochs after which the other number is tried again, at first and in the end
 PORTION = 0.0005  # seconds between two looks at the clock where C takes step after step
 WAITS = {
@@ -51,11 +50,10 @@ class Team:
         """Note what some steps have taken, and decide about the next."""
         self.steps += steps
         self.seconds += seconds
+        if self.seconds < EPOCH:
+            return
         other = 1 if self.now > 1 else self.most
         known = self.lately.get(other)
-        lost = known is not None and self.seconds > max(2 * known * self.steps, GLANCE)
-        if self.seconds < EPOCH and not lost:
-            return
         step = self.seconds / self.steps
         self.steps, self.seconds = 0, 0.0
         tried = self.left == self.stay  # the first epoch with this number

@@ -154,12 +154,10 @@ class Storage:
             nest = next(iter(nests))
             if len(nests) != 1 or nest is None:
                 continue
-            if is_plain(_outermost(nest)):
-                continue  # its turns may be anybody's: what they share would be in the way
-            if not is_blocked(nest):
-                home.axes.remove(k)
-            else:
+            if is_blocked(nest):
                 home.blocked, home.blocked_axis = nest, k
+            elif is_blocked(_outermost(nest)):
+                home.axes.remove(k)  # elsewhere its turns may be several threads'
 
     def recurs(self, statement: Statement) -> bool:
         """Whether a statement is in a recurrence."""

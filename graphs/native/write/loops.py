@@ -60,7 +60,7 @@ class LoopWriter:
         self.lanes = 1  # every statement for so many rows,
         self.lane = 0  # now for this one of them,
         self.row = "0"  # or all in a loop over them, which has this variable
-        self.backward: set[Nest] = set()  # loops that are written from their last turn to their first
+        self.backward: set[Nest] = set()  # loops that are written from their end
         self.mine: dict[ir.Array, str] = {}  # where a part of the rows is summed
 
     # ---- text
@@ -353,12 +353,10 @@ class LoopWriter:
                     self._accumulator(statement) for _ in self._own_lanes(statement)
                 )
         clauses = "".join(f" reduction({how}:{', '.join(names)})" for how, names in sums.items())
-        wide = [width(s) for s in body if isinstance(s, ir.Statement) and s.reduced]
-        if {
-            "largest",
-            "smallest",
-        } & sums.keys():  # in the end those of a vector are combined one by one: keep it short
-            clauses += f" simdlen({VECTOR // max(wide)})"
+        if not sums.keys().isdisjoint(("largest", "smallest")):
+            # in the end the numbers of a vector are combined one by one: short rows would wait for that
+            wide = max(width(s) for s in body if isinstance(s, ir.Statement) and s.reduced)
+            clauses += f" simdlen({VECTOR // wide})"
         return clauses
 
     # ---- outermost loops
@@ -427,6 +425,8 @@ class LoopWriter:
             self.end(nest)
             return
         rows = self._panels if is_blocked(nest) else self._turns
+        # a row of a block may be an array itself, of which there is one only
+        alone |= any(home.blocked is nest and len(home.axes) > 1 for home in self.storage.homes.values())
         if alone or not self._may_be_long(nest):
             self.begin(nest)
             rows(nest, low, high)
@@ -523,7 +523,8 @@ class LoopWriter:
             for array in arrays:
                 own, whole = f"{array.name}_parts + THREAD * ({self.elements(array)})", self.whole(array)
                 self.put(f"{C_TYPES[array.dtype]} *const {self.mine[array]} = part ? {own} : {whole};")
-            self._block_buffers(nest, team)
+            if has_loops(nest):
+                self._block_buffers(nest, team)
             self.begin(nest)
             rows(nest, low, high)
             if summed:
@@ -560,10 +561,8 @@ class LoopWriter:
         if over:
             self.put(f"int64_t {v} = {low};")
         if count is None or count >= rows:
-            start, end = (
-                ("", f"{v} + {rows} <= {high}") if over else (f"int64_t {v} = {low}", f"{v} < {high}")
-            )
-            with self.block(f"for ({start}; {end}; {v} += {rows})"):
+            turns = f"; {v} + {rows} <= {high}" if over else f"int64_t {v} = {low}; {v} < {high}"
+            with self.block(f"for ({turns}; {v} += {rows})"):
                 for phase in phases(nest):
                     self.phase(nest, phase)
         self.backward = set()
@@ -594,10 +593,9 @@ class LoopWriter:
             self.put(f"{ctype} {' = 0, '.join(reversed(names))} = {place};")
             for k in self.each_lane(self.lanes):
                 element, name = self.element(matrix.array, matrix.places), names[k % 2]
-                for line in filter(
-                    None, (also(k, element), f"{name} = {madd}({element}, {sums[k]}_here, {name});")
-                ):
-                    self.put(line)
+                if across := also(k, element):
+                    self.put(across)
+                self.put(f"{name} = {madd}({element}, {sums[k]}_here, {name});")
             self.put(f"{place} = {' + '.join(names)};")
 
         for k in self.each_lane(self.lanes):
