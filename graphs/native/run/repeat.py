@@ -23,10 +23,11 @@ Array = np.ndarray[Any, Any]
 
 
 def repeat(fn: Any, steps: int, inputs: Sequence[Any], keep: Sequence[int] | None = None) -> list[Array]:
-    """Call ``fn(*inputs)`` `steps` times, inside one C call where the function is native.
+    """Call ``fn(*inputs)`` `steps` times, inside C where the function is native.
 
-    To the bit the same as the single calls. Between the first step and the last no Python runs, so
-    choose `steps` such that progress, checkpoints and Ctrl-C come often enough.
+    To the bit the same as the single calls. Between the first step and the last no Python runs, but for a look at the
+    clock now and then where there are several threads, so choose `steps` such that progress, checkpoints and Ctrl-C
+    come often enough.
 
     Parameters
     ----------
