@@ -5,16 +5,16 @@ process wants a core, a thread may be put off for the milliseconds that the othe
 waits for it at the end of every loop. No number that could be asked for tells beforehand, so it is measured: bits do
 not depend on the number of threads (write/step.h: parts_of), so it may change from one step to the next.
 
-One step of logistic regression, 400 × 784, µs; means of several seconds, and the best and worst half second of them.
-Intel Xeon (Sapphire Rapids) of 2 cores, which others used too; threads that spin as long as is usual, 300,000 turns,
-took 6,200 on the mean with two competitors, where one thread took 600.
+One step of logistic regression, 400 × 784, many in one call, µs: means of two seconds, and the best and the worst
+half second. Intel Xeon (Sapphire Rapids) of 2 cores, which others wanted too all the while; threads of GCC that spin
+as long as they usually do, 300,000 turns, took 6,200 on the mean with two competitors, where one thread took 600.
 
 ===========================  ==============  ===================  ==============
 competitors started          one thread      two, whatever comes  as chosen here
 ===========================  ==============  ===================  ==============
-none                         126 (105-142)   302 (254-375)        133 (101-156)
-one                          291 (267-321)   554 (395-872)        327 (288-382)
-two                          265 (112-472)   295 (73-600)         279 (121-539)
+none                         156 (142-184)   302 (146-445)        136 (115-159)
+one                          271 (242-302)   566 (382-797)        354 (334-403)
+two                          447 (378-530)   658 (575-752)        433 (342-539)
 none, the least ever seen    79              28                   31
 ===========================  ==============  ===================  ==============
 """
