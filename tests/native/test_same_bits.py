@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from graphs.native import NativeLinker, NativeMode, repeat, source_of
 from graphs.native.run import call as call_module
+from graphs.native.run import team as team_module
 from tests.native.test_random_graphs import graphs
 
 THREADS = ("1", "2", "3", "7", "64", None)
@@ -33,6 +34,7 @@ def set_threads(monkeypatch: pytest.MonkeyPatch, threads: str | None) -> None:
 @pytest.fixture
 def same(monkeypatch: pytest.MonkeyPatch) -> Same:
     """``same(inputs, outputs, arrays)``: what every number of threads gives, which must be the same bytes."""
+    monkeypatch.setattr(team_module, "EPOCH", np.inf)  # all threads, whatever time they take
 
     def call(inputs: Sequence[Any], outputs: Sequence[Any], arrays: Sequence[Any]) -> list[np.ndarray]:
         mode = NativeMode(NativeLinker(cached=False))
@@ -101,6 +103,24 @@ def test_places_and_not_a_number(same):
     np.testing.assert_array_equal(found[3], arrays[0].min(axis=0))
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_element_by_element_and_sums_over_one_axis(same, dtype):
+    x, v, u = pt.matrix("x", dtype=dtype), pt.vector("v", dtype=dtype), pt.vector("u", dtype=dtype)
+    a = np.random.default_rng(0).normal(size=1_000_003).astype(dtype)
+    found = same([v, u], [pt.exp(v) + u, v > u], [a, a[::-1].copy()])
+    np.testing.assert_array_equal(found[1], a > a[::-1])
+    sums = [(v * u).sum(), v.sum(), v.max(), (v < u).any(), (1 + v / 1e6).prod(), pt.exp(v)]
+    found = same([v, u], sums, [a, a[::-1].copy()])
+    want = a.astype("float64")
+    np.testing.assert_allclose(found[0], want @ want[::-1], 1e-4 if dtype == "float32" else 1e-10)
+    assert found[2] == a.max()
+    same([v, u], [v > 0, (v * u).sum(), v.min()], [a, a])  # of two widths, in blocks
+    matrix, across, _ = several_parts(1403, 821, dtype)
+    found = same([x, v], [pt.tanh(x) * v, pt.set_subtensor(x[:, 3], 1.0)], [matrix, across])
+    assert (found[1][:, 3] == 1).all()
+    same([x], [x[:, :, None] * x[:7, 0]], [matrix])
+
+
 def test_a_product_of_matrices(same):
     x, r = pt.dmatrix("x"), pt.dmatrix("r")
     a, b = np.random.default_rng(0).normal(size=(700, 150)), np.random.default_rng(1).normal(size=(700, 11))
@@ -123,6 +143,7 @@ def test_random_graphs(same, graph, seed, lengths):
 
 def test_many_steps_in_one_call(monkeypatch):
     x = pt.dmatrix("x")
+    monkeypatch.setattr(team_module, "EPOCH", np.inf)
     arrays = several_parts(2750, 784, "float64")  # large enough for threads that nobody has named
     found = set()
     for threads in THREADS:

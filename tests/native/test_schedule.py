@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pytensor
 import pytensor.tensor as pt
 import pytest
 from pytensor.graph.fg import FunctionGraph
 
+from graphs.native import source_of
 from graphs.native.lower import lower
 from graphs.native.schedule.fusion import Nest, fuse, statements_in
-from graphs.native.schedule.storage import place
+from graphs.native.schedule.storage import backward, block_of, in_lanes, is_blocked, is_plain, place
 from graphs.native.statements import Reduction
 
 X, w, y = pt.dmatrix("X"), pt.dvector("w"), pt.dvector("y")
@@ -78,3 +81,85 @@ def test_a_memory_order_turns_the_loops():
     made = lower(FunctionGraph([X], [X.sum()], clone=True), "F")
     (nest,) = fuse(made.steps).items
     assert nest.dim is made.inputs[0].dims[1].find(), "an input in Fortran order is read along its own"
+
+
+def test_eight_rows_and_the_second_sweep_begins_where_the_first_has_ended(step):
+    nests = fuse(step.steps)
+    nest = nests.items[0]
+    there, back = (item for item in nest.body if isinstance(item, Nest))
+    assert block_of(nest) == 8
+    assert backward(nest, nests) == {back}
+    assert in_lanes(nest, there, nests)
+
+
+def test_a_block_has_half_as_many_rows_where_each_has_many_sums():
+    for count, rows in ((1, 8), (2, 8), (3, 4)):
+        (nest,) = fuse(lowered(*(pt.dot(X, w + k) for k in range(count))).steps).items[-1:]
+        assert block_of(nest) == rows
+
+
+def test_a_loop_that_sums_is_never_turned_around():
+    """Its bits would be those of another order."""
+    made = lowered((X * pt.exp(pt.dot(X, w))[:, None]).sum(axis=1))
+    nests = fuse(made.steps)
+    (nest,) = nests.items
+    assert sum(isinstance(item, Nest) for item in nest.body) == 2
+    assert backward(nest, nests) == set()
+
+
+@pytest.mark.parametrize("columns", [1, 7, 63, 64, 65, 128, 200])
+def test_a_sweep_backwards_leaves_no_element_out(uncached, columns):
+    fn = pytensor.function([X, w], pt.dot(pt.tanh(pt.dot(X, w)), X), mode=uncached)
+    assert "from the end" in source_of(fn).text
+    for rows in (0, 1, 8, 9, 17):
+        a = np.random.default_rng(rows).normal(size=(rows, columns))
+        v = np.linspace(-1, 1, columns)
+        np.testing.assert_allclose(fn(a, v), np.tanh(a @ v) @ a, 1e-11, 1e-11)
+
+
+def loops_text(fn) -> str:
+    """The C of a function's loops."""
+    text = source_of(fn).text
+    return text[text.index("int one_step(") : text.index("int many_steps")]
+
+
+PLAIN = {
+    "one loop": [pt.exp(w) + 1],
+    "two loops": [X * 2 + w],
+    "a part of it": [pt.set_subtensor(X[:, 1], 0.0)],
+    "three loops": [X[:, :, None] * w[None, None, :]],
+}
+
+
+@pytest.mark.parametrize("case", PLAIN)
+def test_what_goes_element_by_element_is_written_as_plain_loops(uncached, case):
+    fn = pytensor.function([X, w], PLAIN[case], mode=uncached, on_unused_input="ignore")
+    text = loops_text(fn)
+    assert "left over" not in text
+    assert "parts" not in text
+    assert text.count("parallel for") == 1
+    assert text.count("for (int64_t") == {"one loop": 1, "three loops": 3}.get(case, 2)
+    oracle = pytensor.function([X, w], PLAIN[case], mode="FAST_COMPILE", on_unused_input="ignore")
+    for rows, columns in ((0, 3), (1, 2), (9, 17)):
+        a, v = np.random.default_rng(rows).normal(size=(rows, columns)), np.linspace(-1, 1, columns)
+        np.testing.assert_allclose(fn(a, v)[0], oracle(a, v)[0], 1e-13)
+
+
+def test_functions_of_a_row_are_computed_for_a_block_of_rows():
+    for factor, blocked in ((pt.exp(y), True), (y + 1, False)):
+        (nest,) = fuse(lowered(X * factor[:, None]).steps).items
+        assert (is_blocked(nest), is_plain(nest)) == (blocked, not blocked)
+
+
+def test_short_and_small_loops_are_not_shared(uncached):
+    """Not where the length is known to be short, nor beside a loop over the same axis and another one."""
+    v = pt.tensor("v", dtype="float64", shape=(100,))
+    assert "parallel" not in loops_text(pytensor.function([v], [v * 2, (v**2).sum()], mode=uncached))
+    M = pt.tensor("M", dtype="float64", shape=(24, 100))
+    fn = pytensor.function([M, v], [M @ v, v @ M.T @ M], mode=uncached)
+    assert "parallel" not in loops_text(fn)
+    assert "left over" not in loops_text(fn), "24 rows are three blocks"
+    text = loops_text(pytensor.function([X, w], [pt.dot(X, w), w * 2, (w**2).sum()], mode=uncached))
+    assert text.count("parallel for") == 1
+    text = loops_text(pytensor.function([w], [w * 2, (w**2).sum()], mode=uncached))
+    assert text.count("parallel for") == 1

@@ -57,9 +57,27 @@ def test_each_function_of_step_h_brings_all_it_needs():
     names = [name for name in _sections() if name not in ("head", "INLINE", "RARE", "many_steps")]
     assert {"exp_", "madd", "slice_length", "share_triangle"} <= set(names)
     for name in names:
-        if name.endswith("_type"):
+        if name.endswith("_type") or name in ("largest", "smallest"):
             continue  # no function
         text = _sections()["head"].text + functions_text({name})
         if name not in text:
             text += _sections()[name].text
         load_text(f"{text}void *user(void) {{ return (void *){name}; }}\n")
+
+
+def test_the_largest_of_several_vectors_is_not_a_number_where_one_is():
+    """OpenMP's own reduction would drop a NaN of another lane than the first."""
+    loop = "for (int64_t k = 0; k < n; ++k) m = x[k] {0} m || x[k] != x[k] ? x[k] : m;"
+    text = _sections()["head"].text + functions_text({"largest", "smallest"})
+    for name, sign, first in (("largest", ">", "-INFINITY"), ("smallest", "<", "INFINITY")):
+        text += f"double of_{name}(const double *x, int64_t n)\n{{\ndouble m = {first};\n"
+        text += f"#pragma omp simd reduction({name}:m)\n{loop.format(sign)}\nreturn m;\n}}\n"
+    library = load_text(text)
+    for name, numpy_s in (("largest", np.max), ("smallest", np.min)):
+        function = getattr(library, f"of_{name}")
+        function.restype, function.argtypes = ctypes.c_double, [ctypes.c_void_p, ctypes.c_int64]
+        for place in range(33):
+            x = np.random.default_rng(0).normal(size=33)
+            assert function(x.ctypes.data, 33) == numpy_s(x)
+            x[place] = np.nan
+            assert np.isnan(function(x.ctypes.data, 33)), place

@@ -35,7 +35,7 @@ fabs fmod index remainder signgam sigmoid softplus power Array THREAD ALIGNED OT
 OTHER_RANK NO_MEMORY OTHER_LAYOUT misfit fits share parts_of madd maddf bits_of from_bits slice_start
 slice_length floor_div floor_mod floor_modf floor_divf log1mexp log1p_unit log1p expm1 exp2 log2 log10 asin
 acos atan atan2 sinh asinh acosh atanh erf fabsf sqrtf copysign isnan isinf memcpy free aligned_alloc size_t
-bool typeof asm inline unix linux INLINE share_triangle functions perform code done FAILED multiply dgemm sgemm
+bool typeof asm inline unix linux INLINE share_triangle functions perform code done FAILED multiply dgemm sgemm team_of
 RARE lost exp_series power_of_2 exp_times split log_twice
 quarter_turns sin_part cos_part sin_far cos_far tan_far erfcx_half erfc_half erf_middle erfc erfcx erfinv_middle
 erfcinv_tail erfinv erfcinv lgamma tgamma lgamma_middle stirling lowered lgamma_below gamma_below digamma
@@ -46,7 +46,7 @@ sgetri ssyevr
 """
 # Loop variables, lengths, and what is made from an array's name.
 MADE_BY_THE_WRITER = re.compile(
-    r"[ijklmopq]\d*|n_\w+|\w+_t|\w+_(parts|block|blocks|mine|out|memory|sum|at|shape|value|first|last)|\w+_[sr]\d|(team|parts|told|memory|need)_\d+"
+    r"[ijklmopq]\d*|n_\w+|\w+_t|\w+_(parts|block|blocks|mine|out|memory|sum|at|shape|value|first|last|here|even|odd)|\w+_[sr]\d|(team|parts|told|memory|need)_\d+"
 )
 
 Indices = Sequence[ir.Index | None]  # None: an axis of length 1

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import repeat
 from operator import itemgetter, setitem
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from graphs.memory import aligned_empty
 from graphs.native.program import Program
 from graphs.native.run import outside
 from graphs.native.run.compiler import CompilerMissing, open_library
+from graphs.native.run.team import Team, short_waits
 
 __all__ = ["Described", "NativeCall", "pointers"]
 
@@ -34,9 +36,7 @@ def _thread_limit() -> tuple[int, int]:
     """Most threads a call may use, and from how many numbers in its largest input on.
 
     ``OMP_NUM_THREADS`` where set, for every size; else the cores of this process, for large inputs
-    only. OpenMP's threads wait for one another by spinning: on idle cores that pays from some
-    50 µs of work on, but where another process wants a core, each wait can last as long as that
-    process is let run, some milliseconds. Who names a number of threads says that the cores are free.
+    only. Of how many of them are used see :mod:`graphs.native.run.team`.
     """
     named = os.environ.get("OMP_NUM_THREADS", "")  # a number, where `import graphs` has found it there
     if named.isascii() and named.isdigit() and int(named[:9]):
@@ -277,6 +277,7 @@ class NativeCall:
         self.dtypes = [np.dtype(dtype) for dtype, _ in program.inputs]
         self.objects = program.keeps_objects  # whether there is something that is no array of numbers
         self.threads, self.large = _thread_limit()
+        self._team = Team(self.threads)
 
     def __call__(self) -> list[Array]:
         with self.lock:
@@ -329,7 +330,8 @@ class NativeCall:
         ready = self.ready.get(self.program.layouts)
         if ready is None:
             try:
-                library = open_library(self.program.text, self.cached)
+                with short_waits():
+                    library = open_library(self.program.text, self.cached)
                 ready = _Ready(self.program, library, self.performers(self.program))
             except CompilerMissing as failure:
                 self.current, self.instead = None, self.otherwise(str(failure))
@@ -338,13 +340,15 @@ class NativeCall:
         self.current = ready
         return ready
 
-    def thread_count(self, arrays: list[Array]) -> int:
-        """Most threads of a call on these arrays; one in a forked child, where OpenMP would wait for others for ever."""
+    def team(self, arrays: list[Array]) -> Team | None:
+        """The threads of a call on these arrays; None: one, as in a forked child, where OpenMP would wait for ever."""
         if self.threads == 1 or fork.is_child():
-            return 1
+            return None
         if self.large and max((array.size for array in arrays), default=0) < self.large:
-            return 1
-        return self.threads
+            return None
+        if self._team.most != self.threads:
+            self._team = Team(self.threads)
+        return self._team
 
     def arrays(self, values: list[Any]) -> list[Array]:
         """The inputs; what is no array of the right type becomes one, or is refused."""
@@ -375,8 +379,11 @@ class NativeCall:
                 entering, leaving = ([head.address for head in group] for group in heads)
             ready.arguments[: len(entering)] = entering  # type: ignore[assignment]  # c_void_p takes whole numbers
             ready.results[: len(leaving)] = leaving  # type: ignore[assignment]  # likewise
-            code = ready.step(*ready.fixed, self.thread_count(arrays), ready.functions)
+            team, began = self.team(arrays), perf_counter()
+            code = ready.step(*ready.fixed, team.now if team else 1, ready.functions)
             if code == 0:
+                if team:
+                    team.took(1, perf_counter() - began)
                 return ready.performer.end(outputs) if self.objects else outputs
             arrays = self.answer(code, arrays, ready)
         raise RuntimeError("the compiled function keeps asking for other arrays")

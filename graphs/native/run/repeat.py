@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import ctypes
 from collections.abc import Callable, Sequence
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -22,10 +23,11 @@ Array = np.ndarray[Any, Any]
 
 
 def repeat(fn: Any, steps: int, inputs: Sequence[Any], keep: Sequence[int] | None = None) -> list[Array]:
-    """Call ``fn(*inputs)`` `steps` times, inside one C call where the function is native.
+    """Call ``fn(*inputs)`` `steps` times, inside C where the function is native.
 
-    To the bit the same as the single calls. Between the first step and the last no Python runs, so
-    choose `steps` such that progress, checkpoints and Ctrl-C come often enough.
+    To the bit the same as the single calls. Between the first step and the last no Python runs, but for a look at the
+    clock now and then where there are several threads, so choose `steps` such that progress, checkpoints and Ctrl-C
+    come often enough.
 
     Parameters
     ----------
@@ -138,11 +140,17 @@ def _in_c(
     advance = (ctypes.c_int64 * (len(leaving) + 1))()
     for k in histories.keys() - call.updates.keys():
         advance[k] = histories[k].strides[0]
-    code = ready.library.many_steps(
-        *ready.block(arguments, results),
-        *(call.thread_count(arrays), ready.functions, steps),
-        *(len(call.updates), ctypes.addressof(swaps), len(leaving), ctypes.addressof(advance)),
-    )
+    team, code = call.team(arrays), 0
+    while steps and not code:
+        portion, began = team.portion(steps) if team else steps, perf_counter()
+        code = ready.library.many_steps(
+            *ready.block(arguments, results),
+            *(team.now if team else 1, ready.functions, portion),
+            *(len(call.updates), ctypes.addressof(swaps), len(leaving), ctypes.addressof(advance)),
+        )
+        if team:
+            team.took(portion, perf_counter() - began)
+        steps -= portion
     if code == FAILED:
         raise ready.performer.failed()
     if code < 0:

@@ -2,28 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 from graphs.native.schedule.fusion import Item, Nest, Nests, Part, statements_in
 from graphs.native.statements import (
+    Apply,
     Array,
     Call,
     Check,
+    Dim,
     Expression,
+    Index,
     Interlude,
     Place,
     Read,
     Recurrence,
+    Reduction,
     Statement,
 )
 
-__all__ = ["Home", "Storage", "block_of", "has_loops", "is_blocked", "phases", "place"]
+__all__ = [
+    "PIECE",
+    "Home",
+    "Storage",
+    "backward",
+    "block_of",
+    "has_loops",
+    "in_lanes",
+    "is_blocked",
+    "is_plain",
+    "loops_of",
+    "phases",
+    "place",
+    "width",
+]
 
-ROWS = 4  # taken together through the inner loops
+ROWS = 8  # taken together through the inner loops, half as many where they have many sums
 PANEL = 16  # taken together where there are no inner loops
+# operators with names that are no functions of C
+PLAIN = ("cast", "not", "negative", "absolute", "square", "sign", "clip", "maximum", "minimum")
+PIECE = 64  # elements at a time where a loop goes backwards
 
 
 @dataclass(eq=False)
@@ -132,10 +154,20 @@ class Storage:
             nest = next(iter(nests))
             if len(nests) != 1 or nest is None:
                 continue
-            if not is_blocked(nest):
-                home.axes.remove(k)
-            else:
+            if is_blocked(nest):
                 home.blocked, home.blocked_axis = nest, k
+            elif is_blocked(_outermost(nest)):
+                home.axes.remove(k)  # elsewhere its turns may be several threads'
+
+    def recurs(self, statement: Statement) -> bool:
+        """Whether a statement is in a recurrence."""
+        return bool(self._within[statement])
+
+    @cached_property
+    def crossed(self) -> set[Dim]:
+        """The dims that some statement goes through together with another one."""
+        every = ([index.dim.find() for index in statement.indices()] for statement in self._within)
+        return {dim for dims in every if len(dims) > 1 for dim in dims}
 
     def in_sight(self, writer: Statement, within: tuple[Recurrence, ...]) -> bool:
         """Whether a variable that `writer` sets outside loops is there between the loops in these recurrences."""
@@ -164,7 +196,42 @@ class Storage:
 
 def is_blocked(nest: Nest) -> bool:
     """Whether a loop goes in blocks of rows: an outermost loop with loops inside, or of several phases."""
-    return nest.parent is None and (has_loops(nest) or len(phases(nest)) > 1)
+    several = has_loops(nest) or len(phases(nest)) > 1
+    return nest.parent is None and several and not is_plain(nest)
+
+
+def is_plain(nest: Nest) -> bool:
+    """Whether an outermost loop only computes element by element: there is nothing that a block of rows would share.
+
+    Functions called once for a row are: a block calls them for all of its rows at once.
+    """
+    if nest.parent is not None or any(s.reduction is not None or s.scattered for s in nest.members):
+        return False
+    if not has_loops(nest):
+        return len(phases(nest)) == 1
+    return not any(map(calls, _before_the_innermost(nest)))
+
+
+def _before_the_innermost(nest: Nest) -> Iterator[Statement]:
+    """The statements beside loops."""
+    if has_loops(nest):
+        for item in nest.body:
+            if isinstance(item, Nest):
+                yield from _before_the_innermost(item)
+            else:
+                yield item
+
+
+def loops_of(nest: Nest) -> list[Nest]:
+    """A loop, what it has inside as long as that is one more loop, and so on."""
+    chain = [nest]
+    while len(chain[-1].body) == 1 and isinstance(inner := chain[-1].body[0], Nest):
+        chain.append(inner)
+    return chain
+
+
+def _outermost(nest: Nest) -> Nest:
+    return nest if nest.parent is None else _outermost(nest.parent)
 
 
 def has_loops(nest: Nest) -> bool:
@@ -175,28 +242,46 @@ def has_loops(nest: Nest) -> bool:
 def block_of(nest: Nest) -> int:
     """How many rows are taken together.
 
-    Four through inner loops: each element of a vector that they share is then loaded once for four
-    rows, and what the rows need fits into the nearest cache longest. Time of one step over that of NumPy by
-    hand, float64, medians of interleaved samples on one core of an AMD EPYC (Zen 3):
+    Eight through inner loops: each element of a vector that they share is then loaded once for eight rows, and as
+    many sums go on side by side as keep a processor busy. Where a second sweep over the rows follows the first, it
+    begins at their end (:func:`backward`); without that, eight rows lose where they are too long for the nearest
+    cache. Time of one step of logistic regression over that of one look at every number of X (four sums in vectors),
+    float64, lower fifth of 40 to 150 interleaved samples on one core of an Intel Xeon (Sapphire Rapids; 48 KiB and
+    2 MiB of cache for each core), while others used the machine too:
 
-    ==============  ===========  =============  ===============
-    rows            400 × 784    20,000 × 784   2,000 × 7,840
-    ==============  ===========  =============  ===============
-    2               0.63         0.65           0.70
-    4               0.55         0.53           0.59
-    8               0.61         0.54           0.64
-    4, prefetching  0.62         0.67           0.71
-    ==============  ===========  =============  ===============
+    ==============  ==========  ===============  ==========  ===============
+    X               four rows   four, from end   eight rows  eight, from end
+    ==============  ==========  ===============  ==========  ===============
+    400 × 784       1.41        1.40             1.50        1.42
+    1,600 × 192     2.11        2.11             1.67        1.69
+    800 × 392       1.53        1.54             1.39        1.42
+    200 × 1,568     1.61        1.54             1.49        1.45
+    20,000 × 784    1.12        1.15             1.10        1.07
+    2,000 × 7,840   1.19        1.19             1.20        1.18
+    200 × 20,000    1.33        1.31             1.39        1.34
+    200 × 40,000    1.74        1.67             2.00        1.68
+    ==============  ==========  ===============  ==========  ===============
 
-    Going through the rows forth and back in turn, so that a step begins where the last one ended, takes
-    0.93 to 0.99 of the time at 400 × 784, and needs a sum of its own for every stretch of rows: left out.
+    Sixteen rows gained nothing over eight. How long the rows are is mostly not known here; by the table it need
+    not be. What must fit is the sums: with three for each row, 24 vectors leave no register of 16 for anything else,
+    and four rows take 0.86 of the time (with 32 registers, the same). Pieces of 64, 128 and 256 elements from the end
+    take the same time; single elements, whose vectors must be turned around, up to 1.1 times as long.
 
-    Eight where all numbers are of 4 bytes: as many bytes. Sixteen without loops inside: a whole vector of
-    them, also of the narrowest type.
+    Sixteen without loops inside: a whole vector of them, also of the narrowest type.
     """
     if not has_loops(nest):
         return PANEL
-    return 2 * ROWS if max(map(width, statements_in(nest))) <= 4 else ROWS
+    inside = [item for item in nest.body if isinstance(item, Nest)]
+    return ROWS if max(_sums_of_a_row(nest, inner) for inner in inside) <= 2 else ROWS // 2
+
+
+def _sums_of_a_row(nest: Nest, inner: Nest) -> int:
+    """How many sums over an inner loop each row has."""
+
+    def over(indices: Iterable[Index], loop: Nest) -> bool:
+        return any(index.dim.find() is loop.dim.find() for index in indices)
+
+    return sum(over(s.reduced, inner) and over(s.free, nest) for s in inner.members)
 
 
 def phases(nest: Nest) -> list[list[Item]]:
@@ -234,3 +319,80 @@ def width(statement: Statement) -> int:
     """Bytes of one element of what a statement works on: what it writes, or what it combines into one number."""
     combined = [read.array.dtype for read in statement.expression.reads()] if statement.reduced else []
     return max(np.dtype(dtype).itemsize for dtype in combined or [statement.target.dtype])
+
+
+def backward(nest: Nest, nests: Nests) -> set[Nest]:
+    """The loops inside a blocked one that go backwards, piece by piece.
+
+    Where two phases sweep over the same rows of an array, the second begins where the first has ended: that end
+    is still in the nearest cache. Only loops whose turns stand alone, so that no sum is added up in another order.
+    """
+    turned: set[Nest] = set()
+    last: Nest | None = None
+    for inner in (phase[0] for phase in phases(nest)):
+        if not isinstance(inner, Nest):
+            continue
+        if not in_lanes(nest, inner, nests):
+            last = None
+            continue
+        short = inner.dim.constant is not None and inner.dim.constant <= PIECE
+        again = last and last not in turned and _swept(nest, last, nests) & _swept(nest, inner, nests)
+        if again and not short and _stand_alone(inner, nests):
+            turned.add(inner)
+        last = inner
+    return turned
+
+
+def _swept(nest: Nest, inner: Nest, nests: Nests) -> set[tuple[Array, tuple[Dim | None, ...]]]:
+    """What an inner loop reads of a row of the outer one, element after element."""
+    found = set()
+    for statement in statements_in(inner):
+        for read in statement.expression.reads():
+            loops = [nests.of(place.index) if place.plain else None for place in read.places]
+            if nest in loops and inner in loops:
+                found.add((read.array, tuple(None if loop is None else loop.dim for loop in loops)))
+    return found
+
+
+def _stand_alone(inner: Nest, nests: Nests) -> bool:
+    """Whether the turns of a loop may come in any order without changing a bit."""
+    return not any(
+        nests.of(index) is inner for s in statements_in(inner) for index in (*s.reduced, *s.scattered)
+    )
+
+
+def in_lanes(nest: Nest, inner: Nest, nests: Nests) -> bool:
+    """Whether each statement of an inner loop is written once for every row of a block.
+
+    Where something is summed: either what the rows share is then loaded once for all of them, or each sum need not
+    wait for the others. Functions take long enough by themselves, and their text too.
+    """
+    statements = list(statements_in(inner))
+    sums = (Reduction.SUM, Reduction.DOT, Reduction.SYMMETRIC)
+    if not any(s.reduced and s.reduction in sums for s in statements):
+        return False
+    return _shared_by_rows(nest, statements, nests) or not any(map(calls, statements))
+
+
+def _shared_by_rows(nest: Nest, statements: Iterable[Statement], nests: Nests) -> bool:
+    """Whether statements touch the same elements for several rows, inside the inner loops."""
+    for statement in statements:
+        for _, places in statement.accesses():
+            loops = [nests.of(place.index) for place in places]
+            if nest not in loops and any(loops):
+                return True
+    return False
+
+
+def calls(statement: Statement) -> bool:
+    """Whether a statement's expression calls a function, which is enough for a processor to do at a time."""
+    return _calls(statement.expression)
+
+
+def _calls(expression: Expression) -> bool:
+    own = (
+        isinstance(expression, Apply)
+        and expression.operator.isidentifier()
+        and expression.operator not in PLAIN
+    )
+    return own or (isinstance(expression, Apply) and any(map(_calls, expression.operands)))

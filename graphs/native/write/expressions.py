@@ -10,7 +10,7 @@ import numpy as np
 
 import graphs.native.statements as ir
 
-__all__ = ["C_TYPES", "Text", "combine_text", "first_text", "literal_text", "render"]
+__all__ = ["C_TYPES", "Text", "combine_text", "first_text", "literal_text", "reduction_text", "render"]
 
 C_TYPES = {
     "float64": "double",
@@ -155,3 +155,12 @@ def combine_text(reduction: ir.Reduction, dtype: str, total: str, value: str) ->
     if reduction.operator in BINARY:
         return f"{total} {reduction.operator}= {value};"
     return f"{total} = {_template(reduction.operator, dtype)[0].format(value, total)};"
+
+
+def reduction_text(reduction: ir.Reduction, dtype: str) -> str:
+    """What OpenMP calls a reduction; it knows none in which NaN wins, so step.h declares two."""
+    if reduction.operator in BINARY:
+        return reduction.operator
+    if dtype.startswith("float"):
+        return reduction.word
+    return reduction.operator[:3]

@@ -49,7 +49,11 @@ def write(computation: Computation, storage: Storage) -> tuple[str, list[list[An
     parts = [
         f"/* {computation.title}\n{_legend(computation, names)}*/\n",
         _sections()["head"].text,
-        *(_sections()[name].text for name in ("parts_of", "share_triangle") if name in body.called),
+        *(
+            _sections()[name].text
+            for name in ("parts_of", "share_triangle", "team_of")
+            if name in body.called
+        ),
         functions_text(body.called),
         SIGNATURE,
     ]

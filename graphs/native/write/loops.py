@@ -7,13 +7,26 @@ small loop over the rows. From the inside out: places and elements, statements, 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import graphs.native.statements as ir
 from graphs.native.schedule.fusion import Item, Nest, statements_in
-from graphs.native.schedule.storage import Home, Storage, block_of, has_loops, is_blocked, phases
-from graphs.native.write.expressions import C_TYPES, Text, combine_text, first_text, render
+from graphs.native.schedule.storage import (
+    PIECE,
+    Home,
+    Storage,
+    backward,
+    block_of,
+    has_loops,
+    in_lanes,
+    is_blocked,
+    loops_of,
+    phases,
+    width,
+)
+from graphs.native.write.expressions import C_TYPES, Text, combine_text, first_text, reduction_text, render
 from graphs.native.write.names import Names
 
 __all__ = ["LoopWriter"]
@@ -24,6 +37,11 @@ Memory = tuple[str, str, str, list[ir.Dim]]  # name, C type, number of elements,
 
 
 ReadText = Callable[[ir.Read], Text]
+Rows = Callable[[Nest, str, str], None]  # writes a loop's turns, from one to another
+
+SHORT = 2**18  # turns: fewer are not worth several threads
+MAX_PARTS = 64
+VECTOR = 32  # bytes of largest numbers in a vector: with 64, rows of 10 numbers take 1.4 times as long
 
 
 class LoopWriter:
@@ -42,10 +60,10 @@ class LoopWriter:
         self.lanes = 1  # every statement for so many rows,
         self.lane = 0  # now for this one of them,
         self.row = "0"  # or all in a loop over them, which has this variable
+        self.backward: set[Nest] = set()  # loops that are written from their end
         self.mine: dict[ir.Array, str] = {}  # where a part of the rows is summed
-        self.in_turns = (
-            False  # whether a recurrence is being written: its turns are short, threads would only wait
-        )
+        # whether a recurrence is being written: its turns are short, threads would only wait
+        self.in_turns = False
 
     # ---- text
 
@@ -190,11 +208,10 @@ class LoopWriter:
     def _sum_lanes(self, statement: ir.Statement) -> None:
         """Several rows added to one place in memory: loaded and stored once."""
         place, total = self.target_text(statement), f"{statement.target.name}_sum"
-        with self.block():
-            self.put(f"{C_TYPES[statement.target.dtype]} {total} = {place};")
-            for _ in self.each_lane(self.lanes):
-                self.put(self._add(statement, total))
-            self.put(f"{place} = {total};")
+        self.put(f"{C_TYPES[statement.target.dtype]} {total} = {place};")
+        for _ in self.each_lane(self.lanes):
+            self.put(self._add(statement, total))
+        self.put(f"{place} = {total};")
 
     def _madd(self, dtype: str) -> str:
         """The function for a product that is added in one rounding."""
@@ -245,19 +262,25 @@ class LoopWriter:
         """First values of everything combined over this loop."""
         for statement in nest.members:
             if self.nests.outer_reduction(statement) is nest:
-                for _ in self._own_lanes(statement):
-                    self._first_value(statement, nest)
+                self._first_value(statement, nest)
 
     def _first_value(self, statement: ir.Statement, nest: Nest) -> None:
-        ctype, name = C_TYPES[statement.target.dtype], self._accumulator(statement)
+        ctype = C_TYPES[statement.target.dtype]
         assert statement.reduction is not None
         first = first_text(statement.reduction, statement.expression.dtype)
         if self.storage.scalar(statement):
+            names = [self._accumulator(statement) for _ in self._own_lanes(statement)]
             if statement.reduction is ir.Reduction.ARGMAX:
-                self.put(f"{C_TYPES[statement.expression.dtype]} {name}_value = {first};")
+                values = ", ".join(f"{name}_value = {first}" for name in names)
+                self.put(f"{C_TYPES[statement.expression.dtype]} {values};")
                 first = "0"
-            self.put(f"{ctype} {name} = {first};")
+            self.put(f"{ctype} {', '.join(f'{name} = {first}' for name in names)};")
             return
+        for _ in self._own_lanes(statement):
+            self._first_element(statement, nest, first)
+
+    def _first_element(self, statement: ir.Statement, nest: Nest, first: str) -> None:
+        name = self._accumulator(statement)
         inner = [i for i in statement.free if self.nests.loops[i].depth >= nest.depth]
         variables = [(self.names.loops[self.nests.loops[i]], self.length(i)) for i in inner]
         head = " ".join(f"for (int64_t {v} = 0; {v} < {n}; ++{v})" for v, n in variables)
@@ -281,30 +304,62 @@ class LoopWriter:
                 self.mirrored(item.members[0])
                 continue
             self.begin(item)
-            self.pragma(item, item.body)
-            v, n = self.names.loops[item], self.names.length(item.dim)
-            with self.block(f"for (int64_t {v} = 0; {v} < {n}; ++{v})"):
-                self.items(item.body)
+            if item in self.backward:
+                self._pieces_backward(item)
+            else:
+                self.pragma(item, item.body)
+                self.loop(item)
             self.end(item)
+
+    def loop(self, nest: Nest, low: str = "0", high: str = "") -> None:
+        """A loop and what is in it, all of it or from `low` to `high`."""
+        v = self.names.loops[nest]
+        with self.block(f"for (int64_t {v} = {low}; {v} < {high or self.names.length(nest.dim)}; ++{v})"):
+            self.items(nest.body)
+
+    def _pieces_backward(self, nest: Nest) -> None:
+        """A loop that begins where the one before it has ended.
+
+        Each piece goes forward: vectors that are loaded backwards are turned around, one by one.
+        """
+        v, n = self.names.loops[nest], self.names.length(nest.dim)
+        low, high = f"{v}_first", f"{v}_last"
+        self.put("/* piece by piece from the end: what the loop above has read last is still at hand */")
+        head = f"int64_t {low} = ({n} - 1) & ~{PIECE - 1}; {low} >= 0; {low} -= {PIECE}"
+        with self.block(f"for ({head})"):
+            self.put(f"const int64_t {high} = {n} - {low} < {PIECE} ? {n} : {low} + {PIECE};")
+            self.pragma(nest, nest.body)
+            self.loop(nest, low, high)
 
     def pragma(self, nest: Nest | None, body: Sequence[Item]) -> None:
         """Ask for vector instructions where each turn stands alone or only adds."""
+        clauses = self._simd(nest, body)
+        if clauses is not None:
+            self.put(f"#pragma omp simd{clauses}")
+
+    def _simd(self, nest: Nest | None, body: Sequence[Item]) -> str | None:
+        """What is said of sums where a loop goes in vectors; None where it does not."""
         sums: dict[str, list[str]] = {}
         for statement in body:
-            if isinstance(statement, Nest):
-                return
-            if statement.reduction is not None and statement.reduction.operator not in ("+", "*"):
-                return
+            if isinstance(statement, Nest) or statement.reduction is ir.Reduction.ARGMAX:
+                return None
             if any(self.nests.of(index) is nest for index in statement.scattered):
-                return
+                return None
             if any(self.nests.of(i) is nest for i in statement.reduced):
                 if not self.storage.scalar(statement):
-                    return
+                    return None
                 assert statement.reduction is not None
-                names = sums.setdefault(statement.reduction.operator, [])
-                names += [self._accumulator(statement) for _ in self._own_lanes(statement)]
-        clauses = "".join(f" reduction({op}:{', '.join(names)})" for op, names in sums.items())
-        self.put(f"#pragma omp simd{clauses}")
+                how = reduction_text(statement.reduction, statement.target.dtype)
+                self.called.add(how)
+                sums.setdefault(how, []).extend(
+                    self._accumulator(statement) for _ in self._own_lanes(statement)
+                )
+        clauses = "".join(f" reduction({how}:{', '.join(names)})" for how, names in sums.items())
+        if not sums.keys().isdisjoint(("largest", "smallest")):
+            # in the end the numbers of a vector are combined one by one: short rows would wait for that
+            wide = max(width(s) for s in body if isinstance(s, ir.Statement) and s.reduced)
+            clauses += f" simdlen({VECTOR // wide})"
+        return clauses
 
     # ---- outermost loops
 
@@ -312,10 +367,10 @@ class LoopWriter:
         """One loop of the function, or statements outside loops."""
         start = len(self.lines)
         self.comment(item)
-        if isinstance(item, Nest) and is_blocked(item):
-            (self.blocked if has_loops(item) else self.panels)(item)
+        if isinstance(item, Nest):
+            self.nest(item)
         else:
-            self.items([item])
+            self.leaf(item)
         nodes = sorted({n for s in statements_in(item) for n in s.nodes})
         self.spans.append((start, len(self.lines) - 1, nodes))
         self.put()
@@ -352,24 +407,92 @@ class LoopWriter:
         sign = "+=" if statement.adds else "="
         return f"{access(statement, statement.target).text} {sign} {text}"
 
-    def blocked(self, nest: Nest) -> None:
-        """An outermost loop in blocks of rows, several rows at a time."""
+    def nest(self, nest: Nest) -> None:
+        """An outermost loop: which of the ways to write it down."""
         triangle = nest.members[0].reduction is ir.Reduction.SYMMETRIC
         # every turn adds to the same results
         summed = [s for s in nest.members if triangle or any(self.nests.of(i) is nest for i in s.reduced)]
-        alone = any(self.nests.of(index) is nest for s in nest.members for index in s.scattered)
-        if (
-            self.in_turns or alone or any(s.reduction is ir.Reduction.ARGMAX for s in summed)
-        ):  # parts could not be combined
+        scattered = any(self.nests.of(index) is nest for s in nest.members for index in s.scattered)
+        # parts could not be combined
+        alone = self.in_turns or scattered or any(s.reduction is ir.Reduction.ARGMAX for s in summed)
+        low, high = "0", self.names.length(nest.dim)
+        if has_loops(nest) and is_blocked(nest):
+            if not alone and self._parts(nest) != 1:
+                self._in_parts(nest, summed, self._all_rows, "share_triangle" if triangle else "share")
+                return
             self.begin(nest)  # what is combined may be wanted after the block
             with self.block():
                 self._block_buffers(nest, "")
-                self._all_rows(nest, "0", self.names.length(nest.dim))
+                self._all_rows(nest, low, high)
             self.end(nest)
+            return
+        rows = self._panels if is_blocked(nest) else self._turns
+        # a row of a block may be an array itself, of which there is one only
+        alone |= any(home.blocked is nest and len(home.axes) > 1 for home in self.storage.homes.values())
+        if alone or not self._may_be_long(nest):
+            self.begin(nest)
+            rows(nest, low, high)
+            self.end(nest)
+        elif summed:
+            self._in_parts(nest, summed, rows, "share")
         else:
-            self._in_parts(nest, summed, "share_triangle" if triangle else "share")
+            self._shared(nest)
 
-    def _in_parts(self, nest: Nest, summed: Sequence[ir.Statement], share: str) -> None:
+    def _may_be_long(self, nest: Nest) -> bool:
+        """Whether a loop without rows may be worth several threads.
+
+        Not where its length is known to be short. Nor, if it is one loop only, inside a recurrence, or where the
+        function elsewhere goes through the same axis and another one: then it is a small part of the whole.
+        """
+        work = self._constant_work(nest)
+        if work is not None and work < SHORT:
+            return False
+        return has_loops(nest) or not (
+            self.storage.recurs(nest.members[0]) or nest.dim in self.storage.crossed
+        )
+
+    def _work(self, nest: Nest) -> list[ir.Dim]:
+        """Through how much a nest goes: the lengths that make it, multiplied."""
+        return [index.dim.find() for index in max(nest.members, key=_turns).indices()]
+
+    def _constant_work(self, nest: Nest) -> int | None:
+        lengths = [dim.constant for dim in self._work(nest)]
+        return None if None in lengths else math.prod(filter(None, lengths))
+
+    def _parts(self, nest: Nest) -> int:
+        """How many parts step.h's parts_of will say there are; 0: that is not known."""
+        rows, work, parts = nest.dim.constant, self._constant_work(nest), 1
+        if rows is None or work is None:
+            return 0
+        while parts < MAX_PARTS and work // parts >= SHORT and rows // parts >= 128:
+            parts *= 2
+        return parts
+
+    def _turns(self, nest: Nest, low: str, high: str) -> None:
+        """A loop as it stands."""
+        self.pragma(nest, nest.body)
+        self.loop(nest, low, high)
+
+    def _shared(self, nest: Nest) -> None:
+        """Turns that stand alone: any thread may take any of them."""
+        chain = loops_of(nest)
+        self.called.add("team_of")
+        work = " * ".join(map(self.names.length, self._work(nest)))
+        team = f"num_threads(team_of(threads, {work}))"
+        if has_loops(nest):
+            outer = len(chain) - (not has_loops(chain[-1]))
+            together = f" collapse({outer})" if outer > 1 else ""
+            self.put(f"#pragma omp parallel for{together} {team}")
+        elif is_blocked(nest) or (clauses := self._simd(nest, nest.body)) is None:
+            self.put(f"#pragma omp parallel for {team}")
+        else:
+            self.put(f"#pragma omp parallel for simd {team}{clauses}")
+        if is_blocked(nest):
+            self._panels(nest, "0", self.names.length(nest.dim))
+        else:
+            self.loop(nest)
+
+    def _in_parts(self, nest: Nest, summed: Sequence[ir.Statement], rows: Rows, share: str) -> None:
         """The loop in parts, which threads take.
 
         How many parts there are and where each begins depends on lengths alone. What every turn adds to is summed
@@ -381,7 +504,7 @@ class LoopWriter:
         number = "" if self.shared == 1 else f"_{self.shared}"
         parts, team = f"parts{number}", f"team{number}"
         self.called |= {"parts_of", share}
-        work = " * ".join(map(self.length, max(nest.members, key=_turns).indices()))
+        work = " * ".join(map(self.names.length, self._work(nest)))
         self.put(
             f"const int {parts} = parts_of({n}, {work}), {team} = threads < {parts} ? threads : {parts};"
         )
@@ -402,9 +525,10 @@ class LoopWriter:
             for array in arrays:
                 own, whole = f"{array.name}_parts + THREAD * ({self.elements(array)})", self.whole(array)
                 self.put(f"{C_TYPES[array.dtype]} *const {self.mine[array]} = part ? {own} : {whole};")
-            self._block_buffers(nest, team)
+            if has_loops(nest):
+                self._block_buffers(nest, team)
             self.begin(nest)
-            self._all_rows(nest, low, high)
+            rows(nest, low, high)
             if summed:
                 self.put("#pragma omp ordered")
                 with self.block():
@@ -432,15 +556,23 @@ class LoopWriter:
     def _all_rows(self, nest: Nest, low: str, high: str) -> None:
         """The rows from `low` to `high`: in blocks, and one by one when there are too few for one."""
         v, rows = self.names.loops[nest], block_of(nest)
+        count = int(high) if low == "0" and high.isdigit() else None
+        over = count is None or count % rows
         self.laned = nest
-        self.put(f"int64_t {v} = {low};")
-        with self.block(f"for (; {v} + {rows} <= {high}; {v} += {rows})"):
-            for phase in phases(nest):
-                self.phase(nest, phase)
-        self.put("/* the rows left over */")
-        with self.block(f"for (; {v} < {high}; ++{v})"):
-            for phase in phases(nest):
-                self.items(phase)
+        self.backward = backward(nest, self.nests)
+        if over:
+            self.put(f"int64_t {v} = {low};")
+        if count is None or count >= rows:
+            turns = f"; {v} + {rows} <= {high}" if over else f"int64_t {v} = {low}; {v} < {high}"
+            with self.block(f"for ({turns}; {v} += {rows})"):
+                for phase in phases(nest):
+                    self.phase(nest, phase)
+        self.backward = set()
+        if over:
+            self.put("/* the rows left over */")
+            with self.block(f"for (; {v} < {high}; ++{v})"):
+                for phase in phases(nest):
+                    self.items(phase)
         self.laned = None
 
     def mirrored(self, statement: ir.Statement) -> None:
@@ -452,30 +584,36 @@ class LoopWriter:
         ctype, madd = C_TYPES[statement.target.dtype], self._madd(statement.target.dtype)
         own_places = tuple(ir.Place(row) if p.index else p for p in factor.places)
         here = ir.Read(factor.dtype, factor.array, own_places)
+        diagonal = [ir.Place(row) if p.index is column else p for p in matrix.places]
         place = self.element(statement.target, [ir.Place(column) if p.index else p for p in statement.places])
-        name, sums = statement.target.name, []
-        for _ in self.each_lane(self.lanes):
-            own = self.local_name(statement.target)
-            sums.append(own)
-            self.put(f"{ctype} {own} = 0;")
-            self.put(f"const {ctype} {own}_here = {self.read_text(statement, here)};")
+        # the rows in turn are added to two sums: the next need not wait for what the last one adds
+        names = [f"{statement.target.name}_{word}" for word in ("even", "odd")[: self.lanes]]
+        sums: list[str] = []
+
+        def down(also: Callable[[int, str], str]) -> None:
+            """What the rows add to the results of one column, and with each element something else."""
+            self.put(f"{ctype} {' = 0, '.join(reversed(names))} = {place};")
+            for k in self.each_lane(self.lanes):
+                element, name = self.element(matrix.array, matrix.places), names[k % 2]
+                if across := also(k, element):
+                    self.put(across)
+                self.put(f"{name} = {madd}({element}, {sums[k]}_here, {name});")
+            self.put(f"{place} = {' + '.join(names)};")
+
+        for k in self.each_lane(self.lanes):
+            sums.append(f"{statement.target.name}_r{k}")
+            self.put(f"const {ctype} {sums[k]}_here = {self.read_text(statement, here)};")
+        alone = f"{self.element(matrix.array, diagonal)} * {sums[0]}_here"
+        self.put(f"{ctype} {', '.join(f'{own} = {0 if self.lanes > 1 else alone}' for own in sums)};")
         self.put(f"#pragma omp simd reduction(+:{', '.join(sums)})")
         with self.block(f"for (int64_t {j} = 0; {j} < {v}; ++{j})"):
-            self.put(f"{ctype} {name}_sum = {place};")
             across = self.read_text(statement, factor)
-            for k in self.each_lane(self.lanes):
-                element = self.element(matrix.array, matrix.places)
-                self.put(f"{sums[k]} = {madd}({element}, {across}, {sums[k]});")
-                self.put(f"{name}_sum = {madd}({element}, {sums[k]}_here, {name}_sum);")
-            self.put(f"{place} = {name}_sum;")
-        self.put("/* on the diagonal, where a row is a column too */")
-        self.put("#pragma omp simd")
-        with self.block(f"for (int64_t {j} = {v}; {j} < {v} + {self.lanes}; ++{j})"):
-            self.put(f"{ctype} {name}_sum = {place};")
-            for k in self.each_lane(self.lanes):
-                element = self.element(matrix.array, matrix.places)
-                self.put(f"{name}_sum = {madd}({element}, {sums[k]}_here, {name}_sum);")
-            self.put(f"{place} = {name}_sum;")
+            down(lambda k, element: f"{sums[k]} = {madd}({element}, {across}, {sums[k]});")
+        if self.lanes > 1:
+            self.put("/* the block on the diagonal, of which each row holds the whole */")
+            self.put("#pragma omp simd")
+            with self.block(f"for (int64_t {j} = {v}; {j} < {v} + {self.lanes}; ++{j})"):
+                down(lambda k, element: "")
         for k in self.each_lane(self.lanes):
             self.put(f"{self.target_text(statement)} += {sums[k]};")
         self.pieces.append((start, len(self.lines) - 1, statement.nodes, ""))
@@ -497,9 +635,7 @@ class LoopWriter:
 
     def phase(self, nest: Nest, phase: list[Item]) -> None:
         """One piece of a blocked loop's body, for all rows of a block."""
-        statements = [statement for item in phase for statement in statements_in(item)]
-        sums = (ir.Reduction.SUM, ir.Reduction.DOT, ir.Reduction.SYMMETRIC)
-        if isinstance(phase[0], Nest) and any(s.reduced and s.reduction in sums for s in statements):
+        if isinstance(phase[0], Nest) and in_lanes(nest, phase[0], self.nests):
             self.lanes = block_of(nest)  # every statement once for every row, inside the inner loop
             self.items(phase)
             self.lanes = 1
@@ -515,18 +651,16 @@ class LoopWriter:
             self.items(phase)
         self.row = "0"
 
-    def panels(self, nest: Nest) -> None:
-        """An outermost loop without loops inside, in blocks of rows, one phase after the other."""
-        v, n, size = self.names.loops[nest], self.names.length(nest.dim), block_of(nest)
-        self.begin(nest)
+    def _panels(self, nest: Nest, low: str, high: str) -> None:
+        """A loop without loops inside, in blocks of rows, one phase after the other."""
+        v, size = self.names.loops[nest], block_of(nest)
         self.laned = nest
-        with self.block(f"for (int64_t {v} = 0; {v} < {n}; {v} += {size})"):
-            self.put(f"const int rows = {n} - {v} < {size} ? (int)({n} - {v}) : {size};")
+        with self.block(f"for (int64_t {v} = {low}; {v} < {high}; {v} += {size})"):
+            self.put(f"const int rows = {high} - {v} < {size} ? (int)({high} - {v}) : {size};")
             self._block_buffers(nest, "")
             for phase in phases(nest):
                 self.rows(phase, "rows")
         self.laned = None
-        self.end(nest)
 
     def whole(self, array: ir.Array) -> str:
         """The pointer to an array's memory."""

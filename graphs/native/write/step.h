@@ -113,8 +113,25 @@ static inline int64_t share_triangle(int64_t rows, int64_t part, int64_t parts)
     return part == parts ? rows : (int64_t)(rows * sqrt((double)part / parts)) & ~(int64_t)7;
 }
 
+//: team_of
+/* How many threads so many turns are worth, if each stands alone. */
+static inline int team_of(int threads, int64_t work)
+{
+    return work < 2 * 131072 ? 1 : work / 131072 < threads ? (int)(work / 131072) : threads;
+}
+
 //: INLINE
 #define INLINE static inline __attribute__((always_inline)) /* a loop with a call in it would not vectorise */
+
+//: largest
+/* How vectors of largest numbers become one: NaN wins, as in NumPy. */
+#pragma omp declare reduction(largest : double, float : \
+    omp_out = omp_in > omp_out || omp_in != omp_in ? omp_in : omp_out) initializer(omp_priv = -INFINITY)
+
+//: smallest
+/* The same of smallest numbers. */
+#pragma omp declare reduction(smallest : double, float : \
+    omp_out = omp_in < omp_out || omp_in != omp_in ? omp_in : omp_out) initializer(omp_priv = INFINITY)
 
 //: bits_of from_bits
 /* A double's 64 bits as an integer, and back. */
