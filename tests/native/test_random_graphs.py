@@ -124,7 +124,7 @@ def graphs(draw):
     return inputs, [axes for _, axes in pool[: len(inputs)]], outputs[-4:]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(graphs(), st.integers(0, 3), st.integers(0, 2**31), st.sampled_from([5, 4, 1, 0]))
 def test_random_graph_agrees(uncached, graph, order, seed, rows):
     inputs, axes, outputs = graph

@@ -83,18 +83,19 @@ def _item_by_item(values: list[Value]) -> list[list[Value]]:
     lengths = {len(v.items) for v in values if isinstance(v, Vector)}
     if len(lengths) != 1:
         return []
+    (length,) = lengths
     columns: list[list[Value]] = []
     for value in values:
         if isinstance(value, Vector):
             items = value.items
-        else:  # one number for all
-            one = len(value.dims) <= 1 and (
-                isinstance(value, Scalar) or (isinstance(value, Formula) and value.cheap)
-            )
-            number = value.at([None] * len(value.dims)) if one else None
-            if not isinstance(number, ir.Literal | ir.Named):
+        else:  # one number for all, where it is no longer than they are
+            if [dim for dim in value.dims if not dim.is_one and dim.find().constant != length]:
                 return []
-            items = [Scalar(value.dtype, [], number)] * lengths.copy().pop()
+            known = isinstance(value, Scalar) or (isinstance(value, Formula) and value.cheap)
+            number = value.at([None if dim.is_one else ir.Index(dim) for dim in value.dims]) if known else None
+            if len(value.dims) > 1 or not isinstance(number, ir.Literal | ir.Named):
+                return []
+            items = [Scalar(value.dtype, [], number)] * length
         if not all(isinstance(item, Scalar) for item in items):
             return []
         columns.append(items)

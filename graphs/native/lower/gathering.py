@@ -131,8 +131,8 @@ def _new_places(
         place = state.let("int64", from_start(value.expression), number)
         state.check(outside(place), "IndexError", what)
         return Scalar("int64", [], place, nodes=value.nodes)
-    if isinstance(value, Vector):
-        value = state.solid(value)
+    if isinstance(value, Vector) or (isinstance(value, Formula) and not value.cheap):
+        value = state.solid(value)  # the text names it more than once
     wrapped = Formula("int64", value.dims, lambda i: from_start(value.at(i)), nodes=[*value.nodes, number])
     held = state.hold(wrapped, f"at_{variable.name}" if variable.name else None, "place")
     indices = state.indices(held.dims)
