@@ -16,10 +16,11 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 
+from graphs.compiled import cache, compiler
 from graphs.native import NativeLinker, NativeMode
 from graphs.native.linker import NativeRewriter
 from graphs.native.pipeline import make_program
-from graphs.native.run import cache, compiler, store
+from graphs.native.run import store
 
 v = pt.dvector("v")
 
@@ -162,7 +163,7 @@ WARM = """
 import sys
 import numpy as np, pytensor, pytensor.tensor as pt
 from graphs.native import native_mode
-from graphs.native.run import compiler
+from graphs.compiled import compiler
 if sys.argv[1] == "warm":
     compiler.Compilation = None
 v = pt.dvector("v")

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from graphs.compiled import call as call_module
 from graphs.native import NativeLinker, NativeMode, repeat, source_of
-from graphs.native.run import call as call_module
 from tests.native.test_random_graphs import graphs
 
 THREADS = ("1", "2", "3", "7", "64", None)

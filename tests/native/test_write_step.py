@@ -8,7 +8,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from graphs.native.run.compiler import load_text
+from graphs.compiled.compiler import load_text
 from graphs.native.write.file import functions_text
 
 mpmath.mp.dps = 50

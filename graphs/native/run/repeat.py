@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from pytensor.compile.executor import Function
 
+from graphs.compiled.call import FAILED, Described, NativeCall, pointers
 from graphs.errors import InputError, whole_number
 from graphs.foreign import one_line, quoted
 from graphs.memory import aligned_copy, aligned_empty, refuse_beyond_memory
-from graphs.native.run.call import FAILED, Described, NativeCall, pointers
 from graphs.native.run.function import alone
 
 __all__ = ["repeat"]

@@ -11,9 +11,9 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from graphs.native.program import Program
-from graphs.native.run import cache
-from graphs.native.run.compiler import CompilerMissing, begin_library
+from graphs.compiled import cache
+from graphs.compiled.compiler import CompilerMissing, begin_library
+from graphs.compiled.program import Program
 from graphs.native.run.fingerprint import Unrecognisable, fingerprint, surroundings
 
 __all__ = ["key", "known", "remember"]

@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from graphs import fork, temporary
+from graphs.compiled import cache
 from graphs.environment import usable_cores
 from graphs.errors import install_command
 from graphs.foreign import plain, quoted
-from graphs.native.run import cache
 
 __all__ = ["CompilerMissing", "begin_library", "compiler_version", "load_text", "open_library"]
 

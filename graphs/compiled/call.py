@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from graphs import fork
+from graphs.compiled import outside
+from graphs.compiled.compiler import CompilerMissing, open_library
+from graphs.compiled.program import Program
 from graphs.environment import usable_cores
 from graphs.memory import aligned_empty
-from graphs.native.program import Program
-from graphs.native.run import outside
-from graphs.native.run.compiler import CompilerMissing, open_library
 
 __all__ = ["Described", "NativeCall", "pointers"]
 
@@ -214,7 +214,7 @@ PATIENCE = 8  # times that a call is made again because its shared variables hav
 class _Ready:
     """A program with its library, and what C is handed at each call: made whole, then put in place at once."""
 
-    def __init__(self, program: Program, library: ctypes.CDLL, performer: Any = None) -> None:
+    def __init__(self, program: Program, library: Any, performer: Any = None) -> None:
         self.program, self.library = program, library
         self.step = library.one_step
         self.table_heads = [Described(table) for table in program.table_arrays()]
@@ -236,10 +236,10 @@ class _Ready:
 
 
 class NativeCall:
-    """A compiled function over PyTensor's storage cells.
+    """A compiled function over storage cells: PyTensor's, or those of functions that were frozen.
 
     Calls of one function are made one at a time: `lock` is held from before its arguments are written into the
-    cells (:class:`~graphs.native.run.function.NativeFunction`; in a plain Mode, from when they are there) until its
+    cells (by a ``graphs.native.run.function.NativeFunction``; in a plain Mode, from when they are there) until its
     outputs are there. Shared variables are
     read all at once and written all at once; where another thread has written one in between, the call is made
     again on what stands there now, so that no update is lost.
@@ -329,14 +329,17 @@ class NativeCall:
         ready = self.ready.get(self.program.layouts)
         if ready is None:
             try:
-                library = open_library(self.program.text, self.cached)
-                ready = _Ready(self.program, library, self.performers(self.program))
+                ready = _Ready(self.program, self.library(), self.performers(self.program))
             except CompilerMissing as failure:
                 self.current, self.instead = None, self.otherwise(str(failure))
                 return None
             self.ready[self.program.layouts] = ready
         self.current = ready
         return ready
+
+    def library(self) -> Any:
+        """What holds the program's ``one_step`` and ``many_steps``; raises :class:`CompilerMissing` if nothing does."""
+        return open_library(self.program.text, self.cached)
 
     def thread_count(self, arrays: list[Array]) -> int:
         """Most threads of a call on these arrays; one in a forked child, where OpenMP would wait for others for ever."""
