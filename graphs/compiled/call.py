@@ -6,7 +6,7 @@ import builtins
 import ctypes
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import repeat
 from operator import itemgetter, setitem
 from typing import Any
@@ -20,7 +20,7 @@ from graphs.compiled.program import Program
 from graphs.environment import usable_cores
 from graphs.memory import aligned_empty
 
-__all__ = ["Described", "NativeCall", "pointers"]
+__all__ = ["Described", "NativeCall", "pointers", "read_whole", "write_whole"]
 
 Array = np.ndarray[Any, Any]
 
@@ -420,6 +420,19 @@ class NativeCall:
         if not (isinstance(exception, type) and issubclass(exception, Exception)):
             return RuntimeError(f"{kind}: {message}")
         return exception(message)
+
+
+def read_whole(cells: Sequence[list[Any]]) -> list[Any]:
+    """What stands in cells at one moment: all from before a call's updates, or all from after them."""
+    with _whole:
+        return [cell[0] for cell in cells]
+
+
+def write_whole(cells: Sequence[list[Any]], values: Sequence[Any]) -> None:
+    """Put values into cells, all in one go."""
+    with _whole:
+        for cell, value in zip(cells, values, strict=True):
+            cell[0] = value
 
 
 def _as_array(value: Any, dtype: np.dtype[Any]) -> Array:
