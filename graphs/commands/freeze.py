@@ -9,7 +9,7 @@ from graphs.commands.named_graph import named_functions
 from graphs.data import load
 from graphs.errors import InputError
 from graphs.foreign import plain
-from graphs.frozen import load as load_frozen
+from graphs.frozen.folder import load as load_frozen
 from graphs.functions import compile_functions
 from graphs.models.logistic import logistic_graph
 from graphs.native import freeze

@@ -13,7 +13,6 @@ A folder holds code that is executed: load only folders that you trust. Its chec
 it.
 """
 
-from graphs.frozen.folder import load
-from graphs.frozen.function import Frozen, FrozenFunction
+import lazy_loader
 
-__all__ = ["Frozen", "FrozenFunction", "load"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
