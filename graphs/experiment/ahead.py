@@ -9,6 +9,8 @@ import threading
 
 __all__ = ["import_ahead"]
 
+QUICK = 5e-3
+
 
 def import_ahead(*modules: str) -> None:
     """Begin to import modules that are needed later; who imports one then waits for it.
@@ -17,12 +19,18 @@ def import_ahead(*modules: str) -> None:
     """
     wanted = [module for module in modules if module not in sys.modules]
     if wanted:
-        with contextlib.suppress(RuntimeError):  # no more threads are to be had
+        with contextlib.suppress(RuntimeError, MemoryError):  # no more threads are to be had
             # No daemon: at the interpreter's end it is waited for, as nothing can end an import safely.
             threading.Thread(target=_import, args=(wanted,), name="imports ahead").start()
 
 
 def _import(modules: list[str]) -> None:
-    for module in modules:
-        with contextlib.suppress(BaseException):
-            importlib.import_module(module)
+    # A step is shorter than the 5 ms for which a thread may keep others from Python: they would wait for it all the time.
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(QUICK)
+    try:
+        for module in modules:
+            with contextlib.suppress(BaseException):
+                importlib.import_module(module)
+    finally:
+        sys.setswitchinterval(before)

@@ -17,6 +17,7 @@ from graphs.data import real_numbers
 from graphs.errors import InputError, whole_number
 from graphs.foreign import one_line, quoted
 from graphs.frozen.description import Argument, Description
+from graphs.memory import aligned_copy
 
 __all__ = ["Frozen", "FrozenFunction"]
 
@@ -161,7 +162,7 @@ class Frozen:
         libraries: Mapping[str, Library],
         shared: Mapping[str, Array],
     ) -> None:
-        self._cells: dict[str, list[Any]] = {name: [value] for name, value in shared.items()}
+        self._cells: dict[str, list[Any]] = {name: [aligned_copy(value)] for name, value in shared.items()}
         #: Every function by name.
         self.functions = {
             each.name: FrozenFunction(each, programs[each.name], libraries[each.name], self._cells)
@@ -207,7 +208,7 @@ class Frozen:
             else:
                 wanted = Argument(argument, there.dtype.name, list(there.shape))
                 given = _taken(wanted, state[name])
-            values.append(np.array(given, there.dtype))
+            values.append(aligned_copy(np.asarray(given), there.dtype))
         write_whole(list(self._cells.values()), values)
 
 
