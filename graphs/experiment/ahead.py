@@ -9,7 +9,8 @@ import threading
 
 __all__ = ["import_ahead"]
 
-QUICK = 5e-3
+QUICK = 1e-4  # seconds
+_turn = threading.Lock()  # who restores the interval has found the one that was there
 
 
 def import_ahead(*modules: str) -> None:
@@ -26,11 +27,12 @@ def import_ahead(*modules: str) -> None:
 
 def _import(modules: list[str]) -> None:
     # A step is shorter than the 5 ms for which a thread may keep others from Python: they would wait for it all the time.
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(QUICK)
-    try:
-        for module in modules:
-            with contextlib.suppress(BaseException):
-                importlib.import_module(module)
-    finally:
-        sys.setswitchinterval(before)
+    with _turn:
+        before = sys.getswitchinterval()
+        sys.setswitchinterval(QUICK)
+        try:
+            for module in modules:
+                with contextlib.suppress(BaseException):
+                    importlib.import_module(module)
+        finally:
+            sys.setswitchinterval(before)
