@@ -45,6 +45,7 @@ class Reproduction:
     takes_logarithms: bool  # whether the compiled train evaluates a log, as the textbook formula is written
     stamp: dict[str, Any]  # versions and machine
     times: dict[str, float]  # seconds: build, first_call, steps (those made in this process), optimum
+    origin: str = ""  # where the functions came from, and why not from the cache
 
     def summary(self) -> dict[str, Any]:
         """Everything but the arrays of the history, as plain data; times apart, the same at every run."""
@@ -98,8 +99,13 @@ def _bits(predictions: NDArray[np.bool_]) -> str:
     return "".join("01"[int(p)] for p in predictions)
 
 
-def build(settings: Settings, dataset: Dataset) -> Functions | WarmFunctions:
-    """The functions that `settings` ask for, compiled or from the cache, where `dataset` has samples for them."""
+def build(
+    settings: Settings, dataset: Dataset, told: Callable[[str], None] = lambda why: None
+) -> Functions | WarmFunctions:
+    """The functions that `settings` ask for, from the cache or compiled, where `dataset` has samples for them.
+
+    `told` is called with the reason why the cache did not do.
+    """
     if not isinstance(settings, Settings):
         raise InputError("settings", found=quoted(settings), allowed="Settings")
     if not isinstance(dataset, Dataset):
@@ -109,7 +115,7 @@ def build(settings: Settings, dataset: Dataset) -> Functions | WarmFunctions:
     samples_for(initial_w, dataset.x, dataset.y)
     if dataset.unseen_x is not None:
         real_numbers("unseen_x", dataset.unseen_x, ("samples", len(initial_w)))
-    warm = known(settings, dataset)
+    warm = known(settings, dataset, told)
     if warm is not None:
         return warm
     from graphs.functions import compile_functions
@@ -139,6 +145,7 @@ class Prepared:
     functions: Functions | WarmFunctions
     listener: Listener
     times: dict[str, float]  # seconds, as of Reproduction
+    origin: str = ""  # likewise
 
     def train(
         self,
@@ -178,6 +185,7 @@ class Prepared:
             takes_logarithms=self.functions.takes_logarithms,
             stamp=stamp(),
             times={**self.times, "steps": stepping},
+            origin=self.origin,
         )
 
     def compare(self, result: Reproduction) -> Reproduction:
@@ -222,7 +230,9 @@ def prepare(
     if settings.data is not None:
         _name_far_features(dataset.x)
     listener.begins(f"compiling ({settings.mode})")
-    functions = build(settings, dataset)
+    reasons: list[str] = []
+    functions = build(settings, dataset, reasons.append)
+    origin = f"compiled: {reasons[0]}" if reasons else "from the cache, without PyTensor"
     times = {"build": functions.build_seconds, "optimum": 0.0}
     if not _no_optimum(settings, dataset):
         import_ahead("scipy.optimize")
@@ -230,7 +240,7 @@ def prepare(
     y = dataset.y.astype(dataset.x.dtype)
     _first_calls(functions, dataset.x, y)
     times["first_call"] = time.perf_counter() - start
-    return Prepared(settings, dataset, y, functions, listener, times)
+    return Prepared(settings, dataset, y, functions, listener, times, origin)
 
 
 def reproduce(settings: Settings) -> Reproduction:

@@ -12,6 +12,7 @@ import functools
 import os
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -87,18 +88,22 @@ def _own_source() -> str:
     return source_digest(Path(__file__).parents[1])
 
 
-def known(settings: Settings, dataset: Dataset) -> WarmFunctions | None:
+def known(
+    settings: Settings, dataset: Dataset, told: Callable[[str], None] = lambda why: None
+) -> WarmFunctions | None:
     """The functions that the cache has for these settings, at the data set's initial parameters; None if it has none.
 
     None too where PyTensor has been imported already: then there is nothing to be gained, and somebody may have changed what it
-    does.
+    does. `told` is called with the reason, where there is none.
     """
     if "pytensor" in sys.modules:
+        told("PyTensor was imported already")
         return None
     start = time.perf_counter()
     key = _key(settings)
     found = cache.load(key, ".json") if key else None
     if found is None:
+        told(_why_not(settings, key))
         return None
     shared = {
         "w": np.array(dataset.initial_w, settings.dtype),
@@ -112,18 +117,29 @@ def known(settings: Settings, dataset: Dataset) -> WarmFunctions | None:
             each.check(programs[each.name])
             begin_library(programs[each.name].text)
         if [each.name for each in described] != list(NAMES):
-            return None
+            raise ValueError("other functions")
         libraries = {
             name: functools.partial(open_library, program.text) for name, program in programs.items()
         }
         for opened in libraries.values():
             opened()
         frozen = Frozen(described, programs, libraries, shared)
-    except (ValueError, KeyError, RecursionError, CompilerMissing):
+    except CompilerMissing:
+        told("there is no C compiler for what the cache has")
+        return None
+    except (ValueError, KeyError, RecursionError):
+        told("what the cache has is damaged")
         return None
     return WarmFunctions(
         frozen, settings.mode, kept.linker, kept.takes_logarithms, time.perf_counter() - start
     )
+
+
+def _why_not(settings: Settings, key: str | None) -> str:
+    """Why nothing was found."""
+    if key is not None:
+        return "the cache has none of these settings, versions and source"
+    return "another mode" if settings.mode.upper() != MODE else "a file of settings says what PyTensor does"
 
 
 def remember(settings: Settings, functions: Functions) -> None:

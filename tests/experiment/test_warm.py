@@ -149,7 +149,9 @@ def test_where_pytensor_is_imported_already_it_compiles(tmp_path, monkeypatch):
         re.sub(rb"0x1\.9", b"0x1.x", data),
     ):
         assert cache.store(kept.stem, ".json", damaged)
-        assert warm.known(settings, dataset) is None
+        told = []
+        assert warm.known(settings, dataset, told.append) is None
+        assert told == ["what the cache has is damaged"]
 
 
 def test_modules_are_imported_meanwhile_and_what_cannot_be_is_not_said(capfd):
@@ -164,3 +166,21 @@ def test_modules_are_imported_meanwhile_and_what_cannot_be_is_not_said(capfd):
     assert "wave" in sys.modules
     assert sys.getswitchinterval() == before
     assert capfd.readouterr() == ("", "")
+
+
+def test_the_report_says_where_the_functions_came_from_and_where_the_time_went(tmp_path):
+    command = [sys.executable, "-m", "graphs", "reproduce", *SMALL]
+    for env, said in (
+        ({}, "compiled: the cache has none of these settings, versions and source"),
+        ({}, "from the cache, without PyTensor"),
+        ({"PYTENSORRC": "/none"}, "compiled: a file of settings says what PyTensor does"),
+    ):
+        env = {**os.environ, "GRAPHS_NATIVE_CACHE": str(tmp_path), "COLUMNS": "120", **env}
+        done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=env, timeout=120)
+        assert re.search(rf"^functions +{said} *$", done.stdout, re.M), done.stdout
+        bar = re.search(
+            r"^to the first result +(i+)(b*)(f*)  ([\d.]+) s: import, build, first call *$", done.stdout, re.M
+        )
+        assert 22 <= len(bar[1] + bar[2] + bar[3]) <= 26
+        parts = dict(re.findall(r"^(import|build|first call)\b.*?([\d.]+) s *$", done.stdout, re.M))
+        assert abs(sum(map(float, parts.values())) - float(bar[4])) < 0.01
