@@ -43,6 +43,7 @@ from . import (
     models as models,
     updates as updates,
 )
-from . import rewrites as rewrites, native as native, functions as functions, training as training
+from . import rewrites as rewrites, compiled as compiled, frozen as frozen, native as native
+from . import functions as functions, training as training
 from . import solving as solving, estimators as estimators, examples as examples, inspection as inspection
 from . import latex as latex

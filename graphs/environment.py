@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEFAULT_MODE",
+    "base_compile_folder",
     "drop_odd_thread_counts",
     "own_warnings_only",
     "prepare_compile_folder",
+    "settings_file",
     "stabilizing_rewrites_fire",
     "stamp",
     "take_native_from_flags",
@@ -52,6 +54,28 @@ def prepare_compile_folder() -> Path | None:
     if folder is not None:
         os.environ["PYTENSOR_FLAGS"] = ",".join(filter(None, (flags, f"base_compiledir={folder}")))
     return folder
+
+
+def settings_file() -> bool:
+    """Whether there is a file from which PyTensor takes settings, beside ``PYTENSOR_FLAGS``."""
+    named = os.environ.get("PYTENSORRC")
+    return named is not None or os.name == "nt" or os.path.exists(os.path.expanduser("~/.pytensorrc"))
+
+
+def base_compile_folder() -> Path:
+    """PyTensor's ``base_compiledir``; without importing PyTensor where that is simple, for it takes a third of a second."""
+    import sys
+    from pathlib import Path
+
+    flags = os.environ.get("PYTENSOR_FLAGS", "")
+    home, quotes = os.environ.get("HOME"), set(flags) & set("\"'\\#")
+    if "pytensor" in sys.modules or settings_file() or home is None or quotes:
+        from pytensor.configdefaults import config
+
+        return Path(config.base_compiledir)
+    pairs = [flag.partition("=") for flag in flags.split(",")]
+    named = [value.strip() for name, _, value in pairs if name.strip() == "base_compiledir"]
+    return Path(named[-1]).expanduser() if named else Path(home) / ".pytensor"
 
 
 def take_native_from_flags() -> None:
@@ -187,11 +211,30 @@ def stamp(packages: Iterable[str] = PACKAGES) -> dict[str, Any]:
 def _package_versions(packages: Iterable[str]) -> dict[str, str]:
     from importlib import metadata
 
+    named = _installed_versions()
     versions = {}
     for package in packages:
         with contextlib.suppress(metadata.PackageNotFoundError):
-            versions[package] = metadata.version(package)
+            versions[package] = named.get(package) or metadata.version(package)
     return versions
+
+
+def _installed_versions() -> dict[str, str]:
+    """Versions of what is installed, as the names of folders tell them; to read them out of files takes longer."""
+    import re
+    import sys
+
+    found: dict[str, str] = {}
+    for place in dict.fromkeys(sys.path):  # what comes first is imported
+        here: dict[str, set[str]] = {}
+        with contextlib.suppress(OSError):
+            for name in os.listdir(place or "."):
+                match = re.fullmatch(r"([a-z0-9_]+)-([0-9][\w.!+]*)\.dist-info", name)
+                if match:
+                    here.setdefault(match[1], set()).add(match[2])
+        for name, versions in here.items():
+            found.setdefault(name, versions.pop() if len(versions) == 1 else "")
+    return found
 
 
 def _cpu_model() -> str:

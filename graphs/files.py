@@ -32,6 +32,7 @@ __all__ = [
     "file_path",
     "lock",
     "make_folder",
+    "npz_arrays",
     "open_file",
     "read_npy",
     "read_npz",
@@ -341,6 +342,14 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
             raise DamagedFile("it holds no named arrays")
         with _as_damaged(), zipfile.ZipFile(stream) as archive:
             return _arrays(archive)
+
+
+def npz_arrays(data: bytes) -> dict[str, NDArray[Any]]:
+    """The arrays of an NPZ file whose bytes are at hand; as for :func:`read_npz`."""
+    import zipfile
+
+    with _as_damaged(), zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return _arrays(archive)
 
 
 def read_npy(path: str | os.PathLike[str]) -> NDArray[Any]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,11 @@ from numpy.typing import NDArray
 from graphs.data import real_numbers
 from graphs.errors import InputError, call_back, choose, finite_number, whole_number
 from graphs.foreign import plain, quoted
-from graphs.functions import Objective, Residuals
 from graphs.listener import Listener
 from graphs.training import Learner, Stopped, broken, samples_for
+
+if TYPE_CHECKING:  # or else whoever looks for the optimum of a learner would import PyTensor
+    from graphs.functions import Objective, Residuals
 
 __all__ = [
     "METHODS",
@@ -306,6 +308,8 @@ def minimize(
     choose("method", method, METHODS)
     finite_number("tolerance", tolerance, above=0)
     whole_number("iterations", iterations, 1)
+    from graphs.functions import Objective
+
     if not isinstance(objective, Objective):
         raise InputError("objective", found=quoted(objective), allowed="what compile_objective returns")
     begin = _beginning(objective, start)
@@ -387,6 +391,8 @@ def least_squares(
 
     finite_number("tolerance", tolerance, above=0)
     whole_number("iterations", iterations, 1)
+    from graphs.functions import Residuals
+
     if not isinstance(problem, Residuals):
         raise InputError("problem", found=quoted(problem), allowed="what compile_residuals returns")
     begin = _beginning(problem, start)

@@ -26,6 +26,7 @@ IMPORTED = (
     "graphs.commands.benchmark",
     "graphs.commands.check",
     "graphs.commands.compare",
+    "graphs.commands.freeze",
     "graphs.commands.inspect",
     "graphs.commands.lesson",
     "graphs.commands.reproduce",

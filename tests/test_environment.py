@@ -160,3 +160,29 @@ def test_a_home_that_cannot_hold_code_is_passed_by(tmp_path, monkeypatch, option
         assert prepare_compile_folder() == temporary / f"pytensor-{os.getuid()}"
     finally:
         subprocess.run(["umount", "-l", str(home)], check=True)
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {},
+        {"HOME": "/tmp/nowhere at all"},
+        {"PYTENSOR_FLAGS": "floatX=float32, base_compiledir = ~/there,base_compiledir=~/here"},
+        {"PYTENSOR_FLAGS": "base_compiledir='/tmp/a,b'"},
+        {"PYTENSORRC": "{rc}"},
+    ],
+)
+def test_the_compile_folder_is_pytensors_own(env, tmp_path):
+    """Found without importing PyTensor, where that can be."""
+    (tmp_path / "rc").write_text(f"[global]\nbase_compiledir = {tmp_path}/set\n")
+    code = (
+        "import sys\nfrom graphs.environment import base_compile_folder\nfound = base_compile_folder()\n"
+        "early = 'pytensor' in sys.modules\nimport pytensor\n"
+        "assert found == base_compile_folder() == pytensor.config.base_compiledir, found\nprint(early)"
+    )
+    given = {name: value.format(rc=tmp_path / "rc") for name, value in env.items()}
+    whole = {name: value for name, value in os.environ.items() if name != "PYTENSOR_FLAGS"} | given
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=whole, timeout=60)
+    assert done.returncode == 0, done.stderr
+    asked = any(mark in f"{given}" for mark in ("PYTENSORRC", "a,b"))
+    assert done.stdout.split() == [str(asked)]

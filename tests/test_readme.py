@@ -46,6 +46,7 @@ def test_every_command_named_exists():
         "compare",
         "benchmark",
         "lesson",
+        "freeze",
         "cache",
         "test",
     } <= set(named)

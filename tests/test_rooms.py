@@ -42,6 +42,8 @@ FLOW = (
     "latex",
     "updates",
     "rewrites",
+    "compiled",
+    "frozen",
     "native",
     "functions",
     "gradient_check",
@@ -60,7 +62,20 @@ FLOW = (
 ORDER = (*GROUND, *FLOW)
 # The rooms that are pipelines themselves: what a stage may import are those before it.
 STAGES = {
-    "native": ("statements", "program", "lower", "schedule", "write", "pipeline", "run", "linker"),
+    "native": (
+        "statements",
+        "program",
+        "lower",
+        "schedule",
+        "write",
+        "pipeline",
+        "run",
+        "linker",
+        "freeze",
+        "explanation",
+    ),
+    "compiled": ("program", "sources", "cache", "compiler", "outside", "team", "call", "repeated"),
+    "frozen": ("description", "for_c", "function", "folder"),
     "gradient_check": ("result", "evaluation", "branches", "slopes", "blame", "check"),
     "inspection": (
         "views",

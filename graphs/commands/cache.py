@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from graphs.compiled import cache
 from graphs.foreign import plain
-from graphs.native.run import cache
 from graphs.terminal import size
 
 __all__ = ["main"]

@@ -27,6 +27,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import pytensor
 from pytensor.compile.executor import Function
 from pytensor.compile.mode import get_mode
 from pytensor.compile.sharedvalue import SharedVariable
@@ -49,7 +50,7 @@ from graphs.interruption import Interrupted
 from graphs.models.logistic import logistic_graph
 from graphs.updates import gradient_descent
 
-__all__ = ["NamedCost", "NamedGraph", "named_cost", "named_graph", "named_object"]
+__all__ = ["NamedCost", "NamedGraph", "named_cost", "named_functions", "named_graph", "named_object"]
 
 ALLOWED = "logistic, module:object or file.py:name"
 KINDS = (
@@ -185,6 +186,27 @@ def named_graph(name: str, *, dtype: str = "float64") -> NamedGraph:
         attribute, where, thing = named_object("graph", name)
         with _refused("graph", f"{where}, which cannot be looked at", KINDS):
             return _as_graph(attribute, where, thing)
+
+
+def named_functions(name: str) -> Any:
+    """What `name` stands for as compiled functions: those that it is or holds, or its graph compiled in mode NATIVE."""
+    with config.change_flags(traceback__limit=TRACED):
+        attribute, where, thing = named_object("graph", name)
+        if callable(thing) and not isinstance(thing, Function | Variable) and not is_model(thing):
+            with _refused("graph", f"{where}, which cannot be called without arguments", KINDS):
+                thing = thing()
+        with _refused("graph", f"{where}, which cannot be looked at", KINDS):
+            held = thing if isinstance(thing, Mapping) else getattr(thing, "__dict__", {})
+            if any(isinstance(each, Function) for each in held.values()):
+                return thing
+            graph = _as_graph(attribute, where, thing)
+    if graph.compiled:
+        return {attribute.rpartition(".")[2]: graph.what}
+    with _refused("graph", f"{where}, which does not compile", KINDS, but=_no_room):
+        mode = resolve_mode("NATIVE").including(*graph.rewrites)
+        updates = list(graph.updates.items() if isinstance(graph.updates, Mapping) else graph.updates or ())
+        compiled = pytensor.function(graph.what, graph.outputs, updates=updates, mode=mode)
+    return {attribute.rpartition(".")[2]: compiled}
 
 
 def named_object(argument: str, name: str) -> tuple[str, str, Any]:

@@ -403,6 +403,32 @@ def lesson(parser: ArgumentParser) -> None:
     parser.add_argument("--out", metavar="DIR", help=out)
 
 
+def freeze(parser: ArgumentParser) -> None:
+    """Write compiled functions as C, to be called without PyTensor: by NumPy alone, or from a program in C."""
+    parser.epilog = """\
+examples:
+  graphs freeze --out classic               the original's train, predict and evaluate, at their initial weights
+  graphs freeze mine.py:f --out f           your own: a compiled function, an expression, (inputs, outputs,
+                                            updates), a mapping of names to functions, or something to call
+                                            that returns one
+
+Then, in Python without PyTensor:
+
+  frozen = graphs.frozen.load("classic")
+  frozen.train(x, y); frozen.train_many(x, y, 1000); frozen.predict(x); frozen.read()
+
+and in C: include train.h, and link with train.so. The folder holds code: load only folders that you trust.
+
+exit codes: 0 done, 2 bad input
+"""
+    add = parser.add_argument
+    add(
+        "graph", nargs="?", default="logistic", metavar="NAME", help="logistic, module:object or file.py:name"
+    )
+    out = "the folder: a new one, or one of frozen functions, which is replaced"
+    add("--out", metavar="DIR", help=out)
+
+
 def cache(parser: ArgumentParser) -> None:
     """Show where the native linker keeps its programs and how big they are, or remove them."""
     actions = "show (the default), or clear: remove every cached program and library"
@@ -419,6 +445,7 @@ COMMANDS: dict[str, Callable[[ArgumentParser], None]] = {
     "compare": compare,
     "benchmark": benchmark,
     "lesson": lesson,
+    "freeze": freeze,
     "cache": cache,
 }
 

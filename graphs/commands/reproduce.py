@@ -7,9 +7,11 @@ import time
 started = time.perf_counter()
 
 import argparse
+import os
 import sys
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -17,15 +19,16 @@ from graphs.commands.ending import reason
 from graphs.data import Dataset
 from graphs.environment import stabilizing_rewrites_fire
 from graphs.errors import InputError, whole_number
-from graphs.experiment.pictures import MissingMatplotlib, pictures
+from graphs.experiment.ahead import import_ahead
 from graphs.experiment.provenance import changes, provenance
-from graphs.experiment.report import report
 from graphs.experiment.reproduction import prepare
 from graphs.experiment.results import RunFolder, summary_files, to_json, trained_files
 from graphs.experiment.settings import Settings
+from graphs.experiment.warm import WarmFunctions
 from graphs.foreign import plain
 from graphs.interruption import Interrupted, SignalRequests
-from graphs.terminal import Shown, console
+from graphs.listener import Listener
+from graphs.pictures import MissingMatplotlib
 from graphs.training import Diverged, Progress, Stopped
 
 import_seconds = time.perf_counter() - started
@@ -59,14 +62,16 @@ def main(given: argparse.Namespace) -> int:
         settings = Settings(**asked)
         dataset = settings.load()
         progress = folder.begin(settings, dataset, provenance(settings)) if folder else None
-    if not stabilizing_rewrites_fire():
-        print(REWRITES_OFF, file=sys.stderr)
-
     kept = Kept(folder)
     remedy = f"go on with --out {plain(out)} --resume" if folder else "nothing is kept without --out DIR"
     signals = SignalRequests()
-    with Shown(quiet=quiet) as listener:
+    with _shown(quiet) as listener:
         prepared = prepare(settings, dataset=dataset, listener=listener)
+        # what the cache holds was compiled where they fire
+        if not (isinstance(prepared.functions, WarmFunctions) or stabilizing_rewrites_fire()):
+            print(REWRITES_OFF, file=sys.stderr)
+        if not (as_json or quiet):
+            import_ahead("graphs.experiment.report")
         try:
             with signals:
                 result = prepared.train(
@@ -91,6 +96,8 @@ def main(given: argparse.Namespace) -> int:
             result = prepared.compare(result)
             kept.write(summary_files(result))
             if folder:
+                from graphs.experiment.pictures import pictures
+
                 kept.write(pictures(result))
         except Interrupted as interrupted:
             signals.received, how = interrupted.signal, str(interrupted)
@@ -100,12 +107,25 @@ def main(given: argparse.Namespace) -> int:
         summary["times"] = {"import": import_seconds, **summary["times"]}
         sys.stdout.buffer.write(to_json(summary))
     elif not quiet:
+        from graphs.experiment.report import report
+        from graphs.terminal import console
+
         console().print(report(result, import_seconds))
         print(f"kept in {plain(out)}" if folder else "nothing kept; --out DIR keeps it")
     if signals.received:
         print(f"reproduce: {how} when all steps were done; {remedy}.", file=sys.stderr)
         return 128 + signals.received
     return 1 if kept.lost else 0
+
+
+def _shown(quiet: bool) -> AbstractContextManager[Listener]:
+    """What shows how the work goes on; where nobody would see it, what draws it is not imported before the steps."""
+    named = any(name in os.environ for name in ("FORCE_COLOR", "TTY_COMPATIBLE"))  # which rich looks at
+    if quiet or not (named or sys.stderr.isatty()):
+        return nullcontext(Listener())
+    from graphs.terminal import Shown
+
+    return Shown()
 
 
 class Kept:

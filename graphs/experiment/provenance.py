@@ -12,10 +12,10 @@ from typing import Any
 
 import msgspec
 
+from graphs.compiled.compiler import compiler_version
 from graphs.environment import stamp
 from graphs.experiment.settings import Settings
 from graphs.foreign import plain
-from graphs.native import compiler_version
 
 __all__ = ["changes", "provenance"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from graphs.terminal import table
 __all__ = ["report"]
 
 GROUP, GROUPS_PER_LINE = 10, 5
+BAR = 24  # characters
 LONGEST = 2000  # characters of a fact; the machine's is the longest
 TAKES_LOGARITHMS = "the compiled train takes logarithms as the formula is written: it can overflow"
 TAKES_NONE = "the compiled train takes no logarithm of p_1: softplus stands in its stead"
@@ -134,11 +135,24 @@ def _times(result: Reproduction, import_seconds: float | None) -> Iterable[tuple
         "steps": "steps, with history and checkpoints",
         "optimum": "the optimum",
     }
+    yield "functions", result.origin or "given"
+    parts = {"import": import_seconds or 0.0}
+    parts |= {name: result.times[name] for name in ("build", "first_call") if name in result.times}
+    yield "to the first result", _bar(parts)
     if import_seconds is not None:
         yield "import", f"{import_seconds:.3f} s"
     for name, label in labels.items():
         if name in result.times:
             yield label, f"{result.times[name]:.3f} s"
+
+
+def _bar(parts: Mapping[str, float]) -> str:
+    """One bar of parts of a time: a letter for each, as many as its share."""
+    whole = sum(parts.values())
+    drawn = (
+        "".join(name[0] * round(BAR * seconds / whole) for name, seconds in parts.items()) if whole else ""
+    )
+    return f"{drawn}  {whole:.3f} s: {', '.join(name.replace('_', ' ') for name in parts)}"
 
 
 def _table(rows: Iterable[tuple[str, str]]) -> RenderableType:

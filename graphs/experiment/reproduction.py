@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib
 import time
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,14 +14,17 @@ from numpy.typing import NDArray
 from graphs.data import Dataset, real_numbers
 from graphs.environment import stamp
 from graphs.errors import InputError
+from graphs.experiment.ahead import import_ahead
 from graphs.experiment.settings import Settings
+from graphs.experiment.warm import WarmFunctions, known, remember
 from graphs.foreign import plain, quoted
-from graphs.functions import Functions, compile_functions
 from graphs.listener import Listener
-from graphs.models.logistic import logistic_graph
 from graphs.solving import Certificate, NoOptimum, Optimum, certify, find_optimum
 from graphs.training import Progress, fit, samples_for
-from graphs.updates import gradient_descent
+
+# What imports PyTensor is imported where it is needed: a run that finds its functions in the cache does without.
+if TYPE_CHECKING:
+    from graphs.functions import Functions
 
 __all__ = ["Prepared", "Reproduction", "build", "prepare", "reproduce"]
 
@@ -44,6 +45,7 @@ class Reproduction:
     takes_logarithms: bool  # whether the compiled train evaluates a log, as the textbook formula is written
     stamp: dict[str, Any]  # versions and machine
     times: dict[str, float]  # seconds: build, first_call, steps (those made in this process), optimum
+    origin: str = ""  # where the functions came from, and why not from the cache
 
     def summary(self) -> dict[str, Any]:
         """Everything but the arrays of the history, as plain data; times apart, the same at every run."""
@@ -97,8 +99,13 @@ def _bits(predictions: NDArray[np.bool_]) -> str:
     return "".join("01"[int(p)] for p in predictions)
 
 
-def build(settings: Settings, dataset: Dataset) -> Functions:
-    """The compiled functions that `settings` ask for, where `dataset` has samples for them."""
+def build(
+    settings: Settings, dataset: Dataset, told: Callable[[str], None] = lambda why: None
+) -> Functions | WarmFunctions:
+    """The functions that `settings` ask for, from the cache or compiled, where `dataset` has samples for them.
+
+    `told` is called with the reason why the cache did not do.
+    """
     if not isinstance(settings, Settings):
         raise InputError("settings", found=quoted(settings), allowed="Settings")
     if not isinstance(dataset, Dataset):
@@ -108,6 +115,13 @@ def build(settings: Settings, dataset: Dataset) -> Functions:
     samples_for(initial_w, dataset.x, dataset.y)
     if dataset.unseen_x is not None:
         real_numbers("unseen_x", dataset.unseen_x, ("samples", len(initial_w)))
+    warm = known(settings, dataset, told)
+    if warm is not None:
+        return warm
+    from graphs.functions import compile_functions
+    from graphs.models.logistic import logistic_graph
+    from graphs.updates import gradient_descent
+
     graph = logistic_graph(
         dataset.initial_w,
         dataset.initial_b,
@@ -116,7 +130,9 @@ def build(settings: Settings, dataset: Dataset) -> Functions:
         dtype=settings.dtype,
     )
     updates = gradient_descent(graph.cost, [graph.w, graph.b], settings.learning_rate)
-    return compile_functions(graph, updates, settings.mode)
+    functions = compile_functions(graph, updates, settings.mode)
+    remember(settings, functions)
+    return functions
 
 
 @dataclass(frozen=True)
@@ -126,9 +142,10 @@ class Prepared:
     settings: Settings
     dataset: Dataset
     y: NDArray[Any]  # the targets in the dtype of x: converted once, not at every call
-    functions: Functions
+    functions: Functions | WarmFunctions
     listener: Listener
     times: dict[str, float]  # seconds, as of Reproduction
+    origin: str = ""  # likewise
 
     def train(
         self,
@@ -168,6 +185,7 @@ class Prepared:
             takes_logarithms=self.functions.takes_logarithms,
             stamp=stamp(),
             times={**self.times, "steps": stepping},
+            origin=self.origin,
         )
 
     def compare(self, result: Reproduction) -> Reproduction:
@@ -212,18 +230,17 @@ def prepare(
     if settings.data is not None:
         _name_far_features(dataset.x)
     listener.begins(f"compiling ({settings.mode})")
-    functions = build(settings, dataset)
-    times = {"build": functions.build_seconds}
-    start = time.perf_counter()
+    reasons: list[str] = []
+    functions = build(settings, dataset, reasons.append)
+    origin = f"compiled: {reasons[0]}" if reasons else "from the cache, without PyTensor"
+    times = {"build": functions.build_seconds, "optimum": 0.0}
     if not _no_optimum(settings, dataset):
-        with contextlib.suppress(Exception):  # then it is not to be had later either, and that is said
-            importlib.import_module("scipy.optimize")  # takes its time, while a C compiler may be at work
-    times["optimum"] = time.perf_counter() - start
+        import_ahead("scipy.optimize")
     start = time.perf_counter()
     y = dataset.y.astype(dataset.x.dtype)
     _first_calls(functions, dataset.x, y)
     times["first_call"] = time.perf_counter() - start
-    return Prepared(settings, dataset, y, functions, listener, times)
+    return Prepared(settings, dataset, y, functions, listener, times, origin)
 
 
 def reproduce(settings: Settings) -> Reproduction:
@@ -253,7 +270,7 @@ def _name_far_features(x: NDArray[Any]) -> None:
     )
 
 
-def _first_calls(functions: Functions, x: NDArray[Any], y: NDArray[Any]) -> None:
+def _first_calls(functions: Functions | WarmFunctions, x: NDArray[Any], y: NDArray[Any]) -> None:
     """Have the linker compile what it left to the first call, then put the parameters back."""
     before = functions.read()
     try:
@@ -283,12 +300,16 @@ def _no_optimum(settings: Settings, dataset: Dataset) -> str:
 
 
 def _optimum(
-    settings: Settings, functions: Functions, dataset: Dataset, progress: Progress
+    settings: Settings, functions: Functions | WarmFunctions, dataset: Dataset, progress: Progress
 ) -> tuple[float, Optimum]:
     """The optimum, and the run's final cost to compare with its."""
     x, cost = dataset.x.astype(np.float64, copy=False), float(progress.history.cost[-1])
-    learner = functions
+    learner: Any = functions
     if settings.dtype != "float64" or functions.takes_logarithms:
+        from graphs.functions import compile_functions
+        from graphs.models.logistic import logistic_graph
+        from graphs.updates import gradient_descent
+
         # The same function in a form that is finite everywhere, in float64, begun at the run's end.
         graph = logistic_graph(
             progress.state["w"],

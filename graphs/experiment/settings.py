@@ -33,16 +33,21 @@ class Settings:
         """Refuse the first setting that cannot be used, but for the data, of which :meth:`load` does."""
         # Here, for the command line reads the defaults above and must answer --help at once.
         from graphs.data import DTYPES, rounded
-        from graphs.functions import resolve_mode
-        from graphs.models.logistic import FORMULAS
         from graphs.training import schedule
 
         schedule(self.steps, self.every)
         choose("dtype", self.dtype, DTYPES)
         rounded("learning_rate", finite_number("learning_rate", self.learning_rate, above=0), self.dtype)
         rounded("weight_decay", finite_number("weight_decay", self.weight_decay, least=0), self.dtype)
-        choose("formula", self.formula, FORMULAS)
-        resolve_mode(self.mode)
+        # PyTensor is imported where it is needed to know what else may be given.
+        if self.formula not in ("textbook", "logits"):
+            from graphs.models.logistic import FORMULAS
+
+            choose("formula", self.formula, FORMULAS)
+        if not (isinstance(self.mode, str) and self.mode.upper() == "NATIVE"):
+            from graphs.functions import resolve_mode
+
+            resolve_mode(self.mode)
 
     def load(self) -> Dataset:
         """Check all settings, refuse the first that cannot be used, and return their data set."""

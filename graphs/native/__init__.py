@@ -12,11 +12,12 @@ import os
 import pytensor
 from pytensor.compile.mode import predefined_linkers, predefined_modes, register_linker, register_mode
 
+from graphs.compiled.compiler import compiler_version
 from graphs.environment import DEFAULT_MODE
 from graphs.native.explanation import Explanation, explain
+from graphs.native.freeze import freeze
 from graphs.native.linker import NativeLinker, NativeMode, NotNative, native_mode, source_of
 from graphs.native.program import NativeSource
-from graphs.native.run.compiler import compiler_version
 from graphs.native.run.function import alone
 from graphs.native.run.repeat import repeat
 
@@ -36,6 +37,7 @@ __all__ = [
     "alone",
     "compiler_version",
     "explain",
+    "freeze",
     "native_mode",
     "repeat",
     "source_of",

@@ -2,7 +2,7 @@
 
 PyTensor asks a mode for its rewriter and runs it, then gives the graph to the mode's linker, then asks the
 linker for a callable. So :class:`NativeRewriter` rewrites (or recognises) a graph and plans it, and
-:class:`NativeLinker` looks the plan up and makes a :class:`~graphs.native.run.call.NativeCall` from it.
+:class:`NativeLinker` looks the plan up and makes a :class:`~graphs.compiled.call.NativeCall` from it.
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ from pytensor.graph.rewriting.db import RewriteDatabaseQuery
 from pytensor.link.basic import Container, Linker
 from pytensor.link.utils import map_storage
 
-from graphs.native.program import NativeSource, OpUnknown, Program
+from graphs.compiled.call import NativeCall
+from graphs.compiled.compiler import CompilerMissing, begin_library
+from graphs.compiled.program import Program
+from graphs.native.program import NativeSource, OpUnknown
 from graphs.native.run import store
-from graphs.native.run.call import NativeCall
-from graphs.native.run.compiler import CompilerMissing, begin_library
 from graphs.native.run.function import NativeFunction
 
 __all__ = ["NativeLinker", "NativeMode", "NativeRewriter", "NotNative", "native_mode", "refusal", "source_of"]
@@ -185,7 +186,7 @@ class NativeLinker(Linker):  # type: ignore[misc]  # PyTensor's classes are unty
     Parameters
     ----------
     cached : bool
-        Whether programs and libraries are kept between processes (:mod:`graphs.native.run.cache`).
+        Whether programs and libraries are kept between processes (:mod:`graphs.compiled.cache`).
     """
 
     required_rewrites: tuple[str, ...] = ("minimum_compile",)
@@ -313,7 +314,7 @@ class Remembering:
 
     PyTensor filters every argument at every call; a training loop passes the same arrays ten thousand
     times. What may have changed about an array since (its dtype, shape and memory order can be set in
-    place) is looked at again by :class:`graphs.native.run.call.NativeCall` and in C.
+    place) is looked at again by :class:`graphs.compiled.call.NativeCall` and in C.
     """
 
     def __init__(self, kind: Any, cell: list[Any]) -> None:

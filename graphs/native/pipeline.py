@@ -14,8 +14,8 @@ import base64
 from collections.abc import Callable
 from typing import Any
 
+from graphs.compiled.program import Program
 from graphs.native.lower import lower
-from graphs.native.program import Program
 from graphs.native.schedule.fusion import fuse
 from graphs.native.schedule.storage import place
 from graphs.native.statements import Array

@@ -8,8 +8,9 @@ A statement says what one array holds, as a formula over indices::
 
 Beside statements there are three other steps: an interlude (lengths and checks that depend on what arrays hold by
 then), a call of a function on whole arrays, and a recurrence (steps taken again and again, each from what the turn
-before has left). Lengths, starts and steps are expressions like any other. Nothing here knows PyTensor or C's syntax: :mod:`lower`
-makes statements from Apply nodes, :mod:`schedule` arranges them into loops, :mod:`write` writes the loops down.
+before has left). Lengths, starts and steps are expressions like any other. Nothing here knows PyTensor or C's
+syntax: :mod:`lower` makes statements from Apply nodes, :mod:`schedule` arranges them into loops, :mod:`write` writes
+the loops down.
 """
 
 from __future__ import annotations

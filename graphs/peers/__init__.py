@@ -118,6 +118,10 @@ _TIMED = {
     "gram-many": Peer(
         "native + Gram, train_many", "in_pytensor", "Gram × 100", _PT, ours=True, copies=1, gram=True
     ),
+    "frozen": Peer("frozen, train_many", "in_frozen", "", ours=True, stepwise=False),
+    "frozen-gram": Peer(
+        "frozen + Gram, train_many", "in_frozen", "Gram", ours=True, gram=True, stepwise=False
+    ),
     "numpy-gram": Peer("NumPy, Gram by hand", "in_numpy_gram", "", ("scipy",), gram=True),
     REPRODUCE: Peer("reproduce: history, optimum", "reproducing", "native", ours=True, stepwise=False),
     "numpy-reproduce": Peer("the same in NumPy", "reproducing", "numpy", ("scipy",), stepwise=False),
@@ -136,6 +140,8 @@ BENCHMARKED = (
     "native-many",
     "gram",
     "gram-many",
+    "frozen",
+    "frozen-gram",
     "numpy-gram",
     "jax-loop",
     "jax-jit",

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graphs.native.run.compiler import CompilerMissing, load_text
+from graphs.compiled.compiler import CompilerMissing, load_text
 from graphs.peers.contract import Data, Training
 
 __all__ = ["build"]

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from graphs.compiled.cache import SECRET
 from graphs.experiment.checkpoints import load_checkpoint
-from graphs.native.run.cache import SECRET
 from graphs.peers.compare.record import read_record
 from tests.attack.faults import (
     KILLS,

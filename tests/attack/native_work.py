@@ -10,7 +10,7 @@ import pytensor
 import pytensor.tensor as pt
 
 from graphs.commands.ending import run
-from graphs.native.run import cache
+from graphs.compiled import cache
 
 
 def main() -> int:

@@ -402,6 +402,21 @@ if --quiet → --quiet
 -- --json → lesson: found '--json'
 """
 
+FREEZE = """
+logistic → out: found nothing
+logistic --out '' → out: found ''
+logistic --out mine.csv → folder: found
+logistic --out mine.csv/o → folder: found
+logistic --out held → folder: found
+logistic --out /proc/o → folder: found
+nosuch --out new → graph: found 'nosuch'
+{escape} --out new → graph: found
+{long} --out new → graph: found
+mine.py:nosuch --out new → graph: found
+--nosuch → --nosuch
+--out=-- → out: found '--'
+"""
+
 RUN = """
 nosuch → example: found 'nosuch'
 '' → example: found ''
@@ -480,6 +495,7 @@ LINES = {
     "compare": COMPARE,
     "benchmark": BENCHMARK,
     "lesson": LESSON,
+    "freeze": FREEZE,
     "run": RUN,
     "check": CHECK,
     "cache": CACHE,

@@ -28,6 +28,7 @@ from pytensor.graph.fg import FunctionGraph
 import graphs
 from graphs.commands import reproduce
 from graphs.commands.options import parser
+from graphs.compiled import cache, compiler
 from graphs.examples import EXAMPLES
 from graphs.examples.run import Run
 from graphs.experiment.checkpoints import load_checkpoint
@@ -37,7 +38,7 @@ from graphs.files import DamagedFile
 from graphs.inspection import Recording, inspect
 from graphs.inspection.file import from_json, to_json
 from graphs.native import NativeLinker, NativeMode
-from graphs.native.run import cache, compiler, store
+from graphs.native.run import store
 from graphs.peers.compare import Comparison, Plan, compare
 from graphs.peers.compare.keeping import begun
 from graphs.peers.compare.record import take_up

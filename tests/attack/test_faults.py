@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from graphs.compiled.cache import SECRET
 from graphs.inspection import load
-from graphs.native.run.cache import SECRET
 from tests.attack.attacked import (
     BENCHMARK,
     COMPARE,

@@ -19,7 +19,7 @@ from graphs.peers.benchmark import problems
 from tests.conftest import ROOT
 
 HEAVY = {"numpy", "scipy", "pytensor", "numba", "rich", "matplotlib", "jax", "torch", "autograd", "shtab"}
-COMMANDS = ("reproduce", "inspect", "doctor", "check", "compare", "benchmark", "lesson", "cache")
+COMMANDS = ("reproduce", "inspect", "doctor", "check", "compare", "benchmark", "lesson", "freeze", "cache")
 
 
 def ask(*arguments: str, python: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:

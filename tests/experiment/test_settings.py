@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from graphs import functions
 from graphs.data import Dataset
 from graphs.errors import InputError
 from graphs.experiment import reproduction
@@ -44,6 +45,6 @@ def test_settings_that_no_run_can_have_are_refused(settings, said):
     ],
 )
 def test_samples_that_do_not_fit_are_refused_before_compiling(dataset, said, monkeypatch):
-    monkeypatch.setattr(reproduction, "compile_functions", lambda *given: pytest.fail("it compiles"))
+    monkeypatch.setattr(functions, "compile_functions", lambda *given: pytest.fail("it compiles"))
     with pytest.raises(InputError, match=said):
         reproduction.build(Settings(), dataset)

@@ -10,8 +10,8 @@ import pytensor
 import pytest
 from pytensor.graph.traversal import explicit_graph_inputs
 
+from graphs.compiled import compiler
 from graphs.native import NativeLinker, NativeMode, explain
-from graphs.native.run import compiler
 
 # Python's own evaluation of every Op: the oracle. PyTensor's default mode would compile each of these
 # graphs through Numba, which takes minutes for all of them and computes the same.

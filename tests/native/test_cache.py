@@ -16,10 +16,11 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 
+from graphs.compiled import cache, compiler
 from graphs.native import NativeLinker, NativeMode
 from graphs.native.linker import NativeRewriter
 from graphs.native.pipeline import make_program
-from graphs.native.run import cache, compiler, store
+from graphs.native.run import store
 
 v = pt.dvector("v")
 
@@ -162,7 +163,7 @@ WARM = """
 import sys
 import numpy as np, pytensor, pytensor.tensor as pt
 from graphs.native import native_mode
-from graphs.native.run import compiler
+from graphs.compiled import compiler
 if sys.argv[1] == "warm":
     compiler.Compilation = None
 v = pt.dvector("v")
@@ -197,18 +198,27 @@ def test_other_rewrites_are_other_programs(folder):
 
 
 @pytest.mark.parametrize(
-    "changed", ["linker.py", "run/store.py", "lower/state.py", "write/new.h", "new/step.c"]
+    "changed",
+    [
+        "native/linker.py",
+        "native/run/store.py",
+        "native/write/new.h",
+        "native/new/step.c",
+        "compiled/call.py",
+    ],
 )
 def test_any_change_of_the_package_s_own_source_is_another_key(tmp_path, changed):
-    copy, digest = tmp_path / "native", store.own_text.__wrapped__  # without its memory of the first time
-    shutil.copytree(Path(store.__file__).parents[1], copy)
-    before = digest(copy)
-    (copy / "README.md").write_text("not source")
-    assert digest(copy) == before == store.own_text()
-    path = copy / changed
+    digest = store.own_text.__wrapped__  # without its memory of the first time
+    copies = tuple(tmp_path / package.name for package in store.PACKAGES)
+    for package, copy in zip(store.PACKAGES, copies, strict=True):
+        shutil.copytree(package, copy)
+    before = digest(copies)
+    (copies[0] / "README.md").write_text("not source")
+    assert digest(copies) == before == store.own_text()
+    path = tmp_path / changed
     path.parent.mkdir(exist_ok=True)
     path.write_text((path.read_text() if path.exists() else "") + "\n")
-    assert digest(copy) != before
+    assert digest(copies) != before
 
 
 def test_key_does_not_depend_on_what_pytensor_imports_later():

@@ -9,8 +9,8 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 
+from graphs.compiled import call
 from graphs.native import repeat
-from graphs.native.run import call
 
 
 @pytest.mark.parametrize("direct", [True, False])

@@ -14,9 +14,9 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 
+from graphs.compiled import compiler
+from graphs.compiled.compiler import begin_library, open_library
 from graphs.native import NativeLinker, NativeMode
-from graphs.native.run import compiler
-from graphs.native.run.compiler import begin_library, open_library
 
 v = pt.dvector("v")
 # Says that it has begun and who it is, then waits until it may go on.

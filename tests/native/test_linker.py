@@ -16,9 +16,9 @@ from pytensor.compile.mode import Mode
 from pytensor.graph.rewriting.db import RewriteDatabaseQuery
 from scipy import special
 
+from graphs.compiled import compiler
 from graphs.errors import InputError
 from graphs.native import NativeLinker, NativeMode, NotNative, explain, repeat, source_of
-from graphs.native.run import compiler
 
 v = pt.dvector("v")
 

@@ -15,8 +15,8 @@ import pytensor.tensor as pt
 import pytest
 
 from graphs import temporary
+from graphs.compiled import cache, compiler
 from graphs.native import NativeLinker, NativeMode, NotNative
-from graphs.native.run import cache, compiler
 
 v = pt.dvector("v")
 

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from graphs.compiled import call as call_module
+from graphs.compiled import team as team_module
 from graphs.native import NativeLinker, NativeMode, repeat, source_of
-from graphs.native.run import call as call_module
-from graphs.native.run import team as team_module
 from tests.native.test_random_graphs import graphs
 
 THREADS = ("1", "2", "3", "7", "64", None)

@@ -9,9 +9,9 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 
+from graphs.compiled import team as team_module
+from graphs.compiled.team import Team, short_waits
 from graphs.native import NativeLinker, NativeMode, repeat
-from graphs.native.run import team as team_module
-from graphs.native.run.team import Team, short_waits
 
 IDLE = {1: lambda rng: 90e-6, 2: lambda rng: 30e-6}
 # A competitor on each core: one thread has its core half of the time; of two, each waits for the other too.

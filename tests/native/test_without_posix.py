@@ -26,7 +26,7 @@ USED = """
 import numpy as np, pytensor, pytensor.tensor as pt
 from graphs import environment, temporary
 from graphs.native import NativeLinker, NativeMode, native_mode, repeat, source_of
-from graphs.native.run import cache, call
+from graphs.compiled import cache, call
 v = pt.dvector("v")
 s = pytensor.shared(np.zeros(2), name="s")
 for mode in (NativeMode(NativeLinker(cached=False)), native_mode, native_mode):

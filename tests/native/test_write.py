@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import graphs.native.statements as ir
-from graphs.native.run.compiler import load_text
+from graphs.compiled.compiler import load_text
 from graphs.native.statements import Apply, Named
 from graphs.native.write.expressions import literal_text, render
 from graphs.native.write.file import _sections, functions_text

@@ -14,7 +14,7 @@ import pytensor.tensor as pt
 import pytest
 from scipy import special
 
-from graphs.native.run.compiler import FLAGS, compiler_version, find_compiler, load_text
+from graphs.compiled.compiler import FLAGS, compiler_version, find_compiler, load_text
 from graphs.native.write.file import functions_text
 from tests.native.polynomials import POLYNOMIALS, erfcinv, erfcx
 

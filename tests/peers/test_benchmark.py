@@ -158,7 +158,8 @@ def test_what_does_not_fit_into_memory_is_skipped_and_said(monkeypatch):
 
 
 def test_real_processes_cold_and_warm():
-    names = ["limit", "numpy", "native-many", "gram-many", "reproduce", "numpy-reproduce"]
+    names = ["limit", "numpy", "native-many", "gram-many", "frozen", "frozen-gram", "reproduce"]
+    names.append("numpy-reproduce")
     found = measure_processes(plan(*names, process_steps=30, process_rounds=2), Listener())
     for kind, rounds in (("cold", 1), ("warm", 2)):
         assert [cell.peer for cell in found[kind]] == names[1:]
@@ -191,6 +192,24 @@ def test_numpys_process_pays_for_no_other_framework_nor_for_what_is_ours(tmp_pat
     )
     done = subprocess.run(argv, capture_output=True, text=True, env=environment(1, tmp_path), check=True)
     assert done.stderr.splitlines()[-1:] == ["[]"]  # the worker's output is its answers' alone
+
+
+def test_frozen_processes_import_nothing_heavy_once_they_are_frozen(tmp_path):
+    worker.write_data(tmp_path, dataset())
+    for name in ("frozen", "frozen-gram"):
+        argv = command(name, Once(Build.of(name, tmp_path, "logits"), 1))
+        argv[2] = argv[2].replace(
+            "sys.exit(main(sys.argv[2:]))",
+            "main(sys.argv[2:])\n"
+            "heavy = {'pytensor', 'jax', 'numba', 'scipy', 'rich'}\n"
+            "print(sorted(heavy & set(sys.modules)))",
+        )
+        env = environment(1, tmp_path / name)
+        said = [
+            subprocess.run(argv, capture_output=True, text=True, env=env, check=True).stderr for _ in range(2)
+        ]
+        assert "pytensor" in said[0].splitlines()[-1]
+        assert said[1].splitlines()[-1] == "[]"
 
 
 def reading(x):

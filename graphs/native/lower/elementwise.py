@@ -92,7 +92,9 @@ def _item_by_item(values: list[Value]) -> list[list[Value]]:
             if [dim for dim in value.dims if not dim.is_one and dim.find().constant != length]:
                 return []
             known = isinstance(value, Scalar) or (isinstance(value, Formula) and value.cheap)
-            number = value.at([None if dim.is_one else ir.Index(dim) for dim in value.dims]) if known else None
+            number = (
+                value.at([None if dim.is_one else ir.Index(dim) for dim in value.dims]) if known else None
+            )
             if len(value.dims) > 1 or not isinstance(number, ir.Literal | ir.Named):
                 return []
             items = [Scalar(value.dtype, [], number)] * length

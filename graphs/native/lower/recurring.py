@@ -279,11 +279,11 @@ def _own(state: Lowering, variable: Any) -> Value:
     value = state.value(variable)
     if isinstance(value, Scalar):
         return value
-    if isinstance(value, View) and value.whole and value.array.kind == "scratch" and len(state.levels) > 1:
-        if state.depths.get(value.array.root, 0) == len(state.levels):
-            return value
-    held = state.hold(state.element(variable), variable.name)
-    return held
+    level = len(state.levels)
+    mine = isinstance(value, View) and value.whole and value.array.kind == "scratch"
+    if isinstance(value, View) and mine and state.depths.get(value.array.root) == level > 1:
+        return value
+    return state.hold(state.element(variable), variable.name)
 
 
 def _given(state: Lowering, length: ir.Expression, what: str) -> ir.Dim:

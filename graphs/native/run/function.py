@@ -11,7 +11,7 @@ from typing import Any
 from pytensor.compile.executor import Function
 
 from graphs import fork
-from graphs.native.run.call import NativeCall
+from graphs.compiled.call import NativeCall
 
 __all__ = ["NativeFunction", "alone"]
 

@@ -11,9 +11,9 @@ import numpy as np
 from pytensor.graph.basic import Constant
 from pytensor.scalar.basic import ScalarType
 
+from graphs.compiled.call import Header
+from graphs.compiled.program import Program
 from graphs.native.lower.performing import is_array
-from graphs.native.program import Program
-from graphs.native.run.call import Header
 
 __all__ = ["Performer"]
 

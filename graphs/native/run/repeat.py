@@ -1,20 +1,16 @@
-"""The same step many times inside one call; a file of its own, for this is what users call."""
+"""A PyTensor function called many times inside one call of C; a file of its own, for this is what users call."""
 
 from __future__ import annotations
 
-import copy
-import ctypes
-from collections.abc import Callable, Sequence
-from time import perf_counter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from pytensor.compile.executor import Function
 
+from graphs.compiled.repeated import repeated
 from graphs.errors import InputError, whole_number
-from graphs.foreign import one_line, quoted
-from graphs.memory import aligned_copy, aligned_empty, refuse_beyond_memory
-from graphs.native.run.call import FAILED, Described, NativeCall, pointers
+from graphs.foreign import quoted
 from graphs.native.run.function import alone
 
 __all__ = ["repeat"]
@@ -60,105 +56,7 @@ def repeat(fn: Any, steps: int, inputs: Sequence[Any], keep: Sequence[int] | Non
     takes = sum(not spec.implicit for spec in fn.maker.inputs)  # one more would land in a shared variable
     if not isinstance(inputs, list | tuple) or len(inputs) > takes:
         raise InputError("inputs", found=quoted(inputs), allowed=f"a list of {takes} values")
-    with alone(fn) as call:
-        state = _state(fn)
-        try:
-            first = _first(call, inputs)
-            needed = steps * sum(first[k].nbytes for k in kept)
-            found = f"{steps}, all of whose outputs are kept"
-            refuse_beyond_memory("steps", found, needed, "take fewer at once")
-        except BaseException:  # as if it had not been
-            for storage, value in state:
-                storage[0] = value
-            raise
-        histories = {k: np.empty((steps, *np.shape(first[k])), first[k].dtype) for k in kept}
-        for k, history in histories.items():
-            history[0] = first[k]
-        done = 1
-        if steps > 1 and isinstance(fn.vm, NativeCall):
-            rest = {k: history[1:] for k, history in histories.items()}
-            if fn.vm.settle(lambda arrays: _in_c(fn.vm, arrays, steps - 1, rest)) is not None:
-                done = steps
-        for t in range(done, steps):
-            values = _outputs(call(*inputs))
-            for k, history in histories.items():
-                history[t] = values[k]
-    return [histories[k] for k in kept]
-
-
-def _state(fn: Any) -> list[tuple[list[Any], Any]]:
-    """The storage of everything that a step changes, each with a copy of its content."""
     pairs = zip(fn.maker.inputs, fn.input_storage, strict=True)
     updated = [container.storage for spec, container in pairs if spec.update is not None]
-    return [(storage, copy.deepcopy(storage[0])) for storage in updated]
-
-
-def _first(call: Callable[..., Any], inputs: Sequence[Any]) -> list[Array]:
-    """The outputs of the first step, which shows whether the inputs are such as the function takes."""
-    try:
-        return _outputs(call(*inputs))
-    except (TypeError, ValueError, AssertionError) as problem:  # CVM says the last of shapes
-        raise InputError(
-            "inputs",
-            found=f"some on which the function fails ({one_line(problem)})",
-            allowed="a value of the right type and shape for each of its inputs",
-        ) from problem
-
-
-def _outputs(result: Any) -> list[Array]:
-    values = [] if result is None else list(result) if isinstance(result, list | tuple) else [result]
-    return [np.asarray(value) for value in values]
-
-
-def _in_c(
-    call: NativeCall, arrays: list[Array], steps: int, histories: dict[int, Array]
-) -> list[Array] | None:
-    """Make the steps after the first; the outputs of the last of them, or None where Python must make them.
-
-    An output that updates an input swaps heads with it after every step; one that is kept moves on by one
-    entry of its history.
-    """
-    ready = call.opened()
-    if ready is None or call.objects:
-        return None
-    outputs: dict[int, Array] = {}
-    for k, position in call.updates.items():
-        array = arrays[position]
-        if not array.flags.c_contiguous or array.shape != call.pools[k].shape:
-            return None
-        arrays[position] = aligned_copy(array)
-        outputs[k] = aligned_empty(array.shape, array.dtype)
-    for k, pool in enumerate(call.pools):
-        if k not in outputs:
-            outputs[k] = histories[k][0, ...] if k in histories else aligned_empty(pool.shape, pool.dtype)
-    entering = [Described(np.require(array, requirements="A")) for array in arrays]
-    leaving = [Described(outputs[k]) for k in range(len(outputs))]
-    arguments = pointers(head.address for head in (*entering, *ready.table_heads))
-    results = pointers(head.address for head in leaving)
-    flat = [number for k, position in call.updates.items() for number in (position, k)]
-    swaps = (ctypes.c_int64 * (len(flat) + 1))(*flat)
-    advance = (ctypes.c_int64 * (len(leaving) + 1))()
-    for k in histories.keys() - call.updates.keys():
-        advance[k] = histories[k].strides[0]
-    team, code = call.team(arrays), 0
-    while steps and not code:
-        portion, began = team.portion(steps) if team else steps, perf_counter()
-        code = ready.library.many_steps(
-            *ready.block(arguments, results),
-            *(team.now if team else 1, ready.functions, portion),
-            *(len(call.updates), ctypes.addressof(swaps), len(leaving), ctypes.addressof(advance)),
-        )
-        if team:
-            team.took(portion, perf_counter() - began)
-        steps -= portion
-    if code == FAILED:
-        raise ready.performer.failed()
-    if code < 0:
-        return None
-    if code:
-        raise call.error(code)
-    for k, position in call.updates.items():
-        head = entering[position]
-        if head.header.data == head.start:  # after an even number of exchanges
-            outputs[k] = arrays[position]
-    return [outputs[k] for k in range(len(outputs))]
+    with alone(fn) as call:
+        return repeated(call, fn.vm, updated, steps, inputs, kept)

@@ -7,13 +7,13 @@ another version of this package's source made.
 from __future__ import annotations
 
 import functools
-import hashlib
 from pathlib import Path
 from typing import Any
 
-from graphs.native.program import Program
-from graphs.native.run import cache
-from graphs.native.run.compiler import CompilerMissing, begin_library
+from graphs.compiled import cache
+from graphs.compiled.compiler import CompilerMissing, begin_library
+from graphs.compiled.program import Program
+from graphs.compiled.sources import source_digest
 from graphs.native.run.fingerprint import Unrecognisable, fingerprint, surroundings
 
 __all__ = ["key", "known", "remember"]
@@ -64,10 +64,10 @@ def remember(key: str | None, program: Program) -> None:
         cache.store(key, ".json", program.to_json().encode())
 
 
+PACKAGES = (Path(__file__).parents[1], Path(cache.__file__).parent)
+
+
 @functools.cache
-def own_text(package: Path = Path(__file__).parents[1]) -> str:
-    """A digest of the whole of :mod:`graphs.native`, its C files too: other source makes other programs."""
-    digest = hashlib.sha256()
-    for path in sorted(path for path in package.rglob("*") if path.suffix in (".py", ".c", ".h")):
-        digest.update(f"{path.relative_to(package)}\n".encode() + path.read_bytes())
-    return digest.hexdigest()
+def own_text(packages: tuple[Path, ...] = PACKAGES) -> str:
+    """A digest of the whole of :mod:`graphs.native` and what it stands on: other source makes other programs."""
+    return source_digest(*packages)

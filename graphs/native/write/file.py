@@ -30,7 +30,7 @@ __attribute__((noinline)) int one_step(Array **in, Array **out, const double *co
 def write(computation: Computation, storage: Storage) -> tuple[str, list[list[Any]], list[list[Any]]]:
     """The C file of a graph whose loops are arranged and whose arrays have their places.
 
-    Also which of its lines compute which Apply nodes, as in :class:`~graphs.native.program.Program`.
+    Also which of its lines compute which Apply nodes, as in :class:`~graphs.compiled.program.Program`.
     """
     names = Names(computation, storage.nests)
     before = BodyWriter(computation, names, storage)

@@ -21,12 +21,21 @@ from pathlib import Path
 from typing import NamedTuple
 
 from graphs import fork, temporary
+from graphs.compiled import cache
 from graphs.environment import usable_cores
 from graphs.errors import install_command
 from graphs.foreign import plain, quoted
-from graphs.native.run import cache
 
-__all__ = ["CompilerMissing", "begin_library", "compiler_version", "load_text", "open_library"]
+__all__ = [
+    "CompilerMissing",
+    "begin_library",
+    "compiler_version",
+    "library_bytes",
+    "load_library",
+    "load_text",
+    "open_library",
+    "target",
+]
 
 # Contraction would make x*x - x*x differ from 0; products in dots ask for it themselves. Neither errno
 # nor floating-point traps are looked at, and giving them up costs no NaN or infinity.
@@ -66,6 +75,27 @@ def open_library(text: str, cached: bool = True) -> ctypes.CDLL:
     Raises :class:`CompilerMissing` if it must be compiled and cannot be.
     """
     return _opening(text, cached).library()
+
+
+def library_bytes(text: str) -> bytes:
+    """The library of a C text as the bytes of a file, for somebody to keep: compiled now."""
+    return _begun(text).library()
+
+
+def load_library(data: bytes) -> ctypes.CDLL:
+    """Load a library from these very bytes.
+
+    Raises :class:`CompilerMissing` where they are none for this system, or there is no place from which to load them.
+    """
+    try:
+        return _declared(_loaded(data))
+    except AttributeError as problem:
+        raise CompilerMissing(f"a library without its functions ({plain(problem)})") from None
+
+
+def target() -> dict[str, str]:
+    """What machine a library that is compiled here is for."""
+    return {"system": platform.system(), "machine": platform.machine(), "processor": _processor()}
 
 
 def load_text(text: str) -> ctypes.CDLL:

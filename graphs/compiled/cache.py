@@ -21,6 +21,7 @@ import secrets
 import stat
 from pathlib import Path
 
+from graphs.environment import base_compile_folder
 from graphs.files import lock, remove_unfinished, write_whole
 
 __all__ = ["LIMIT_BYTES", "clear", "entries", "folder", "load", "store"]
@@ -35,11 +36,7 @@ ENTRY = re.compile(r"[0-9a-f]{40}\.(json|so)")
 def folder() -> Path:
     """Where the cache is: ``GRAPHS_NATIVE_CACHE``, else ``graphs-native`` below PyTensor's base_compiledir."""
     named = os.environ.get(VARIABLE)
-    if named:
-        return Path(named)
-    from pytensor.configdefaults import config
-
-    return Path(config.base_compiledir) / "graphs-native"
+    return Path(named) if named else base_compile_folder() / "graphs-native"
 
 
 def _is_ours(state: os.stat_result, others: int = 0o022) -> bool:

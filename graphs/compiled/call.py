@@ -6,7 +6,7 @@ import builtins
 import ctypes
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import repeat
 from operator import itemgetter, setitem
 from time import perf_counter
@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 
 from graphs import fork
+from graphs.compiled import outside
+from graphs.compiled.compiler import CompilerMissing, open_library
+from graphs.compiled.program import Program
+from graphs.compiled.team import Team, short_waits
 from graphs.environment import usable_cores
 from graphs.memory import aligned_empty
-from graphs.native.program import Program
-from graphs.native.run import outside
-from graphs.native.run.compiler import CompilerMissing, open_library
-from graphs.native.run.team import Team, short_waits
 
-__all__ = ["Described", "NativeCall", "pointers"]
+__all__ = ["Described", "NativeCall", "pointers", "read_whole", "write_whole"]
 
 Array = np.ndarray[Any, Any]
 
@@ -36,7 +36,7 @@ def _thread_limit() -> tuple[int, int]:
     """Most threads a call may use, and from how many numbers in its largest input on.
 
     ``OMP_NUM_THREADS`` where set, for every size; else the cores of this process, for large inputs
-    only. Of how many of them are used see :mod:`graphs.native.run.team`.
+    only. Of how many of them are used see :mod:`graphs.compiled.team`.
     """
     named = os.environ.get("OMP_NUM_THREADS", "")  # a number, where `import graphs` has found it there
     if named.isascii() and named.isdigit() and int(named[:9]):
@@ -214,7 +214,7 @@ PATIENCE = 8  # times that a call is made again because its shared variables hav
 class _Ready:
     """A program with its library, and what C is handed at each call: made whole, then put in place at once."""
 
-    def __init__(self, program: Program, library: ctypes.CDLL, performer: Any = None) -> None:
+    def __init__(self, program: Program, library: Any, performer: Any = None) -> None:
         self.program, self.library = program, library
         self.step = library.one_step
         self.table_heads = [Described(table) for table in program.table_arrays()]
@@ -236,10 +236,10 @@ class _Ready:
 
 
 class NativeCall:
-    """A compiled function over PyTensor's storage cells.
+    """A compiled function over storage cells: PyTensor's, or those of functions that were frozen.
 
     Calls of one function are made one at a time: `lock` is held from before its arguments are written into the
-    cells (:class:`~graphs.native.run.function.NativeFunction`; in a plain Mode, from when they are there) until its
+    cells (by a ``graphs.native.run.function.NativeFunction``; in a plain Mode, from when they are there) until its
     outputs are there. Shared variables are
     read all at once and written all at once; where another thread has written one in between, the call is made
     again on what stands there now, so that no update is lost.
@@ -331,7 +331,7 @@ class NativeCall:
         if ready is None:
             try:
                 with short_waits():
-                    library = open_library(self.program.text, self.cached)
+                    library = self.library()
                 ready = _Ready(self.program, library, self.performers(self.program))
             except CompilerMissing as failure:
                 self.current, self.instead = None, self.otherwise(str(failure))
@@ -339,6 +339,10 @@ class NativeCall:
             self.ready[self.program.layouts] = ready
         self.current = ready
         return ready
+
+    def library(self) -> Any:
+        """What holds the program's ``one_step`` and ``many_steps``; raises :class:`CompilerMissing` if nothing does."""
+        return open_library(self.program.text, self.cached)
 
     def team(self, arrays: list[Array]) -> Team | None:
         """The threads of a call on these arrays; None: one, as in a forked child, where OpenMP would wait for ever."""
@@ -424,6 +428,19 @@ class NativeCall:
         if not (isinstance(exception, type) and issubclass(exception, Exception)):
             return RuntimeError(f"{kind}: {message}")
         return exception(message)
+
+
+def read_whole(cells: Sequence[list[Any]]) -> list[Any]:
+    """What stands in cells at one moment: all from before a call's updates, or all from after them."""
+    with _whole:
+        return [cell[0] for cell in cells]
+
+
+def write_whole(cells: Sequence[list[Any]], values: Sequence[Any]) -> None:
+    """Put values into cells, all in one go."""
+    with _whole:
+        for cell, value in zip(cells, values, strict=True):
+            cell[0] = value
 
 
 def _as_array(value: Any, dtype: np.dtype[Any]) -> Array:

@@ -1,0 +1,3 @@
+from .folder import load as load
+from .function import Frozen as Frozen
+from .function import FrozenFunction as FrozenFunction
