@@ -44,9 +44,10 @@ class _Selection:
                 sections.append((axis, extent))
             else:
                 if isinstance(entry, View):  # what a mask has found
-                    value = self.places[axis] = entry
+                    self.places[axis] = entry
                 else:
-                    value = self.places[axis] = _places(state, entry, dim, node, number, unsure)
+                    self.places[axis] = _places(state, entry, dim, node, number, unsure)
+                value = self.places[axis]
                 self.nodes += value.nodes
                 common = [state.one] * (len(value.dims) - len(common)) + common
                 state.broadcast(common, value.dims, f"indices of {node.op}")
@@ -69,8 +70,8 @@ class _Selection:
             along[axis] = indices[k], start, step
         for axis, value in self.places.items():
             place = cast(value.at(chosen[len(chosen) - len(value.dims) :] if value.dims else []), "int64")
-            counted = isinstance(place, ir.Position)
-            along[axis] = (place.index, ir.ZERO, ir.ONE) if counted else (None, place, ir.ONE)
+            counted = place.index if isinstance(place, ir.Position) else None  # the loop's own index
+            along[axis] = (counted, ir.ZERO, ir.ONE) if counted else (None, place, ir.ONE)
         return self.view.through(along)
 
 

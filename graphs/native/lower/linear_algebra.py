@@ -134,7 +134,7 @@ class _Work:
 def _cholesky(work: _Work) -> None:
     factor = work.copy(0, work.node.outputs[0].name)
     name = factor.array.name
-    numbers = [work.count, work.square(factor), int(work.op.lower)]
+    numbers: list[ir.Expression | int] = [work.count, work.square(factor), int(work.op.lower)]
     work.call("cholesky", ["potrf"], numbers, [], [factor.array], f"{name} = the Cholesky factor of {name}")
     work.give(factor)
 
@@ -142,7 +142,13 @@ def _cholesky(work: _Work) -> None:
 def _solve_triangular(work: _Work) -> None:
     matrix, found = work.copy(0), work.copy(1, work.node.outputs[0].name)
     rows, columns = _sides(work, matrix, found)
-    numbers = [work.count, rows, columns, int(work.op.lower), int(work.op.unit_diagonal)]
+    numbers: list[ir.Expression | int] = [
+        work.count,
+        rows,
+        columns,
+        int(work.op.lower),
+        int(work.op.unit_diagonal),
+    ]
     formula = f"{found.array.name} = what {matrix.array.name}, a triangle, takes to {found.array.name}"
     work.call("solve_triangle", ["trsm"], numbers, [matrix.array], [found.array], formula)
     work.give(found)
@@ -151,7 +157,7 @@ def _solve_triangular(work: _Work) -> None:
 def _cholesky_solve(work: _Work) -> None:
     matrix, found = work.copy(0), work.copy(1, work.node.outputs[0].name)
     rows, columns = _sides(work, matrix, found)
-    numbers = [work.count, rows, columns, int(work.op.lower)]
+    numbers: list[ir.Expression | int] = [work.count, rows, columns, int(work.op.lower)]
     formula = f"{found.array.name} = what the square of {matrix.array.name} takes to {found.array.name}"
     work.call("solve_factored", ["trsm"], numbers, [matrix.array], [found.array], formula)
     work.give(found)
@@ -163,6 +169,7 @@ def _solve(work: _Work) -> None:
     matrix, found = work.copy(0), work.copy(1, work.node.outputs[0].name)
     rows, columns = _sides(work, matrix, found)
     formula = f"{found.array.name} = what {matrix.array.name} takes to {found.array.name}"
+    numbers: list[ir.Expression | int]
     if work.op.assume_a == "pos":
         numbers = [work.count, rows, columns, int(work.op.lower)]
         work.call("solve_positive", ["potrf", "trsm"], numbers, [], [matrix.array, found.array], formula)
@@ -189,7 +196,7 @@ def _inverse(work: _Work) -> None:
     singular = ir.Named("int64", work.state.name("singular"))
     name = matrix.array.name
     arrays = [pivots, room, matrix.array]
-    numbers = [work.count, work.square(matrix)]
+    numbers: list[ir.Expression | int] = [work.count, work.square(matrix)]
     work.call("invert", ["getrf", "getri"], numbers, [], arrays, f"{name} = the inverse of {name}", singular)
     work.state.check(ir.compare(singular, "!=", 0), "numpy.linalg.LinAlgError", "Singular matrix")
     work.give(matrix)
@@ -199,7 +206,7 @@ def _determinant(work: _Work) -> None:
     matrix = work.copy(0)
     pivots = work.scratch("pivots", "int32", [matrix.dims[-1]])
     sign, log = (work.state.array(name, work.dtype, work.leading) for name in ("sign", "log_size"))
-    numbers = [work.count, work.square(matrix)]
+    numbers: list[ir.Expression | int] = [work.count, work.square(matrix)]
     formula = f"{sign.name}, {log.name} = of the determinant of {matrix.array.name}"
     work.call("determinant", ["getrf"], numbers, [], [pivots, matrix.array, sign, log], formula)
     views = [work.state.whole(array) for array in (sign, log)]
@@ -227,7 +234,7 @@ def _eigh(work: _Work) -> None:
     values = work.state.array(work.node.outputs[0].name, work.dtype, [*work.leading, side], "values")
     room, whole = work.scratch("room", work.dtype, [side], 32), work.scratch("whole", "int32", [side], 14)
     failed = ir.Named("int64", work.state.name("failed"))
-    numbers = [work.count, work.square(matrix), int(work.op.lower)]
+    numbers: list[ir.Expression | int] = [work.count, work.square(matrix), int(work.op.lower)]
     arrays = [room, whole, matrix.array, vectors, values]
     formula = f"{values.name}, {vectors.name} = eigenvalues and eigenvectors of {matrix.array.name}"
     work.call("eigen", ["syevr"], numbers, [], arrays, formula, failed)

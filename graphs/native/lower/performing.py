@@ -24,7 +24,7 @@ def perform(state: Lowering, node: Any, number: int, why: str) -> None:
 
     Inputs and outputs that are no arrays of numbers (a random generator, complex numbers) stay in Python's hands.
     """
-    arguments: list[ir.Array | ir.Expression | str] = [str(number)]
+    arguments: list[ir.Argument] = [str(number)]
     reads: list[ir.Array] = []
     for variable in node.inputs:
         if isinstance(variable, Constant) or not is_array(variable):

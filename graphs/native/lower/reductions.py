@@ -86,7 +86,8 @@ def _multiply(
     dtype = node.outputs[0].type.dtype
     if not (is_float(dtype) and left.dtype == right.dtype == dtype and len(dims) in (2, 3)):
         return False
-    if any(dim.find().constant is not None and dim.find().constant <= TINY for dim in (*dims[-2:], shared)):
+    known = [dim.find().constant for dim in (*dims[-2:], shared)]
+    if any(length is not None and length <= TINY for length in known):
         return False
     factors = []
     for value in (left, right):

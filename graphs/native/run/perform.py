@@ -123,7 +123,7 @@ class Performer:
             if not is_array(variable):
                 self.objects[variable] = value
                 continue
-            array = np.require(value, variable.type.dtype, "CA")
+            array = np.require(value, variable.type.dtype, ["C", "A"])
             held.append(array)
             into = (ctypes.c_int64 * (1 + array.ndim)).from_address(told + 8 * at)
             into[:] = [array.ctypes.data, *array.shape]
