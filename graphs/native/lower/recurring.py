@@ -44,10 +44,11 @@ def cumulative(state: Lowering, node: Any, number: int) -> None:
         places = [ir.Place(index) for index in other]
         return [*places[:axis], ir.Place(None, turn), *places[axis:]]
 
+    with_turn: dict[int, tuple[ir.Index | None, ir.Expression, ir.Expression]]
     with_turn = {
         k: (index, ir.ZERO, ir.ONE) for k, index in enumerate([*indices[:axis], None, *indices[axis:]])
     }
-    with_turn[axis] = None, turn, ir.ONE
+    with_turn[axis] = (None, turn, ir.ONE)
     element = ir.Read(value.dtype, value.array, value.through(with_turn))
     so_far = total.at(indices)
     joined = so_far + cast(element, dtype) if adds else so_far * cast(element, dtype)
