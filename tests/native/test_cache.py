@@ -372,6 +372,8 @@ def odd_programs():
         ],
         "outputs": [[["float32", 1]], [["float64", 0]], [["V8", 1]], [["float64", 1], ["float64", 1]]],
         "layouts": ["", "CC", "X"],
+        "functions": [["scipy.linalg.cython_blas.dgemm"], ["os.system"], [1]],
+        "performed": [[[0]], [["a", "b"]]],
         "constants": [["0x"], ["1e999999p"], ["0x1p99999"], [1.0]],
         "tables": [
             [["float64", [3], "AAAA"]],

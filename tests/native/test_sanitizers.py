@@ -52,6 +52,40 @@ for bad in (5, 10**15):
     except (IndexError, ValueError):
         continue
     raise SystemExit("an index out of bounds went through")
+labels, flags = pt.lvector("labels"), pt.vector("flags", dtype="bool")
+import warnings
+from pytensor.tensor.signal import convolve1d
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    turns, _ = pytensor.scan(lambda row, h, w: pt.tanh(row + h @ w), sequences=[x], outputs_info=[v], non_sequences=[w])
+    sums, _ = pytensor.scan(
+        lambda a, b, c: a + b * c, sequences=[labels],
+        outputs_info=[{"initial": pt.zeros(2, dtype="int64") + 1, "taps": [-2, -1]}],
+    )
+S = x @ x.T + 9 * pt.eye(x.shape[0])
+later = pytensor.function(
+    [x, v, w, labels, flags, n],
+    [
+        x[labels], x[pt.arange(labels.shape[0]) % x.shape[0], labels % 5], x[flags], x[x > 0],
+        pt.inc_subtensor(x[labels], v), pt.set_subtensor(x[flags], 0.0), v[pt.argmax(v)], x[: labels[0] + n],
+        pt.grad((x[labels] ** 2).sum(), x), pt.cumsum(x, axis=0), pt.cumprod(v), turns, turns[-1], sums, sums[-2:],
+        pt.grad((turns**2).sum(), w), pt.linalg.cholesky(S), pt.linalg.inv(S), pt.linalg.solve(S, x), pt.linalg.det(S),
+        *pt.linalg.eigh(S), pt.linalg.solve_triangular(S, x[:, 0], lower=True), pt.diag(v, k=2), pt.diag(x, k=-1),
+        *pt.split(x, pt.stack([n, x.shape[0] - n]), n_splits=2), pt.sort(v) * 2, pt.gammaln(x), pt.erfcx(x), pt.sin(x * 1e7),
+        convolve1d(x, v[:3]), convolve1d(v, x[0, :2], mode="valid"),
+    ],
+    mode=mode,
+)
+for rows in (2, 3, 4, 9, 17):
+    a = rng.normal(size=(rows, 5))
+    for order in (a, np.asfortranarray(a), np.repeat(a, 2, axis=1)[:, ::2]):
+        later(order, rng.normal(size=5), np.eye(5) / 2, rng.integers(-rows, rows, 6), rng.random(rows) > 0.5, 2)
+    for bad in (rows, -rows - 1, 2**62):
+        try:
+            later(a, rng.normal(size=5), np.eye(5), np.array([0, bad]), rng.random(rows) > 0.5, 2)
+        except IndexError:
+            continue
+        raise SystemExit("a place outside went through")
 print("clean")
 """
 

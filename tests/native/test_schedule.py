@@ -12,7 +12,7 @@ from graphs.native import source_of
 from graphs.native.lower import lower
 from graphs.native.schedule.fusion import Nest, fuse, statements_in
 from graphs.native.schedule.storage import backward, block_of, in_lanes, is_blocked, is_plain, place
-from graphs.native.statements import Reduction
+from graphs.native.statements import Interlude, Reduction
 
 X, w, y = pt.dmatrix("X"), pt.dvector("w"), pt.dvector("y")
 
@@ -163,3 +163,17 @@ def test_short_and_small_loops_are_not_shared(uncached):
     assert text.count("parallel for") == 1
     text = loops_text(pytensor.function([w], [w * 2, (w**2).sum()], mode=uncached))
     assert text.count("parallel for") == 1
+
+
+def test_statements_move_down_to_those_that_belong_with_them():
+    """A check of indices stands between loops; what does not wait for it comes after it, with the others."""
+    places = pt.lvector("places")
+    z = pt.exp(w)
+    made = lower(FunctionGraph([w, places], [z[places] + 1, z * 2], clone=True))
+    kinds = [type(step).__name__ for step in made.steps]
+    assert kinds.index("Interlude") > 0
+    parts = fuse(made.steps).items
+    (check,) = [k for k, part in enumerate(parts) if isinstance(part, Interlude)]
+    before = {s.target.dtype for part in parts[:check] for s in statements_in(part)}
+    assert before == {"int64", "bool"}, "only the places are looked at before they are checked"
+    assert len(parts) == check + 3, "the exponentials and their double share a loop; then what reads them anywhere"
