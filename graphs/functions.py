@@ -32,6 +32,7 @@ from graphs.foreign import quoted
 from graphs.models.logistic import LogisticGraph
 from graphs.models.softmax import SoftmaxGraph
 from graphs.native import NativeLinker, alone, repeat, source_of
+from graphs.native.linker import fallback_mode
 from graphs.updates import UpdatePair
 
 __all__ = [
@@ -137,7 +138,7 @@ class Functions(Stateful):
 def linker_name(function: Any) -> str:
     """The linker that really runs: a native one may have handed its graph on."""
     if isinstance(function.maker.linker, NativeLinker) and source_of(function) is None:
-        return type(get_mode(None).linker).__name__
+        return type(fallback_mode().linker).__name__
     return type(function.maker.linker).__name__
 
 

@@ -34,7 +34,7 @@ from graphs.native.program import NativeSource, OpUnknown
 from graphs.native.run import store
 from graphs.native.run.function import NativeFunction
 
-__all__ = ["NativeLinker", "NativeMode", "NativeRewriter", "NotNative", "native_mode", "refusal", "source_of"]
+__all__ = ["NativeLinker", "NativeMode", "NativeRewriter", "NotNative", "fallback_mode", "native_mode", "refusal", "source_of"]
 
 # Fusion, BLAS and work in place are this linker's own business, and it does them by index.
 QUERY = RewriteDatabaseQuery(
@@ -50,7 +50,7 @@ QUERY = RewriteDatabaseQuery(
 
 
 class NotNative(UserWarning):
-    """A function runs in PyTensor's default mode after all; the message says why."""
+    """A function runs in a mode of PyTensor's after all; the message says which, why, and what that costs."""
 
 
 @dataclass(frozen=True)
@@ -180,8 +180,8 @@ def _take_apart(fgraph: Any) -> bool:
 class NativeLinker(Linker):  # type: ignore[misc]  # PyTensor's classes are untyped
     """Turns a whole graph into one C file and calls it.
 
-    A graph with an Op that it does not know, or a machine without a C compiler, gets the default mode's
-    linker instead and one :class:`NotNative` warning that says why.
+    An Op that has no C is performed by Python in the middle of it. A graph of which that would be the larger part, or a
+    machine without a C compiler, gets the linker of another mode (:func:`fallback_mode`) instead and one :class:`NotNative` warning that says why.
 
     Parameters
     ----------
@@ -209,14 +209,14 @@ class NativeLinker(Linker):  # type: ignore[misc]  # PyTensor's classes are unty
         return not self.plan.rewritten
 
     def accept(self, fgraph: Any, no_recycling: Any = None, profile: Any = None) -> Any:
-        """Take a graph; gives back the default mode's linker where this one cannot run it."""
+        """Take a graph; gives back another mode's linker where this one cannot run it."""
         if fgraph not in _PLANS or not set(_PLANS[fgraph].order) <= set(fgraph.apply_nodes):
             NativeRewriter(pytensor.compile.mode.optdb, self.query, self.cached).apply(fgraph)
             # the variables that were named have been rewritten
             no_recycling = [v for v in fgraph.variables if v.owner is not None]
         plan = _PLANS[fgraph]
         if plan.program is None:
-            _tell(plan.reason, len(fgraph.apply_nodes))
+            _tell(plan.reason)
             other = fallback_mode().linker.clone(allow_gc=False)
             other = other.accept(fgraph, no_recycling=no_recycling, profile=profile)
             if hasattr(other, "accept_var_updates"):  # PyTensor asks the mode's own linker only
@@ -280,8 +280,8 @@ class NativeLinker(Linker):  # type: ignore[misc]  # PyTensor's classes are unty
         return Performer(self.fgraph, program)
 
     def instead(self, reason: str) -> Callable[..., list[Any]]:
-        """What runs where the compiler has refused the program: the whole graph in the default mode."""
-        _tell(reason, len(self.fgraph.apply_nodes))
+        """What runs where the compiler has refused the program: the whole graph in another mode."""
+        _tell(reason)
         inputs = {v: v.type() for v in self.fgraph.inputs}  # a shared variable cannot be an argument
         outputs = clone_replace(list(self.fgraph.outputs), replace=inputs)
         function: Callable[..., list[Any]] = pytensor.function(
@@ -290,7 +290,7 @@ class NativeLinker(Linker):  # type: ignore[misc]  # PyTensor's classes are unty
         return function
 
 
-def _tell(reason: str, nodes: int) -> None:
+def _tell(reason: str) -> None:
     """Warn that a function is not native, where the user has asked for it: the first line outside this and PyTensor."""
     frame, level = sys._getframe(), 0
     while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in (
@@ -299,13 +299,13 @@ def _tell(reason: str, nodes: int) -> None:
     ):
         frame, level = frame.f_back, level + 1  # type: ignore[assignment]  # the last one has none
     mode = fallback_mode()
-    linker = type(mode.linker).__name__
-    # PyTensor's own: measured on the train graph and on PyMC's models, with nothing compiled before
-    seconds = {"NumbaLinker": 0.2, "VMLinker": 0.3 if config.cxx else 0}.get(linker, 0) * nodes
-    cost = f"; its first call compiles, which takes some {seconds:.0f} s where nothing is cached" * (
-        seconds >= 1
-    )
-    text = f"This function runs in PyTensor's default mode: {reason}{cost} ({linker})."
+    # measured on the train graph and on PyMC's models, with nothing compiled before
+    compiles = {"NumbaLinker": "0.2", "VMLinker": "0.3"}.get(type(mode.linker).__name__)
+    if getattr(mode.linker, "c_thunks", None) is False or not (config.cxx or compiles == "0.2"):
+        compiles = None
+    cost = f"; where nothing is cached, compiling it takes some {compiles} s a node" if compiles else ""
+    name = "default" if mode is default_mode() else "CVM"
+    text = f"This function runs in PyTensor's {name} mode: {reason}{cost}."
     warnings.warn(text, NotNative, stacklevel=level + 1)
 
 

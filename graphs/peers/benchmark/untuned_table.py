@@ -142,4 +142,4 @@ def _verdict(threads: int, found: dict[str, Beside]) -> Text:
 def _fallen(cells: Sequence[ModelCell]) -> Text:
     ours = {cell.size for cell in cells if cell.peer == OURS and cell.build is not None}
     fallen = {cell.size for cell in cells if cell.fallback}
-    return Text(f"{len(fallen)} of {len(ours)} fall back to PyTensor's default mode")
+    return Text(f"{len(fallen)} of {len(ours)} fall back to a mode of PyTensor's")
