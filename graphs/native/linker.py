@@ -34,7 +34,16 @@ from graphs.native.program import NativeSource, OpUnknown
 from graphs.native.run import store
 from graphs.native.run.function import NativeFunction
 
-__all__ = ["NativeLinker", "NativeMode", "NativeRewriter", "NotNative", "fallback_mode", "native_mode", "refusal", "source_of"]
+__all__ = [
+    "NativeLinker",
+    "NativeMode",
+    "NativeRewriter",
+    "NotNative",
+    "fallback_mode",
+    "native_mode",
+    "refusal",
+    "source_of",
+]
 
 # Fusion, BLAS and work in place are this linker's own business, and it does them by index.
 QUERY = RewriteDatabaseQuery(
@@ -181,7 +190,8 @@ class NativeLinker(Linker):  # type: ignore[misc]  # PyTensor's classes are unty
     """Turns a whole graph into one C file and calls it.
 
     An Op that has no C is performed by Python in the middle of it. A graph of which that would be the larger part, or a
-    machine without a C compiler, gets the linker of another mode (:func:`fallback_mode`) instead and one :class:`NotNative` warning that says why.
+    machine without a C compiler, gets the linker of another mode (:func:`fallback_mode`) instead and one
+    :class:`NotNative` warning that says why.
 
     Parameters
     ----------

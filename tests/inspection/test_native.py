@@ -96,7 +96,9 @@ def test_a_graph_that_is_not_native_is_recorded_as_what_it_becomes() -> None:
 def test_what_falls_back_falls_back_to_the_users_own_default_mode(default: str) -> None:
     x = pt.dvector("x")
     with pytensor.config.change_flags(mode=default):
-        function = pytensor.function([x], [pt.sort(x * k) for k in range(2, 12)], mode=NativeMode(NativeLinker(cached=False)))
+        function = pytensor.function(
+            [x], [pt.sort(x * k) for k in range(2, 12)], mode=NativeMode(NativeLinker(cached=False))
+        )
         asked = inspect(function)
         assert asked.recording.matches is True
         assert type(asked.function.vm) is type(function.vm)

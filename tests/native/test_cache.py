@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -407,3 +408,26 @@ def test_a_program_of_any_other_content_counts_as_absent(folder):
     assert store.known(key, graph) is not None
     assert store.known(key, graph, "A") is None
     compiler._opening.cache_clear()
+
+
+def test_scans_that_differ_in_what_they_look_back_at_have_programs_of_their_own(folder):
+    def compiled(taps):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            found, _ = pytensor.scan(
+                lambda a, b: a + b,
+                outputs_info=[{"initial": v, "taps": taps}],
+                n_steps=4,
+                return_updates=True,
+            )
+        return pytensor.function([v], found, mode=NativeMode(NativeLinker()))
+
+    start = np.array([1.0, 2.0, 5.0])
+    near, far = compiled([-2, -1]), compiled([-3, -1])
+    for fn, back, values in ((near, 2, list(start[:2])), (far, 3, list(start))):
+        for _ in range(4):
+            values.append(values[-back] + values[-1])
+        np.testing.assert_array_equal(fn(start[:back])[-4:], values[-4:])
+    again = compiled([-3, -1])
+    assert again.maker.linker.from_cache
+    np.testing.assert_array_equal(again(start), far(start))

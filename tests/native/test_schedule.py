@@ -176,4 +176,6 @@ def test_statements_move_down_to_those_that_belong_with_them():
     (check,) = [k for k, part in enumerate(parts) if isinstance(part, Interlude)]
     before = {s.target.dtype for part in parts[:check] for s in statements_in(part)}
     assert before == {"int64", "bool"}, "only the places are looked at before they are checked"
-    assert len(parts) == check + 3, "the exponentials and their double share a loop; then what reads them anywhere"
+    assert len(parts) == check + 3, (
+        "the exponentials and their double share a loop; then what reads them anywhere"
+    )

@@ -5,6 +5,7 @@ Apart from the store, which is its one user, because only this file looks into O
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 import hashlib
 import importlib.util
@@ -13,6 +14,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from pytensor.compile.builders import OpFromGraph
+from pytensor.scan.op import Scan
 
 __all__ = ["Unrecognisable", "fingerprint"]
 
@@ -83,11 +86,17 @@ def _plain(value: Any) -> Any:
 
 def _op(op: Any) -> Any:
     name = f"{type(op).__module__}.{type(op).__qualname__}"
-    if not name.startswith("pytensor."):
+    if name.startswith("pymc.") and getattr(op, "__props__", None) is not None:
+        name += f" of {getattr(sys.modules.get('pymc'), '__version__', None)}"
+    elif not name.startswith("pytensor."):
         raise Unrecognisable(f"the Op {op} from elsewhere")
     inner = getattr(op, "fgraph", None)
-    if inner is not None:
+    if isinstance(op, Scan):  # what its inputs are to it stands beside its graph
+        return [name, fingerprint(inner), _plain(dataclasses.astuple(op.info)), op.name]
+    if isinstance(op, OpFromGraph):
         return [name, fingerprint(inner)]
+    if inner is not None:
+        raise Unrecognisable(f"the Op {op} with a graph of its own")
     if name.startswith("pytensor.scalar."):
         return [name, sorted([k, _setting(v)] for k, v in vars(op).items())]
     properties = getattr(op, "__props__", None)
