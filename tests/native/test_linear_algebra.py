@@ -51,6 +51,8 @@ CASES = {
         linalg.solve(A, B, assume_a="pos"),
         linalg.solve(A, b, assume_a="pos"),
         linalg.solve(T, U),
+        linalg.solve(G, b, assume_a="sym"),
+        linalg.solve(G, B, assume_a="sym", lower=True),
         linalg.cho_solve((linalg.cholesky(A), True), B),
         linalg.cho_solve((linalg.cholesky(A, lower=False), False), b),
         *pt.grad(linalg.solve(G, b).sum(), [G, b]),

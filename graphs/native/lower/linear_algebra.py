@@ -65,9 +65,16 @@ class _Work:
         """How many axes an input has of each matrix of the batch."""
         return int(getattr(self.op, "b_ndim", 2)) if position else 2
 
-    def copy(self, position: int, name: str | None = None, *, turned: bool = False) -> View:
-        """An input in memory of its own, for every matrix of the batch; `turned`: each with its axes exchanged."""
+    def copy(
+        self, position: int, name: str | None = None, *, turned: bool = False, mirrored: str = ""
+    ) -> View:
+        """An input in memory of its own, for every matrix of the batch; `turned`: each with its axes exchanged.
+
+        `mirrored`: each with its one triangle, ``lower`` or ``upper``, in the place of the other too.
+        """
         value, rank = self.values[position], self.input_rank(position)
+        if mirrored and isinstance(value, Formula) and not value.cheap:
+            value = self.state.solid(value)  # the text names it twice
         dims = [*self.leading, *value.dims[len(value.dims) - rank :]]
         if turned:
             dims[-2:] = dims[:-3:-1]
@@ -77,7 +84,13 @@ class _Work:
             core = list(indices[self.batch :])
             if turned:
                 core.reverse()
-            return cast(value.at([*indices[self.batch - leading : self.batch], *core]), self.dtype)
+            batch = indices[self.batch - leading : self.batch]
+            found = cast(value.at([*batch, *core]), self.dtype)
+            if not mirrored:
+                return found
+            row, column = (ir.ZERO if i is None else ir.Position("int64", i) for i in core)
+            kept = ir.compare(column, "<=" if mirrored == "lower" else ">=", row)
+            return ir.choose(kept, found, cast(value.at([*batch, *core[::-1]]), self.dtype))
 
         return self.state.hold(Formula(self.dtype, dims, build, nodes=self.nodes), name)
 
@@ -164,9 +177,11 @@ def _cholesky_solve(work: _Work) -> None:
 
 
 def _solve(work: _Work) -> None:
-    if work.op.assume_a not in ("gen", "pos"):
+    symmetric = work.op.assume_a in ("sym", "her")  # of which one triangle is looked at
+    if work.op.assume_a not in ("gen", "pos") and not symmetric:
         raise OpUnknown(f"{work.node.op} of a matrix that is {work.op.assume_a}")
-    matrix, found = work.copy(0), work.copy(1, work.node.outputs[0].name)
+    side = ("lower" if work.op.lower else "upper") if symmetric else ""
+    matrix, found = work.copy(0, mirrored=side), work.copy(1, work.node.outputs[0].name)
     rows, columns = _sides(work, matrix, found)
     formula = f"{found.array.name} = what {matrix.array.name} takes to {found.array.name}"
     numbers: list[ir.Expression | int]
