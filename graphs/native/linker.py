@@ -46,16 +46,14 @@ __all__ = [
 ]
 
 # Fusion, BLAS and work in place are this linker's own business, and it does them by index.
-QUERY = RewriteDatabaseQuery(
-    include=["fast_run"],
-    exclude=[
-        *("fusion", "add_mul_fusion", "inplace", "BlasOpt", "blas_opt", "cxx_only", "scan_make_inplace"),
-        # from PyTensor 3.3 on; graphs inside Ops are rewritten here, where they are taken apart or lowered
-        *("ofg_inner_graph", "scan_inner_graph", "optimize_inner_graph"),
-        # which keeps the factors of a matrix for another Op: LAPACK's own functions are called for both
-        *("reuse_decomposition_multiple_solves", "scan_split_non_sequence_decomposition_and_solve"),
-    ],
+EXCLUDED = (
+    *("fusion", "add_mul_fusion", "inplace", "BlasOpt", "blas_opt", "cxx_only", "scan_make_inplace"),
+    # from PyTensor 3.3 on; graphs inside Ops are rewritten here, where they are taken apart or lowered
+    *("ofg_inner_graph", "scan_inner_graph", "optimize_inner_graph"),
+    # which keeps the factors of a matrix for another Op: LAPACK's own functions are called for both
+    *("reuse_decomposition_multiple_solves", "scan_split_non_sequence_decomposition_and_solve"),
 )
+QUERY = RewriteDatabaseQuery(include=["fast_run"], exclude=list(EXCLUDED))
 
 
 class NotNative(UserWarning):
@@ -200,7 +198,7 @@ class NativeLinker(Linker):  # type: ignore[misc]  # PyTensor's classes are unty
     """
 
     required_rewrites: tuple[str, ...] = ("minimum_compile",)
-    incompatible_rewrites: tuple[str, ...] = ("cxx_only",)
+    incompatible_rewrites: tuple[str, ...] = EXCLUDED  # what a plain Mode leaves out for it
 
     def __init__(self, *, cached: bool = True, allow_gc: bool | None = None, scheduler: Any = None) -> None:
         super().__init__(allow_gc=False, scheduler=scheduler)

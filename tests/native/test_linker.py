@@ -106,8 +106,14 @@ def test_a_plain_mode_falls_back_too(no_compiler):
 
 
 def test_both_are_known_by_name():
-    fn = pytensor.function([v], v + 1, mode=Mode(linker="native"))
+    w = pytensor.shared(np.ones(2), name="w")
+    m = pt.dmatrix("m")
+    p = pt.sigmoid(pt.exp(m) @ w)
+    step = [(w, w - 0.1 * pytensor.grad(p.sum(), w))]
+    fn = pytensor.function([m], [p, m.sum(axis=0) + 1], updates=step, mode=Mode(linker="native"))
     assert source_of(fn) is not None
+    assert not explain(fn).performed, "nothing works in place, nothing is fused before it comes here"
+    np.testing.assert_allclose(fn([[0.0, 0.0]])[0], 1 / (1 + np.exp(-2)))
     program = """
 import graphs.native, pytensor, pytensor.tensor as pt
 v = pt.dvector()
