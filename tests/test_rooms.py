@@ -74,7 +74,7 @@ STAGES = {
         "freeze",
         "explanation",
     ),
-    "compiled": ("program", "sources", "cache", "compiler", "outside", "team", "call", "repeated"),
+    "compiled": ("program", "sources", "cache", "team", "compiler", "outside", "call", "repeated"),
     "frozen": ("description", "for_c", "function", "folder"),
     "gradient_check": ("result", "evaluation", "branches", "slopes", "blame", "check"),
     "inspection": (

@@ -18,7 +18,7 @@ from graphs import fork
 from graphs.compiled import outside
 from graphs.compiled.compiler import CompilerMissing, open_library
 from graphs.compiled.program import Program
-from graphs.compiled.team import Team, short_waits
+from graphs.compiled.team import Team
 from graphs.environment import usable_cores
 from graphs.memory import aligned_empty
 
@@ -330,8 +330,7 @@ class NativeCall:
         ready = self.ready.get(self.program.layouts)
         if ready is None:
             try:
-                with short_waits():
-                    library = self.library()
+                library = self.library()
                 ready = _Ready(self.program, library, self.performers(self.program))
             except CompilerMissing as failure:
                 self.current, self.instead = None, self.otherwise(str(failure))

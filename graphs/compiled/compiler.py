@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 from graphs import fork, temporary
 from graphs.compiled import cache
+from graphs.compiled.team import short_waits
 from graphs.environment import usable_cores
 from graphs.errors import install_command
 from graphs.foreign import plain, quoted
@@ -149,14 +150,16 @@ def _loaded(data: bytes) -> ctypes.CDLL:
     Raises :class:`CompilerMissing` where neither can be done.
     """
     try:
-        return _from_memory(data)
+        with short_waits():  # OpenMP may come with it
+            return _from_memory(data)
     except OSError as problem:
         first = problem
     try:
         with temporary.folder("library") as folder:
             path = folder / "step.so"
             path.write_bytes(data)
-            return ctypes.CDLL(os.fspath(path))
+            with short_waits():
+                return ctypes.CDLL(os.fspath(path))
     except OSError as problem:
         raise CompilerMissing(
             f"a library can be loaded neither from memory ({plain(first)}) nor from the temporary folder "

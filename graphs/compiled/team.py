@@ -25,6 +25,8 @@ import contextlib
 import os
 from collections.abc import Iterator
 
+from graphs.environment import drop_odd_thread_counts
+
 __all__ = ["Team", "short_waits"]
 
 LONG = 0.01  # seconds of a step from which on all threads are used: so long, waits even out
@@ -79,8 +81,10 @@ class Team:
 def short_waits() -> Iterator[None]:
     """A context in which OpenMP, if it is loaded there, learns to spin for a short time only before it sleeps.
 
-    It asks the environment once. What the user says there is left as it is.
+    It asks the environment once. What the user says there is left as it is, unless it is no number of threads:
+    OpenMP would complain of that in its own words.
     """
+    drop_odd_thread_counts()  # what was set since `import graphs` looked
     ours = {} if {"OMP_WAIT_POLICY", *WAITS} & os.environ.keys() else WAITS
     os.environ.update(ours)
     try:
