@@ -346,8 +346,7 @@ class NativeCall:
     def team(self, arrays: list[Array]) -> Team | None:
         """The threads of a call on these arrays; None: one, as in a forked child, where OpenMP would wait for ever.
 
-        Nor where BLAS or LAPACK is called, which has threads of its own: of two teams on the same cores, each waits for
-        the other's turns to end (a Gaussian process of 100 points, 2 cores: 14,600 µs, and 420 with one team).
+        Nor where BLAS or LAPACK is called: it has threads of its own, and two teams would share the same cores.
         """
         if any(name != "perform" for name in self.program.functions):
             return None
