@@ -81,7 +81,7 @@ def _multiply(
     """State the product of two matrices, or of each two of a batch, as a call of BLAS, if it is one.
 
     BLAS keeps blocks of both factors near the processor, which loops that fuse do not: 64 × 784 by 784 × 100 takes it
-    0.7 of the time, 64 × 100 by 100 × 10 a third, and no shape tried took it longer.
+    0.7 of the time, 64 × 100 by 100 × 10 a third; 400 × 784 by 784 × 10, the worst of eleven shapes tried, 1.05.
     """
     dtype = node.outputs[0].type.dtype
     if not (is_float(dtype) and left.dtype == right.dtype == dtype and len(dims) in (2, 3)):
