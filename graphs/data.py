@@ -6,7 +6,7 @@ What an array must be, whoever gives it, is checked here too: :func:`real_number
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,7 @@ __all__ = [
     "rounded",
     "split",
     "targets",
+    "state_values",
 ]
 
 DTYPES = ("float64", "float32")
@@ -337,6 +338,27 @@ def real_numbers(
         allowed = "finite numbers" if dtype is None else f"finite numbers, as {array.dtype} too"
         raise InputError(argument, found=f"{array[place]}{where}", allowed=allowed)
     return array
+
+
+def state_values(state: Any, there: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+    """What `state` has for each of the values `there`, as copies of their dtypes.
+
+    Raises
+    ------
+    InputError
+        If it is no mapping, a name is missing, a shape differs or something is no number.
+    """
+    if not isinstance(state, Mapping):
+        raise InputError("state", found=quoted(state), allowed="a mapping, as `read` gives it")
+    values = []
+    for name, value in there.items():
+        argument = f"state[{name!r}]"
+        if name not in state:
+            raise InputError(argument, found="nothing", allowed=f"an array of shape {value.shape}")
+        kinds = {"f": "fiu", "b": "b"}.get(value.dtype.kind, "iu")  # what loses nothing
+        given = real_numbers(argument, state[name], value.shape, dtype=value.dtype, kinds=kinds, finite=False)
+        values.append(given)
+    return values
 
 
 def targets(argument: str, found: Any, samples: int) -> NDArray[Any]:

@@ -24,7 +24,7 @@ from pytensor.graph.replace import clone_replace
 from pytensor.graph.traversal import explicit_graph_inputs
 from pytensor.scalar.basic import Log, Log1p
 
-from graphs.data import real_numbers
+from graphs.data import state_values
 from graphs.derivatives import curvature, gradients
 from graphs.environment import own_warnings_only
 from graphs.errors import InputError, whole_number
@@ -76,15 +76,8 @@ class Stateful:
         InputError
             If a name is missing, a shape differs or something is no number; then nothing is changed.
         """
-        if not isinstance(state, Mapping):
-            raise InputError("state", found=quoted(state), allowed="a mapping, as `read` gives it")
-        values = []
-        for shared, _ in self.updates:
-            argument, there = f"state[{shared.name!r}]", np.shape(shared.get_value(borrow=True))
-            if shared.name not in state:
-                raise InputError(argument, found="nothing", allowed=f"an array of shape {there}")
-            given = state[shared.name]
-            values.append(real_numbers(argument, given, there, dtype=shared.dtype, finite=False))
+        there = {shared.name: np.asarray(shared.get_value(borrow=True)) for shared, _ in self.updates}
+        values = state_values(state, there)
         with alone(self.train):
             for (shared, _), value in zip(self.updates, values, strict=True):
                 shared.set_value(value)

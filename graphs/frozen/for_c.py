@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -25,18 +26,10 @@ ARRAY = """\
 
 /* An array: where its numbers are and how long its axes are; strides are in bytes. (Python's head of an array begins like
    this; only data, axes, shape, strides and flags are read.) */
-typedef struct {
-    intptr_t references;
-    void *type;
-    char *data;
-    int axes;
-    int64_t *shape, *strides;
-    void *base, *dtype;
-    int flags;
-} Array;
+STRUCT
 
 /* What a function returns: 0 if all is well; numbers above 0 say what was wrong with the values. */
-enum { OTHER_SHAPE = -1, UNALIGNED = -2, OTHER_RANK = -3, NO_MEMORY = -4, OTHER_LAYOUT = -5, FAILED = -6 };
+CODES
 
 /* ARRAY(x, 400, 784): memory as an array in C order; ARRAY(&b): one number, which has no axes. */
 static inline Array array_over(void *data, int64_t bytes, int axes, int64_t *shape, int64_t *strides)
@@ -50,6 +43,20 @@ static inline Array array_over(void *data, int64_t bytes, int axes, int64_t *sha
                (int64_t[]){0, __VA_ARGS__} + 1)
 #endif
 """
+
+
+# What the header has in common with the C file, and takes from there.
+COMMON = {"STRUCT": r"typedef struct \{.*?\} Array;", "CODES": r"enum \{ OTHER_SHAPE.*?\};"}
+
+
+def _array(text: str) -> str:
+    """What a header says of arrays, for this C file."""
+    said = ARRAY
+    for word, pattern in COMMON.items():
+        found = re.search(pattern, text, re.DOTALL)
+        assert found is not None  # write/step.h begins with both
+        said = said.replace(word, found[0])
+    return said
 
 
 def _axes(shape: Sequence[int | None]) -> str:
@@ -99,7 +106,7 @@ def header(described: Description, program: Program) -> str:
     return "\n".join(
         [
             *lines,
-            ARRAY,
+            _array(program.text),
             f"enum {{ {big}_IN = {counts[0]}, {big}_OUT = {counts[1]}, {big}_WANT = {counts[2]} }};",
             "",
             "/* One call. */",

@@ -13,7 +13,7 @@ from graphs.compiled.call import OTHER_LAYOUT, NativeCall, read_whole, write_who
 from graphs.compiled.compiler import CompilerMissing
 from graphs.compiled.program import Program
 from graphs.compiled.repeated import repeated
-from graphs.data import real_numbers
+from graphs.data import state_values
 from graphs.errors import InputError, whole_number
 from graphs.foreign import one_line, quoted
 from graphs.frozen.description import Argument, Description
@@ -33,8 +33,11 @@ class _Call(NativeCall):
     ) -> None:
         position = {each.name: k for k, each in enumerate(described.arguments) if each.shared}
         updates = {k: position[each.updates] for k, each in enumerate(described.results) if each.updates}
+        self._library = library
         super().__init__(program, self._no_other, self._no_other, cells, updates)
-        self.library = library  # type: ignore[method-assign]
+
+    def library(self) -> Any:
+        return self._library()
 
     @staticmethod
     def _no_other(why: str) -> NoReturn:
@@ -196,20 +199,8 @@ class Frozen:
         InputError
             If a name is missing, a shape differs or something is no number; then nothing is changed.
         """
-        if not isinstance(state, Mapping):
-            raise InputError("state", found=quoted(state), allowed="a mapping, as `read` gives it")
-        values = []
-        for name, (there,) in self._cells.items():
-            argument = f"state[{name!r}]"
-            if name not in state:
-                raise InputError(argument, found="nothing", allowed=f"an array of shape {there.shape}")
-            if there.dtype.kind == "f":
-                given = real_numbers(argument, state[name], there.shape, dtype=there.dtype.name, finite=False)
-            else:
-                wanted = Argument(argument, there.dtype.name, list(there.shape))
-                given = _taken(wanted, state[name])
-            values.append(aligned_copy(np.asarray(given), there.dtype))
-        write_whole(list(self._cells.values()), values)
+        values = state_values(state, {name: value for name, (value,) in self._cells.items()})
+        write_whole(list(self._cells.values()), list(map(aligned_copy, values)))
 
 
 def _many(function: FrozenFunction, *arguments: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -37,7 +36,7 @@ from graphs.native.lower.scalars import ScalarOpUnknown
 from graphs.native.lower.state import Kept, Lowering, Scalar, View
 from graphs.native.program import OpUnknown
 
-__all__ = ["LOWERINGS", "lower", "lower_node"]
+__all__ = ["LOWERINGS", "lower"]
 
 
 def _blockwise(state: Lowering, node: Any, number: int) -> None:
@@ -76,6 +75,7 @@ LOWERINGS: dict[type, Callable[[Lowering, Any, int], None]] = {
     basic.Split: gathering.split,
     basic.Nonzero: gathering.nonzero,
     CumOp: recurring.cumulative,
+    Scan: recurring.scan,
     AdvancedSubtensor: gathering.advanced_subtensor,
     AdvancedIncSubtensor: gathering.advanced_inc_subtensor,
     basic.ExtractDiag: indexing.extract_diagonal,
@@ -91,14 +91,13 @@ LOWERINGS: dict[type, Callable[[Lowering, Any, int], None]] = {
     basic.AllocDiag: indexing.alloc_diagonal,
 }
 
-for _name in (
-    "AdvancedSubtensor1",
-    "AdvancedIncSubtensor1",
-):  # of one index; PyTensor 3.3 has no such Ops any more
+# Of one index; PyTensor 3.3 has no such Ops any more.
+for _name, _lowering in (
+    ("AdvancedSubtensor1", gathering.advanced_subtensor),
+    ("AdvancedIncSubtensor1", gathering.advanced_inc_subtensor),
+):
     if hasattr(subtensor, _name):
-        _taken = "inc_" if "Inc" in _name else ""
-        LOWERINGS[getattr(subtensor, _name)] = getattr(gathering, f"advanced_{_taken}subtensor")
-
+        LOWERINGS[getattr(subtensor, _name)] = _lowering
 
 Inside = Callable[[Any], Any]  # an Op with a graph of its own → that, as a FunctionGraph after its rewrites
 
@@ -133,27 +132,24 @@ class NodeUnknown(OpUnknown):
 
 
 def _lowered(fgraph: Any, layouts: str, performed: Mapping[int, str], inside: Inside) -> ir.Computation:
-    state = Lowering(fgraph, ir.Computation(_title(fgraph), layouts or "C" * len(fgraph.inputs)))
+    made = ir.Computation(_title(fgraph), layouts or "C" * len(fgraph.inputs))
+    state = Lowering(fgraph, made, lower_node, inside)
     state.made.inputs += [_input(state, k, variable) for k, variable in enumerate(fgraph.inputs)]
     for number, node in enumerate(state.order):
         try:
             if number in performed:
                 performing.perform(state, node, number, performed[number])
             else:
-                lower_node(state, node, number, inside)
+                lower_node(state, node, number)
         except OpUnknown as unknown:
             raise NodeUnknown(number, str(unknown)) from None
     state.made.outputs += [_output(state, k, variable) for k, variable in enumerate(fgraph.outputs)]
     return state.made
 
 
-def lower_node(state: Lowering, node: Any, number: int, inside: Inside) -> None:
+def lower_node(state: Lowering, node: Any, number: int) -> None:
     """State what one Apply node computes; `number` is its place in the function's topological order."""
     lowering = next((LOWERINGS[kind] for kind in type(node.op).__mro__ if kind in LOWERINGS), None)
-    if isinstance(node.op, Scan):
-        lowering = functools.partial(
-            recurring.scan, inside=inside, lower_node=functools.partial(lower_node, inside=inside)
-        )
     if lowering is None:
         raise OpUnknown(f"the Op {node.op}")
     if getattr(node.op, "destroy_map", None):

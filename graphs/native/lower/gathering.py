@@ -14,7 +14,7 @@ from pytensor.graph.basic import Constant
 from pytensor.tensor.subtensor import indices_from_subtensor
 
 import graphs.native.statements as ir
-from graphs.native.lower.indexing import place_of_slice
+from graphs.native.lower.indexing import fit, place_of_slice
 from graphs.native.lower.scalars import cast
 from graphs.native.lower.state import Formula, Indices, Lowering, Scalar, Value, Vector, View, plus
 from graphs.native.program import OpUnknown
@@ -43,11 +43,12 @@ class _Selection:
                 starts[axis] = start, step
                 sections.append((axis, extent))
             else:
+                key = "places", entry, dim.find()
                 if isinstance(entry, View):  # what a mask has found
-                    self.places[axis] = entry
-                else:
-                    self.places[axis] = _places(state, entry, dim, node, number, unsure)
-                value = self.places[axis]
+                    state.shared[key] = entry
+                elif key not in state.shared:
+                    state.shared[key] = _places(state, entry, dim, node, number, unsure)
+                value = self.places[axis] = state.shared[key]
                 self.nodes += value.nodes
                 common = [state.one] * (len(value.dims) - len(common)) + common
                 state.broadcast(common, value.dims, f"indices of {node.op}")
@@ -84,21 +85,6 @@ def _places(
     unsure: list[tuple[ir.Expression, str]],
 ) -> Value:
     """An index as places along an axis of this length; what must not be so, to be checked, is put into `unsure`."""
-    key = "places", variable, dim.find()
-    if key not in state.shared:
-        state.shared[key] = _new_places(state, variable, dim, node, number, unsure)
-    found: Value = state.shared[key]
-    return found
-
-
-def _new_places(
-    state: Lowering,
-    variable: Any,
-    dim: ir.Dim,
-    node: Any,
-    number: int,
-    unsure: list[tuple[ir.Expression, str]],
-) -> Value:
     value, length = state.value(variable), dim.length
     if value.dtype == "bool" or not value.dtype.startswith(("int", "uint")):
         raise OpUnknown(f"{node.op} with indices of {value.dtype}")
@@ -200,11 +186,7 @@ def advanced_inc_subtensor(state: Lowering, node: Any, number: int) -> None:
         part = state.refresh(node.inputs[1])
     copy = state.hold(state.element(node.inputs[0]), node.outputs[0].name, dtype=node.outputs[0].type.dtype)
     chosen = _selection(state, copy, _entries(node, 2), node, number)
-    if len(part.dims) > len(chosen.dims):
-        raise OpUnknown(f"{op} of a part with more axes than the place for it")
-    for dim, mine in zip(part.dims, chosen.dims[len(chosen.dims) - len(part.dims) :], strict=True):
-        if not dim.is_one:
-            state.unify(mine, dim, f"in {op}")
+    fit(state, part, chosen.dims, node)
     where = state.indices(chosen.dims)
     shown: Indices = where[len(where) - len(part.dims) :] if part.dims else []
     nodes, adds = [*part.nodes, *chosen.nodes, number], not op.set_instead_of_inc

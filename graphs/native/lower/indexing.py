@@ -12,7 +12,7 @@ import graphs.native.statements as ir
 from graphs.native.lower.state import Formula, Indices, Lowering, Scalar, Value, Vector, View, plus, times
 from graphs.native.program import OpUnknown
 
-__all__ = ["place_of_slice"]  # the others are reached through the table in lower/__init__.py
+__all__ = ["fit", "place_of_slice"]  # the others are reached through the table in lower/__init__.py
 
 
 def shape_i(state: Lowering, node: Any, number: int) -> None:
@@ -144,6 +144,15 @@ def subtensor(state: Lowering, node: Any, number: int) -> None:
     state.values[node.outputs[0]] = result
 
 
+def fit(state: Lowering, part: Value, dims: list[ir.Dim], node: Any) -> None:
+    """Let a part that is put into a place of these dims have their lengths, but for those it is repeated along."""
+    if len(part.dims) > len(dims):
+        raise OpUnknown(f"{node.op} of a part with more axes than the place for it")
+    for dim, mine in zip(part.dims, dims[len(dims) - len(part.dims) :], strict=True):
+        if not dim.is_one:
+            state.unify(mine, dim, f"in {node.op}")
+
+
 def inc_subtensor(state: Lowering, node: Any, number: int) -> None:
     """A copy with one part set or added to."""
     source = state.element(node.inputs[0])
@@ -153,11 +162,7 @@ def inc_subtensor(state: Lowering, node: Any, number: int) -> None:
     copy = state.hold(source, node.outputs[0].name, dtype=node.outputs[0].type.dtype)
     entries = list(indices_from_subtensor(node.inputs[2:], node.op.idx_list))
     section = _section(state, copy, entries, node, number)
-    if len(part.dims) > len(section.dims):
-        raise OpUnknown(f"{node.op} of a part with more axes than the place for it")
-    for dim, mine in zip(part.dims, section.dims[len(section.dims) - len(part.dims) :], strict=True):
-        if not dim.is_one:
-            state.unify(mine, dim, f"in {node.op}")
+    fit(state, part, section.dims, node)
     where = state.indices(section.dims)
     shown: Indices = where[len(where) - len(part.dims) :] if part.dims else []
     nodes, adds = [*part.nodes, number], not node.op.set_instead_of_inc

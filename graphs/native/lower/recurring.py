@@ -7,9 +7,11 @@ all turns; in the end the oldest row comes first again, as PyTensor has it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+from pytensor.tensor.basic import Alloc, AllocEmpty
+from pytensor.tensor.subtensor import IncSubtensor
 
 import graphs.native.statements as ir
 from graphs.native.lower.scalars import cast
@@ -17,8 +19,6 @@ from graphs.native.lower.state import Formula, Indices, Kept, Lowering, Scalar, 
 from graphs.native.program import OpUnknown
 
 __all__: list[str] = []  # reached through the table in lower/__init__.py
-
-LowerNode = Callable[[Lowering, Any, int], None]
 
 
 def cumulative(state: Lowering, node: Any, number: int) -> None:
@@ -125,7 +125,11 @@ class _Scan:
         state, first = self.state, -min(0, *taps)
         value = state.value(variable)
         mine = isinstance(value, View) and value.whole and value.array.kind == "scratch"
-        alone = len(state.clients.get(variable, ())) == 1
+        # nobody else looks at it, under another name either
+        fresh = variable.owner is not None and isinstance(
+            variable.owner.op, IncSubtensor | Alloc | AllocEmpty
+        )
+        alone = fresh and len(state.clients.get(variable, ())) == 1
         if isinstance(value, View) and mine and alone and value.array.memory_of is None:
             array = value.array
         else:
@@ -164,12 +168,10 @@ class _Scan:
         state.state(array, places, value.at(indices), indices, [*value.nodes, self.number])
 
 
-def scan(
-    state: Lowering, node: Any, number: int, inside: Callable[[Any], Any], lower_node: LowerNode
-) -> None:
-    """A Scan: a loop whose body is its inner graph, which `inside` gives after its own rewrites."""
+def scan(state: Lowering, node: Any, number: int) -> None:
+    """A Scan: a loop whose body is its inner graph, after its own rewrites."""
     op, info = node.op, node.op.info
-    inner = inside(op)
+    inner = state.inside(op)
     made = _Scan(state, node, number)
     outer_in, inner_in = node.inputs, inner.inputs
     inner_out = list(inner.outputs)
@@ -202,6 +204,7 @@ def scan(
     lengths = [state.number(v) for v in op.outer_nitsot(outer_in)]
     level = len(state.levels)
 
+    before = dict(state.values), dict(state.shared)
     turn = _turn(state)
     for within, view in zip(op.inner_seqs(inner_in), sequences, strict=True):
         state.values[within] = view.row(turn)
@@ -216,7 +219,7 @@ def scan(
     state.values |= zip(op.inner_untraced_sit_sot(inner_in), carried, strict=True)
     outer_clients, state.clients = state.clients, inner.clients
     for inner_node in inner.toposort():
-        lower_node(state, inner_node, number)
+        state.lower_node(state, inner_node, number)
     state.clients = outer_clients
 
     # What the turn leaves: all of it is computed before any of it takes the place of what it was computed from.
@@ -224,13 +227,16 @@ def scan(
     new_states = [*op.inner_mitsot_outs(inner_out), *op.inner_sitsot_outs(inner_out)]
     new_carried = op.inner_untraced_sit_sot_outs(inner_out)
     kept = {v: _own(state, v) for v in (*new_totals, *new_states, *new_carried)}
+    until, done = None, None
+    if info.as_while:  # of what the turn began with, and before any of that is overwritten
+        last = _own(state, inner_out[-1])
+        until, done = last.at([None] * len(last.dims)), ir.Named("int64", state.name("done"))
     results = []
     for variable, length in zip(op.inner_nitsot_outs(inner_out), lengths, strict=True):
         value = state.element(variable)
         dims = [dim.find() for dim in value.dims]
         if any(state.depth(dim.length) > level for dim in dims):
             raise OpUnknown(f"{made.what}, whose outputs differ in length")
-        state.levels.append(state.levels.pop())
         array = ir.Array(
             state.name(variable.name, "results"),
             value.dtype,
@@ -251,14 +257,9 @@ def scan(
             state.unify(mine, theirs, f"what {made.what} carries has changed shape")
         indices = state.indices(held.dims)
         state.state(held.array, None, kept[variable].at(indices), indices, [*kept[variable].nodes, number])
-    until, done = None, None
-    if info.as_while:
-        condition = (
-            state.refresh(inner_out[-1]) if not isinstance(state.value(inner_out[-1]), Scalar) else None
-        )
-        last = state.value(inner_out[-1]) if condition is None else condition
-        until, done = last.at([None] * len(last.dims)), ir.Named("int64", state.name("done"))
     _close(state, turn, made.count, f"{_titled(op)}: turn by turn", [number], until, done)
+    # What was computed in a turn is no more: a constant, say, that is used in there and out here.
+    state.values, state.shared = before
     _finish(state, made, [*states, *results], done)
 
     outputs = list(node.outputs)

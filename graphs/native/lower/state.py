@@ -191,9 +191,17 @@ class Kept(Value):
 class Lowering:
     """The state of one lowering; `made` is what comes of it."""
 
-    def __init__(self, fgraph: Any, made: ir.Computation) -> None:
+    def __init__(
+        self,
+        fgraph: Any,
+        made: ir.Computation,
+        lower_node: Callable[[Lowering, Any, int], None],
+        inside: Callable[[Any], Any],
+    ) -> None:
         self.fgraph = fgraph
         self.made = made
+        self.lower_node = lower_node  # states what an Apply node computes, for Ops with graphs of their own
+        self.inside = inside  # such an Op → its graph, rewritten
         self.order = fgraph.toposort()
         self.values: dict[Any, Value] = {}
         self.shared: dict[Any, Any] = {}  # what several nodes would compute alike, by what it is
