@@ -127,6 +127,23 @@ def test_one_turn_and_none(uncached):
     np.testing.assert_allclose(last, expected, rtol=1e-13)
 
 
+def test_a_constant_held_in_a_turn_is_held_again_outside(uncached):
+    """Where no turn is taken, nothing was held in one."""
+    twos = pt.constant(np.full(3, 2.0))
+    found = scan(lambda k, h: h + twos[k], sequences=[labels], outputs_info=[s])
+    after = twos[(found.sum() > 1e9).astype("int64")]
+    fn = pytensor.function([labels, s], after, mode=uncached)
+    assert fn(np.array([0, 1]), 1.0) == 2.0
+    assert fn(np.zeros(0, int), 1.0) == 2.0
+
+
+def test_an_end_is_decided_by_what_the_turn_began_with(agree):
+    """Also where one row holds both: nothing is overwritten before."""
+    last = scan(lambda a: (a * 2, until(a > 20)), outputs_info=[s], n_steps=40)[-1]
+    sums = scan(lambda a: (a * 2, until((a + a * a).sum() > 20)), outputs_info=[v], n_steps=40)[-1]
+    agree([last, sums], {s: 0.7, v: np.array([0.1, 0.2])})
+
+
 def test_lengths_that_do_not_fit_are_refused(uncached):
     sums = scan(lambda a, h: a * 2 + h, sequences=[v], outputs_info=[pt.zeros(())], n_steps=n)
     fn = pytensor.function([v, n], sums, mode=uncached)
