@@ -1,4 +1,4 @@
-"""The polynomials of write/step.h whose coefficients stand there in hexadecimal, computed again."""
+"""The polynomials of write/mathematics.h whose coefficients stand there in hexadecimal, computed again."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def _tail(v: Any) -> Any:
     return erfcinv(mpmath.exp(-1 / v**2)) * v
 
 
-POLYNOMIALS = {  # by the section of step.h
+POLYNOMIALS = {  # by the section of mathematics.h
     "atan_": Polynomial(_atan, 0, (mpmath.sqrt(2) - 1) ** 2, 12, 0),
     "lgamma_middle": Polynomial(_lgamma, -0.25, 1.25, 30, 0.5),
     "digamma_middle": Polynomial(_digamma, 0, 1.5, 26, 0.75),

@@ -1,3 +1,4 @@
-"""Loop nests → C text: all that knows C's syntax. What never changes stands in step.h."""
+"""Loop nests → C text: all that knows C's syntax. What never changes stands in C files: step.h,
+mathematics.h, linear_algebra.h."""
 
 __all__: list[str] = []

@@ -47,7 +47,7 @@ WITH_NAN = {
     "maximum": ("{0} > {1} || {0} != {0} ? {0} : {1}", 1),
     "minimum": ("{0} < {1} || {0} != {0} ? {0} : {1}", 1),
 }
-# In step.h, with "_" behind the name, beside C's own of that name.
+# In mathematics.h, with "_" behind the name, beside C's own of that name.
 OWN = """
 exp expm1 log log1p pow sin cos tan atan sinh cosh tanh erf erfc lgamma tgamma
 """

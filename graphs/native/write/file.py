@@ -91,17 +91,22 @@ def _legend(computation: Computation, names: Names) -> str:
 
 @dataclass(frozen=True)
 class _Section:
-    """A part of step.h."""
+    """A part of one of the C files."""
 
     text: str
     needs: tuple[str, ...]
 
 
+FILES = "step.h", "mathematics.h", "linear_algebra.h"  # needed ones first
+
+
 @functools.cache
 def _sections() -> dict[str, _Section]:
-    """The parts of step.h, by each name that they define, in the file's order."""
+    """The parts of the C files, by each name that they define, in their order."""
     found = {}
-    for part in Path(__file__).with_name("step.h").read_text().split("\n//: ")[1:]:
+    here = Path(__file__)
+    parts = [part for name in FILES for part in here.with_name(name).read_text().split("\n//: ")[1:]]
+    for part in parts:
         heading, _, text = part.partition("\n")
         heading, _, also = heading.partition(", also ")
         defined, _, needs = heading.partition(" <- ")
@@ -113,7 +118,7 @@ def _sections() -> dict[str, _Section]:
     return found
 
 
-# Names in step.h of what is about doubles; the same about floats ends in f, or begins with s in BLAS and LAPACK.
+# Names in these files of what is about doubles; the same about floats ends in f, or begins with s in BLAS and LAPACK.
 OUTSIDE = re.compile(r"\bd(gemm|potrf|trsm|getrf|getrs|getri|syevr)(?=\b|_)")
 OWN = "madd multiply is_stacked cholesky solve_triangle solve_factored solve_positive solve invert determinant eigen convolve"
 OWN_OR_LIBM = re.compile(rf"\b({OWN} log fabs)\b".replace(" ", "|"))
@@ -126,7 +131,7 @@ def _in_float(text: str) -> str:
 
 
 def functions_text(called: Iterable[str]) -> str:
-    """The functions of step.h among those `called` and what they need, each once, needed ones first."""
+    """The functions of the C files among those `called` and what they need, each once, needed ones first."""
     sections, done = _sections(), dict[str, None]()
 
     def add(section: _Section) -> None:
