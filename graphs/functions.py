@@ -31,7 +31,7 @@ from graphs.errors import InputError, whole_number
 from graphs.foreign import quoted
 from graphs.models.logistic import LogisticGraph
 from graphs.models.softmax import SoftmaxGraph
-from graphs.native import NativeLinker, alone, repeat, source_of
+from graphs.native import NativeLinker, alone, explain, repeat, source_of
 from graphs.native.linker import fallback_mode
 from graphs.updates import UpdatePair
 
@@ -101,6 +101,23 @@ class Functions(Stateful):
     updates: tuple[UpdatePair, ...]  # what `train` applies
     mode: str  # as named by the caller
     build_seconds: float  # from graph to callables, without what a linker leaves to the first call
+
+    def stages(self) -> list[tuple[str, float]]:
+        """What building took, in seconds, part by part in order; one part where the linker does not tell them apart.
+
+        The compiler's is the time for which Python has waited for it by now: it works while Python does something else.
+        """
+        if self.linker != NativeLinker.__name__:
+            return [("build", self.build_seconds)]
+        rewriting: dict[str, float] = {}
+        code = compiler = 0.0
+        for made in map(explain, (self.train, self.evaluate, self.predict)):
+            for name, seconds in made.rewriting:
+                rewriting[f"rewriting: {name}"] = rewriting.get(f"rewriting: {name}", 0.0) + seconds
+            code, compiler = code + made.code, compiler + made.compiler
+        other = self.build_seconds - sum(rewriting.values()) - code
+        parts = [*rewriting.items(), ("code generation", code), ("gradients and all else", max(0.0, other))]
+        return [*parts, ("compiler", compiler)]
 
     def train_many(self, x: Array, y: Array, n: int) -> tuple[Array, Array]:
         """`n` steps of `train`, to the bit the same; inside one call where the linker is native.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from io import StringIO
 from time import monotonic
 from typing import Any
@@ -30,14 +30,18 @@ __all__ = [
     "console",
     "count",
     "duration",
+    "gathered",
     "rate",
     "share",
     "show_sections",
     "size",
     "table",
+    "waterfall",
 ]
 
 UNKNOWN = "?"
+WATERFALL = 36  # characters
+SHORT = 0.02  # of a whole
 WIDEST = 1000  # columns
 REPLACEMENT = "�"  # for a character that would move the cursor, where a view has let one through
 
@@ -110,6 +114,39 @@ def table(*columns: str | Column, numbers: Collection[str] = (), **options: Any)
         column.header = Text(column.header) if isinstance(column.header, str) else column.header
     defaults: dict[str, Any] = {"box": None, "padding": (0, 1), "pad_edge": False, "header_style": "bold"}
     return _Table(*made, **{**defaults, **options})
+
+
+def gathered(parts: Sequence[tuple[str, float]], group: str) -> list[tuple[str, float]]:
+    """Parts of a time with the short ones of a group as one, after the group's others: ``group: name`` is one of it."""
+    least, end = SHORT * sum(seconds for _, seconds in parts), 0
+    rows: list[tuple[str, float]] = []
+    short: list[float] = []
+    for name, seconds in parts:
+        inside = name.startswith(f"{group}: ")
+        if inside and seconds < least:
+            short.append(seconds)
+        else:
+            rows.append((name, seconds))
+        end = len(rows) if inside else end
+    if short:
+        whole = len(short) == sum(name.startswith(f"{group}: ") for name, _ in parts)
+        told = group if whole else f"{group}: {len(short)} shorter parts"
+        rows.insert(end, (told, sum(short)))
+    return rows
+
+
+def waterfall(parts: Sequence[tuple[str, float]]) -> Table:
+    """One bar of times that follow each other, a row for each part: its name, its seconds, its stretch of the bar."""
+    whole = sum(seconds for _, seconds in parts)
+    shown = table("", Column("", justify="right", no_wrap=True), Column("", no_wrap=True), show_header=False)
+    before = 0.0
+    for name, seconds in parts:
+        start, end = (round(WATERFALL * at / whole) if whole else 0 for at in (before, before + seconds))
+        # what is shorter than a character is a thin one
+        shown.add_row(name, duration(seconds), " " * min(start, WATERFALL - 1) + ("█" * (end - start) or "▏"))
+        before += seconds
+    shown.add_row(Text("together", style="bold"), duration(whole), "")
+    return shown
 
 
 class _Console(Console):

@@ -24,7 +24,7 @@ from pathlib import Path
 from graphs.environment import base_compile_folder
 from graphs.files import lock, remove_unfinished, write_whole
 
-__all__ = ["LIMIT_BYTES", "clear", "entries", "folder", "load", "store"]
+__all__ = ["LIMIT_BYTES", "absence", "clear", "entries", "folder", "load", "store"]
 
 LIMIT_BYTES = 64 * 1024 * 1024
 VARIABLE = "GRAPHS_NATIVE_CACHE"
@@ -87,6 +87,17 @@ def load(key: str, suffix: str) -> tuple[Path, bytes] | None:
         return None
     data, _, mark = data.rpartition(b"\n")
     return (path, data) if hmac.compare_digest(mark, _mark(secret, key, data)) else None
+
+
+def absence(key: str, suffix: str) -> str:
+    """Why :func:`load` gave nothing for `key`, where that is to be seen; empty where there is simply no such file."""
+    path = folder() / f"{key}{suffix}"
+    if not path.parent.exists():
+        return "nothing has been kept yet"
+    if not _usable(path.parent, make=False):
+        return f"{path.parent} is not used: it is not this user's alone"
+    damaged = path.exists() and load(key, suffix) is None
+    return "what is kept for it is damaged, or was put there by somebody else" if damaged else ""
 
 
 def store(key: str, suffix: str, data: bytes) -> Path | None:

@@ -14,6 +14,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 import weakref
 from collections.abc import Iterator, Sequence
 from importlib import util
@@ -35,6 +36,7 @@ __all__ = [
     "load_library",
     "load_text",
     "open_library",
+    "seconds_waited",
     "target",
 ]
 
@@ -78,6 +80,11 @@ def open_library(text: str, cached: bool = True) -> ctypes.CDLL:
     return _opening(text, cached).library()
 
 
+def seconds_waited(text: str, cached: bool = True) -> float:
+    """How long Python has waited for the compiler in :func:`open_library`: nothing where the cache had the library."""
+    return _opening(text, cached).waited
+
+
 def library_bytes(text: str) -> bytes:
     """The library of a C text as the bytes of a file, for somebody to keep: compiled now."""
     return _begun(text).library()
@@ -117,6 +124,7 @@ class _Opening:
         self.key = cache.digest("library", without_comments, _toolchain())
         self.lock = fork.open_lock()
         self.compilation: Compilation | None = None
+        self.waited = 0.0  # seconds
         self.loaded = self._kept() if cached else None
         if self.loaded is None:
             self.compilation = _begun(text)
@@ -134,7 +142,9 @@ class _Opening:
         with self.lock:
             if self.loaded is None:
                 compilation, self.compilation = self.compilation or _begun(self.text), None
+                started = time.perf_counter()
                 data = compilation.library()
+                self.waited += time.perf_counter() - started
                 self.loaded = _declared(_loaded(data))
                 if self.cached:
                     cache.store(self.key, ".so", data)

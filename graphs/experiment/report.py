@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,11 @@ from rich.text import Text
 
 from graphs.experiment.reproduction import Reproduction
 from graphs.foreign import plain
-from graphs.terminal import table
+from graphs.terminal import gathered, table, waterfall
 
 __all__ = ["report"]
 
 GROUP, GROUPS_PER_LINE = 10, 5
-BAR = 24  # characters
 LONGEST = 2000  # characters of a fact; the machine's is the longest
 TAKES_LOGARITHMS = "the compiled train takes logarithms as the formula is written: it can overflow"
 TAKES_NONE = "the compiled train takes no logarithm of p_1: softplus stands in its stead"
@@ -28,7 +27,7 @@ TAKES_NONE = "the compiled train takes no logarithm of p_1: softplus stands in i
 def report(result: Reproduction, import_seconds: float | None = None) -> RenderableType:
     """Lay out a run: models, targets and predictions as the original prints them, then the facts.
 
-    Among the times stands, where it is known, that which the process took to import everything.
+    Before the first result stands, where it is known, the time which the process took to import everything.
     """
     y, unseen = result.dataset.y, result.unseen_predictions
     wrong = int((result.train_predictions != y.astype(bool)).sum())
@@ -42,7 +41,9 @@ def report(result: Reproduction, import_seconds: float | None = None) -> Rendera
     ]
     if unseen is not None:
         parts += [Rule(f"predictions on {len(unseen)} unseen samples"), _bits(unseen)]
-    parts += [Rule("facts"), _table(_facts(result)), Rule("times"), _table(_times(result, import_seconds))]
+    parts += [Rule("facts"), _table(_facts(result)), Rule("times"), _table(_times(result))]
+    if result.stages:
+        parts += [Rule("the time to the first result"), _start(result, import_seconds)]
     return Group(*parts)
 
 
@@ -128,31 +129,17 @@ def _certificate(result: Reproduction) -> str:
     return f"{certificate.cost_gap:.5g} < {bound}: BROKEN: a gradient or the optimum is wrong"
 
 
-def _times(result: Reproduction, import_seconds: float | None) -> Iterable[tuple[str, str]]:
-    labels = {
-        "build": "build: graph to compiled functions",
-        "first_call": "first call of each function",
-        "steps": "steps, with history and checkpoints",
-        "optimum": "the optimum",
-    }
+def _times(result: Reproduction) -> Iterable[tuple[str, str]]:
     yield "functions", result.origin or "given"
-    parts = {"import": import_seconds or 0.0}
-    parts |= {name: result.times[name] for name in ("build", "first_call") if name in result.times}
-    yield "to the first result", _bar(parts)
-    if import_seconds is not None:
-        yield "import", f"{import_seconds:.3f} s"
-    for name, label in labels.items():
+    for name, label in (("steps", "steps, with history and checkpoints"), ("optimum", "the optimum")):
         if name in result.times:
             yield label, f"{result.times[name]:.3f} s"
 
 
-def _bar(parts: Mapping[str, float]) -> str:
-    """One bar of parts of a time: a letter for each, as many as its share."""
-    whole = sum(parts.values())
-    drawn = (
-        "".join(name[0] * round(BAR * seconds / whole) for name, seconds in parts.items()) if whole else ""
-    )
-    return f"{drawn}  {whole:.3f} s: {', '.join(name.replace('_', ' ') for name in parts)}"
+def _start(result: Reproduction, import_seconds: float | None) -> RenderableType:
+    """Where the time to the first result went, as one bar."""
+    before = [("import", import_seconds)] if import_seconds is not None else []
+    return waterfall(gathered([*before, *result.stages], "rewriting"))
 
 
 def _table(rows: Iterable[tuple[str, str]]) -> RenderableType:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +46,7 @@ class Reproduction:
     stamp: dict[str, Any]  # versions and machine
     times: dict[str, float]  # seconds: build, first_call, steps (those made in this process), optimum
     origin: str = ""  # where the functions came from, and why not from the cache
+    stages: Sequence[tuple[str, float]] = ()  # what came before the first step, in order: name and seconds
 
     def summary(self) -> dict[str, Any]:
         """Everything but the arrays of the history, as plain data; times apart, the same at every run."""
@@ -146,6 +147,7 @@ class Prepared:
     listener: Listener
     times: dict[str, float]  # seconds, as of Reproduction
     origin: str = ""  # likewise
+    stages: Sequence[tuple[str, float]] = ()  # likewise
 
     def train(
         self,
@@ -186,6 +188,7 @@ class Prepared:
             stamp=stamp(),
             times={**self.times, "steps": stepping},
             origin=self.origin,
+            stages=self.stages,
         )
 
     def compare(self, result: Reproduction) -> Reproduction:
@@ -240,7 +243,10 @@ def prepare(
     y = dataset.y.astype(dataset.x.dtype)
     _first_calls(functions, dataset.x, y)
     times["first_call"] = time.perf_counter() - start
-    return Prepared(settings, dataset, y, functions, listener, times, origin)
+    stages = functions.stages()
+    waited = sum(seconds for name, seconds in stages if name == "compiler")
+    stages.append(("first calls", max(0.0, times["first_call"] - waited)))
+    return Prepared(settings, dataset, y, functions, listener, times, origin, stages)
 
 
 def reproduce(settings: Settings) -> Reproduction:

@@ -58,6 +58,10 @@ class WarmFunctions:
     takes_logarithms: bool
     build_seconds: float
 
+    def stages(self) -> list[tuple[str, float]]:
+        """As those of :meth:`graphs.functions.Functions.stages`: there was nothing to rewrite or to compile."""
+        return [("functions from the cache", self.build_seconds)]
+
     def __getattr__(self, name: str) -> Any:
         if name in ("train", "predict", "evaluate", "train_many", "read", "write"):
             return getattr(self.frozen, name)

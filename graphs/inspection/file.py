@@ -21,7 +21,7 @@ import msgspec
 from graphs.errors import InputError
 from graphs.files import DamagedFile, file_path, read_whole, write_whole
 from graphs.foreign import plain, quoted
-from graphs.inspection.findings import Evaluation, Measurements, Row, Times
+from graphs.inspection.findings import Evaluation, Measurements, Row, Start, Times
 from graphs.inspection.recording import Recording
 from graphs.inspection.validity import check
 from graphs.timing import Spread
@@ -31,8 +31,8 @@ __all__ = ["FORMAT", "VERSION", "from_json", "load", "save", "schema", "to_json"
 FORMAT: Final = "graphs recording"
 # 1 had an object for every row and no times around the nodes; 2 cut defaults off a row's end; 3 knew nothing of what
 # the called function returns, of where values stop being finite, nor of why a rewrite did not fire; 4 kept no entries,
-# no distance from extended precision, and no final graph without a rule
-VERSION: Final = 5
+# no distance from extended precision, and no final graph without a rule; 5 did not say where the time to the first result went
+VERSION: Final = 6
 ALLOWED = f"a {FORMAT}, version {VERSION}, as saved by graphs.inspection.save"
 # The experiment's own recording, with values, times and code, has a quarter of a megabyte; these are the limits of
 # what is taken from anybody, so that it is read within seconds and a gigabyte.
@@ -52,7 +52,7 @@ class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     format: Literal["graphs recording"]  # says what the file is
-    version: Literal[5]  # of the format
+    version: Literal[6]  # of the format
     columns: dict[str, list[str]]  # for every kind of row, the names of its entries
     recording: Recording  # the tables, the steps, and what was found out
 
@@ -159,7 +159,7 @@ def from_json(text: str | bytes, *, name: str = "text") -> Recording:
 def schema() -> dict[str, Any]:
     """The JSON Schema of the file, made from the types; descriptions are their docstrings and comments."""
     (reference,), definitions = msgspec.json.schema_components([Document])
-    kinds: list[type[msgspec.Struct]] = [*ROWS, Evaluation, Measurements, Times, Recording, Document]
+    kinds: list[type[msgspec.Struct]] = [*ROWS, Start, Evaluation, Measurements, Times, Recording, Document]
     for kind in kinds:
         described = definitions[kind.__name__]
         described["description"] = inspect.getdoc(kind)

@@ -1,7 +1,7 @@
 """What was found out about a compilation, as plain data.
 
-The values of every step and the verdicts on them, the same compilation without one rule, known
-stabilizing rewrites tried here, and how long every node takes and which code it runs. What a node
+Where the time to the first result went, the values of every step and the verdicts on them, the same compilation
+without one rule, known stabilizing rewrites tried here, and how long every node takes and which code it runs. What a node
 costs in arithmetic and bytes follows from the recorded shapes and is not stored: see
 `graphs.inspection.costs`.
 """
@@ -12,7 +12,7 @@ from typing import Annotated
 
 import msgspec
 
-from graphs.timing import Spread
+from graphs.timing import Measured, Spread
 
 __all__ = [
     "ANSWERS",
@@ -55,6 +55,8 @@ __all__ = [
     "Reference",
     "Rescue",
     "Row",
+    "Stage",
+    "Start",
     "StepVerdict",
     "Times",
     "ValueSummary",
@@ -85,6 +87,36 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
 class Row(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """What stands as a row in a table of the file: an array of the fields' values in their order."""
+
+
+class Stage(Row, frozen=True):
+    """A stretch of the way to the first result."""
+
+    # ``import``, ``rewriting``, ``code generation``, ``compiler``, ``code generation and compiler`` where a linker does
+    # not tell them apart, ``first call``, ``first call, with its compiler``
+    name: str
+    seconds: Measured  # from its beginning to its end
+    phase: str = ""  # for rewriting, the part of the rewriter, by PyTensor's own name
+
+
+class Start(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Where the time to the first result went, from nothing to what the first call returned.
+
+    The imports are timed in a process of their own; all else as it happened to the recorded copy.
+    """
+
+    stages: tuple[Stage, ...]  # in order, one after the other; what was not timed is not among them
+    again: float | None = (
+        None  # seconds of a call after the first, the median of some; None where none was made
+    )
+    cache: str = (
+        ""  # what the linker's cache of compiled code knew, in a sentence; empty where that is not known
+    )
+
+    @property
+    def seconds(self) -> float:
+        """Of all stages together."""
+        return sum(stage.seconds for stage in self.stages)
 
 
 class ValueSummary(Row, frozen=True):

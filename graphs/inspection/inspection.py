@@ -29,6 +29,7 @@ from graphs.inspection.linkers.clocks import time_nodes
 from graphs.inspection.linkers.code import generated_code
 from graphs.inspection.recording import Recording
 from graphs.inspection.show.page.document import Page, page
+from graphs.inspection.start import until_called, with_imports
 from graphs.inspection.values.evaluate import evaluate
 from graphs.inspection.values.inputs import Inputs, Shapes, bind
 from graphs.inspection.views import Printable
@@ -173,6 +174,7 @@ class Inspection(Printable):
             Whether to call the compiled copy too and compare it with the last snapshot.
         """
         asked = self.on(*inputs, shapes=shapes, seed=seed)
+        asked = asked._called() if run else asked
         return asked._knowing(evaluation=evaluate(asked.live, asked._bound, run=run))
 
     def measure(
@@ -186,7 +188,7 @@ class Inspection(Printable):
         code: bool = True,
         whole: bool = False,
     ) -> Inspection:
-        """Time every final node, and read the code it became.
+        """Time every final node and what comes before the first call, and read the code each node became.
 
         Parameters
         ----------
@@ -206,6 +208,9 @@ class Inspection(Printable):
         numbers, arguments = asked.recording.final_order, asked._bound.arguments
         asked.reset()
         if times:
+            asked = asked._called()
+            started = with_imports(asked.recording.start, asked.live.written.mode.linker)
+            asked = asked._knowing(start=started)
             timed = time_nodes(asked.function, arguments, numbers=numbers, seconds=seconds, rounds=rounds)
             known = msgspec.structs.replace(known, times=timed)
         if code:
@@ -242,7 +247,7 @@ class Inspection(Printable):
         whole_number("rounds", rounds, 0)
         if listener is not None:
             call_back("listener", listener, "begins", "progress")
-        asked = self.on(*inputs, shapes=shapes, seed=seed)
+        asked = self.on(*inputs, shapes=shapes, seed=seed)._called()
         known, evaluation = asked.recording.counterfactuals or (), asked.recording.evaluation
         found = counterfactuals(
             asked.live, asked._bound, evaluation, rules=rules, rounds=rounds, listener=listener
@@ -337,6 +342,14 @@ class Inspection(Printable):
     def _bound(self) -> Inputs:
         assert self.inputs is not None  # `on` was asked before
         return self.inputs
+
+    def _called(self) -> Inspection:
+        """With the first call timed, before anything else calls the copy."""
+        live = self.live
+        live.reset()
+        live.first_call.make(live.function, self._bound.arguments)
+        live.reset()
+        return self._knowing(start=until_called(self.recording.start, live.compiler, live.first_call))
 
     def _knowing(self, **findings: Any) -> Inspection:
         return replace(self, recording=msgspec.structs.replace(self.recording, **findings))

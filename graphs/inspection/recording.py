@@ -30,6 +30,7 @@ from graphs.inspection.findings import (
     Measurements,
     Rescue,
     Row,
+    Start,
     Why,
 )
 from graphs.inspection.views import Printable
@@ -207,6 +208,7 @@ class Recording(
     seconds: float  # the recorded compilation, without the recorder's own work
     recorder_seconds: float  # the recorder's own work in it
     stamp: dict[str, Any]  # versions and machine (`graphs.environment.stamp`)
+    start: Start = Start(())  # where the time to the first result went, as far as it was timed
     # what follows is None where it was not asked for
     evaluation: Evaluation | None = None  # the values at every step
     counterfactuals: tuple[Counterfactual, ...] | None = None  # the same compilation without each rule

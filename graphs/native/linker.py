@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -68,6 +69,12 @@ class Plan:
     reason: str = ""  # why nothing will
     rewritten: bool = True  # not where the program came from the cache: the graph is left as it was written
     order: tuple[Any, ...] = ()  # the Apply nodes that the program's spans count
+    question: store.Question | None = (
+        None  # what the cache was, or would be, asked; None where nothing is native
+    )
+    # how long it took, in seconds: each part of the rewriter by PyTensor's name for it, and then the code
+    rewriting: tuple[tuple[str, float], ...] = ()
+    code: float = 0.0
 
 
 # From the rewriter to the linker: PyTensor calls the one, then the other, and all that they share is the graph.
@@ -115,27 +122,42 @@ class NativeRewriter(GraphRewriter):  # type: ignore[misc]  # PyTensor's classes
 
     def apply(self, fgraph: Any) -> Any:
         """Rewrite, or recognise, `fgraph`, and plan it."""
-        key = store.key(fgraph, self.query) if self.cached else None
-        program = store.known(key, fgraph)
+        question = store.Question.of(fgraph, self.query)
+        program = store.known(question.key, fgraph) if self.cached else None
         if program is not None:
-            _PLANS[fgraph] = Plan(program, rewritten=False)
+            _PLANS[fgraph] = Plan(program, rewritten=False, question=question)
             return None
         from graphs.native.pipeline import make_program  # here, so that a warm start does without it
 
+        question = question.missed()
         profile = self.rewriter.rewrite(fgraph)
+        rewriting = _by_part(profile)
         if _take_apart(fgraph):  # and what was hidden in it is rewritten too
             profile = self.rewriter.rewrite(fgraph)
+            rewriting += _by_part(profile)
+        started = time.perf_counter()
         try:
             program = make_program(fgraph, inside=functools.partial(_inside, self.rewriter))
             _refuse_mostly_python(program, fgraph)
+            code = time.perf_counter() - started
             begin_library(program.text, self.cached)
         except (OpUnknown, CompilerMissing) as why:
             self.fallback.optimizer.rewrite(fgraph)
             _PLANS[fgraph] = Plan(None, str(why))
         else:
-            store.remember(key, program)
-            _PLANS[fgraph] = Plan(program, order=tuple(fgraph.toposort()))
+            if self.cached:
+                store.remember(question, program)
+            order = tuple(fgraph.toposort())
+            _PLANS[fgraph] = Plan(program, order=order, question=question, rewriting=rewriting, code=code)
         return profile
+
+
+def _by_part(profile: Any) -> tuple[tuple[str, float], ...]:
+    """Seconds of each part of a rewriter that PyTensor ran, from what it returns."""
+    rewriter, seconds, *_ = profile if isinstance(profile, tuple) and len(profile) > 1 else (None, ())
+    parts = getattr(rewriter, "data", ())
+    names = [str(getattr(part, "name", None) or type(part).__name__) for part in parts]
+    return tuple(zip(names, seconds, strict=True)) if len(names) == len(seconds) else ()
 
 
 MOST = 8  # nodes that Python may perform also where they are half of all, or more
@@ -266,8 +288,8 @@ class NativeLinker(Linker):  # type: ignore[misc]  # PyTensor's classes are unty
     def variant(self, layouts: str) -> Program:
         """The program for inputs in other memory orders."""
         keep = self.cached and self.from_cache
-        key = store.key(self.fgraph, self.query, layouts) if keep else None
-        program = store.known(key, self.fgraph, layouts)
+        question = store.Question.of(self.fgraph, self.query, layouts) if keep else None
+        program = store.known(question.key, self.fgraph, layouts) if question else None
         if program is None:
             from graphs.native.pipeline import make_program
 
@@ -276,7 +298,8 @@ class NativeLinker(Linker):  # type: ignore[misc]  # PyTensor's classes are unty
                 graph = graph.clone()
                 rewriter.rewrite(graph)
             program = make_program(graph, layouts, functools.partial(_inside, rewriter))
-            store.remember(key, program)
+            if question:
+                store.remember(question, program)
         return program
 
     def performer(self, program: Program) -> Any:

@@ -18,7 +18,7 @@ from graphs.inspection import Inspection, Recording, diagnose, load, save
 from graphs.inspection.file import COLUMNS, from_json, schema, to_json
 from tests.inspection.conftest import PYTHON, Train
 
-HEAD = b'{"format":"graphs recording","version":5,"columns":%b,' % json.dumps(COLUMNS).encode()
+HEAD = b'{"format":"graphs recording","version":6,"columns":%b,' % json.dumps(COLUMNS).encode()
 
 
 @pytest.fixture(scope="module")
@@ -100,11 +100,11 @@ def test_a_recording_obeys_the_schema(full: Recording) -> None:
         (b'{"format":"graphs recording","version":1,"recording":{}}', "version 1"),
         (b'{"format":"graphs recording","version":2,"columns":{},"recording":{}}', "version 2"),
         (b'{"format":"graphs recording","version":true,"recording":{}}', "version True"),
-        (b'{"format":"graphs recording","version":5.0,"recording":{}}', "damage at $"),
+        (b'{"format":"graphs recording","version":6.0,"recording":{}}', "damage at $"),
         (b'{"format":"graphs recording","version":3,"columns":{},"recording":{}}', "version 3"),
         (b'{"format":"graphs recording","version":4,"columns":{},"recording":{}}', "version 4"),
-        (b'{"format":"graphs recording","version":5}', "field"),
-        (b'{"format":"graphs recording","version":5,"columns":{},"recording":{}}', "columns"),
+        (b'{"format":"graphs recording","version":6}', "field"),
+        (b'{"format":"graphs recording","version":6,"columns":{},"recording":{}}', "columns"),
         (HEAD + b'"more":1,"recording":{}}', "`more`"),
         (HEAD + b'"recording":{}}', "missing required field `name`"),
         (HEAD + b'"recording":{"seconds":NaN}}', "not JSON"),

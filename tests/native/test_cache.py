@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import warnings
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ import pytensor.tensor as pt
 import pytest
 
 from graphs.compiled import cache, compiler
-from graphs.native import NativeLinker, NativeMode
+from graphs.native import NativeLinker, NativeMode, explain
 from graphs.native.linker import NativeRewriter
 from graphs.native.pipeline import make_program
 from graphs.native.run import store
@@ -193,7 +194,7 @@ def test_other_rewrites_are_other_programs(folder):
     for each in (mode, mode.excluding("log1msigm_to_softplus"), mode.including("fusion")):
         rewriter = each.optimizer
         assert isinstance(rewriter, NativeRewriter)
-        keys.add(store.key(graph, rewriter.query))
+        keys.add(store.Question.of(graph, rewriter.query).key)
     assert len(keys) == 3
     assert None not in keys
 
@@ -395,7 +396,8 @@ def odd_programs():
 
 def test_a_program_of_any_other_content_counts_as_absent(folder):
     graph = pytensor.graph.fg.FunctionGraph([v], [v * 2], clone=True)
-    key = store.key(graph, None)
+    question = store.Question.of(graph, None)
+    key = question.key
     believed = []
     for name, text in odd_programs():
         cache.store(key, ".json", text if isinstance(text, bytes) else text.encode())
@@ -404,7 +406,7 @@ def test_a_program_of_any_other_content_counts_as_absent(folder):
             believed.append(name)
     # only what a graph like this one may have
     assert set(believed) <= {"spans []", "spans [[1, 2, [3]]]", "pieces []", "errors []"}
-    store.remember(key, make_program(graph))
+    store.remember(question, make_program(graph))
     assert store.known(key, graph) is not None
     assert store.known(key, graph, "A") is None
     compiler._opening.cache_clear()
@@ -432,3 +434,54 @@ def test_scans_that_differ_in_what_they_look_back_at_have_programs_of_their_own(
     again = compiled([-1, -2])
     assert again.maker.linker.from_cache
     np.testing.assert_array_equal(again(start), by_hand(-1, -2))
+
+
+def test_a_miss_is_explained(folder, monkeypatch):
+    def compiled(mode):
+        fn = pytensor.function([v], v * 7.5 - 1, mode=mode)
+        return explain(fn).cache
+
+    mode = NativeMode(NativeLinker())
+    assert compiled(mode) == "Its program was not in the cache: nothing has been kept yet."
+    cache.clear()
+    told = "Its program was not in the cache: this graph was never kept here, or has made room for others."
+    assert compiled(mode) == told
+    assert compiled(mode) == "Its program came from the cache."
+    told = compiled(mode.excluding("local_mul_canonizer"))
+    asked = "selection of rewrites by the mode"
+    assert told == f"Its program was not in the cache: this graph was kept for another {asked}."
+    monkeypatch.setattr(pytensor, "__version__", "1.2.3")
+    told, version = compiled(mode), f"PyTensor ({metadata.version('pytensor')}, not 1.2.3)"
+    assert told == f"Its program was not in the cache: this graph was kept for another {version}."
+
+
+def test_what_is_never_kept_is_said(folder):
+    fn = pytensor.function([v], DoubleOfMyOwn()(v), mode=NativeMode(NativeLinker()))
+    assert "never kept" in explain(fn).cache
+    np.testing.assert_array_equal(fn([1.0]), [2.0])
+
+
+def test_an_entry_that_is_damaged_and_a_folder_for_all_are_said(folder):
+    mode = NativeMode(NativeLinker())
+    pytensor.function([v], v * 8.5, mode=mode)
+    (path,) = folder.glob("*.json")
+    path.write_bytes(path.read_bytes()[:-5])
+    damaged = "what is kept for it is damaged, or was put there by somebody else."
+    fn = pytensor.function([v], v * 8.5, mode=NativeMode(NativeLinker(cached=False)))
+    assert explain(fn).cache == f"The cache does not have its program: {damaged}"
+    fn = pytensor.function([v], v * 8.5, mode=mode)  # which puts another in its place
+    assert explain(fn).cache == f"Its program was not in the cache: {damaged}"
+    folder.chmod(0o777)
+    fn = pytensor.function([v], v * 8.5, mode=mode)
+    assert explain(fn).cache.endswith("is not used: it is not this user's alone.")
+    folder.chmod(0o700)
+
+
+class DoubleOfMyOwn(pytensor.graph.op.Op):
+    __props__ = ()
+
+    def make_node(self, value):
+        return pytensor.graph.basic.Apply(self, [value], [value.type()])
+
+    def perform(self, node, inputs, outputs):
+        outputs[0][0] = 2 * inputs[0]

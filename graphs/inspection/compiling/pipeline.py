@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -18,7 +18,9 @@ from graphs.environment import stamp
 from graphs.inspection.compiling.tables import Tables, find_origins
 from graphs.inspection.compiling.watch import compile_watched, mode_name, query_of
 from graphs.inspection.compiling.written import Written, is_from_cache, same_graph
+from graphs.inspection.linkers.compilers import Worked
 from graphs.inspection.recording import OutputSpec, Recording
+from graphs.inspection.start import FirstCall, until_compiled
 
 __all__ = ["LiveCopy", "record"]
 
@@ -37,6 +39,8 @@ class LiveCopy:
     # provides
     initial: tuple[Any, ...]
     stored: tuple[Any, ...]  # the same as the linker keeps them (JAX has random generators of its own)
+    compiler: Worked  # what the linker's compiler did while the copy was made
+    first_call: FirstCall = field(default_factory=FirstCall)  # of the copy, which happens once
 
     def reset(self) -> None:
         """Put the copy's shared variables back to what they were when it was recorded."""
@@ -81,6 +85,7 @@ def record(written: Written) -> LiveCopy:
         seconds=watched.seconds,
         recorder_seconds=watched.own_seconds,
         stamp=_stamp(),
+        start=until_compiled(watched.phases, watched.seconds, watched.compiler),
     )
     return LiveCopy(
         recording,
@@ -90,6 +95,7 @@ def record(written: Written) -> LiveCopy:
         written,
         initial,
         tuple(copy.deepcopy(container.storage[0]) for container in watched.function.input_storage),
+        watched.compiler,
     )
 
 

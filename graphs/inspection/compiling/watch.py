@@ -26,6 +26,7 @@ from graphs.errors import InputError
 from graphs.foreign import plain
 from graphs.inspection.compiling.rules import is_revert
 from graphs.inspection.compiling.written import Written
+from graphs.inspection.linkers.compilers import Worked, compiling
 
 __all__ = [
     "Application",
@@ -67,6 +68,8 @@ class Watched:
     first: tuple[tuple[Apply, tuple[Variable, ...]], ...]  # nodes and their inputs before any rewrite
     first_outputs: tuple[Variable, ...]  # the graph's outputs before any rewrite
     applications: list[Application]  # in order
+    phases: list[tuple[str, float]]  # parts of the rewriter in order, and the seconds that each took
+    compiler: Worked  # what the linker's compiler did
     seconds: float  # the compilation without the watcher's work
     own_seconds: float  # that work
 
@@ -104,9 +107,11 @@ def compile_watched(written: Written) -> Watched:
     """
     watcher = Watcher()
     started = time.perf_counter()
-    with own_warnings_only():
+    with own_warnings_only(), compiling(written.mode.linker) as compiler:
         function = rewrite_watched(written, watcher).create()
     seconds = time.perf_counter() - started
+    if type(function.maker.linker) is not type(written.mode.linker):
+        compiler = Worked()  # it handed the graph on to another one, whose compiler was not watched
     return Watched(
         function,
         len(written.outputs),
@@ -114,6 +119,8 @@ def compile_watched(written: Written) -> Watched:
         watcher.first,
         watcher.first_outputs,
         watcher.applications,
+        watcher.phases,
+        compiler,
         round(seconds - watcher.own, 7),
         round(watcher.own, 7),
     )
@@ -176,7 +183,9 @@ class Watcher(Feature):  # type: ignore[misc]  # PyTensor's classes are untyped
         self.applications: list[Application] = []
         self.phase: Any = None
         self.phase_name = BEFORE_PHASES
+        self.phases: list[tuple[str, float]] = []
         self.own = 0.0
+        self._phase_began = 0.0
         self._group: _Group | None = None
         self._counts: dict[int, dict[Any, int]] = {}
 
@@ -232,8 +241,11 @@ class Watcher(Feature):  # type: ignore[misc]  # PyTensor's classes are untyped
     def begin(self, phase: Any, name: str) -> None:
         """A part of the rewriter starts."""
         self.close()
+        now = time.perf_counter() - self.own
+        if self.phase is not None:
+            self.phases.append((self.phase_name, round(max(0.0, now - self._phase_began), 7)))
         self.phase, self.phase_name = phase, name
-        self._last = time.perf_counter() - self.own
+        self._last = self._phase_began = now
 
     def close(self) -> None:
         """End the open group, and keep it if the graph is another one after it."""

@@ -1,12 +1,15 @@
 """What is known of each of PyTensor's linkers: where a clock can be read, and which code a node became.
 
-One file per linker, with two functions:
+One file per linker, with two functions, and two things that may be missing:
 
 - ``watch(call, order) -> Whole``: a way to time the nodes, or `graphs.inspection.linkers.calls.CannotTime`;
-- ``code(function, arguments, *, whole) -> iterable of NodeCode``: code by position in `order`, and of the whole.
+- ``code(function, arguments, *, whole) -> iterable of NodeCode``: code by position in `order`, and of the whole;
+- ``IMPORTS``: what a program imports for it beside PyTensor;
+- ``compiling(function)``: a context manager, a clock on its compiler, with a
+  `graphs.inspection.linkers.compilers.Worked`.
 
-`graphs.inspection.linkers.clocks` and `graphs.inspection.linkers.code` put these two questions to whichever
-linker made a function.
+`graphs.inspection.linkers.clocks`, `graphs.inspection.linkers.code` and `graphs.inspection.start` put these questions to
+whichever linker made a function.
 """
 
 from __future__ import annotations

@@ -9,16 +9,44 @@ carries the names into the instructions' metadata, also where it fuses several n
 from __future__ import annotations
 
 import ast
+import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from graphs.inspection.findings import NodeCode
 from graphs.inspection.linkers.calls import one_piece as watch
+from graphs.inspection.linkers.compilers import Worked
 from graphs.inspection.linkers.statements import called, definition
 
-__all__ = ["code", "watch"]
+__all__ = ["IMPORTS", "code", "compiling", "watch"]
+
+IMPORTS = ("jax", "pytensor.link.jax.dispatch")
+COMPILES = ("/jax/core/compile/jaxpr_to_mlir_module_duration", "/jax/core/compile/backend_compile_duration")
 
 SCOPE = "graphs_scope"
+
+
+@contextlib.contextmanager
+def compiling(function: Any) -> Iterator[Worked]:
+    """JAX's own events: a jaxpr is lowered, XLA compiles it."""
+    from jax import config, monitoring
+
+    worked, durations = Worked(0.0), []
+
+    def heard(event: str, seconds: float, **_: Any) -> None:
+        if event in COMPILES:
+            durations.append(seconds)
+
+    monitoring.register_event_duration_secs_listener(heard)
+    try:
+        yield worked
+    finally:
+        monitoring.unregister_event_duration_listener(heard)
+    worked.seconds = sum(durations)
+    if function is not None and not config.jax_compilation_cache_dir:
+        worked.told = (
+            "JAX keeps nothing compiled between processes here: jax_compilation_cache_dir names no folder."
+        )
 
 
 def code(function: Any, arguments: Sequence[Any], *, whole: bool) -> Iterator[NodeCode]:

@@ -10,6 +10,7 @@ stands for the six lines, the same everywhere, that set an exception and leave.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import inspect
 import re
@@ -29,9 +30,10 @@ from pytensor.link.vm import VM, Loop, Stack
 
 from graphs.inspection.findings import NodeCode
 from graphs.inspection.linkers.calls import Call, Seconds, Whole, one_piece, runs_instead
+from graphs.inspection.linkers.compilers import Worked
 from graphs.timing import no_collection
 
-__all__ = ["code", "watch"]
+__all__ = ["code", "compiling", "watch"]
 
 OP_PART = re.compile(r"^// Op class .*?(?=^[ \t]*__label_\d+:)", re.MULTILINE | re.DOTALL)
 FAILURE = re.compile(r"\{\s*__failure = \d+;.*?goto __label_\d+;\s*\}", re.DOTALL)
@@ -45,6 +47,25 @@ def watch(call: Call, order: Sequence[Any]) -> Whole:
     if isinstance(vm, VM):
         return _VirtualMachine(call, order)
     one_piece(call, order)
+
+
+@contextlib.contextmanager
+def compiling(function: Any) -> Iterator[Worked]:
+    """PyTensor's own count of C modules: it generates, compiles and loads one after the other, with no clock between."""
+    worked = Worked()
+    if not config.cxx:
+        yield worked
+        return
+    from pytensor.link.c.basic import get_module_cache
+
+    counts = get_module_cache().stats
+    there = list(counts)
+    yield worked
+    in_process, on_disk, compiled = (now - then for now, then in zip(counts, there, strict=True))
+    if not compiled:
+        worked.seconds = 0.0
+    if compiled or on_disk or in_process:
+        worked.told = f"PyTensor compiled {compiled} C modules, and had {on_disk} on disk and {in_process} in this process."
 
 
 class _VirtualMachine(Whole):

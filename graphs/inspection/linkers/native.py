@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from graphs.compiled.compiler import seconds_waited
 from graphs.inspection.findings import NodeCode
 from graphs.inspection.linkers.calls import one_piece as watch
-from graphs.native import source_of
+from graphs.inspection.linkers.compilers import Worked
+from graphs.native import explain, source_of
 
-__all__ = ["code", "watch"]
+__all__ = ["IMPORTS", "code", "compiling", "watch"]
+
+IMPORTS = ("graphs.native",)
+
+
+@contextlib.contextmanager
+def compiling(function: Any) -> Iterator[Worked]:
+    """For how long Python waited for the C compiler: at the first call, for it works while Python makes the function."""
+    worked = Worked(0.0 if function is None else None)  # None: the compiler has refused its C file
+    if function is not None and source_of(function) is not None:
+        program, cached = function.vm.program, function.maker.linker.cached
+        before = seconds_waited(program.text, cached)
+        function.vm.opened()
+        worked.seconds = seconds_waited(program.text, cached) - before
+        worked.told = explain(function).cache
+    yield worked
 
 
 def code(function: Any, arguments: Sequence[Any], *, whole: bool) -> Iterator[NodeCode]:

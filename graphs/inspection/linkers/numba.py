@@ -12,6 +12,7 @@ reads afterwards.
 from __future__ import annotations
 
 import ast
+import contextlib
 import ctypes
 import functools
 import inspect
@@ -35,9 +36,12 @@ from graphs.inspection.linkers.calls import (
     passes,
     reading,
 )
+from graphs.inspection.linkers.compilers import Worked
 from graphs.inspection.linkers.statements import definition, reached, statements
 
-__all__ = ["code", "watch"]
+__all__ = ["IMPORTS", "code", "compiling", "watch"]
+
+IMPORTS = ("numba", "pytensor.link.numba.dispatch")
 
 CLOCK = "graphs_clock"
 CLOCK_ID = "graphs_clock_id"
@@ -175,6 +179,26 @@ def _generated(function: Any) -> Any:
     if python is None or not hasattr(python, "__source__"):
         raise CannotTime("the linker keeps no Python source of what Numba compiled")
     return python
+
+
+@contextlib.contextmanager
+def compiling(function: Any) -> Iterator[Worked]:
+    """Numba's own events: a compilation of a function, with all that it needs; none where its cache had it."""
+    from numba.core import event
+
+    worked, listener = Worked(0.0), event.RecordingListener()
+    with (
+        event.install_timer("numba:compile", lambda seconds: setattr(worked, "seconds", seconds)),
+        event.install_listener("numba:compile", listener),
+    ):
+        yield worked
+    count = sum(each.is_start for _, each in listener.buffer)
+    if count:
+        worked.told = f"Numba compiled {count} functions that PyTensor's cache on disk did not have."
+    elif function is not None and getattr(function.vm, "jit_fn", None) is not None:
+        worked.told = (
+            "What Numba was to compile when the function was called was in PyTensor's cache on disk."
+        )
 
 
 def code(function: Any, arguments: Sequence[Any], *, whole: bool) -> Iterator[NodeCode]:

@@ -9,7 +9,9 @@ from graphs.inspection.findings import NodeCode
 from graphs.inspection.linkers.calls import one_piece as watch
 from graphs.inspection.linkers.statements import statements
 
-__all__ = ["code", "watch"]
+__all__ = ["IMPORTS", "code", "watch"]
+
+IMPORTS = ("torch", "pytensor.link.pytorch.dispatch")
 
 
 def code(function: Any, arguments: Sequence[Any], *, whole: bool) -> Iterator[NodeCode]:

@@ -21,12 +21,14 @@ from graphs.inspection.recording import Recording
 from graphs.inspection.show.nonfinite import nonfinite_view
 from graphs.inspection.show.rules import doctor_view, pair_view, weight_table
 from graphs.inspection.show.running import HotNodes, code_view, work_table
+from graphs.inspection.show.start import start_view
 from graphs.inspection.show.steps import LOUD, STYLES, StepTable, changes_text, effect, step_view, value_text
 from graphs.inspection.show.story import entries_not_finite, story, text_of
 from graphs.inspection.show.why import why_view
 from graphs.terminal import duration, table
 
 WEIGHT = "Which rewrites carry weight"
+START = "Where the time to the first result went"
 
 __all__ = [
     "WEIGHT",
@@ -58,6 +60,8 @@ def report(recording: Recording) -> Iterator[tuple[str, RenderableType]]:
     yield "Summary", _summary(recording)
     if recording.evaluation is not None and recording.evaluation.nonfinite:
         yield "Where values stop being finite", nonfinite_view(recording)
+    if recording.start.stages:
+        yield START, start_view(recording)
     yield "Rewrites, in order", StepTable(recording)
     for step in telling_steps(recording):
         yield "A step to look at", step_view(recording, step)

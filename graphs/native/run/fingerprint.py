@@ -117,26 +117,26 @@ def _setting(value: Any) -> Any:
     return _plain(value)
 
 
-def surroundings(query: Any) -> list[Any]:
-    """What else the rewritten graph depends on: versions, registered rewrites, settings."""
+def surroundings(query: Any) -> dict[str, str]:
+    """What else the rewritten graph depends on, each by its name: versions, registered rewrites, settings."""
     from pytensor import __version__ as version
     from pytensor.compile.mode import optdb
     from pytensor.configdefaults import config
 
     asked = [sorted(map(str, getattr(query, part, ()) or ())) for part in ("include", "exclude", "require")]
     extra = [str(getattr(rewrite, "name", rewrite)) for rewrite, *_ in getattr(query, "extra_rewrites", ())]
-    return [
-        version,
-        np.__version__,
-        hashlib.sha256("\n".join(_rewrites(optdb)).encode()).hexdigest(),
-        asked,
-        extra,
-        config.floatX,
-        str(config.optimizer_excluding),
-        str(config.optimizer_including),
+    return {
+        "PyTensor": version,
+        "NumPy": np.__version__,
+        "set of registered rewrites": hashlib.sha256("\n".join(_rewrites(optdb)).encode()).hexdigest(),
+        "selection of rewrites by the mode": str([asked, extra]),
+        "floatX": str(config.floatX),
+        "optimizer_excluding or optimizer_including": f"{config.optimizer_excluding} {config.optimizer_including}",
         # without it PyTensor < 3.2 silently skips its pattern rewrites
-        importlib.util.find_spec("packaging") is not None,
-    ]
+        "set of packages (with packaging, or without)": str(
+            importlib.util.find_spec("packaging") is not None
+        ),
+    }
 
 
 def _rewrites(optdb: Any) -> list[str]:

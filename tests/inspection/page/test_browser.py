@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -17,6 +18,8 @@ from PIL import Image
 from graphs.inspection import Recording, load
 from graphs.inspection.findings import LOUD, ROUNDING, Measurements, NodeCode
 from graphs.inspection.show.page.document import page
+from graphs.inspection.show.start import rows_of
+from graphs.terminal import duration
 from tests.inspection.page.conftest import Open, drawn, node_modules, rested
 
 
@@ -398,6 +401,26 @@ def test_where_values_stop_being_finite_leads_to_the_node(examined: Recording, o
     assert "colour=values" in shown.url
 
 
+def test_where_the_time_to_the_first_result_went_is_one_bar(examined: Recording, opened: Open) -> None:
+    start = examined.start
+    shown = opened(examined)
+    section = shown.locator("section[aria-label='Where the time to the first result went']")
+    names = section.locator("tbody th").all_inner_texts()
+    assert names[0] == "import"
+    assert names[-2].startswith("first call")
+    assert names[-1] == "together"
+    assert start.again is not None
+    assert duration(start.again) in section.inner_text()
+    assert duration(start.seconds) in section.locator("tbody tr").last.inner_text()
+    stretches = [piece.bounding_box() for piece in section.locator(".stretch span").all()]
+    for (before, after), (_, seconds) in zip(pairwise(stretches), rows_of(start), strict=False):
+        assert before is not None
+        assert after is not None
+        assert after["x"] == pytest.approx(before["x"] + before["width"], abs=3)
+        share = before["width"] / section.locator(".stretch").first.bounding_box()["width"]  # type: ignore[index]
+        assert share == pytest.approx(seconds / start.seconds, abs=0.02)
+
+
 def test_distance_from_extended_precision_is_told(examined: Recording, opened: Open) -> None:
     assert examined.evaluation is not None
     references = {r.output: r for r in examined.evaluation.references}
@@ -632,7 +655,7 @@ def test_a_recording_can_be_dropped_onto_the_page(
     for text in (
         "[" * 100_000,
         "not JSON",
-        '{"format": "graphs recording", "version": 5, "columns": {}, "recording": {}}',
+        '{"format": "graphs recording", "version": 6, "columns": {}, "recording": {}}',
     ):
         drop(shown, "bad.json", text)
         assert "bad.json cannot be shown" in shown.inner_text("#told")

@@ -18,6 +18,7 @@ from graphs.inspection.recording import GRADIENT, Recording, Step
 from graphs.inspection.show.formulas import Formulas
 from graphs.inspection.show.nonfinite import lines_of, place, told_of, way_of
 from graphs.inspection.show.page.layout import BOX, Layout, lay_out
+from graphs.inspection.show.start import rows_of, said_of
 from graphs.inspection.show.steps import effect, way_out
 from graphs.inspection.show.story import Link, story
 
@@ -50,6 +51,9 @@ class Drawn(msgspec.Struct, frozen=True, omit_defaults=True):
     lines: list[list[int]]  # by node: which of the recording's lines it goes back to
     # where values stop being finite: [snapshot, node, names, sentence, lines, what helps, how it spreads]
     beginnings: list[Row]
+    # where the time to the first result went: [[name, seconds] …] in order, and what is to be said of it
+    start: list[Row]
+    start_said: str
 
 
 class Moment(msgspec.Struct, frozen=True, array_like=True):
@@ -87,6 +91,8 @@ def draw(recording: Recording) -> Drawn:
         rules=[way_out(rule) for rule in recording.rules],
         lines=lines,
         beginnings=_beginnings(recording),
+        start=[list(row) for row in rows_of(recording.start)],
+        start_said=said_of(recording.start),
     )
 
 

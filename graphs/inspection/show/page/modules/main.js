@@ -6,7 +6,7 @@ import { Store } from "./store.js";
 import { Timeline } from "./timeline.js";
 import { Picture } from "./picture.js";
 import { Details } from "./details.js";
-import { Answer, Asked, Beginnings, Controls, Runs, Tables, WhatIf } from "./sections.js";
+import { Answer, Asked, Beginnings, Controls, FirstResult, Runs, Tables, WhatIf } from "./sections.js";
 import { saveJson, savePng, saveSvg, takeDrops } from "./keeping.js";
 import { KeysDialog, listenToKeys } from "./keys.js";
 
@@ -52,7 +52,7 @@ function build(book) {
   for (const picture of pictures) picture.sight.home();
   show();
   render(html`<${Answer} store=${store} />`, find("answer"));
-  render(html`<${Beginnings} store=${store} /><${WhatIf} store=${store} /><${Runs} store=${store} /><${Asked} store=${store} />`, find("more"));
+  render(html`<${Beginnings} store=${store} /><${WhatIf} store=${store} /><${FirstResult} store=${store} /><${Runs} store=${store} /><${Asked} store=${store} />`, find("more"));
 }
 
 /** The moment to open at: the first that repaired, broke or changed values; else the end. @param {Store} store */

@@ -2,7 +2,7 @@
 // who reads whom, what is known of a value at a moment. Nothing here knows of a page.
 
 export const FORMAT = "graphs recording";
-export const VERSION = 5;
+export const VERSION = 6;
 
 /** @typedef {any} Row An object with the fields that `columns` in the file names. */
 /** @typedef {{variable: number, node: number, position: number, from: number, to: number}} Edge */

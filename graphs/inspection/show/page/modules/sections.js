@@ -158,6 +158,18 @@ function InnerTable({ graph }) {
   return html`<details><summary>as a table</summary><table><thead><tr><th>result</th><th>operation</th><th>reads</th></tr></thead><tbody>${graph.nodes.map((/** @type {any} */ node) => html`<tr><td>${node.output}</td><td>${node.op}</td><td>${node.inputs.join(", ")}</td></tr>`)}</tbody></table></details>`;
 }
 
+/** Where the time to the first result went: one bar, a row for each part. @param {{store: Store}} props */
+export function FirstResult({ store }) {
+  const known = store.book.sides.filter((side) => side.drawn?.start?.length);
+  if (!known.length) return null;
+  return html`<section aria-label="Where the time to the first result went"><h2>Where the time to the first result went</h2>
+    ${known.map((side) => { const rows = side.drawn.start; const whole = rows.reduce((/** @type {number} */ sum, /** @type {any[]} */ row) => sum + row[1], 0); let from = 0; return html`${side.label && html`<h3>${side.label}</h3>`}
+    <div class="scroll" tabindex="0" role="region" aria-label="Parts of the time to the first result"><table class="fall"><caption class="hidden">Parts of the time to the first result, one after the other</caption><thead><tr><th>part</th><th class="number">time</th><th class="number">share</th><th><span class="hidden">its stretch of the bar</span></th></tr></thead><tbody>
+    ${rows.map((/** @type {any[]} */ [name, seconds]) => { const start = from; from += seconds; return html`<tr><th scope="row">${name}</th><td class="number">${duration(seconds)}</td><td class="number">${whole ? share(seconds / whole) : ""}</td><td class="stretch"><span style=${{ "--from": `${whole ? 100 * start / whole : 0}%`, "--part": `${whole ? 100 * seconds / whole : 0}%` }}></span></td></tr>`; })}
+    <tr><th scope="row">together</th><td class="number">${duration(whole)}</td><td></td><td></td></tr></tbody></table></div>
+    <p class="dim">${side.drawn.start_said}</p>`; })}</section>`;
+}
+
 /** @param {{store: Store}} props */
 export function Runs({ store }) {
   return html`<section aria-label="What runs in the end"><h2>What runs in the end</h2>${store.book.sides.map((side, index) => html`<${Final} store=${store} side=${side} index=${index} />`)}</section>`;
