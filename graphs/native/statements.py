@@ -331,6 +331,24 @@ class Statement:
         return set(self.free) - {place.index for place in self.places}
 
 
+# operators with names that are no functions of C
+_PLAIN = ("cast", "not", "negative", "absolute", "square", "sign", "clip", "maximum", "minimum")
+
+
+def calls(statement: Statement) -> bool:
+    """Whether a statement's expression calls a function, which is enough for a processor to do at a time."""
+    return _calls(statement.expression)
+
+
+def _calls(expression: Expression) -> bool:
+    own = (
+        isinstance(expression, Apply)
+        and expression.operator.isidentifier()
+        and expression.operator not in _PLAIN
+    )
+    return own or (isinstance(expression, Apply) and any(map(_calls, expression.operands)))
+
+
 # ---- what stands between statements
 
 

@@ -27,6 +27,7 @@ from graphs.native.statements import (
     Reduction,
     Statement,
     Step,
+    calls,
 )
 
 __all__ = ["Item", "Nest", "Nests", "Part", "fuse", "statements_in"]
@@ -157,16 +158,19 @@ def _arrange(
     for statement in statements:
         wanted = _outermost(statement, loops)
         dim = None if wanted is None else wanted.dim.find()
-        earliest = 0
+        earliest, waits = 0, False
         for position, group in enumerate(groups):
             linked = [(other, index) for other, index in group.members if _linked(other, statement)]
             if linked:
                 at_hand = all(_at_same_index(other, i, statement, wanted) for other, i in linked)
                 fits = at_hand and group.dim is dim and not group.closed
-                earliest = position if fits else position + 1
+                earliest, waits = (position, False) if fits else (position + 1, True)
         alone = statement.reduction is Reduction.SYMMETRIC
+        if waits and not alone:
+            earliest = _call_later(groups, earliest, statement, wanted)
         for group in groups[earliest:]:
-            if group.dim is dim and not group.closed and not alone:
+            alike = depth == 0 or all(_alike(other, i, statement, wanted) for other, i in group.members)
+            if group.dim is dim and not group.closed and not alone and alike:
                 group.members.append((statement, wanted))
                 break
         else:
@@ -184,6 +188,58 @@ def _arrange(
         nest.body = _arrange(nest.members, loops, depth + 1, nest)
         items.append(nest)
     return items
+
+
+def _alike(first: Statement, index: Index | None, second: Statement, wanted: Index | None) -> bool:
+    """Whether two statements can share a loop that goes in no blocks: one with loops inside has no vectors of its turns.
+
+    A statement without, that calls functions, is then better off in a loop of its own.
+    """
+    innermost = [s.indices()[-1:] == [i] for s, i in ((first, index), (second, wanted))]
+    return innermost[0] == innermost[1] or not calls(first if innermost[0] else second)
+
+
+def _call_later(groups: list[_Group], earliest: int, statement: Statement, wanted: Index | None) -> int:
+    """Move the loop that makes what a statement needs behind those that the statement must wait for; where it can join.
+
+    Only where these do not need that loop themselves. What the statement needs then never leaves the loop.
+    """
+    if wanted is None or (statement.scattered and not _is_row_by_row(statement)):
+        return earliest
+    for position in range(earliest - 2, -1, -1):
+        group = groups[position]
+        linked = [(other, index) for other, index in group.members if _linked(other, statement)]
+        if not linked or group.closed or group.dim is not wanted.dim.find():
+            continue
+        members = [other for other, _ in group.members]
+        if not all(_at_same_index(other, i, statement, wanted) for other, i in linked) or (
+            statement.scattered and not _goes_as_far(statement, members)
+        ):
+            return earliest
+        first: list[_Group] = []
+        needing: list[_Group] = []
+        seen = [*members]
+        for other in groups[position + 1 : earliest]:
+            own = [each for each, _ in other.members]
+            needs = any(_linked(one, each) for one in seen for each in own)
+            (needing if needs else first).append(other)
+            seen += own if needs else []
+        if any(_linked(each, statement) for other in needing for each, _ in other.members):
+            return earliest
+        groups[position:earliest] = [*first, group, *needing]
+        return position + len(first)
+    return earliest
+
+
+def _is_row_by_row(statement: Statement) -> bool:
+    """Whether what goes to places that may fall together are rows: a loop inside has vectors then."""
+    return len(statement.free) > len(statement.scattered)
+
+
+def _goes_as_far(statement: Statement, others: Sequence[Statement]) -> bool:
+    """Whether a statement goes through all that the others go through: in its loop, threads do not share the rows."""
+    dims = {index.dim.find() for index in statement.indices()}
+    return all(index.dim.find() in dims for other in others for index in other.indices())
 
 
 def _sink(groups: list[_Group]) -> None:
@@ -212,10 +268,13 @@ def _outermost(statement: Statement, loops: dict[Index, Nest]) -> Index | None:
     for array, places in statement.accesses():
         long = [k for k, dim in enumerate(array.dims) if not dim.is_one]
         fast = long[-1] if array.layout == "C" and long else array.fast
+        slow = [k for k in (long[::-1] if array.layout == "F" else long) if k != fast]
+        # the further apart its elements, the further out
+        weights = {k: position - len(slow) for position, k in enumerate(slow)} | {fast: 1}
         for k in long:
             for index in _along(places[k]):
                 if index in scores:
-                    scores[index] += 1 if k == fast else -1
+                    scores[index] += weights[k]
     return min(open_, key=lambda index: scores[index], default=None)
 
 

@@ -10,7 +10,6 @@ import numpy as np
 
 from graphs.native.schedule.fusion import Item, Nest, Nests, Part, statements_in
 from graphs.native.statements import (
-    Apply,
     Array,
     Call,
     Check,
@@ -23,6 +22,7 @@ from graphs.native.statements import (
     Recurrence,
     Reduction,
     Statement,
+    calls,
 )
 
 __all__ = [
@@ -43,8 +43,6 @@ __all__ = [
 
 ROWS = 8  # taken together through the inner loops, half as many where they have many sums
 PANEL = 16  # taken together where there are no inner loops
-# operators with names that are no functions of C
-PLAIN = ("cast", "not", "negative", "absolute", "square", "sign", "clip", "maximum", "minimum")
 PIECE = 64  # elements at a time where a loop goes backwards
 
 
@@ -382,17 +380,3 @@ def _shared_by_rows(nest: Nest, statements: Iterable[Statement], nests: Nests) -
             if nest not in loops and any(loops):
                 return True
     return False
-
-
-def calls(statement: Statement) -> bool:
-    """Whether a statement's expression calls a function, which is enough for a processor to do at a time."""
-    return _calls(statement.expression)
-
-
-def _calls(expression: Expression) -> bool:
-    own = (
-        isinstance(expression, Apply)
-        and expression.operator.isidentifier()
-        and expression.operator not in PLAIN
-    )
-    return own or (isinstance(expression, Apply) and any(map(_calls, expression.operands)))

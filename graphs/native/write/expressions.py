@@ -128,6 +128,10 @@ def render(
         first = left.within(level + (level in (1, 4, 5)))
         return Text(f"{first} {operator} {right.within(level + 1)}", level)
     if operator == "cast":
+        if expression.operands[0].dtype == "bool" and dtype.startswith("float"):
+            # gcc has vectors of this, and not of a conversion from one byte to eight
+            one, zero = literal_text(1.0, dtype), literal_text(0.0, dtype)
+            return Text(f"{parts[0].within(2)} ? {one} : {zero}", 1)
         return Text(f"({C_TYPES[dtype]}){parts[0].within(UNARY + 1)}", UNARY)
     if operator in TEMPLATES:
         template, level = _template(operator, dtype)

@@ -295,7 +295,7 @@ INLINE double log1mexp(double x)
     return log_(w) - (near ? 0.0 : (e - (1.0 - w)) / w);
 }
 
-//: sin_part cos_part quarter_turns <- bits_of madd
+//: sin_part cos_part quarter_turns if_odd turned <- bits_of madd
 /* x - n pi/2 for the nearest whole n (its last two bits are given), for |x| <= 2^20: pi/2 is held in three parts of
    33 bits, whose products with n are exact, and a rest. The Taylor series of sin and cos up to pi/4. */
 INLINE double quarter_turns(double x, int64_t *n)
@@ -325,16 +325,26 @@ INLINE double cos_part(double r)
     p = madd(p, y, madd(q, 1.0 / 24.0, -0.5));
     return madd(p, q, 1.0);
 }
+/* The one or the other by the last bit of n, and sin or cos of what is left after n quarter turns. By bits: compilers make
+   branches of ?: where sin and cos of one x meet, and no vectors of those. */
+INLINE double if_odd(int64_t n, double odd, double even)
+{
+    const int64_t mask = -(n & 1);
+    return from_bits((bits_of(odd) & mask) | (bits_of(even) & ~mask));
+}
+INLINE double turned(double r, int64_t n)
+{
+    const double y = if_odd(n, cos_part(r), sin_part(r));
+    return from_bits(bits_of(y) ^ (int64_t)((uint64_t)(n & 2) << 62));
+}
 
 //: sin_ <- RARE quarter_turns
-/* sin or cos of what is left of x after n quarter turns. */
 RARE double sin_far(double x, double y) { return fabs(x) <= 0x1p20 ? y : sin(x); }
 INLINE double sin_(double x)
 {
     int64_t n;
     const double r = quarter_turns(x, &n);
-    const double y = n & 1 ? cos_part(r) : sin_part(r);
-    return sin_far(x, x == 0.0 ? x : n & 2 ? -y : y);
+    return sin_far(x, x == 0.0 ? x : turned(r, n));
 }
 
 //: cos_ <- RARE quarter_turns
@@ -344,8 +354,7 @@ INLINE double cos_(double x)
 {
     int64_t n;
     const double r = quarter_turns(x, &n);
-    const double y = n & 1 ? sin_part(r) : cos_part(r);
-    return cos_far(x, (n + 1) & 2 ? -y : y);
+    return cos_far(x, turned(r, n + 1));
 }
 
 //: tan_ <- RARE quarter_turns
@@ -356,7 +365,7 @@ INLINE double tan_(double x)
     int64_t n;
     const double r = quarter_turns(x, &n);
     const double s = sin_part(r), c = cos_part(r);
-    const double y = (n & 1 ? -c : s) / (n & 1 ? s : c);
+    const double y = if_odd(n, -c, s) / if_odd(n, s, c);
     return tan_far(x, x == 0.0 ? x : y);
 }
 

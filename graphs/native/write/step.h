@@ -5,6 +5,9 @@
    names its own code calls. ", also float" at the end: the same is there for floats, whose names end in f. */
 
 //: head
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("no-tree-pre") /* it makes branches of ?:, and loops with branches have no vectors */
+#endif
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
