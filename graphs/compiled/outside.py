@@ -1,7 +1,8 @@
-"""Functions of others that a C file calls: where SciPy's linear algebra lies in memory.
+"""Functions of others that a C file calls: where SciPy's linear algebra and NumPy's sorting lie in memory.
 
-SciPy hands out the addresses of the BLAS and LAPACK that it ships, for Cython programs; it is imported only where a
-function needs one.
+SciPy hands out the addresses of the BLAS and LAPACK that it ships, for Cython programs; NumPy those of its sorting, in
+the table of functions that each dtype has for C programs (``PyArray_ArrFuncs``). A module is imported only where a
+function needs one of its functions.
 """
 
 from __future__ import annotations
@@ -9,13 +10,21 @@ from __future__ import annotations
 import ctypes
 import functools
 import importlib
+import re
+from typing import Any
 
-__all__ = ["address"]
+__all__ = ["KNOWN", "address"]
+
+#: The names of functions that C files may call: a module's, then what they are called there.
+KNOWN = re.compile(
+    r"scipy\.linalg\.cython_(blas|lapack)\.\w+"
+    r"|numpy\.(arg)?sort(_stable)?_(float(64|32)|u?int(64|32|16|8)|bool)"
+)
 
 
 @functools.cache
 def address(name: str) -> int:
-    """Where a function is: ``scipy.linalg.cython_blas.dgemm``.
+    """Where a function is: ``scipy.linalg.cython_blas.dgemm``, ``numpy.sort_float64``.
 
     Raises
     ------
@@ -23,14 +32,72 @@ def address(name: str) -> int:
         If there is no such module, or it does not offer such a function.
     """
     module, _, short = name.rpartition(".")
-    offered = getattr(importlib.import_module(module), "__pyx_capi__", {})
-    if short not in offered:
+    found = _sorting(short) if module == "numpy" else _for_cython(module, short)
+    if not found:
         raise ImportError(f"{module} offers no {short}")
-    capsule = ctypes.py_object(offered[short])
+    return found
+
+
+def _for_cython(module: str, short: str) -> int | None:
+    """A function that a module offers to Cython."""
+    offered = getattr(importlib.import_module(module), "__pyx_capi__", {})
+    return _pointer(offered[short]) if short in offered else None
+
+
+def _pointer(capsule: Any) -> int | None:
+    """What a capsule holds."""
     name_of = ctypes.pythonapi.PyCapsule_GetName
     name_of.restype, name_of.argtypes = ctypes.c_char_p, [ctypes.py_object]
     pointer_of = ctypes.pythonapi.PyCapsule_GetPointer
     pointer_of.restype, pointer_of.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
-    found = pointer_of(capsule, name_of(capsule))
-    assert found is not None  # a NULL would have raised
-    return int(found)
+    held = ctypes.py_object(capsule)
+    found: int | None = pointer_of(held, name_of(held))
+    return found
+
+
+# ---- NumPy's sorting
+
+TABLE_OF_A_DTYPE = 365  # where NumPy's C interface has PyDataType_GetArrFuncs (numpy/__multiarray_api.h)
+BEFORE_SORTING = (
+    21 + 12
+)  # pointers in a dtype's table: casts, then from getitem to fillwithscalar (ndarraytypes.h)
+KINDS = 3  # quicksort, heapsort, stable: of sort, then of argsort
+
+
+def _sorting(short: str) -> int | None:
+    """``sort_float64``, ``argsort_stable_int8``: a function of a dtype's table; None where it does not sort."""
+    import numpy as np
+
+    what, *stable, dtype = short.split("_")
+    words = _table(np.dtype(dtype))
+    if words is None:
+        return None
+    found: int | None = words[BEFORE_SORTING + KINDS * (what == "argsort") + 2 * bool(stable)]
+    return found if found and _sorts(found, what, np.dtype(dtype)) else None
+
+
+def _table(dtype: Any) -> Any:
+    """The pointers in a dtype's table."""
+    interface = importlib.import_module("numpy._core._multiarray_umath")
+    functions = _pointer(interface._ARRAY_API) if hasattr(interface, "_ARRAY_API") else None
+    if not functions:
+        return None
+    at = ctypes.c_void_p.from_address(functions + TABLE_OF_A_DTYPE * ctypes.sizeof(ctypes.c_void_p)).value
+    table_of = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object)(at or 0)
+    table = table_of(dtype) if at else None
+    return (ctypes.c_void_p * (BEFORE_SORTING + 2 * KINDS)).from_address(table) if table else None
+
+
+def _sorts(at: int, what: str, dtype: Any) -> bool:
+    """Whether a function does what it is taken for: asked of some numbers in disorder."""
+    import numpy as np
+
+    numbers = np.arange(37) * 29 % 37 - 18
+    given, places = numbers.astype(dtype), np.arange(37)  # with negative, or very large, numbers among them
+    want, kept = np.sort(given), given.copy()
+    types = [ctypes.c_void_p] * (2 if what == "argsort" else 1)
+    function = ctypes.CFUNCTYPE(ctypes.c_int, *types, ctypes.c_ssize_t, ctypes.c_void_p)(at)
+    if function(*[given.ctypes.data, places.ctypes.data][: len(types)], len(given), None):
+        return False
+    found = kept[places] if what == "argsort" and sorted(places) == list(range(37)) else given
+    return bool((found == want).all())

@@ -11,6 +11,8 @@ from typing import Annotated, Any
 import msgspec
 import numpy as np
 
+from graphs.compiled.outside import KNOWN
+
 __all__ = ["Program"]
 
 FORMAT = 5
@@ -92,9 +94,7 @@ class Program:
             used = 1 + max(map(int, re.findall(rf"\b{name}\[(\d{{1,9}})\]", code)), default=-1)
             if used > count or (used < count and not self.keeps_objects):
                 raise ValueError(f"another number of {name} than the C file takes")
-        if not all(
-            re.fullmatch(r"perform|scipy\.linalg\.cython_(blas|lapack)\.\w+", name) for name in self.functions
-        ):
+        if not all(name == "perform" or KNOWN.fullmatch(name) for name in self.functions):
             raise ValueError("a function of somebody else")
         self.table_arrays()
 

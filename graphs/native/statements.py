@@ -374,7 +374,9 @@ Argument = Array | Expression | str | tuple[Array | Expression, ...]
 class Call:
     """A function called on whole arrays."""
 
-    function: str  # of write/step.h or linear_algebra.h; "perform": Python's, of the Apply node that the first argument counts
+    function: (
+        str  # of a C file of write/; "perform": Python's, of the Apply node that the first argument counts
+    )
     arguments: list[Argument]
     reads: list[Array]
     writes: list[Array]

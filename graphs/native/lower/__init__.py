@@ -14,9 +14,10 @@ from pytensor.tensor import basic, subtensor
 from pytensor.tensor.blas import BatchedDot
 from pytensor.tensor.blockwise import Blockwise
 from pytensor.tensor.elemwise import CAReduce, DimShuffle, Elemwise
-from pytensor.tensor.extra_ops import CumOp
+from pytensor.tensor.extra_ops import CumOp, SearchsortedOp
 from pytensor.tensor.math import Argmax, Dot
 from pytensor.tensor.shape import Reshape, Shape, Shape_i, SpecifyShape
+from pytensor.tensor.sort import ArgSortOp, SortOp
 from pytensor.tensor.special import LogSoftmax, Softmax
 from pytensor.tensor.subtensor import AdvancedIncSubtensor, AdvancedSubtensor, IncSubtensor, Subtensor
 from pytensor.tensor.type import TensorType
@@ -31,6 +32,7 @@ from graphs.native.lower import (
     performing,
     recurring,
     reductions,
+    sorting,
 )
 from graphs.native.lower.scalars import ScalarOpUnknown
 from graphs.native.lower.state import Kept, Lowering, Scalar, View
@@ -86,6 +88,9 @@ LOWERINGS: dict[type, Callable[[Lowering, Any, int], None]] = {
     Argmax: reductions.argmax,
     Softmax: reductions.softmax,
     LogSoftmax: reductions.softmax,
+    SortOp: sorting.sort,
+    ArgSortOp: sorting.sort,
+    SearchsortedOp: sorting.search_sorted,
     **dict.fromkeys(linear_algebra.CORES, linear_algebra.linear_algebra),
     **dict.fromkeys(convolution.CONVOLUTIONS, convolution.convolve),
     basic.AllocDiag: indexing.alloc_diagonal,

@@ -42,11 +42,11 @@ erfcinv_tail erfinv erfcinv lgamma tgamma lgamma_middle stirling lowered lgamma_
 digamma_middle digamma_right digamma_below trigamma trigamma_right trigamma_below
 count_set find_set oldest_first exchange_rows is_stacked multiplyf cholesky solve_triangle solve_factored convolve
 solve_positive solve invert determinant eigen dpotrf dtrsm dgetrf dgetrs dgetri dsyevr spotrf strsm sgetrf sgetrs
-sgetri ssyevr
+sgetri ssyevr sort_rows argsort_rows
 """
 # Loop variables, lengths, and what is made from an array's name.
 MADE_BY_THE_WRITER = re.compile(
-    r"[ijklmopq]\d*|n_\w+|\w+_t|\w+_(parts|block|blocks|mine|out|memory|sum|at|shape|value|first|last|here|even|odd)|\w+_[sr]\d|(team|parts|told|memory|need)_\d+"
+    r"[ijklmopq]\d*|n_\w+|\w+_t|\w+_(parts|block|blocks|mine|out|memory|sum|at|shape|value|first|last|here|even|odd)|\w+_[sr]\d|(team|parts|told|memory|need)_\d+|((arg)?sort|search_sorted)_\w+"
 )
 
 Indices = Sequence[ir.Index | None]  # None: an axis of length 1
