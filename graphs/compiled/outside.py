@@ -1,8 +1,9 @@
-"""Functions of others that a C file calls: where SciPy's linear algebra and NumPy's sorting lie in memory.
+"""Functions of others that a C file calls: where SciPy's linear algebra, NumPy's sorting and its draws lie in memory.
 
 SciPy hands out the addresses of the BLAS and LAPACK that it ships, for Cython programs; NumPy those of its sorting, in
-the table of functions that each dtype has for C programs (``PyArray_ArrFuncs``). A module is imported only where a
-function needs one of its functions.
+the table of functions that each dtype has for C programs (``PyArray_ArrFuncs``), and those of its distributions as
+symbols of the library of ``numpy.random.Generator`` (its manual: "Extending via CFFI"). A module is imported only where
+a function needs one of its functions.
 """
 
 from __future__ import annotations
@@ -10,16 +11,9 @@ from __future__ import annotations
 import ctypes
 import functools
 import importlib
-import re
 from typing import Any
 
-__all__ = ["KNOWN", "address"]
-
-#: The names of functions that C files may call: a module's, then what they are called there.
-KNOWN = re.compile(
-    r"scipy\.linalg\.cython_(blas|lapack)\.\w+"
-    r"|numpy\.(arg)?sort(_stable)?_(float(64|32)|u?int(64|32|16|8)|bool)"
-)
+__all__ = ["address"]
 
 
 @functools.cache
@@ -32,7 +26,12 @@ def address(name: str) -> int:
         If there is no such module, or it does not offer such a function.
     """
     module, _, short = name.rpartition(".")
-    found = _sorting(short) if module == "numpy" else _for_cython(module, short)
+    if module == "numpy":
+        found = _sorting(short)
+    elif module == "numpy.random._generator":
+        found = _symbol(module, short)
+    else:
+        found = _for_cython(module, short)
     if not found:
         raise ImportError(f"{module} offers no {short}")
     return found
@@ -42,6 +41,13 @@ def _for_cython(module: str, short: str) -> int | None:
     """A function that a module offers to Cython."""
     offered = getattr(importlib.import_module(module), "__pyx_capi__", {})
     return _pointer(offered[short]) if short in offered else None
+
+
+def _symbol(module: str, short: str) -> int | None:
+    """A function that a module's library shows to all."""
+    file = importlib.import_module(module).__file__
+    function = getattr(ctypes.CDLL(file), short, None) if file else None
+    return ctypes.cast(function, ctypes.c_void_p).value if function else None
 
 
 def _pointer(capsule: Any) -> int | None:

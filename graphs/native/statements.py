@@ -35,6 +35,7 @@ __all__ = [
     "Computation",
     "Dim",
     "Expression",
+    "Generator",
     "Index",
     "Interlude",
     "Length",
@@ -405,6 +406,15 @@ Step = Statement | Interlude | Call | Recurrence
 # ---- a whole graph
 
 
+@dataclass(eq=False)
+class Generator:
+    """A random generator that C draws from: a copy of what an input is."""
+
+    name: str
+    position: int  # of the input
+    nodes: list[int] = field(default_factory=list)  # that draw from it, one after the other
+
+
 @dataclass
 class Computation:
     """All that one call computes."""
@@ -422,6 +432,7 @@ class Computation:
     functions: list[str] = field(default_factory=list)  # of others, given at run time, by name
     # Apply nodes that Python performs, and why
     performed: list[tuple[int, str]] = field(default_factory=list)
+    generators: list[Generator] = field(default_factory=list)
     outputs: list[Array | None] = field(default_factory=list)  # None: what Python holds
     # exception's name and message, by number from 1
     errors: list[tuple[str, str]] = field(default_factory=list)

@@ -88,6 +88,24 @@ for rows in (2, 3, 4, 9, 17):
         except IndexError:
             continue
         raise SystemExit("a place outside went through")
+rng = following = pytensor.shared(np.random.default_rng(1), name="rng")
+drawn = []
+for op, *parameters in [
+    (pt.random.normal, v, 1.0), (pt.random.uniform, 0.0, v), (pt.random.poisson, v * 20), (pt.random.exponential, v),
+    (pt.random.binomial, 90, 0.4), (pt.random.integers, labels, labels + 5), (pt.random.bernoulli, v / 9),
+    (pt.random.beta, v, 1.0),
+]:
+    following, found = op.make_node(following, None, *map(pt.as_tensor, parameters)).outputs
+    drawn.append(found)
+draws = pytensor.function([v, labels], drawn, updates=[(rng, following)], mode=mode)
+for size in (0, 1, 7):
+    for _ in range(4):
+        draws(rng.get_value().random(size) + 0.1, np.arange(size))
+    try:
+        draws(-np.ones(2), np.arange(2))
+    except ValueError:
+        continue
+    raise SystemExit("a negative scale went through")
 print("clean")
 """
 

@@ -97,7 +97,7 @@ class _Section:
     needs: tuple[str, ...]
 
 
-FILES = "step.h", "mathematics.h", "linear_algebra.h", "sorting.h"  # needed ones first
+FILES = "step.h", "mathematics.h", "linear_algebra.h", "sorting.h", "drawing.h"  # needed ones first
 
 
 @functools.cache
@@ -185,6 +185,8 @@ class _Front:
             if slow:
                 strides = (f"{array.name}_s{a} = in[{k}]->strides[{a}] / {size}" for a in slow)
                 self.put(f"const int64_t {', '.join(strides)};")
+        for each in computation.generators:
+            self.put(f"bitgen_t *const {each.name} = (bitgen_t *)in[{each.position}]->data;")
         for k, (constant, _) in enumerate(computation.constants):
             narrow = "(float)" if constant.dtype == "float32" else ""
             self.put(f"const {C_TYPES[constant.dtype]} {constant.name} = {narrow}constants[{k}];")
