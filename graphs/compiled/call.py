@@ -348,7 +348,7 @@ class NativeCall:
 
         Nor where BLAS or LAPACK is called: it has threads of its own, and two teams would share the same cores.
         """
-        if any(name.startswith("scipy.") for name in self.program.functions):
+        if any(name.startswith("scipy.linalg.") for name in self.program.functions):
             return None
         if self.threads == 1 or fork.is_child():
             return None

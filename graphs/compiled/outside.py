@@ -1,9 +1,9 @@
-"""Functions of others that a C file calls: where SciPy's linear algebra, NumPy's sorting and its draws lie in memory.
+"""Functions of others that a C file calls: where they lie in memory.
 
-SciPy hands out the addresses of the BLAS and LAPACK that it ships, for Cython programs; NumPy those of its sorting, in
-the table of functions that each dtype has for C programs (``PyArray_ArrFuncs``), and those of its distributions as
-symbols of the library of ``numpy.random.Generator`` (its manual: "Extending via CFFI"). A module is imported only where
-a function needs one of its functions.
+SciPy hands out the addresses of the BLAS and LAPACK that it ships, and of its special functions, for Cython programs;
+NumPy those of its sorting, in the table of functions that each dtype has for C programs (``PyArray_ArrFuncs``), and those
+of its distributions as symbols of the library of ``numpy.random.Generator`` (its manual: "Extending via CFFI"). A module is
+imported only where a function needs one of its functions.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import importlib
+import re
 from typing import Any
 
 __all__ = ["address"]
@@ -38,9 +39,17 @@ def address(name: str) -> int:
 
 
 def _for_cython(module: str, short: str) -> int | None:
-    """A function that a module offers to Cython."""
+    """A function that a module offers to Cython; of several of one name that of doubles."""
     offered = getattr(importlib.import_module(module), "__pyx_capi__", {})
-    return _pointer(offered[short]) if short in offered else None
+    if module != "scipy.special.cython_special":
+        return _pointer(offered[short]) if short in offered else None
+    for name in (short, f"__pyx_fuse_0{short}", f"__pyx_fuse_1{short}"):
+        if name in offered and OF_DOUBLES.fullmatch(_named(offered[name])):
+            return _pointer(offered[name])
+    return None
+
+
+OF_DOUBLES = re.compile(rb"double \((double, )+int __pyx_skip_dispatch\)")  # as write/special.h says
 
 
 def _symbol(module: str, short: str) -> int | None:
@@ -52,13 +61,18 @@ def _symbol(module: str, short: str) -> int | None:
 
 def _pointer(capsule: Any) -> int | None:
     """What a capsule holds."""
-    name_of = ctypes.pythonapi.PyCapsule_GetName
-    name_of.restype, name_of.argtypes = ctypes.c_char_p, [ctypes.py_object]
     pointer_of = ctypes.pythonapi.PyCapsule_GetPointer
     pointer_of.restype, pointer_of.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
-    held = ctypes.py_object(capsule)
-    found: int | None = pointer_of(held, name_of(held))
+    found: int | None = pointer_of(capsule, _named(capsule) or None)
     return found
+
+
+def _named(capsule: Any) -> bytes:
+    """A capsule's name: of a function for Cython, its type."""
+    name_of = ctypes.pythonapi.PyCapsule_GetName
+    name_of.restype, name_of.argtypes = ctypes.c_char_p, [ctypes.py_object]
+    found: bytes | None = name_of(capsule)
+    return found or b""
 
 
 # ---- NumPy's sorting

@@ -18,6 +18,7 @@ AXES = 64  # that NumPy can have
 # What a C file may call of others: a module's name, then that of a function as outside.py finds it.
 KNOWN = re.compile(
     r"scipy\.linalg\.cython_(blas|lapack)\.\w+"
+    r"|scipy\.special\.cython_special\.\w+"
     r"|numpy\.random\._generator\.random_\w+"
     r"|numpy\.(arg)?sort(_stable)?_(float(64|32)|u?int(64|32|16|8)|bool)"
 )

@@ -202,4 +202,4 @@ def test_sorts_of_numpy_are_found_again(tmp_path):
     data = np.array([2.0, -1.0, np.nan, 2.0, 0.5])
     same(frozen.ordered(data), fn(data))
     same(frozen.ordered_many(data, 3), repeat(fn, 3, [data]))
-    assert "[0] argsort_stable_float64 of NumPy" in (tmp_path / "kept" / "ordered.h").read_text()
+    assert "[0] argsort_stable_float64 of numpy" in (tmp_path / "kept" / "ordered.h").read_text()

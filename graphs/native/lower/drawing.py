@@ -16,7 +16,6 @@ from pytensor.graph.basic import Constant
 from pytensor.tensor.random import basic
 
 import graphs.native.statements as ir
-from graphs.compiled import outside
 from graphs.native.lower.scalars import cast
 from graphs.native.lower.state import Formula, Indices, Lowering, Stream, Value, Vector
 from graphs.native.program import OpUnknown
@@ -94,16 +93,12 @@ def draw(state: Lowering, node: Any, number: int) -> None:
         raise OpUnknown(f"the Op {op}")
     if out.type.dtype not in ir.DTYPES:
         raise OpUnknown(f"{op} of {out.type.dtype}")
-    function = f"numpy.random._generator.random_{known.function}"
-    try:
-        outside.address(function)
-    except ImportError as problem:
-        raise OpUnknown(str(problem)) from None
     values = [state.element(v) for v in node.inputs[2:]]
     dims = _shape(state, node, values, number)
     drawn = "float64" if known.call.startswith("draw_by") else "int64"
     count = ir.product(dim.length for dim in dims)
-    arguments: list[ir.Argument] = [function.rpartition(".")[2], stream.drawn_by(number), count]
+    function = state.outside(f"numpy.random._generator.random_{known.function}")
+    arguments: list[ir.Argument] = [function, stream.drawn_by(number), count]
     reads: list[ir.Array] = []
     for k, (value, dtype) in enumerate(_parameters(op, values)):
         parameter = _parameter(state, value, dims, dtype, number)
@@ -111,8 +106,6 @@ def draw(state: Lowering, node: Any, number: int) -> None:
         arguments += [parameter, "0" if one else "1", *known.kinds[k : k + 1]]
         reads += [parameter] if isinstance(parameter, ir.Array) else []
     target = state.array(out.name, drawn, dims, "drawn")
-    if function not in state.made.functions:
-        state.made.functions.append(function)
     refused = ir.Named("int64", state.name("refused"))
     formula = f"{target.name} = drawn from {stream.name}: {known.function}"
     nodes = [*(n for value in values for n in value.nodes), number]

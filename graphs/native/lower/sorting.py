@@ -13,7 +13,6 @@ from pytensor.graph.basic import Constant
 from pytensor.tensor.sort import ArgSortOp
 
 import graphs.native.statements as ir
-from graphs.compiled import outside
 from graphs.native.lower.scalars import cast
 from graphs.native.lower.state import Formula, Indices, Lowering, Value, View
 from graphs.native.program import OpUnknown
@@ -26,7 +25,8 @@ def sort(state: Lowering, node: Any, number: int) -> None:
     op, variable, out = node.op, node.inputs[0], node.outputs[0]
     value, dtype = state.element(variable), variable.type.dtype
     rank, places = len(value.dims), isinstance(op, ArgSortOp)
-    function = _numpy_sort("argsort" if places else "sort", op.kind, dtype)
+    kind = "_stable" if op.kind in ("stable", "mergesort") else ""
+    function = state.outside(f"numpy.{'argsort' if places else 'sort'}{kind}_{dtype}")
     axis = _axis(node, rank)
     order = [*(k for k in range(rank) if k != axis), axis]
     numbers = _turned(state, value, order, None if places else out.name, number, copied=not places)
@@ -42,7 +42,7 @@ def sort(state: Lowering, node: Any, number: int) -> None:
     order_of = f"the places in {numbers.array.name} in the order of what is there"
     formula = f"{target.name} = {order_of if places else f'{target.name} in order'}"
     failed = ir.Named("int64", state.name("failed"))
-    arguments: list[ir.Argument] = [_given(state, function), *lengths, *arrays]
+    arguments: list[ir.Argument] = [function, *lengths, *arrays]
     state.call(ir.Call(called, arguments, arrays, [target], formula, [*numbers.nodes, number], failed))
     state.check(ir.compare(failed, "!=", 0), "MemoryError", f"no memory for {op}")
     sorted_rows = state.whole(target)
@@ -62,24 +62,6 @@ def _axis(node: Any, rank: int) -> int:
     if not -rank <= axis < rank:
         raise OpUnknown(f"{node.op} along an axis that is not there")
     return axis % rank
-
-
-def _numpy_sort(what: str, kind: str, dtype: str) -> str:
-    """NumPy's function for a kind of sort and a dtype; raises :class:`OpUnknown` where this NumPy has none."""
-    stable = "_stable" if kind in ("stable", "mergesort") else ""
-    name = f"numpy.{what}{stable}_{dtype}"
-    try:
-        outside.address(name)
-    except ImportError as problem:
-        raise OpUnknown(str(problem)) from None
-    return name
-
-
-def _given(state: Lowering, function: str) -> str:
-    """The name under which C has a function of NumPy's."""
-    if function not in state.made.functions:
-        state.made.functions.append(function)
-    return function.rpartition(".")[2]
 
 
 def _turned(

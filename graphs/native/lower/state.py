@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 import graphs.native.statements as ir
+from graphs.compiled import outside
 from graphs.native.lower.scalars import ScalarOpUnknown, cast, is_float
 from graphs.native.program import OpUnknown
 
@@ -55,6 +56,7 @@ digamma_middle digamma_right digamma_below trigamma trigamma_right trigamma_belo
 count_set find_set oldest_first exchange_rows is_stacked multiplyf cholesky solve_triangle solve_factored convolve
 solve_positive solve invert determinant eigen dpotrf dtrsm dgetrf dgetrs dgetri dsyevr spotrf strsm sgetrf sgetrs
 sgetri ssyevr sort_rows argsort_rows refused draw_by_one draw_by_two count_by_one count_successes draw_between ANY
+i0 i1 jv ive kve gammainc gammaincc gammaincinv gammainccinv betainc betaincinv
 NOT_NEGATIVE POSITIVE RANGE CHANCE CHANCE_NOT_0 RATE
 """
 # Loop variables, lengths, and what is made from an array's name.
@@ -425,6 +427,16 @@ class Lowering:
         self.depths.setdefault(target.root, len(self.levels))
         self.levels[-1] += [ir.Statement(target, where, expression, reduction, kept, gone, taken_up, adds)]
         return self.whole(target)
+
+    def outside(self, function: str) -> str:
+        """The name under which C has a function of others; raises :class:`OpUnknown` if those do not offer it."""
+        try:
+            outside.address(function)
+        except ImportError as problem:
+            raise OpUnknown(str(problem)) from None
+        if function not in self.made.functions:
+            self.made.functions.append(function)
+        return function.rpartition(".")[2]
 
     def call(self, call: ir.Call) -> None:
         """Add a call."""

@@ -97,7 +97,14 @@ class _Section:
     needs: tuple[str, ...]
 
 
-FILES = "step.h", "mathematics.h", "linear_algebra.h", "sorting.h", "drawing.h"  # needed ones first
+FILES = (
+    "step.h",
+    "mathematics.h",
+    "special.h",
+    "linear_algebra.h",
+    "sorting.h",
+    "drawing.h",
+)  # needed ones first
 
 
 @functools.cache
