@@ -272,6 +272,10 @@ def test_what_is_spawned_is_of_the_generator_that_was_given(drawer):
         for _ in range(3):
             _, given = drawer(given)
         assert given.spawn(1)[0].normal() == spawned
+    own, given = (np.random.default_rng(5) for _ in range(2))
+    for _ in range(5):  # and each child is another one
+        _, given = drawer(given)
+        assert given.spawn(1)[0].normal() == own.spawn(1)[0].normal()
 
 
 def test_another_layout_of_memory_is_noticed(drawer, monkeypatch):
