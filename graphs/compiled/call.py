@@ -348,7 +348,7 @@ class NativeCall:
 
         Nor where BLAS or LAPACK is called: it has threads of its own, and two teams would share the same cores.
         """
-        if any(name != "perform" for name in self.program.functions):
+        if any(name.startswith("scipy.linalg.") for name in self.program.functions):
             return None
         if self.threads == 1 or fork.is_child():
             return None
@@ -370,21 +370,22 @@ class NativeCall:
     def run(self, arrays: list[Array]) -> list[Array]:
         """One step on these arrays."""
         values = arrays
-        if self.objects:  # those are Python's; C sees nothing there
+        if self.objects:  # those are Python's; C sees nothing there, or what `performer` shows
             arrays = [NOTHING if dtype.hasobject else v for v, dtype in zip(values, self.dtypes, strict=True)]
         for _ in range(8):  # a shape, a copy and a layout may each need another turn
             ready = self.current or self.opened()
             if ready is None:
                 assert self.instead is not None
                 return self.instead(*values)
-            if self.objects:
-                ready.performer.begin(values)
+            objects = ready.performer.begin(values) if self.objects else {}
             outputs = [pool.take() for pool in self.pools]
             if DIRECT:
                 entering, leaving = list(map(id, arrays)), list(map(id, outputs))
             else:
                 heads = [[Described(array) for array in group] for group in (arrays, outputs)]
                 entering, leaving = ([head.address for head in group] for group in heads)
+            for position, address in objects.items():
+                entering[position] = address
             ready.arguments[: len(entering)] = entering  # type: ignore[assignment]  # c_void_p takes whole numbers
             ready.results[: len(leaving)] = leaving  # type: ignore[assignment]  # likewise
             team, began = self.team(arrays), perf_counter()

@@ -13,8 +13,15 @@ import numpy as np
 
 __all__ = ["Program"]
 
-FORMAT = 5
+FORMAT = 6
 AXES = 64  # that NumPy can have
+# What a C file may call of others: a module's name, then that of a function as outside.py finds it.
+KNOWN = re.compile(
+    r"scipy\.linalg\.cython_(blas|lapack)\.\w+"
+    r"|scipy\.special\.cython_special\.\w+"
+    r"|numpy\.random\._generator\.random_\w+"
+    r"|numpy\.(arg)?sort(_stable)?_(float(64|32)|u?int(64|32|16|8)|bool)"
+)
 DTYPES = {
     "bool",
     "float32",
@@ -39,6 +46,8 @@ class Program:
     layouts: str  # for which memory orders of the inputs
     functions: list[str]  # of others, which C is given at every call: module.name, or "perform"
     performed: list[list[Any]]  # [Apply node, by topological order; why] for each that Python performs
+    # [input, [Apply nodes]] for each random generator that C draws from
+    generators: list[list[Any]]
 
     def to_json(self) -> str:
         """The program as text; ``constants`` are exact."""
@@ -68,7 +77,7 @@ class Program:
             [table.dtype.name, list(table.shape), base64.b64encode(table.tobytes()).decode()]
             for table in tables
         ]
-        return cls(text, spans=[], pieces=[], tables=told, performed=[], **interface)
+        return cls(text, spans=[], pieces=[], tables=told, performed=[], generators=[], **interface)
 
     def check(self) -> None:
         """Raise a ValueError unless one part fits the other, as far as can be told without reading the C text."""
@@ -92,9 +101,7 @@ class Program:
             used = 1 + max(map(int, re.findall(rf"\b{name}\[(\d{{1,9}})\]", code)), default=-1)
             if used > count or (used < count and not self.keeps_objects):
                 raise ValueError(f"another number of {name} than the C file takes")
-        if not all(
-            re.fullmatch(r"perform|scipy\.linalg\.cython_(blas|lapack)\.\w+", name) for name in self.functions
-        ):
+        if not all(name == "perform" or KNOWN.fullmatch(name) for name in self.functions):
             raise ValueError("a function of somebody else")
         self.table_arrays()
 
@@ -130,3 +137,4 @@ class _Stored(msgspec.Struct, forbid_unknown_fields=True):
     layouts: str
     functions: list[str]
     performed: list[tuple[_Count, str]]
+    generators: list[tuple[_Count, list[_Count]]]

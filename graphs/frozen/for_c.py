@@ -88,7 +88,8 @@ def header(described: Description, program: Program) -> str:
             "called from C. */\n"
         )
     functions = [
-        f"     [{k}] {each.rpartition('.')[2]} of BLAS or LAPACK" for k, each in enumerate(program.functions)
+        f"     [{k}] {short} of {'BLAS or LAPACK' if module.startswith('scipy.linalg.') else module}"
+        for k, (module, _, short) in enumerate(each.rpartition(".") for each in program.functions)
     ]
     told = ["   functions: the addresses of", *functions] if functions else []
     lines = [

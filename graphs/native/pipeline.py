@@ -54,6 +54,7 @@ def make_program(
         layouts=computation.layouts,
         functions=computation.functions,
         performed=[list(entry) for entry in computation.performed],
+        generators=[[each.position, each.nodes] for each in computation.generators],
     )
 
 

@@ -35,6 +35,7 @@ __all__ = [
     "Computation",
     "Dim",
     "Expression",
+    "Generator",
     "Index",
     "Interlude",
     "Length",
@@ -392,7 +393,9 @@ Argument = Array | Expression | str | tuple[Array | Expression, ...]
 class Call:
     """A function called on whole arrays."""
 
-    function: str  # of write/step.h or linear_algebra.h; "perform": Python's, of the Apply node that the first argument counts
+    function: (
+        str  # of a C file of write/; "perform": Python's, of the Apply node that the first argument counts
+    )
     arguments: list[Argument]
     reads: list[Array]
     writes: list[Array]
@@ -421,6 +424,15 @@ Step = Statement | Interlude | Call | Recurrence
 # ---- a whole graph
 
 
+@dataclass(eq=False)
+class Generator:
+    """A random generator that C draws from: a copy of what an input is."""
+
+    name: str
+    position: int  # of the input
+    nodes: list[int] = field(default_factory=list)  # that draw from it, one after the other
+
+
 @dataclass
 class Computation:
     """All that one call computes."""
@@ -438,6 +450,7 @@ class Computation:
     functions: list[str] = field(default_factory=list)  # of others, given at run time, by name
     # Apply nodes that Python performs, and why
     performed: list[tuple[int, str]] = field(default_factory=list)
+    generators: list[Generator] = field(default_factory=list)
     outputs: list[Array | None] = field(default_factory=list)  # None: what Python holds
     # exception's name and message, by number from 1
     errors: list[tuple[str, str]] = field(default_factory=list)

@@ -193,3 +193,13 @@ def test_what_is_not_all_c_is_refused_by_name(tmp_path):
     ):
         with pytest.raises(InputError, match=said):
             freeze(given, tmp_path / "none")
+
+
+def test_sorts_of_numpy_are_found_again(tmp_path):
+    v = pt.dvector("v")
+    fn = pytensor.function([v], [pt.sort(v), pt.argsort(v * 2, kind="stable")], mode="NATIVE")
+    frozen = graphs.frozen.load(freeze({"ordered": fn}, tmp_path / "kept"))
+    data = np.array([2.0, -1.0, np.nan, 2.0, 0.5])
+    same(frozen.ordered(data), fn(data))
+    same(frozen.ordered_many(data, 3), repeat(fn, 3, [data]))
+    assert "[0] argsort_stable_float64 of numpy" in (tmp_path / "kept" / "ordered.h").read_text()

@@ -376,6 +376,7 @@ def odd_programs():
         "layouts": ["", "CC", "X"],
         "functions": [["scipy.linalg.cython_blas.dgemm"], ["os.system"], [1]],
         "performed": [[[0]], [["a", "b"]]],
+        "generators": [[[0]], [[0, 1]], [["a", []]]],
         "constants": [["0x"], ["1e999999p"], ["0x1p99999"], [1.0]],
         "tables": [
             [["float64", [3], "AAAA"]],

@@ -39,7 +39,7 @@ BINARY = [
 SHAPES = {"n": 5, "f": 6, "k": 3}
 
 
-LATER = ["gather", "scatter", "mask", "running", "scan", "split", "softmax"]
+LATER = ["gather", "scatter", "mask", "running", "scan", "split", "softmax", "sort"]
 
 
 def later(draw, move, variable, axes):
@@ -75,6 +75,9 @@ def later(draw, move, variable, axes):
         parts = pt.split(variable, pt.stack([first, length - first]), n_splits=2)
         return [(pt.concatenate(parts[::-1]), axes)]
     axis = draw(st.integers(0, len(axes) - 1))
+    if move == "sort":
+        stable = pt.argsort(variable > 0, axis=axis, kind="stable")
+        return [(draw(st.sampled_from([pt.sort(variable, axis=axis), stable])), axes)]
     both = pt.special.softmax, pt.special.log_softmax
     return [(draw(st.sampled_from(both))(pt.clip(variable.astype("float64"), -3, 3), axis=axis), axes)]
 

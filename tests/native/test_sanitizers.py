@@ -71,7 +71,9 @@ later = pytensor.function(
         pt.grad((x[labels] ** 2).sum(), x), pt.cumsum(x, axis=0), pt.cumprod(v), turns, turns[-1], sums, sums[-2:],
         pt.grad((turns**2).sum(), w), pt.linalg.cholesky(S), pt.linalg.inv(S), pt.linalg.solve(S, x), pt.linalg.det(S),
         *pt.linalg.eigh(S), pt.linalg.solve_triangular(S, x[:, 0], lower=True), pt.diag(v, k=2), pt.diag(x, k=-1),
-        *pt.split(x, pt.stack([n, x.shape[0] - n]), n_splits=2), pt.sort(v) * 2, pt.gammaln(x), pt.erfcx(x), pt.sin(x * 1e7),
+        *pt.split(x, pt.stack([n, x.shape[0] - n]), n_splits=2), pt.unique(v) * 2,
+        pt.gammaln(x), pt.erfcx(x), pt.sin(x * 1e7),
+        pt.sort(x, axis=0), pt.argsort(x, kind="stable"), pt.searchsorted(pt.sort(v), x),
         convolve1d(x, v[:3]), convolve1d(v, x[0, :2], mode="valid"),
     ],
     mode=mode,
@@ -86,6 +88,24 @@ for rows in (2, 3, 4, 9, 17):
         except IndexError:
             continue
         raise SystemExit("a place outside went through")
+rng = following = pytensor.shared(np.random.default_rng(1), name="rng")
+drawn = []
+for op, *parameters in [
+    (pt.random.normal, v, 1.0), (pt.random.uniform, 0.0, v), (pt.random.poisson, v * 20), (pt.random.exponential, v),
+    (pt.random.binomial, 90, 0.4), (pt.random.integers, labels, labels + 5), (pt.random.bernoulli, v / 9),
+    (pt.random.beta, v, 1.0),
+]:
+    following, found = op.make_node(following, None, *map(pt.as_tensor, parameters)).outputs
+    drawn.append(found)
+draws = pytensor.function([v, labels], drawn, updates=[(rng, following)], mode=mode)
+for size in (0, 1, 7):
+    for _ in range(4):
+        draws(rng.get_value().random(size) + 0.1, np.arange(size))
+    try:
+        draws(-np.ones(2), np.arange(2))
+    except ValueError:
+        continue
+    raise SystemExit("a negative scale went through")
 print("clean")
 """
 

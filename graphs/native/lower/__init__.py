@@ -14,9 +14,12 @@ from pytensor.tensor import basic, subtensor
 from pytensor.tensor.blas import BatchedDot
 from pytensor.tensor.blockwise import Blockwise
 from pytensor.tensor.elemwise import CAReduce, DimShuffle, Elemwise
-from pytensor.tensor.extra_ops import CumOp
+from pytensor.tensor.extra_ops import CumOp, SearchsortedOp
 from pytensor.tensor.math import Argmax, Dot
+from pytensor.tensor.random.op import RandomVariable
+from pytensor.tensor.random.type import RandomType
 from pytensor.tensor.shape import Reshape, Shape, Shape_i, SpecifyShape
+from pytensor.tensor.sort import ArgSortOp, SortOp
 from pytensor.tensor.special import LogSoftmax, Softmax
 from pytensor.tensor.subtensor import AdvancedIncSubtensor, AdvancedSubtensor, IncSubtensor, Subtensor
 from pytensor.tensor.type import TensorType
@@ -24,6 +27,7 @@ from pytensor.tensor.type import TensorType
 import graphs.native.statements as ir
 from graphs.native.lower import (
     convolution,
+    drawing,
     elementwise,
     gathering,
     indexing,
@@ -31,9 +35,10 @@ from graphs.native.lower import (
     performing,
     recurring,
     reductions,
+    sorting,
 )
 from graphs.native.lower.scalars import ScalarOpUnknown
-from graphs.native.lower.state import Kept, Lowering, Scalar, View
+from graphs.native.lower.state import Kept, Lowering, Scalar, Stream, View
 from graphs.native.program import OpUnknown
 
 __all__ = ["LOWERINGS", "lower"]
@@ -86,6 +91,10 @@ LOWERINGS: dict[type, Callable[[Lowering, Any, int], None]] = {
     Argmax: reductions.argmax,
     Softmax: reductions.softmax,
     LogSoftmax: reductions.softmax,
+    RandomVariable: drawing.draw,
+    SortOp: sorting.sort,
+    ArgSortOp: sorting.sort,
+    SearchsortedOp: sorting.search_sorted,
     **dict.fromkeys(linear_algebra.CORES, linear_algebra.linear_algebra),
     **dict.fromkeys(convolution.CONVOLUTIONS, convolution.convolve),
     basic.AllocDiag: indexing.alloc_diagonal,
@@ -154,7 +163,7 @@ def lower_node(state: Lowering, node: Any, number: int) -> None:
         raise OpUnknown(f"the Op {node.op}")
     if getattr(node.op, "destroy_map", None):
         raise OpUnknown(f"the Op {node.op}, which works in place")
-    if any(isinstance(state.values.get(v), Kept) for v in node.inputs):
+    if lowering is not drawing.draw and any(isinstance(state.values.get(v), Kept) for v in node.inputs):
         raise OpUnknown(f"the Op {node.op} of something that is no array of numbers")
     try:
         lowering(state, node, number)
@@ -182,7 +191,11 @@ def _is_symmetric(variable: Any) -> bool:
 def _input(state: Lowering, position: int, variable: Any) -> ir.Array | None:
     kind = variable.type
     if type(kind) is not TensorType or kind.dtype not in ir.DTYPES:
-        state.values[variable] = Kept("object", [])
+        if isinstance(kind, RandomType):
+            generator = ir.Generator(state.name(variable.name, f"random{position}"), position)
+            state.values[variable] = Stream("object", [], generator, state.made.generators)
+        else:
+            state.values[variable] = Kept("object", [])
         return None
     name = state.name(variable.name, f"input{position}")
     array = ir.Array(name, kind.dtype, [], "input", layout=state.made.layouts[position])

@@ -8,7 +8,7 @@ from pytensor.scalar import basic
 from pytensor.tensor.basic import AllocEmpty
 
 import graphs.native.statements as ir
-from graphs.native.lower.scalars import cast, scalar_expression
+from graphs.native.lower.scalars import SPECIAL_FUNCTIONS, cast, scalar_expression
 from graphs.native.lower.state import Formula, Indices, Lowering, Scalar, Value, Vector, plus, times
 from graphs.native.program import OpUnknown
 
@@ -41,6 +41,8 @@ def elemwise(state: Lowering, node: Any, number: int) -> None:
 def _apply(state: Lowering, scalar: Any, values: list[Value], step: Any, node: Any, number: int) -> Value:
     """One scalar Op over values, broadcast against each other; `step` is its own Apply node, maybe a Composite's."""
     dtype = step.outputs[0].type.dtype
+    if type(scalar) in SPECIAL_FUNCTIONS:
+        state.outside(f"scipy.special.cython_special.{SPECIAL_FUNCTIONS[type(scalar)]}")
     items = _item_by_item(values)
     if items:
         made = [_apply(state, scalar, each, step, node, number) for each in items]

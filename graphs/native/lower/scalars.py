@@ -14,7 +14,7 @@ from pytensor.scalar import math as special
 import graphs.native.statements as ir
 from graphs.native.program import OpUnknown
 
-__all__ = ["ScalarOpUnknown", "call", "cast", "is_float", "scalar_expression"]
+__all__ = ["SPECIAL_FUNCTIONS", "ScalarOpUnknown", "call", "cast", "is_float", "scalar_expression"]
 
 Operands = Sequence[ir.Expression]
 Make = Callable[[Operands, str], ir.Expression]
@@ -149,6 +149,19 @@ SCALAR_OPS |= {
     special.Psi: partial(call, "digamma"),
     special.TriGamma: partial(call, "trigamma"),
 }
+# Functions of SciPy's, by the names that they have there.
+SPECIAL = "I0 I1 J0 J1 Jv Ive Kve GammaInc GammaIncC GammaIncInv GammaIncCInv BetaInc BetaIncInv"
+SPECIAL_FUNCTIONS = {
+    getattr(special, name): name.lower() for name in SPECIAL.split() if hasattr(special, name)
+}
+
+
+def _special(name: str, operands: Operands, dtype: str) -> ir.Expression:
+    numbers = (cast(o, "float64") for o in operands)
+    return cast(ir.Apply("float64", name, (*numbers, ir.Literal("int32", 0))), dtype)
+
+
+SCALAR_OPS |= {kind: partial(_special, name) for kind, name in SPECIAL_FUNCTIONS.items()}
 if hasattr(basic, "Deg2Rad"):  # PyTensor 3.3 multiplies
     SCALAR_OPS[basic.Deg2Rad] = lambda o, d: cast(o[0], d) * ir.Literal(d, math.pi / 180)
     SCALAR_OPS[basic.Rad2Deg] = lambda o, d: cast(o[0], d) * ir.Literal(d, 180 / math.pi)

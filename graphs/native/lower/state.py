@@ -19,10 +19,23 @@ from typing import Any
 import numpy as np
 
 import graphs.native.statements as ir
+from graphs.compiled import outside
 from graphs.native.lower.scalars import ScalarOpUnknown, cast, is_float
 from graphs.native.program import OpUnknown
 
-__all__ = ["Formula", "Indices", "Kept", "Lowering", "Scalar", "Value", "Vector", "View", "plus", "times"]
+__all__ = [
+    "Formula",
+    "Indices",
+    "Kept",
+    "Lowering",
+    "Scalar",
+    "Stream",
+    "Value",
+    "Vector",
+    "View",
+    "plus",
+    "times",
+]
 
 LARGEST_LITERAL = 2**20
 # C's own words, names that the file's functions use, functions of C's libraries that may be called.
@@ -42,11 +55,13 @@ erfcinv_tail erfinv erfcinv lgamma tgamma lgamma_middle stirling lowered lgamma_
 digamma_middle digamma_right digamma_below trigamma trigamma_right trigamma_below
 count_set find_set oldest_first exchange_rows is_stacked multiplyf cholesky solve_triangle solve_factored convolve
 solve_positive solve invert determinant eigen dpotrf dtrsm dgetrf dgetrs dgetri dsyevr spotrf strsm sgetrf sgetrs
-sgetri ssyevr
+sgetri ssyevr sort_rows argsort_rows refused draw_by_one draw_by_two count_by_one count_successes draw_between ANY
+i0 i1 jv ive kve gammainc gammaincc gammaincinv gammainccinv betainc betaincinv
+NOT_NEGATIVE POSITIVE RANGE CHANCE CHANCE_NOT_0 RATE
 """
 # Loop variables, lengths, and what is made from an array's name.
 MADE_BY_THE_WRITER = re.compile(
-    r"[ijklmopq]\d*|n_\w+|\w+_t|\w+_(parts|block|blocks|mine|out|memory|sum|at|shape|value|first|last|here|even|odd)|\w+_[sr]\d|(team|parts|told|memory|need)_\d+"
+    r"[ijklmopq]\d*|n_\w+|\w+_t|\w+_(parts|block|blocks|mine|out|memory|sum|at|shape|value|first|last|here|even|odd)|\w+_[sr]\d|(team|parts|told|memory|need)_\d+|((arg)?sort|search_sorted|random)_\w+"
 )
 
 Indices = Sequence[ir.Index | None]  # None: an axis of length 1
@@ -186,6 +201,26 @@ class Kept(Value):
 
     def at(self, indices: Indices) -> ir.Expression:
         raise OpUnknown("something that is no array of numbers")
+
+
+@dataclass(eq=False)
+class Stream(Kept):
+    """A random generator that an input is, or what becomes of it by draws in C."""
+
+    generator: ir.Generator
+    generators: list[ir.Generator]  # of the function: those that C draws from
+
+    @property
+    def name(self) -> str:
+        """Its name in C."""
+        return self.generator.name
+
+    def drawn_by(self, number: int) -> str:
+        """Its name in C, for a node that draws from it."""
+        if self.generator not in self.generators:
+            self.generators.append(self.generator)
+        self.generator.nodes.append(number)
+        return self.generator.name
 
 
 class Lowering:
@@ -392,6 +427,16 @@ class Lowering:
         self.depths.setdefault(target.root, len(self.levels))
         self.levels[-1] += [ir.Statement(target, where, expression, reduction, kept, gone, taken_up, adds)]
         return self.whole(target)
+
+    def outside(self, function: str) -> str:
+        """The name under which C has a function of others; raises :class:`OpUnknown` if those do not offer it."""
+        try:
+            outside.address(function)
+        except ImportError as problem:
+            raise OpUnknown(str(problem)) from None
+        if function not in self.made.functions:
+            self.made.functions.append(function)
+        return function.rpartition(".")[2]
 
     def call(self, call: ir.Call) -> None:
         """Add a call."""

@@ -14,6 +14,7 @@ from pytensor.scalar.basic import ScalarType
 from graphs.compiled.call import Header
 from graphs.compiled.program import Program
 from graphs.native.lower.performing import is_array
+from graphs.native.run.drawing import GeneratorCopies
 
 __all__ = ["Performer"]
 
@@ -62,7 +63,13 @@ class Performer:
     def __init__(self, fgraph: Any, program: Program) -> None:
         order = fgraph.toposort()
         self.inputs, self.outputs = list(fgraph.inputs), list(fgraph.outputs)
+        self.kept = [k for k, v in enumerate(self.inputs) if not is_array(v)]
         self.nodes = {number: order[number] for number, _ in program.performed}
+        # what C draws from: copies of these inputs, which then are these outputs of nodes
+        self.copies = {position: GeneratorCopies() for position, _ in program.generators}
+        self.drawn = {
+            position: [order[k].outputs[0] for k in nodes] for position, nodes in program.generators
+        }
         self.tasks: dict[int, _Task] = {}
         self.objects: dict[Any, Any] = {}
         self.held: dict[int, list[Array]] = {}  # until the next call: C reads it
@@ -73,9 +80,15 @@ class Performer:
         assert address is not None
         self.address: int = address
 
-    def begin(self, values: Sequence[Any]) -> None:
-        """Take what is no array of numbers from a function's inputs."""
-        self.objects = {v: value for v, value in zip(self.inputs, values, strict=True) if not is_array(v)}
+    def begin(self, values: Sequence[Any]) -> dict[int, int]:
+        """Take what is no array of numbers from a function's inputs; what C sees in the place of which input."""
+        self.objects = {}  # before all: what the last call has drawn from may be given out again
+        shown = {}
+        for position, copies in self.copies.items():
+            generator, shown[position] = copies.take(values[position])
+            self.objects.update(dict.fromkeys(self.drawn[position], generator))
+        self.objects.update((self.inputs[k], values[k]) for k in self.kept)
+        return shown
 
     def end(self, outputs: list[Any]) -> list[Any]:
         """A function's outputs, with what is no array of numbers in its place."""

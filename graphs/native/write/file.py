@@ -97,7 +97,14 @@ class _Section:
     needs: tuple[str, ...]
 
 
-FILES = "step.h", "mathematics.h", "linear_algebra.h"  # needed ones first
+FILES = (
+    "step.h",
+    "mathematics.h",
+    "special.h",
+    "linear_algebra.h",
+    "sorting.h",
+    "drawing.h",
+)  # needed ones first
 
 
 @functools.cache
@@ -112,9 +119,9 @@ def _sections() -> dict[str, _Section]:
         defined, _, needs = heading.partition(" <- ")
         section = _Section(text.strip("\n") + "\n", tuple(needs.split()))
         found.update(dict.fromkeys(defined.split(), section))
-        if also:  # the same of another type
-            other = _Section(_in_float(section.text), tuple(map(_in_float, section.needs)))
-            found.update(dict.fromkeys(map(_in_float, defined.split()), other))
+        for kind in also.split():  # the same of another type
+            other = _Section(_of(kind, section.text), tuple(_of(kind, need) for need in section.needs))
+            found.update(dict.fromkeys((_of(kind, name) for name in defined.split()), other))
     return found
 
 
@@ -124,8 +131,10 @@ OWN = "madd multiply is_stacked cholesky solve_triangle solve_factored solve_pos
 OWN_OR_LIBM = re.compile(rf"\b({OWN} log fabs)\b".replace(" ", "|"))
 
 
-def _in_float(text: str) -> str:
-    """C text, or the name of a section, that is about doubles, about floats."""
+def _of(kind: str, text: str) -> str:
+    """C text, or the name of a section, that is about doubles, about another type."""
+    if kind != "float":
+        return re.sub(r"(?<![a-z])double(?![a-z])", kind, text)
     text = OWN_OR_LIBM.sub(r"\1f", OUTSIDE.sub(r"s\1", text.replace("double", "float")))
     return re.sub(r"\b(\d+\.\d+)\b", r"\1f", text)
 
@@ -183,6 +192,8 @@ class _Front:
             if slow:
                 strides = (f"{array.name}_s{a} = in[{k}]->strides[{a}] / {size}" for a in slow)
                 self.put(f"const int64_t {', '.join(strides)};")
+        for each in computation.generators:
+            self.put(f"bitgen_t *const {each.name} = (bitgen_t *)in[{each.position}]->data;")
         for k, (constant, _) in enumerate(computation.constants):
             narrow = "(float)" if constant.dtype == "float32" else ""
             self.put(f"const {C_TYPES[constant.dtype]} {constant.name} = {narrow}constants[{k}];")
@@ -191,9 +202,13 @@ class _Front:
         """Functions of others, given at run time, under their names."""
         for k, name in enumerate(computation.functions):
             module, _, short = name.rpartition(".")
-            self.body.called.add(f"{short}_type")
+            # one type for all of a family: sort_float64 is a sort
+            kind = next(
+                f"{word}_type" for word in (short, short.partition("_")[0]) if f"{word}_type" in _sections()
+            )
+            self.body.called.add(kind)
             remark = f"  /* {module}'s */" if module else ""
-            self.put(f"{short}_type *const {short} = ({short}_type *)functions[{k}];{remark}")
+            self.put(f"{kind} *const {short} = ({kind} *)functions[{k}];{remark}")
 
     def prologue(self, computation: Computation) -> None:
         """Lengths, numbers computed once, and what must be so."""

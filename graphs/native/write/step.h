@@ -2,7 +2,8 @@
    works on whole arrays. Functions of one real variable are in mathematics.h, those of matrices in linear_algebra.h.
 
    Each section begins with a line "//: names <- what it needs"; write/file.py puts those into a file whose
-   names its own code calls. ", also float" at the end: the same is there for floats, whose names end in f. */
+   names its own code calls. ", also float" at the end: the same is there for floats, whose names end in f; of
+   other types, whose names stand in those of the functions, in sorting.h. */
 
 //: head
 #if defined(__GNUC__) && !defined(__clang__)

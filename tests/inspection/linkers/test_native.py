@@ -48,14 +48,14 @@ def test_a_length_has_no_line_of_its_own():
 
 
 def test_a_function_that_fell_back_shows_what_runs_instead():
-    sorts = [pt.sort(X * k, axis=0) for k in range(2, 12)]
+    sorts = [pt.unique(X * k, axis=0) for k in range(2, 12)]
     with pytest.warns(UserWarning, match="no C for"):
         fn = pytensor.function([X], sorts, mode=NativeMode(NativeLinker(cached=False)))
     assert {code.language for code in generated_code(fn)} <= {"python", "c"}
-    assert any("sort" in code.text.lower() for code in generated_code(fn))
+    assert any("unique" in code.text.lower() for code in generated_code(fn))
 
 
 def test_a_node_that_python_performs_shows_the_call():
-    fn = pytensor.function([X], pt.sort(X, axis=0) + 1, mode=NativeMode(NativeLinker(cached=False)))
+    fn = pytensor.function([X], pt.unique(X, axis=0) + 1, mode=NativeMode(NativeLinker(cached=False)))
     (performed,) = [code for code in generated_code(fn) if "perform(" in code.text]
     assert "Python performs" in performed.text
