@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import repeat
-from operator import itemgetter, setitem
+from operator import attrgetter, itemgetter, setitem
 from time import perf_counter
 from typing import Any
 
@@ -207,7 +207,7 @@ NOTHING: Array = np.empty(0)
 
 # Held while shared variables are read, or written, as a whole: for a moment, where nobody is out of patience.
 _whole = fork.open_lock()
-_content, ZEROS = itemgetter(0), repeat(0)
+_content, _size, ZEROS = itemgetter(0), attrgetter("size"), repeat(0)
 PATIENCE = 8  # times that a call is made again because its shared variables have been changed meanwhile
 
 
@@ -228,6 +228,8 @@ class _Ready:
             performer.address if name == "perform" else outside.address(name) for name in program.functions
         )
         self.performer = performer
+        # which has threads of its own: two teams would share the same cores
+        self.calls_blas = any(name.startswith("scipy.linalg.") for name in program.functions)
         self.fixed = self.block(self.arguments, self.results)
 
     def block(self, arguments: Any, results: Any) -> tuple[int, ...]:
@@ -343,16 +345,13 @@ class NativeCall:
         """What holds the program's ``one_step`` and ``many_steps``; raises :class:`CompilerMissing` if nothing does."""
         return open_library(self.program.text, self.cached)
 
-    def team(self, arrays: list[Array]) -> Team | None:
-        """The threads of a call on these arrays; None: one, as in a forked child, where OpenMP would wait for ever.
-
-        Nor where BLAS or LAPACK is called: it has threads of its own, and two teams would share the same cores.
-        """
-        if any(name.startswith("scipy.linalg.") for name in self.program.functions):
+    def team(self, arrays: list[Array], ready: _Ready) -> Team | None:
+        """The threads of a call on these arrays; None: one, as in a forked child, where OpenMP would wait for ever."""
+        if self.threads == 1 or ready.calls_blas:
             return None
-        if self.threads == 1 or fork.is_child():
+        if self.large and max(map(_size, arrays), default=0) < self.large:
             return None
-        if self.large and max((array.size for array in arrays), default=0) < self.large:
+        if fork.is_child():
             return None
         if self._team.most != self.threads:
             self._team = Team(self.threads)
@@ -388,11 +387,14 @@ class NativeCall:
                 entering[position] = address
             ready.arguments[: len(entering)] = entering  # type: ignore[assignment]  # c_void_p takes whole numbers
             ready.results[: len(leaving)] = leaving  # type: ignore[assignment]  # likewise
-            team, began = self.team(arrays), perf_counter()
-            code = ready.step(*ready.fixed, team.now if team else 1, ready.functions)
-            if code == 0:
-                if team:
+            if team := self.team(arrays, ready):
+                began = perf_counter()
+                code = ready.step(*ready.fixed, team.now, ready.functions)
+                if code == 0:
                     team.took(1, perf_counter() - began)
+            else:
+                code = ready.step(*ready.fixed, 1, ready.functions)
+            if code == 0:
                 return ready.performer.end(outputs) if self.objects else outputs
             arrays = self.answer(code, arrays, ready)
         raise RuntimeError("the compiled function keeps asking for other arrays")

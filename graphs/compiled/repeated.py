@@ -105,7 +105,7 @@ def _in_c(
     advance = (ctypes.c_int64 * (len(leaving) + 1))()
     for k in histories.keys() - call.updates.keys():
         advance[k] = histories[k].strides[0]
-    team, code = call.team(arrays), 0
+    team, code = call.team(arrays, ready), 0
     while steps and not code:
         portion, began = team.portion(steps) if team else steps, perf_counter()
         code = ready.library.many_steps(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from graphs.native import explain
 from tests.native.conftest import ORACLE, memory_orders
 
-DTYPES = ["float64", "float32", "int32", "bool"]
+DTYPES = ["float64", "float32", "int64", "int32", "int8", "uint8", "bool"]
 UNARY = [
     pt.exp,
     pt.sigmoid,
@@ -21,8 +21,19 @@ UNARY = [
     abs,
     pt.tanh,
     pt.sin,
+    pt.cos,
+    lambda z: pt.tan(z / 3),
+    pt.arctan,
+    pt.expm1,
+    lambda z: pt.log1p(abs(z)),
+    pt.erf,
     pt.erfc,
+    pt.erfcx,
+    lambda z: pt.erfinv(z / 4),
     lambda z: pt.gammaln(z + 4),
+    lambda z: pt.gamma(z + 4),
+    lambda z: pt.digamma(z + 4),
+    lambda z: (abs(z) + 1) ** 1.5,
     lambda z: -z,
     lambda z: z**2,
     pt.sqr,
@@ -39,7 +50,8 @@ BINARY = [
 SHAPES = {"n": 5, "f": 6, "k": 3}
 
 
-LATER = ["gather", "scatter", "mask", "running", "scan", "split", "softmax", "sort"]
+LATER = ["gather", "scatter", "mask", "running", "scan", "split", "softmax", "sort", "dense", "pad"]
+LATER += ["largest", "convolve"]
 
 
 def later(draw, move, variable, axes):
@@ -61,7 +73,7 @@ def later(draw, move, variable, axes):
         return [(pt.clip(chosen, -2, 2).sum(axis=0), axes[1:])]
     if move == "running":
         axis = draw(st.integers(0, len(axes) - 1))
-        wide = variable.astype("float64") if variable.dtype == "int32" else variable
+        wide = variable if variable.dtype.startswith("float") else variable.astype("float64")
         return [(draw(st.sampled_from([pt.cumsum, pt.cumprod]))(pt.clip(wide, -1, 1), axis=axis), axes)]
     if move == "scan":
         wide = variable.astype("float64")
@@ -74,12 +86,43 @@ def later(draw, move, variable, axes):
         first = pt.minimum(length, draw(st.integers(0, 3)))
         parts = pt.split(variable, pt.stack([first, length - first]), n_splits=2)
         return [(pt.concatenate(parts[::-1]), axes)]
+    if move == "dense":
+        return dense(draw, variable, axes) if len(axes) == 2 else []
+    if move == "pad":
+        wider = pt.pad(variable, [(2, 1), *[(0, 0)] * (len(axes) - 1)])
+        return [(wider[draw(st.integers(0, 3)) :][:length], axes)]
+    if move == "convolve":
+        if len(axes) != 1:
+            return []
+        wide = pt.clip(variable.astype("float64"), -2, 2)
+        return [(pt.signal.convolve1d(wide, np.array([0.5, -1.0, 2.0]), mode="full")[1 : 1 + length], axes)]
     axis = draw(st.integers(0, len(axes) - 1))
+    if move == "largest":
+        return [(pt.argmax(variable, axis=axis), axes[:axis] + axes[axis + 1 :])]
     if move == "sort":
         stable = pt.argsort(variable > 0, axis=axis, kind="stable")
         return [(draw(st.sampled_from([pt.sort(variable, axis=axis), stable])), axes)]
     both = pt.special.softmax, pt.special.log_softmax
     return [(draw(st.sampled_from(both))(pt.clip(variable.astype("float64"), -3, 3), axis=axis), axes)]
+
+
+def dense(draw, variable, axes):
+    """What LAPACK does with a positive definite matrix, and a matrix that fits to it."""
+    wide = pt.clip(variable.astype("float64"), -2, 2)
+    square = wide @ wide.T + 3.0 * pt.eye(wide.shape[0])
+    names = (axes[0], axes[0])
+    how = draw(st.sampled_from(["cholesky", "inverse", "triangular", "solve", "eigenvalues", "determinant"]))
+    if how == "cholesky":
+        return [(pt.linalg.cholesky(square), names)]
+    if how == "inverse":
+        return [(pt.linalg.inv(square), names)]
+    if how == "triangular":
+        return [(pt.linalg.solve_triangular(pt.linalg.cholesky(square), wide, lower=True), axes)]
+    if how == "solve":
+        return [(pt.linalg.solve(square, wide, assume_a="pos"), axes)]
+    if how == "eigenvalues":
+        return [(pt.linalg.eigh(square)[0], axes[:1])]
+    return [(pt.linalg.slogdet(square)[1], ())]
 
 
 @st.composite
@@ -128,14 +171,21 @@ def graphs(draw):
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
-@given(graphs(), st.integers(0, 3), st.integers(0, 2**31), st.sampled_from([5, 4, 1, 0]))
-def test_random_graph_agrees(uncached, graph, order, seed, rows):
+@given(
+    graphs(),
+    st.integers(0, 3),
+    st.integers(0, 2**31),
+    st.sampled_from([19, 8, 5, 4, 1, 0]),  # with rows left over from blocks of eight, and without
+    st.sampled_from([6, 35]),  # short rows and long ones
+)
+def test_random_graph_agrees(uncached, graph, order, seed, rows, long):
     inputs, axes, outputs = graph
     rng = np.random.default_rng(seed)
-    lengths = {**SHAPES, "n": rows}
+    lengths = {**SHAPES, "n": rows, "f": long}
     arrays = []
     for variable, names in zip(inputs, axes, strict=True):
         data = np.asarray(rng.normal(size=[lengths[a] for a in names]) * 2)
+        data = abs(data) if variable.dtype == "uint8" else data
         arrays.append(np.asarray(data > 0 if variable.dtype == "bool" else data, dtype=variable.dtype))
     native = pytensor.function(inputs, outputs, mode=uncached, on_unused_input="ignore")
     with pytensor.config.change_flags(mode=ORACLE):  # also of the graphs inside its Ops

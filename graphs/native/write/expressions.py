@@ -128,8 +128,9 @@ def render(
         first = left.within(level + (level in (1, 4, 5)))
         return Text(f"{first} {operator} {right.within(level + 1)}", level)
     if operator == "cast":
-        if expression.operands[0].dtype == "bool" and dtype.startswith("float"):
-            # gcc has vectors of this, and not of a conversion from one byte to eight
+        at_hand = "[" not in parts[0].text
+        if at_hand and expression.operands[0].dtype == "bool" and dtype.startswith("float"):
+            # Of a comparison gcc makes no number in vectors otherwise; of bytes in memory it does, and that is faster.
             one, zero = literal_text(1.0, dtype), literal_text(0.0, dtype)
             return Text(f"{parts[0].within(2)} ? {one} : {zero}", 1)
         return Text(f"({C_TYPES[dtype]}){parts[0].within(UNARY + 1)}", UNARY)
