@@ -65,6 +65,9 @@ examples:
   graphs reproduce --out runs/a             keep everything; stop it at any moment, then
   graphs reproduce --out runs/a --resume    go on, to the bit what a run without a stop gives
   graphs reproduce --data mine.csv          your own samples: targets 0 or 1 in the last column
+  graphs reproduce --mesh 4                 its samples on 4 devices
+  graphs reproduce --processes 2 --data shards
+                                            two processes, each of which reads its rows of a folder
 
 exit codes: 0 done, 1 diverged or could not go on, 2 bad input, 130 and 143 stopped by a signal
 """
@@ -85,7 +88,7 @@ exit codes: 0 done, 1 diverged or could not go on, 2 bad input, 130 and 143 stop
     add(what, "--seed", whole_in, "seed of the random data and initial weights")
     add(what, "--samples", whole_in, "rows of x")
     add(what, "--features", whole_in, "columns of x; 784 are a picture of 28 × 28")
-    source = "your own x and y: .csv (target in the column y or the last), .npz (x, y)"
+    source = "your own x and y: .csv (target in the column y or the last), .npz (x, y), or a folder of shards"
     add(what, "--data", str, source, "FILE")
     add(what, "--steps", whole_in, "full-batch steps of gradient descent")
     add(what, "--learning-rate", number_in, "a step is η times the gradient", "η")
@@ -95,6 +98,14 @@ exit codes: 0 done, 1 diverged or could not go on, 2 bad input, 130 and 143 stop
     add(how, "--mode", str, f"PyTensor mode: {MODES}")
     add(how, "--dtype", str, " or ".join(DTYPES))
     add(how, "--every", whole_in, "record cost, accuracy and norms every K steps", "K")
+    where = parser.add_argument_group("on many devices and machines, by JAX; mode JAX")
+    mesh = "deal the samples out to N devices; NxM: the features to M as well (default: all there are)"
+    where.add_argument("--mesh", metavar="N", help=mesh)
+    many = "processes; without --coordinator they are started here"
+    where.add_argument("--processes", type=whole_in, metavar="N", help=many)
+    address = "where process 0 listens; auto: SLURM, Kubernetes and what else JAX finds"
+    where.add_argument("--coordinator", metavar="HOST:PORT", help=address)
+    where.add_argument("--process-id", type=whole_in, metavar="K", help="which of them this is, from 0")
     kept = parser.add_argument_group("what is kept and shown")
     kept.add_argument(
         "--out", metavar="DIR", default=None, help="keep results, pictures and checkpoints there"

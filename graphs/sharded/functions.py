@@ -35,8 +35,9 @@ from graphs.functions import ClassifierGraph, Functions, Stateful
 from graphs.functions import compile_functions as compiled_functions
 from graphs.rewrites.padding import NotPadded, Padded, padded
 from graphs.sharded.layout import Layout
-from graphs.sharded.partition import Collective, collectives, scope
+from graphs.sharded.partition import COUNTS, Partition, collectives, scope
 from graphs.sharded.rows import FEATURES, SAMPLES, Rows, mesh_of, real_rows, rows, spread
+from graphs.shards import Stored
 from graphs.training import Calls, Entry, samples_for
 from graphs.updates import UpdatePair
 
@@ -90,7 +91,9 @@ class _Traceable:
     shared: tuple[Any, ...]  # in the order of the graph's inputs: the name of a state, or an array that stays
     updated: tuple[str, ...]  # the states of which the last outputs are the next values
 
-    def __call__(self, state: Mapping[str, Any], data: Sequence[Any], real: Any, samples: Any) -> tuple[Any, ...]:
+    def __call__(
+        self, state: Mapping[str, Any], data: Sequence[Any], real: Any, samples: Any
+    ) -> tuple[Any, ...]:
         """All its outputs, those of the updates last."""
         shared = [state[each] if isinstance(each, str) else each for each in self.shared]
         return self.python(*data, *shared, real, samples)
@@ -113,7 +116,9 @@ def _traceable(function: Any, name: str, states: Collection[Any]) -> _Traceable:
     updates = fgraph.update_mapping or {}
     visible = len(fgraph.outputs) - len(updates)
     if any(axis is not None for axis in whole.axes[visible:]):
-        raise InputError("updates", found="a state with an entry for each sample", allowed="states without one")
+        raise InputError(
+            "updates", found="a state with an entry for each sample", allowed="states without one"
+        )
     return _Traceable(
         name,
         whole,
@@ -157,7 +162,8 @@ class ShardedFunctions(Stateful):
         states = [shared for shared, _ in self.updates]
         with own_warnings_only():
             traceable = {
-                name: _traceable(getattr(compiled, name), name, states) for name in ("train", "evaluate", "predict")
+                name: _traceable(getattr(compiled, name), name, states)
+                for name in ("train", "evaluate", "predict")
             }
         self._train, self._evaluate, self._predict = traceable.values()
         w = self.graph.w.get_value(borrow=True)
@@ -193,7 +199,9 @@ class ShardedFunctions(Stateful):
     def _put(self, values: Mapping[str, Array]) -> None:
         for name, value in values.items():
             sharding = self._shardings[name]
-            self._state[name] = jax.make_array_from_callback(value.shape, sharding, lambda place, v=value: v[place])
+            self._state[name] = jax.make_array_from_callback(
+                value.shape, sharding, lambda place, v=value: v[place]
+            )
 
     # --- the samples
 
@@ -210,21 +218,26 @@ class ShardedFunctions(Stateful):
         InputError
             If they are none that the weights can be trained on; of arrays in files, as far as they are read here.
         """
-        if isinstance(x, Rows) and isinstance(y, Rows):
-            return x, y
         w = self.graph.w.get_value(borrow=True)
-        if hasattr(x, "placed"):  # in files: looked at as far as it is read
-            stored_x, stored_y = x.placed(w), y.placed(w)
-            return self._rows(stored_x, self.graph.x), self._rows(stored_y, self.graph.y)
-        x, y = samples_for(w, x, y)
+        if isinstance(x, Stored) and isinstance(y, Stored):
+            if x.shape[1:] != w.shape[:1]:
+                allowed = f"(samples, {len(w)}), as the weights"
+                raise InputError("x", found=f"shards of shape {x.shape}", allowed=allowed)
+            return (
+                rows(self.mesh, x, self.graph.x.type.dtype, checked=x.checked),
+                rows(self.mesh, y, self.graph.y.type.dtype, checked=y.checked),
+            )
+        if not (isinstance(x, Rows) and isinstance(y, Rows)):
+            x, y = samples_for(w, x, y)
         return self._rows(x, self.graph.x), self._rows(y, self.graph.y)
 
     def _rows(self, given: Any, variable: Any) -> Rows:
+        """An array on the devices; what is there stays."""
         if isinstance(given, Rows):
             return given
-        source = given if hasattr(given, "checked") else real_numbers(variable.name, given, ["samples", "features"][: variable.type.ndim], kinds="fiub")
-        checked = {"checked": given.checked} if hasattr(given, "checked") else {}
-        return rows(self.mesh, source, variable.type.dtype, **checked)
+        axes = ("samples", "features")[: variable.type.ndim]
+        array = real_numbers(variable.name, given, axes, kinds="fiub", finite=False)
+        return rows(self.mesh, array, variable.type.dtype)
 
     def _real(self, placed: Rows) -> tuple[Any, Any]:
         """Which rows are samples, and how many."""
@@ -290,7 +303,9 @@ class ShardedFunctions(Stateful):
 
     # --- what is compiled
 
-    def _step(self, state: dict[str, Any], data: Any, real: Any, samples: Any) -> tuple[dict[str, Any], tuple[Any, Any]]:
+    def _step(
+        self, state: dict[str, Any], data: Any, real: Any, samples: Any
+    ) -> tuple[dict[str, Any], tuple[Any, Any]]:
         outputs = self._train(state, data, real, samples)
         new = dict(zip(self._train.updated, outputs[2:], strict=True))
         return {name: new[name] for name in state}, (outputs[0], outputs[1])
@@ -311,9 +326,10 @@ class ShardedFunctions(Stateful):
         def counted(state: dict[str, Any], data: Any, real: Any, samples: Any, n: int) -> Any:
             state, (predictions, xents) = self._loop(state, data, real, samples, n)
             # After the loop, and over all steps at once: a step exchanges what its own sums need, and nothing for this.
-            perfect = ((predictions == data[1]) | ~real).all(axis=1)
-            finite = (jnp.isfinite(xents) | ~real).all(axis=1)
-            return state, (perfect, finite, jnp.where(real, xents, 0).sum(axis=1) / samples)
+            with jax.named_scope(COUNTS):
+                perfect = ((predictions == data[1]) | ~real).all(axis=1)
+                finite = (jnp.isfinite(xents) | ~real).all(axis=1)
+                return state, (perfect, finite, jnp.where(real, xents, 0).sum(axis=1) / samples)
 
         out = (self._shardings, (whole, whole, whole))
         return jax.jit(counted, static_argnums=4, donate_argnums=0, out_shardings=out)
@@ -345,14 +361,27 @@ class ShardedFunctions(Stateful):
         lowered = self._counted.lower(self._state, (x.values, y.values), *self._real(x), SHOWN_STEPS)
         return str(lowered.compile().as_text())
 
-    def partitioned(self, x: Any, y: Any) -> tuple[Collective, ...]:
-        """The exchanges that XLA's partitioner inserted into a loop of training steps on such samples."""
-        return collectives(self.hlo(x, y), self._train.name)
+    def partitioned(self, x: Any, y: Any) -> Partition:
+        """What XLA's partitioner inserted into a loop of training steps on such samples, and for which nodes."""
+        found = collectives(self.hlo(x, y), self._train.name)
+        order = self.trained.toposort()
+        nodes = {position: _written(order[position]) for each in found for position in each.nodes}
+        devices = self.mesh.devices
+        layout = Layout(*devices.shape)
+        return Partition(
+            str(layout), layout.devices, devices.flat[0].platform, jax.process_count(), found, nodes
+        )
 
     @property
     def trained(self) -> FunctionGraph:
-        """The graph of `train` as it runs: `Collective.nodes` are places in its ``toposort()``."""
+        """The graph of `train` as it runs: nodes are named by their places in its ``toposort()``."""
         return self._train.padded.fgraph
+
+
+def _written(node: Any) -> str:
+    """A node with what goes into it, one Op deep."""
+    inputs = [v.name or (str(v.owner.op) if v.owner is not None else str(v)) for v in node.inputs]
+    return f"{node.op}({', '.join(inputs)})"
 
 
 def _everywhere(value: Any) -> Array:

@@ -9,11 +9,22 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
-__all__ = ["Collective", "collectives", "scope"]
+__all__ = ["COUNTS", "Collective", "Partition", "collectives", "scope"]
 
-KINDS = ("all-reduce", "all-gather", "reduce-scatter", "all-to-all", "collective-permute", "collective-broadcast")
+COUNTS = "graphs_counts"  # the scope of what is computed for the training loop, and is no node's
+
+KINDS = (
+    "all-reduce",
+    "all-gather",
+    "reduce-scatter",
+    "all-to-all",
+    "collective-permute",
+    "collective-broadcast",
+)
 # `name = type kind(`; the type may be a tuple. With a start of its own, what is done counts once.
 _INSTRUCTION = re.compile(rf"^\s*(?:ROOT )?%?(\S+) = (.+?) ({'|'.join(KINDS)})(-start)?\(")
 _SHAPE = re.compile(r"\b(pred|[a-z]+(\d+)\w*)\[([\d,]*)\]")
@@ -28,9 +39,47 @@ class Collective:
 
     kind: str  # all-reduce, all-gather, …
     bytes: int  # of its result on one device, once; how many go over a wire is the transport's affair
-    nodes: tuple[int, ...]  # Apply nodes that it stands for, by position in the graph; none where that is not known
+    nodes: tuple[
+        int, ...
+    ]  # Apply nodes that it stands for, by position in the graph; none where that is not known
     every_step: bool  # whether it runs at every step of the loop, or once a call
+    counts: bool  # whether it is for what the training loop counts
     line: str  # of the compiled HLO
+
+
+@dataclass(frozen=True)
+class Partition:
+    """A loop of training steps as it is divided."""
+
+    layout: str  # devices for the samples, or samples x features
+    devices: int
+    platform: str  # cpu, gpu or tpu
+    processes: int
+    collectives: tuple[Collective, ...]
+    nodes: Mapping[int, str]  # those that are named, as text
+
+    @property
+    def bytes_per_step(self) -> int:
+        """What all exchanges of a step come to, on one device."""
+        return sum(each.bytes for each in self.collectives if each.every_step)
+
+    def sentences(self) -> Iterator[tuple[str, str]]:
+        """Of each exchange what it is, and for what."""
+        for each in self.collectives:
+            when = "at every step" if each.every_step else "once a call"
+            named = " and ".join(f"#{k} {self.nodes[k]}" for k in each.nodes)
+            why = named or (
+                "what the training loop counts, no node" if each.counts else "a node that is not known"
+            )
+            yield f"{each.kind} of {each.bytes:,} bytes {when}", why
+
+    def summary(self) -> dict[str, Any]:
+        """As plain data."""
+        return {
+            **asdict(self),
+            "nodes": {str(k): text for k, text in self.nodes.items()},
+            "bytes_per_step": self.bytes_per_step,
+        }
 
 
 def scope(function: str, position: int) -> str:
@@ -52,7 +101,8 @@ def collectives(hlo: str, function: str) -> tuple[Collective, ...]:
         size = _bytes(type_)
         if start and kind != "all-reduce":  # its type has the operands too
             size //= 2
-        found.append(Collective(kind, size, tuple(sorted(nodes)), _LOOP.search(name) is not None, line.strip()))
+        step = _LOOP.search(name) is not None
+        found.append(Collective(kind, size, tuple(sorted(nodes)), step, COUNTS in name, line.strip()))
     return tuple(found)
 
 

@@ -51,7 +51,8 @@ class Rows:
     @property
     def dtype(self) -> np.dtype[Any]:
         """That of the array."""
-        return np.dtype(self.values.dtype)
+        dtype: np.dtype[Any] = np.dtype(self.values.dtype)
+        return dtype
 
 
 def mesh_of(layout: Layout | Mesh | int | str | None = None) -> Mesh:
@@ -72,7 +73,11 @@ def mesh_of(layout: Layout | Mesh | int | str | None = None) -> Mesh:
     if wanted.devices > len(devices):
         raise _no_mesh(f"{wanted.devices} devices, where JAX has {len(devices)} ({devices[0].platform})")
     # As many of every process: of a process without one, nothing would be known.
-    chosen = [d for k in range(jax.process_count()) for d in [d for d in devices if d.process_index == k][:per_process]]
+    chosen = [
+        d
+        for k in range(jax.process_count())
+        for d in [d for d in devices if d.process_index == k][:per_process]
+    ]
     return Mesh(np.array(chosen).reshape(wanted.samples, wanted.features), (SAMPLES, FEATURES))
 
 
@@ -118,7 +123,9 @@ def rows(
 
     def part(place: Sequence[slice]) -> NDArray[Any]:
         first, last, _ = place[0].indices(padded)
-        found = np.zeros((last - first, *(_length(s, n) for s, n in zip(place[1:], source.shape[1:], strict=True))), dtype)
+        found = np.zeros(
+            (last - first, *(_length(s, n) for s, n in zip(place[1:], source.shape[1:], strict=True))), dtype
+        )
         here = min(last, samples) - first
         if here > 0:
             found[:here] = checked(first, np.asarray(source[first : first + here]))[(slice(None), *place[1:])]
