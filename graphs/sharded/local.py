@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import socket
@@ -52,7 +53,7 @@ def run_processes(command: str, arguments: Sequence[str], processes: int) -> int
                         *arguments,
                         *place,
                         "--process-id",
-                        str(process),
+                        str(number),
                     ],
                     stdin=subprocess.PIPE,
                     stdout=None if number == 0 else subprocess.DEVNULL,
@@ -71,30 +72,30 @@ def run_processes(command: str, arguments: Sequence[str], processes: int) -> int
             signal.signal(which, handler)
 
 
-def _ended(command: str, started: list[subprocess.Popen[bytes]]) -> int:
-    said: dict[int, list[str]] = {process: [] for process in range(1, len(started))}
-    readers = [threading.Thread(target=_read, args=(started[k], lines)) for k, lines in said.items()]
+def _ended(command: str, started: Sequence[subprocess.Popen[bytes]]) -> int:
+    said: list[list[str]] = [[] for _ in started]
+    readers = [threading.Thread(target=_read, args=pair) for pair in zip(started[1:], said[1:], strict=True)]
     for reader in readers:
         reader.start()
-    until = None
-    while any(process.poll() is None for process in started):
-        if until is None and any(process.poll() for process in started):
+    until = math.inf
+    while any(each.poll() is None for each in started):
+        if until == math.inf and any(each.poll() for each in started):
             until = time.monotonic() + GRACE
-        if until is not None and time.monotonic() > until:
-            for process in started:
-                process.kill()
+        if time.monotonic() > until:
+            for each in started:
+                each.kill()
         time.sleep(0.05)
     for reader in readers:
         reader.join()
-    first = started[0].returncode
-    if first >= 0 and (first or not any(process.returncode for process in started)):
-        return first
-    # Process 0 was killed, or has not noticed: what the others say, each line once.
-    lines = list(dict.fromkeys(line for each in said.values() for line in each))
-    for process, each in enumerate(started):
-        if each.returncode < 0 and not any(f"process {process} of" in line for line in lines):
+    code = started[0].returncode
+    if code > 0 or not any(each.returncode for each in started):
+        return code
+    # Process 0 was killed, or has noticed nothing: what the others say, each line once.
+    lines = list(dict.fromkeys(line for each in said for line in each))
+    for number, each in enumerate(started):
+        if each.returncode < 0 and not any(f"process {number} of" in line for line in lines):
             lines.append(
-                f"{command}: process {process} of {len(started)} was ended by signal {-each.returncode}."
+                f"{command}: process {number} of {len(started)} was ended by signal {-each.returncode}."
             )
     for line in lines:
         print(plain(line, 1000), file=sys.stderr)
