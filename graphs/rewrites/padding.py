@@ -22,8 +22,8 @@ inputs of an Apply node to its outputs by a rule for its Op:
 * a product that contracts k of both factors, such as Xᵀ·r: a sum over rows of products, in which both factors are set
   to 0 at rows that are none, whatever stood there, NaN too: (2). An input that was padded with zeros is so already, and
   is not copied;
-* the length of k: as a *number*, in a mean, it is n, which is `samples`; as a *length*, of an array that is made, it
-  is m, and that array is by sample (1).
+* the length of k: as a *number*, in a mean, it is n, which is `samples`: (2), as of every Op into which nothing goes that is
+  by sample. As a *length*, of an array that is filled with one value, it is m, and that array is by sample: (1).
 
 An Op without a rule is refused where something by sample goes in. Sums of the same terms in another order are all that
 differs; the tests compare graphs drawn at random.
@@ -31,7 +31,7 @@ differs; the tests compare graphs drawn at random.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -41,7 +41,7 @@ from pytensor.compile.ops import DeepCopyOp
 from pytensor.graph.basic import Apply, Constant
 from pytensor.graph.fg import FunctionGraph
 from pytensor.raise_op import CheckAndRaise
-from pytensor.scalar.basic import AND, OR, Add, Maximum, Mul, ScalarOp
+from pytensor.scalar.basic import AND, OR, Add, Maximum, Minimum, Mul
 from pytensor.tensor.basic import Alloc, ScalarFromTensor, TensorFromScalar
 from pytensor.tensor.elemwise import CAReduce, DimShuffle, Elemwise
 from pytensor.tensor.math import Argmax, Dot
@@ -124,9 +124,9 @@ class _Rows:
 
     def through(self, node: Apply, given: list[_Value]) -> list[_Value]:
         """What the node's outputs become."""
-        if not any(value.axis is not None or value.number is not None for value in given):
-            return [_Value(output) for output in _outputs(node, [value.variable for value in given])]
         rule = next((rule for kinds, rule in RULES if isinstance(node.op, kinds)), None)
+        if all(value.axis is None for value in given) and rule not in (_made, _same):
+            return [_Value(output) for output in _outputs(node, [value.counted for value in given])]
         if rule is None:
             raise NotPadded(f"{node.op} takes something that has an entry for each sample")
         return rule(self, node, given)
@@ -153,34 +153,42 @@ def _refused(node: Apply, why: str) -> NotPadded:
 
 
 def _elementwise(rows: _Rows, node: Apply, given: list[_Value]) -> list[_Value]:
-    axes = {value.axis for value in given} - {None}
-    if len(axes) > 1:
+    axis, *others = {value.axis for value in given} - {None}
+    if others:
         raise _refused(node, "puts samples beside samples of another axis")
-    axis = axes.pop() if axes else None
     for value in given:
-        if axis is not None and value.axis is None and not value.variable.type.broadcastable[axis]:
+        if value.axis is None and not value.variable.type.broadcastable[axis]:
             raise _refused(node, "takes an array with an entry for each sample that is no input")
     return [_Value(output, axis) for output in _outputs(node, [value.counted for value in given])]
 
 
-def _scalar(rows: _Rows, node: Apply, given: list[_Value]) -> list[_Value]:
-    return [_Value(output) for output in _outputs(node, [value.counted for value in given])]
-
-
 # What changes nothing in a reduction, by its scalar Op; a bitwise one only of truth values.
-_IDENTITIES: dict[Any, Any] = {Add: 0, Mul: 1, Maximum: -np.inf, AND: True, OR: False}
+_IDENTITIES: dict[Any, Any] = {
+    Add: 0,
+    Mul: 1,
+    Maximum: -np.inf,
+    Minimum: np.inf,
+    AND: True,
+    OR: False,
+}
 
 
 def _reduction(rows: _Rows, node: Apply, given: list[_Value]) -> list[_Value]:
     (value,) = given
     axes = range(value.variable.type.ndim) if node.op.axis is None else node.op.axis
     if value.axis not in axes:
-        axis = value.axis - sum(each < value.axis for each in axes) if value.axis is not None else None
+        axis = _moved(value, axes)
         return [_Value(output, axis) for output in _outputs(node, [value.variable])]
     identity = _IDENTITIES.get(type(node.op.scalar_op))
     if identity is None or not _holds(value.variable.type.dtype, identity):
         raise _refused(node, "reduces the samples so that no row is neutral")
     return [_Value(output) for output in _outputs(node, [rows.filled(value, identity)])]
+
+
+def _moved(value: _Value, reduced: Collection[int]) -> int:
+    """The axis of the samples when the `reduced` ones are gone."""
+    assert value.axis is not None
+    return value.axis - sum(axis < value.axis for axis in reduced)
 
 
 def _holds(dtype: str, identity: Any) -> bool:
@@ -197,16 +205,12 @@ def _along_others(rows: _Rows, node: Apply, given: list[_Value]) -> list[_Value]
     over = range(value.variable.type.ndim) if axes is None else (axes,) if isinstance(axes, int) else axes
     if value.axis in over:
         raise _refused(node, "goes along the samples")
-    axis = value.axis
-    if isinstance(node.op, Argmax) and axis is not None:
-        axis -= sum(each < axis for each in over)
+    axis = _moved(value, over) if isinstance(node.op, Argmax) else value.axis
     return [_Value(output, axis) for output in _outputs(node, [value.variable])]
 
 
 def _transposed(rows: _Rows, node: Apply, given: list[_Value]) -> list[_Value]:
     (value,) = given
-    if value.axis is None:
-        return _scalar(rows, node, given)
     if value.axis not in node.op.new_order:
         raise _refused(node, "takes the axis of the samples away")
     axis = node.op.new_order.index(value.axis)
@@ -244,6 +248,8 @@ def _same(rows: _Rows, node: Apply, given: list[_Value]) -> list[_Value]:
 
 def _made(rows: _Rows, node: Apply, given: list[_Value]) -> list[_Value]:
     value, *lengths = given
+    if all(each.axis is None and each.number is None for each in given):
+        return [_Value(output) for output in _outputs(node, [each.variable for each in given])]
     axes = [axis for axis, length in enumerate(lengths) if length.number is not None]
     if value.axis is not None:
         axes.append(value.axis + len(lengths) - value.variable.type.ndim)
@@ -268,7 +274,6 @@ def _indexed(rows: _Rows, node: Apply, given: list[_Value]) -> list[_Value]:
 #: What each Op does to what is by sample, in the words of the derivation.
 RULES: tuple[tuple[Any, Callable[[_Rows, Apply, list[_Value]], list[_Value]]], ...] = (
     (Elemwise, _elementwise),
-    (ScalarOp, _scalar),
     (CAReduce, _reduction),
     ((Softmax, LogSoftmax, Argmax), _along_others),
     (DimShuffle, _transposed),

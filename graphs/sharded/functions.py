@@ -181,7 +181,9 @@ class ShardedFunctions(Stateful):
     def read(self) -> dict[str, Array]:
         """Copies of everything that `train` changes, by name, whole in every process."""
         with self._lock:
-            return {name: np.array(_everywhere(value)) for name, value in self._state.items()}
+            return {
+                shared.name: np.array(_everywhere(self._state[shared.name])) for shared, _ in self.updates
+            }
 
     def write(self, state: Mapping[str, Array]) -> None:
         """Put back what :meth:`read` gave, by a run on however many devices.

@@ -90,8 +90,9 @@ def _ended(command: str, started: Sequence[subprocess.Popen[bytes]]) -> int:
     code = started[0].returncode
     if code > 0 or not any(each.returncode for each in started):
         return code
-    # Process 0 was killed, or has noticed nothing: what the others say, each line once.
-    lines = list(dict.fromkeys(line for each in said for line in each))
+    # Process 0 was killed, or has noticed nothing: what the others say, each line once; not what JAX's C++ adds to it.
+    whole = list(dict.fromkeys(line for each in said for line in each))
+    lines = [line for line in whole if line.startswith(f"{command}: ")] or whole
     for number, each in enumerate(started):
         if each.returncode < 0 and not any(f"process {number} of" in line for line in lines):
             lines.append(

@@ -98,12 +98,23 @@ def collectives(hlo: str, function: str) -> tuple[Collective, ...]:
         named = _NAMED.search(line)
         name = named[1] if named else ""
         nodes = {int(position) for of, position in _WHERE.findall(name) if of == function}
-        size = _bytes(type_)
-        if start and kind != "all-reduce":  # its type has the operands too
-            size //= 2
+        # What another one starts has the type (operands, results, …).
+        size = _bytes(_parts(type_)[1] if start and kind != "all-reduce" else type_)
         step = _LOOP.search(name) is not None
         found.append(Collective(kind, size, tuple(sorted(nodes)), step, COUNTS in name, line.strip()))
     return tuple(found)
+
+
+def _parts(type_: str) -> list[str]:
+    """The types that a tuple is made of."""
+    parts, depth = [""], 0
+    for character in type_[1:-1]:
+        depth += (character in "([{") - (character in ")]}")
+        if character == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return parts
 
 
 def _bytes(type_: str) -> int:

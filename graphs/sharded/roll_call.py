@@ -117,6 +117,7 @@ class RollCall:
             found = f"{process} twice ({other}, and {line.who})"
             problem = InputError("process_id", found=found, allowed=f"each of 0 … {self.processes - 1} once")
         if problem is None:
+            line.send({"who": _who()})
             self._lines[process] = line
             return
         line.refuse(problem)
@@ -149,7 +150,6 @@ class RollCall:
                     ) from error
                 time.sleep(0.2)
         line = _Line(connection)
-        line.who = "which leads"
         line.send({"process": self.process, "processes": self.processes, "who": _who()})
         self._lines[0] = line
         self._attend(0)
@@ -204,7 +204,9 @@ class RollCall:
         try:
             while True:
                 message = line.receive(SILENCE)
-                if "say" in message:
+                if "who" in message:
+                    line.who = plain(message["who"], 200)
+                elif "say" in message:
                     self._heard[process].put(message["say"])
                 elif "refused" in message:
                     self._gone.add(process)
