@@ -440,6 +440,27 @@ exit codes: 0 done, 2 bad input
     add("--out", metavar="DIR", help=out)
 
 
+def data(parser: ArgumentParser) -> None:
+    """Write random samples to a folder of NPY shards: those of `reproduce --samples N`, at any size."""
+    parser.epilog = """\
+examples:
+  graphs data --rows 400 --out classic      the original's samples, in one shard
+  graphs data --rows 10000000 --out big     63 GB in shards of 64 MiB; a shard at a time is in memory
+  graphs reproduce --mesh 2 --data big      then each process reads its own rows of them
+
+The numbers are those of NumPy's legacy stream, whatever the number of shards: x-00000.npy, … then y-00000.npy, …,
+initial_w.npy and unseen_x.npy. A folder of your own may have the first two kinds only.
+
+exit codes: 0 done, 1 the disk is full, say, 2 bad input
+"""
+    add = parser.add_argument
+    add("--rows", type=whole_in, default=400, metavar="N", help="samples (default 400)")
+    add("--features", type=whole_in, default=784, metavar="N", help="columns of x (default 784)")
+    add("--seed", type=whole_in, default=0, help="of the stream (default 0)")
+    add("--shards", type=whole_in, metavar="K", help="files of x, and as many of y (default: 64 MiB in each)")
+    add("--out", metavar="DIR", help="the folder: a new or empty one")
+
+
 def cache(parser: ArgumentParser) -> None:
     """Show where the native linker keeps its programs and how big they are, or remove them."""
     actions = "show (the default), or clear: remove every cached program and library"
@@ -457,6 +478,7 @@ COMMANDS: dict[str, Callable[[ArgumentParser], None]] = {
     "benchmark": benchmark,
     "lesson": lesson,
     "freeze": freeze,
+    "data": data,
     "cache": cache,
 }
 

@@ -91,9 +91,9 @@ def contract():
     state["w"][0] = 7
     sharded.write(state)
     problems = []
-    for state in ({"w": state["w"]}, {"w": state["w"][1:], "b": 0.0}):
+    for wrong in ({"w": state["w"]}, {"w": state["w"][1:], "b": 0.0}):
         try:
-            sharded.write(state)
+            sharded.write(wrong)
         except InputError as error:
             problems.append(str(error))
     return {
@@ -153,16 +153,11 @@ def going_on():
         for f in (graphs.compile_functions(*model(data), "CVM"), compile_functions(*model(data), 4))
     ]
     diverged = []
-    for compiled in (graphs.compile_functions, compile_functions):
+    for compiled, how in ((graphs.compile_functions, "CVM"), (compile_functions, 3)):
         graph = graphs.logistic_graph(data.initial_w)
         updates = graphs.gradient_descent(graph.cost, [graph.w, graph.b], 1e8)
         try:
-            graphs.fit(
-                compiled(graph, updates, *(["CVM"] if compiled is graphs.compile_functions else [3])),
-                data.x,
-                data.y,
-                steps=40,
-            )
+            graphs.fit(compiled(graph, updates, how), data.x, data.y, steps=40)
         except Diverged as error:
             diverged.append([error.step, str(error)])
     return {
