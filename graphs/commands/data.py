@@ -28,5 +28,9 @@ def main(given: argparse.Namespace) -> int:
         )
     x = open_shards(folder).x
     numbers = x.shape[0] * x.shape[1] * x.dtype.itemsize
-    print(plain(f"x {x.shape[0]} × {x.shape[1]} {x.dtype}, {size(numbers)}, {len(x.paths)} shards; kept in {folder}"))
+    print(
+        plain(
+            f"x {x.shape[0]} × {x.shape[1]} {x.dtype}, {size(numbers)}, {len(x.paths)} shards; kept in {folder}"
+        )
+    )
     return 0

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import Any
 
-from graphs.errors import InputError
+from graphs.errors import InputError, install_command
 from graphs.foreign import quoted
 from graphs.sharded.layout import Layout
 from graphs.sharded.membership import Membership
@@ -24,6 +25,11 @@ def distribution(asked: dict[str, Any]) -> tuple[Layout | None, Membership] | No
     if not names:
         return None
     given = {name: asked.pop(name) for name in names}
+    if find_spec("jax") is None:
+        remedy = f"{install_command('jax')} brings it"
+        raise InputError(
+            min(names), found="no JAX", allowed="devices and processes where it is installed", remedy=remedy
+        )
     layout = Layout.of(given.pop("mesh")) if "mesh" in given else None
     membership = Membership(**given)
     membership.check()

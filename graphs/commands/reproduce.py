@@ -62,7 +62,8 @@ def main(given: argparse.Namespace) -> int:
         arguments = as_arguments({**asked, **options, "checkpoint_every": checkpoint_every})
         return run_processes("reproduce", arguments, membership.processes or 1)
     with joined(membership, "reproduce") as cluster:
-        own = begin(asked, out, resume=resume, in_files=True) if cluster.leads else None
+        leads = cluster.leads
+        own = begin(asked, out, resume=resume, in_files=True, layout=layout) if leads else None
         begun = begin_together(cluster, own, checkpoint_every)
         layout = cluster.start(layout)
         layout.check_features(len(begun.dataset.initial_w))

@@ -17,6 +17,7 @@ from graphs.experiment.results import RunFolder
 from graphs.experiment.settings import Settings
 from graphs.files import write_whole
 from graphs.sharded.cluster import Cluster
+from graphs.sharded.layout import Layout
 from graphs.training import Progress
 
 __all__ = ["Beginning", "begin", "begin_together", "progress_together"]
@@ -34,7 +35,14 @@ class Beginning:
     folder: RunFolder | None
 
 
-def begin(asked: Mapping[str, Any], out: str | None, *, resume: bool, in_files: bool = False) -> Beginning:
+def begin(
+    asked: Mapping[str, Any],
+    out: str | None,
+    *,
+    resume: bool,
+    in_files: bool = False,
+    layout: Layout | None = None,
+) -> Beginning:
     """Open the run in `out`, or begin one there; or one that is not kept.
 
     Parameters
@@ -47,6 +55,8 @@ def begin(asked: Mapping[str, Any], out: str | None, *, resume: bool, in_files: 
         Whether it may hold a run, to go on with.
     in_files : bool
         As of :meth:`graphs.experiment.settings.Settings.load`.
+    layout : Layout, optional
+        Of devices, by which the features must divide.
 
     Raises
     ------
@@ -54,7 +64,9 @@ def begin(asked: Mapping[str, Any], out: str | None, *, resume: bool, in_files: 
         If something asked for cannot be used; then no folder was made.
     """
     if not (resume and out is not None and Path(out).exists()):
-        Settings(**asked).load(in_files=in_files)  # refuse bad input before a folder is made
+        dataset = Settings(**asked).load(in_files=in_files)  # refuse bad input before a folder is made
+        if layout is not None:
+            layout.check_features(len(dataset.initial_w))
     folder = RunFolder(out, resume=resume) if out is not None else None
     begun = folder.begun(asked, in_files=in_files) if folder else None
     if folder and begun:

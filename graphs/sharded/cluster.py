@@ -90,10 +90,10 @@ class Cluster:
 class _Joined(Cluster):
     """One of several processes."""
 
-    def __init__(self, roll_call: RollCall, host: str, *, started: bool) -> None:
+    def __init__(self, roll_call: RollCall, host: str, stdout: _Stdout, *, started: bool) -> None:
         self.roll_call, self.host, self.started = roll_call, host, started
         self.process, self.processes = roll_call.process, roll_call.processes
-        self._stdout = _Stdout()
+        self._stdout = stdout
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         self._stdout.back()
@@ -168,7 +168,7 @@ def joined(membership: Membership, name: str) -> Cluster:
     host, port = membership.address
     roll_call = RollCall(membership.process_id, membership.processes, name)
     roll_call.meet(host, port)
-    return _Joined(roll_call, host, started=False)
+    return _Joined(roll_call, host, _Stdout(), started=False)
 
 
 def _detected(name: str) -> Cluster:
@@ -176,9 +176,11 @@ def _detected(name: str) -> Cluster:
     import jax
     from jax.experimental.multihost_utils import broadcast_one_to_all
 
+    stdout = _Stdout()
     try:
         _start_jax()
     except (ValueError, RuntimeError) as error:
+        stdout.back()
         problem = str(error).strip().partition("\n")[0]
         raise InputError(
             "coordinator",
@@ -186,6 +188,7 @@ def _detected(name: str) -> Cluster:
             allowed="auto within a job of SLURM, Kubernetes or another that JAX detects; or HOST:PORT",
         ) from error
     if jax.process_count() == 1:
+        stdout.back()
         return Cluster()
     roll_call = RollCall(jax.process_index(), jax.process_count(), name)
     host, port = np.zeros(HOST_BYTES, np.uint8), 0
@@ -199,7 +202,7 @@ def _detected(name: str) -> Cluster:
         roll_call.call(PATIENCE)
     else:
         roll_call.meet(address, int(port))
-    return _Joined(roll_call, address, started=True)
+    return _Joined(roll_call, address, stdout, started=True)
 
 
 def _start_jax(*place: Any) -> None:
