@@ -28,7 +28,9 @@ __all__ = [
     "PENALTIES",
     "PROBLEMS",
     "QUICK_PROBLEMS",
+    "QUICK_SHARDED_SIZES",
     "QUICK_SIZES",
+    "SHARDED_SIZES",
     "SIZES",
     "command_missing",
     "parse",
@@ -41,6 +43,8 @@ DTYPES = ("float64", "float32")
 MODES = "default, FAST_RUN, none, C, CVM, FAST_COMPILE, JAX, MLX, NATIVE, NUMBA, PYTORCH"
 SIZES = "400x784,2000x784,20000x784,200000x784,4000x7840,40000x7840"
 QUICK_SIZES = "400x784,4000x784"
+SHARDED_SIZES = "400x784,2000x784,4000x784,50000x784,100000x784,200000x784"
+QUICK_SHARDED_SIZES = "400x784,4000x784"
 PROBLEMS = "100x2x2,400x784x2,4000x784x2,20000x100x2,digits,5000x200x5"
 QUICK_PROBLEMS = "100x2x2,digits"
 PENALTIES = "0.01,C=1"
@@ -346,6 +350,8 @@ examples:
                                                fits of LogisticClassifier beside scikit-learn's solvers
   graphs benchmark --models                    cost and gradients of graphs that nobody tuned
   graphs benchmark --model poisson --model cox --threads 1
+  graphs benchmark --sharded                   samples on 1, 2, 4, 8 devices and 1, 2, 4 processes, from
+                                               400 × 784 to 200,000 × 784
 
 how to read it: every peer runs in its own process and gives one sample in turn, round after round, so
 that a machine that slows down slows all of them. Times are medians; compare them as ratios within one
@@ -379,6 +385,8 @@ exit codes: 0 done, 2 bad input, 130 and 143 stopped by a signal
     add("--measure", metavar="WHAT,…", help=what)
     add("--models", action="store_true", help="models, and nothing else unless --measure names it")
     add("--model", action="append", metavar="NAME", help="this model only; may be given again for others")
+    meshes = "samples on meshes of devices and processes, and nothing else unless --measure names it"
+    add("--sharded", action="store_true", help=meshes)
     problems = f"for estimators: samples x features x classes, or digits (default {PROBLEMS})"
     add("--problems", metavar="NxFxK,…", help=problems)
     penalties = f"for estimators: λ, or scikit-learn's C (default {PENALTIES}; the first with --quick)"

@@ -60,7 +60,8 @@ def main(given: argparse.Namespace) -> int:
     if membership.starts_others:
         options = {"out": out, "resume": resume, "json": as_json, "quiet": quiet, "mesh": mesh}
         arguments = as_arguments({**asked, **options, "checkpoint_every": checkpoint_every})
-        return run_processes("reproduce", arguments, membership.processes or 1)
+        program = [sys.executable, "-m", "graphs", "reproduce", *arguments]
+        return run_processes("reproduce", program, membership.processes or 1)
     with joined(membership, "reproduce") as cluster:
         leads = cluster.leads
         own = begin(asked, out, resume=resume, in_files=True, layout=layout) if leads else None

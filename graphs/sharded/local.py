@@ -21,8 +21,11 @@ STARTED = "GRAPHS_STARTED"  # in the environment of a process whose standard inp
 GRACE = 20.0  # seconds in which the others end by themselves, once one has ended otherwise than well
 
 
-def run_processes(command: str, arguments: Sequence[str], processes: int) -> int:
-    """Run ``graphs command arguments`` in so many processes, which meet at a free port; the exit code of process 0.
+def run_processes(command: str, program: Sequence[str], processes: int) -> int:
+    """Run a `program` in so many processes, which meet at a free port; the exit code of process 0.
+
+    Each gets ``--coordinator``, ``--processes`` and ``--process-id`` behind its own arguments; its lines of error begin
+    with the `command`'s name.
 
     Process 0 writes to this process's standard output and error. What the others write is shown where process 0 cannot
     tell of it any more.
@@ -45,16 +48,7 @@ def run_processes(command: str, arguments: Sequence[str], processes: int) -> int
             said = None if number == 0 else subprocess.PIPE
             started.append(
                 subprocess.Popen(
-                    [
-                        sys.executable,
-                        "-m",
-                        "graphs",
-                        command,
-                        *arguments,
-                        *place,
-                        "--process-id",
-                        str(number),
-                    ],
+                    [*program, *place, "--process-id", str(number)],
                     stdin=subprocess.PIPE,
                     stdout=None if number == 0 else subprocess.DEVNULL,
                     stderr=said,
