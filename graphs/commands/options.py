@@ -219,6 +219,8 @@ exit codes: 0 done, 1 could not go on, 2 bad input
         metavar="FILE",
         help="write the page: walk through the steps in a browser, offline; with --against, two",
     )
+    mesh = "what XLA's partitioner inserts into the original's training step on N devices, or NxM"
+    add("--mesh", metavar="N", help=mesh)
     add("--schema", action="store_true", help="print the JSON Schema of such a file and end")
     add("--width", type=whole_in, metavar="N", help="columns to use (default: the terminal's; 120 in a pipe)")
 

@@ -61,17 +61,20 @@ def findings(cells: Sequence[MeshCell]) -> Iterator[str]:
                 share = cell.exchange / cell.spread.median
                 verb = "dominates" if share >= DOMINANT else "does not dominate"
                 yield (
-                    f"{size}, {cell.peer}: an all-reduce of {cell.exchanged_bytes:,} bytes alone takes {share:.0%} "
-                    f"of the step's time, and so {verb} it."
+                    f"{size}, {cell.peer}: an all-reduce of {cell.exchanged_bytes:,} bytes, alone, takes as long as "
+                    f"{share:.0%} of a step; it {verb}."
                 )
     one = "mesh 1"
     others = list(dict.fromkeys(cell.peer for cell in timed if cell.peer not in PEERS and cell.peer != one))
     alone = list(dict.fromkeys(cell.peer for cell in timed if cell.peer in PEERS))
     for peer in others:
-        for base in (one, *alone):
-            title = PEERS[base].title if base in PEERS else base
-            yield f"{peer} {_pays(median, sizes, peer, base)} {title}."
+        said = [f"{_pays(median, sizes, peer, base)} {_base(base)}" for base in (one, *alone)]
+        yield f"{peer} {'; '.join(said)}."
     yield from _weak(timed, median)
+
+
+def _base(peer: str) -> str:
+    return PEERS[peer].title if peer in PEERS else peer
 
 
 def _pays(median: dict[tuple[str, str], float], sizes: Sequence[str], peer: str, base: str) -> str:
