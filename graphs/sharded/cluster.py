@@ -6,6 +6,7 @@ import contextlib
 import os
 import socket
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -20,6 +21,7 @@ from graphs.sharded.roll_call import PATIENCE, RollCall
 __all__ = ["Cluster", "devices_here", "joined"]
 
 HOST_BYTES = 256
+LAST_WORDS = 3.0  # seconds in which a process that has failed says why
 JAX_PATIENCE = 120  # seconds for JAX's own start and end, when all are known to be there
 
 
@@ -97,13 +99,22 @@ class _Joined(Cluster):
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         self._stdout.back()
-        if isinstance(error, InputError):
-            self.roll_call.part(error)
-        elif isinstance(error, Exception):  # a sum that failed, where a process is gone: who will be said
-            self.roll_call.wait_for_an_end()
-        else:
+        if error is None:
             self.roll_call.part()
             self.roll_call.wait_for_process_0()
+            return
+        if isinstance(error, InputError):
+            self.roll_call.part(error)
+        else:
+            if isinstance(
+                error, RuntimeError
+            ):  # JAX's, of a sum that failed: who is gone is soon said, and ends this
+                self.roll_call.wait_for_an_end()
+            self.roll_call.lost(f"{type(error).__name__}: {error}")
+        # At this process's end JAX would wait for the others, which are ending.
+        last = threading.Timer(LAST_WORDS, os._exit, (2 if isinstance(error, InputError) else 1,))
+        last.daemon = True
+        last.start()
 
     def tell(self, value: Any = None) -> Any:
         return self.roll_call.tell(value)

@@ -157,7 +157,8 @@ class ShardedFunctions(Stateful):
         self.graph, self.updates, self.mode = compiled.graph, compiled.updates, compiled.mode
         self.mesh = mesh
         self.takes_logarithms = compiled.takes_logarithms
-        self.linker = f"{compiled.linker}, sharded by XLA over {mesh.devices.size} devices"
+        devices = mesh.devices.size
+        self.linker = f"{compiled.linker}, sharded by XLA over {devices} device{'s' * (devices > 1)}"
         self._lock = threading.RLock()
         states = [shared for shared, _ in self.updates]
         with own_warnings_only():

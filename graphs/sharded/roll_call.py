@@ -214,13 +214,16 @@ class RollCall:
                     if self._at_work:
                         self._end(str(_refusal(message["refused"])), 2)
                 elif "lost" in message:
+                    self._gone.add(process)  # to say it of this one would be another sentence
                     self._end(str(message["lost"]))
                 elif "bye" in message:
                     self._gone.add(process)
         except TimeoutError:
             how = f"nothing was heard of it for {SILENCE:g} s"
-        except (OSError, ValueError):
+        except OSError:
             pass
+        except ValueError:
+            how = "what came from it is no message"
         if process not in self._gone:
             self._end(f"process {process} of {self.processes} ({line.who}) is gone: {how}")
 
@@ -261,6 +264,13 @@ class RollCall:
                     line.refuse(problem)
                 else:
                     line.send({"bye": True})
+
+    def lost(self, why: str) -> None:
+        """Tell the others that this process ends, and why; they end too."""
+        said = f"process {self.process} of {self.processes} ({_who()}) has ended: {plain(why, 500)}"
+        for line in list(self._lines.values()):
+            with contextlib.suppress(OSError):
+                line.send({"lost": said})
 
     def wait_for_process_0(self) -> None:
         """Until it has taken leave; what it still does alone must not lose JAX's other processes."""

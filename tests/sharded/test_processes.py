@@ -227,6 +227,19 @@ def test_shards_that_differ_between_machines_are_refused(data, tmp_path, feature
         assert says in said
 
 
+def test_rows_that_are_no_numbers_end_all_with_the_refusal_of_who_read_them(tmp_path):
+    there = draw_shards(tmp_path / "data", samples=40, features=3, shards=2)
+    x = np.load(there / "x-00001.npy")
+    x[-1, 0] = np.inf
+    np.save(there / "x-00001.npy", x)
+    began = time.monotonic()
+    for code, _, said in ended(*members(2, "--data", there, "--steps", 5)):
+        assert code == 2
+        assert said.startswith("reproduce: data, x from row 20 on: found inf at (19, 0)")
+        assert said.count("\n") == 1, said
+    assert time.monotonic() - began < 60  # JAX's own end would wait for two minutes
+
+
 def test_a_coordinator_that_cannot_be_reached(monkeypatch):
     from graphs.errors import InputError
     from graphs.sharded.roll_call import RollCall
