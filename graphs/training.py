@@ -52,7 +52,8 @@ class Calls:
     @classmethod
     def of(cls, predictions: Array, xents: Array, y: Array) -> Calls:
         """The same from all that they returned: arrays of shape (calls, samples)."""
-        return cls((predictions == y).all(axis=1), np.isfinite(xents).all(axis=1), xents.mean(axis=1))
+        right, finite = predictions == y, np.isfinite(xents)
+        return cls(right.all(axis=1), np.asarray(finite.all(axis=1)), xents.mean(axis=1))
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,11 @@ from graphs.errors import InputError
 from graphs.sharded.layout import Layout
 from graphs.sharded.local import follow_starter
 from graphs.sharded.membership import DETECTED, Membership
-from graphs.sharded.roll_call import PATIENCE, RollCall
+from graphs.sharded.roll_call import BEAT, LAST_WORDS, PATIENCE, SILENCE, RollCall
 
 __all__ = ["Cluster", "devices_here", "joined"]
 
 HOST_BYTES = 256
-LAST_WORDS = 3.0  # seconds in which a process that has failed says why
 JAX_PATIENCE = 120  # seconds for JAX's own start and end, when all are known to be there
 
 
@@ -103,13 +102,11 @@ class _Joined(Cluster):
             self.roll_call.part()
             self.roll_call.wait_for_process_0()
             return
+        # An error of JAX's is of a sum that failed: who is gone is soon said, and that ends this process.
+        self.roll_call.wait_for_an_end(SILENCE + BEAT if isinstance(error, RuntimeError) else 0.0)
         if isinstance(error, InputError):
             self.roll_call.part(error)
         else:
-            if isinstance(
-                error, RuntimeError
-            ):  # JAX's, of a sum that failed: who is gone is soon said, and ends this
-                self.roll_call.wait_for_an_end()
             self.roll_call.lost(f"{type(error).__name__}: {error}")
         # At this process's end JAX would wait for the others, which are ending.
         last = threading.Timer(LAST_WORDS, os._exit, (2 if isinstance(error, InputError) else 1,))

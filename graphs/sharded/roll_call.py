@@ -23,9 +23,10 @@ from typing import Any, NoReturn
 from graphs.errors import InputError
 from graphs.foreign import plain
 
-__all__ = ["BEAT", "PATIENCE", "SILENCE", "RollCall"]
+__all__ = ["BEAT", "LAST_WORDS", "PATIENCE", "SILENCE", "RollCall"]
 
 BEAT, SILENCE = 2.0, 15.0  # seconds
+LAST_WORDS = 3.0  # seconds in which a process that has failed says why and ends
 PATIENCE = 30.0  # seconds in which all must have come
 LONGEST_LINE = 2**20  # bytes
 
@@ -225,7 +226,7 @@ class RollCall:
         except ValueError:
             how = "what came from it is no message"
         if process not in self._gone:
-            self._end(f"process {process} of {self.processes} ({line.who}) is gone: {how}")
+            self._end(f"process {process} of {self.processes} ({line.who}) is gone: {how}", told=False)
 
     _at_work = False
 
@@ -233,16 +234,19 @@ class RollCall:
         """From now on a refusal by another ends this process where it stands."""
         self._at_work = True
 
-    def _end(self, sentence: str, code: int = 1) -> NoReturn:
-        """Say why and leave: the main thread waits for a sum that will never come."""
+    def _end(self, sentence: str, code: int = 1, *, told: bool = True) -> NoReturn:
+        """Say why and leave: the main thread waits for a sum that will never come; `told`: by one that is still there."""
         with self._ending:  # the first to know says it
             for line in self._lines.values():
                 with contextlib.suppress(OSError):
                     line.send({"lost": sentence} if code == 1 else {"bye": True})
-            text = f"{self.name}: {plain(sentence, 1000)}{'; ' if self.remedy else ''}{self.remedy}"
+            remedy = f"; {self.remedy}" if self.remedy and code == 1 else ""
+            text = f"{self.name}: {plain(sentence, 1000)}{remedy}"
             os.write(2, f"{text.rstrip('.')}.\n".encode())
             with contextlib.suppress(OSError, ValueError):
                 sys.stdout.flush()
+            if self.process == 0 and told:  # with this process JAX's service goes, and would end who told it first
+                time.sleep(2 * LAST_WORDS)
             os._exit(code)
 
     def _beat(self) -> None:
@@ -252,9 +256,11 @@ class RollCall:
                 with contextlib.suppress(OSError):
                     line.send({"beat": True})
 
-    def wait_for_an_end(self) -> None:
-        """After an error of a sum: give whoever watches the time to find out who is gone, and to end this process."""
-        time.sleep(SILENCE + BEAT)
+    def wait_for_an_end(self, seconds: float = 0.0) -> None:
+        """Give whoever watches so long to find out who is gone; where that is being said, it also ends this process."""
+        time.sleep(seconds)
+        with self._ending:  # which who ends this process never gives back
+            pass
 
     def part(self, problem: InputError | None = None) -> None:
         """Take leave, for good: from here on nobody ends because this process does."""
