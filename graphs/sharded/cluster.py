@@ -16,7 +16,7 @@ from graphs.errors import InputError
 from graphs.sharded.layout import Layout
 from graphs.sharded.local import follow_starter
 from graphs.sharded.membership import DETECTED, Membership
-from graphs.sharded.roll_call import BEAT, LAST_WORDS, PATIENCE, SILENCE, RollCall
+from graphs.sharded.roll_call import BEAT, LAST_WORDS, PATIENCE, SILENCE, RollCall, leave
 
 __all__ = ["Cluster", "devices_here", "joined"]
 
@@ -109,7 +109,7 @@ class _Joined(Cluster):
         else:
             self.roll_call.lost(f"{type(error).__name__}: {error}")
         # At this process's end JAX would wait for the others, which are ending.
-        last = threading.Timer(LAST_WORDS, os._exit, (2 if isinstance(error, InputError) else 1,))
+        last = threading.Timer(LAST_WORDS, leave, (2 if isinstance(error, InputError) else 1,))
         last.daemon = True
         last.start()
 

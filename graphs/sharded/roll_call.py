@@ -23,7 +23,7 @@ from typing import Any, NoReturn
 from graphs.errors import InputError
 from graphs.foreign import plain
 
-__all__ = ["BEAT", "LAST_WORDS", "PATIENCE", "SILENCE", "RollCall"]
+__all__ = ["BEAT", "LAST_WORDS", "PATIENCE", "SILENCE", "RollCall", "leave"]
 
 BEAT, SILENCE = 2.0, 15.0  # seconds
 LAST_WORDS = 3.0  # seconds in which a process that has failed says why and ends
@@ -243,11 +243,11 @@ class RollCall:
             remedy = f"; {self.remedy}" if self.remedy and code == 1 else ""
             text = f"{self.name}: {plain(sentence, 1000)}{remedy}"
             os.write(2, f"{text.rstrip('.')}.\n".encode())
-            with contextlib.suppress(OSError, ValueError):
-                sys.stdout.flush()
-            if self.process == 0 and told:  # with this process JAX's service goes, and would end who told it first
+            if (
+                self.process == 0 and told
+            ):  # with this process JAX's service goes, and would end who told it first
                 time.sleep(2 * LAST_WORDS)
-            os._exit(code)
+            leave(code)
 
     def _beat(self) -> None:
         while True:
@@ -318,6 +318,14 @@ class _Line:
 
     def close(self) -> None:
         self._connection.close()
+
+
+def leave(code: int) -> NoReturn:
+    """End this process at once, whatever its main thread waits for; what it has said is written."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
 
 
 def _refusal(said: Any) -> InputError:
