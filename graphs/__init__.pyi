@@ -44,6 +44,6 @@ from . import (
     updates as updates,
 )
 from . import rewrites as rewrites, compiled as compiled, frozen as frozen, native as native
-from . import functions as functions, training as training
+from . import functions as functions, training as training, shards as shards, sharded as sharded
 from . import solving as solving, estimators as estimators, examples as examples, inspection as inspection
 from . import latex as latex

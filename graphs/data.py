@@ -19,6 +19,7 @@ from graphs.memory import aligned_copy, refuse_beyond_memory
 
 __all__ = [
     "DTYPES",
+    "UNSEEN_SAMPLES",
     "Dataset",
     "Measurements",
     "MissingScikitLearn",
@@ -42,8 +43,9 @@ class Dataset:
     """Samples, targets and where both came from."""
 
     name: str  # of the data set, or the file's
-    x: NDArray[Any]  # shape (samples, features), float32 or float64: one sample per row
-    y: NDArray[np.int64]  # shape (samples,): targets, 0 or 1; with K classes labels 0 … K−1
+    # Both are arrays; or stand for them, where the rows stay in files (graphs.reading.shards_of).
+    x: Any  # shape (samples, features), float32 or float64: one sample per row
+    y: Any  # shape (samples,), int64: targets, 0 or 1; with K classes labels 0 … K−1
     initial_w: NDArray[
         Any
     ]  # shape (features,), with K classes (features, K); dtype of x: weights to begin from

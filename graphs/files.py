@@ -32,6 +32,7 @@ __all__ = [
     "file_path",
     "lock",
     "make_folder",
+    "map_npy",
     "npz_arrays",
     "open_file",
     "read_npy",
@@ -449,3 +450,13 @@ def _header(stream: IO[bytes], size: int, name: str) -> int:
     if header + taken != size:
         raise DamagedFile(f"{name} has {size - header:,} bytes for the shape {quoted(shape)} of {dtype}")
     return taken
+
+
+def map_npy(path: str | os.PathLike[str]) -> NDArray[Any]:
+    """The array of an NPY file where it lies: its numbers are read when they are asked for; as for :func:`read_npz`."""
+    from numpy.lib import format as npy
+
+    with open_file(path) as stream, _as_damaged():
+        _header(stream, os.fstat(stream.fileno()).st_size, "its array")
+        array: NDArray[Any] = npy.open_memmap(path, mode="r", max_header_size=HEADER)
+        return array

@@ -1,4 +1,4 @@
-"""A user's own file → Dataset: CSV or NPZ, checked before any work."""
+"""A user's own file → Dataset: CSV or NPZ, checked before any work; or a folder of shards."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import itertools
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -18,9 +19,10 @@ from graphs.data import DTYPES, Dataset
 from graphs.errors import InputError, choose, whole_number
 from graphs.files import DamagedFile, file_path, open_file, read_npz
 from graphs.foreign import plain, quoted
-from graphs.memory import memory_there
+from graphs.memory import memory_there, refuse_beyond_memory
+from graphs.shards import open_shards
 
-__all__ = ["read"]
+__all__ = ["read", "shards_of"]
 
 # A digit and a comma become a float64, which is copied once.
 MEMORY_PER_BYTE = 8
@@ -41,9 +43,9 @@ def read(path: str | os.PathLike[str], *, seed: int = 0, dtype: str = "float64")
     Parameters
     ----------
     path : path-like
-        ``.npz`` with arrays ``x`` (samples, features) and ``y`` (samples,), or ``.csv`` with one
-        sample per line, comma separated. A first line of names is allowed; the target is the
-        column named ``y``, else the last one.
+        A folder of shards (:mod:`graphs.shards`), of which all rows are read; or a file: ``.npz`` with arrays
+        ``x`` (samples, features) and ``y`` (samples,), or ``.csv`` with one sample per line, comma separated.
+        A first line of names is allowed; the target is the column named ``y``, else the last one.
     seed : int
         Seed of the initial weights.
     dtype : {"float64", "float32"}
@@ -58,6 +60,8 @@ def read(path: str | os.PathLike[str], *, seed: int = 0, dtype: str = "float64")
     path = file_path("data", path)
     choose("dtype", dtype, DTYPES)
     whole_number("seed", seed, 0, 2**32 - 1)
+    if path.is_dir():
+        return _whole(shards_of(path, seed=seed, dtype=dtype))
     readers = {".csv": _read_csv, ".npz": _read_npz}
     if path.suffix.lower() not in readers:
         allowed = "a name ending in .csv or .npz"
@@ -91,6 +95,48 @@ def read(path: str | os.PathLike[str], *, seed: int = 0, dtype: str = "float64")
         source=f"the file {path.name}",
         draw_order=(f"initial w = randn({features})",),
     )
+
+
+def shards_of(path: str | os.PathLike[str], *, seed: int = 0, dtype: str = "float64") -> Dataset:
+    """The data set in a folder of shards, whose `x` and `y` stay there (:class:`graphs.shards.Stored`).
+
+    The initial weights are those in the folder, or ``RandomState(seed).randn(features)``.
+
+    Raises
+    ------
+    InputError
+        If it is no such folder.
+    """
+    path = file_path("data", path)
+    if not path.is_dir():
+        raise InputError(
+            "data", found=plain(path), allowed="a folder of shards", remedy="graphs data makes one"
+        )
+    shards = open_shards(path)
+    features = shards.x.shape[1]
+    drawn = shards.initial_w is None
+    initial = np.random.RandomState(seed).randn(features) if shards.initial_w is None else shards.initial_w
+    return Dataset(
+        name=path.name,
+        x=shards.x,
+        y=shards.y,
+        initial_w=initial.astype(dtype, copy=False),
+        unseen_x=None if shards.unseen_x is None else shards.unseen_x.astype(dtype, copy=False),
+        source=f"{len(shards.x.paths)} shards in {path.name}",
+        draw_order=(f"initial w = randn({features})",) if drawn else (),
+    )
+
+
+def _whole(stored: Dataset) -> Dataset:
+    """The same with all rows in memory, where they fit."""
+    samples, features = stored.x.shape
+    remedy = "--mesh reads of a folder's rows only those that a process needs"
+    needed = samples * features * (stored.x.dtype.itemsize + stored.initial_w.dtype.itemsize)
+    refuse_beyond_memory("data", f"{samples} × {features} in {stored.name}", needed, remedy)
+    x, y = _checked(stored.x[:], stored.y[:], f"data {stored.name}")
+    x = x.astype(stored.initial_w.dtype, copy=False)
+    _finite(x, f"data {stored.name} as {x.dtype}")
+    return replace(stored, x=x, y=y)
 
 
 def _read_npz(path: Path) -> tuple[ArrayLike, ArrayLike]:

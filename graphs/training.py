@@ -24,7 +24,9 @@ from graphs.memory import refuse_beyond_memory
 
 __all__ = [
     "Batches",
+    "Calls",
     "Diverged",
+    "Entry",
     "HeldOut",
     "History",
     "Learner",
@@ -39,11 +41,40 @@ __all__ = [
 Array = NDArray[Any]
 
 
+@dataclass(frozen=True)
+class Calls:
+    """What the loop asks of some calls of `train`, in order; each an array of shape (calls,)."""
+
+    perfect: NDArray[np.bool_]  # whether every prediction was right
+    finite: NDArray[np.bool_]  # whether every sample's cross-entropy was
+    mean_xent: Array  # in nats
+
+    @classmethod
+    def of(cls, predictions: Array, xents: Array, y: Array) -> Calls:
+        """The same from all that they returned: arrays of shape (calls, samples)."""
+        right, finite = predictions == y, np.isfinite(xents)
+        return cls(right.all(axis=1), np.asarray(finite.all(axis=1)), xents.mean(axis=1))
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the loop asks of the model as it stands, for an entry of the history."""
+
+    cost: float
+    mean_xent: float
+    accuracy: float
+    gw_norm: float
+
+
 class Learner(Protocol):
     """What the loop asks of a framework; :class:`graphs.functions.Functions` is one.
 
     A learner may also have ``train_many(x, y, n) → (predictions, xents)``, each of shape
     (n, samples), which must give the same bits as `n` calls of `train`.
+
+    One whose samples are elsewhere has three more instead: ``place(x, y)`` checks samples and gives what stands for
+    them; ``calls(x, y, n) → Calls`` takes `n` steps on that, and ``measure(x, y) → Entry`` none. So no number of
+    a single sample need come here.
     """
 
     @property
@@ -170,12 +201,11 @@ class Progress:
         """A run of `steps` that has not begun, standing at `state`."""
         return cls(0, initial=state, state=state, history=History.empty(steps, every))
 
-    def note(self, predictions: Array, xents: Array, y: Array) -> None:
-        """Count what the calls from ``step + 1`` on returned: arrays of shape (calls, samples)."""
-        perfect = (predictions == y).all(axis=1)
-        finite = np.isfinite(xents).all(axis=1)
+    def note(self, calls: Calls) -> None:
+        """Count the calls from ``step + 1`` on."""
+        perfect, finite = calls.perfect, calls.finite
         if self.step == 0:
-            self.first_mean_xent = float(xents[0].mean())
+            self.first_mean_xent = float(calls.mean_xent[0])
         if not self.first_perfect_call and perfect.any():
             self.first_perfect_call = self.step + 1 + int(perfect.argmax())
         if self.first_perfect_call:
@@ -281,7 +311,10 @@ def fit(
         call_back("listener", listener, "progress")
     call_back("learner", learner, "train", "evaluate", "read", "write")
     state = learner.read()
-    x, y = samples_for(state["w"], x, y)
+    if batches is None and hasattr(learner, "place"):
+        x, y = learner.place(x, y)
+    else:
+        x, y = samples_for(state["w"], x, y)
     if batches is not None:
         if not isinstance(batches, Batches):
             raise InputError("batches", found=quoted(batches), allowed="graphs.training.Batches")
@@ -381,16 +414,24 @@ def _record(
     entry = int(np.searchsorted(history.steps, progress.step))
     if entry == len(history.steps) or history.steps[entry] != progress.step:
         return False
-    prediction, xent, cost, gw = learner.evaluate(x, y)[:4]
-    history.cost[entry] = cost
-    history.mean_xent[entry] = np.mean(xent)
-    history.accuracy[entry] = np.count_nonzero(np.asarray(prediction) == y) / len(y)
-    history.gw_norm[entry] = _norm(gw)
+    found = _measured(learner, x, y)
+    for name, value in vars(found).items():
+        vars(history)[name][entry] = value
     history.w_norm[entry] = _norm(progress.state["w"])
     if held_out is None or progress.held_out is None:
         return False
     progress.held_out.note(entry, float(np.mean(learner.evaluate(*held_out)[1])), progress.state)
     return progress.held_out.says_stop(entry)
+
+
+def _measured(learner: Learner, x: Array, y: Array) -> Entry:
+    measure = getattr(learner, "measure", None)
+    if measure is not None:
+        entry: Entry = measure(x, y)
+        return entry
+    prediction, xent, cost, gw = learner.evaluate(x, y)[:4]
+    right = np.count_nonzero(np.asarray(prediction) == y) / len(y)
+    return Entry(float(cost), float(np.mean(xent)), right, _norm(gw))
 
 
 def _norm(vector: Array) -> float:
@@ -400,9 +441,9 @@ def _norm(vector: Array) -> float:
 
 def _advance(learner: Learner, progress: Progress, x: Array, y: Array, calls: int) -> None:
     """Make `calls` updates and note what they returned; find the exact step if one of them diverged."""
-    predictions, xents = _train(learner, x, y, calls)
+    made = _train(learner, x, y, calls)
     state = learner.read()
-    means = xents.mean(axis=1)
+    means = made.mean_xent
     first = progress.first_mean_xent if progress.step else float(means[0])
     grown = np.isfinite(means) & (means > GROWTH_LIMIT * max(first, 1.0))
     if grown.any():
@@ -418,21 +459,24 @@ def _advance(learner: Learner, progress: Progress, x: Array, y: Array, calls: in
             learner.write(progress.state)
             for _ in range(calls):
                 _advance(learner, progress, x, y, 1)
-        raise Diverged(progress.step + 1, wrong, _cause(progress, xents))
-    progress.note(predictions, xents, y)
+        raise Diverged(progress.step + 1, wrong, _cause(progress, made))
+    progress.note(made)
     progress.step += calls
     progress.state = state
 
 
-def _train(learner: Learner, x: Array, y: Array, calls: int) -> tuple[Array, Array]:
-    many = getattr(learner, "train_many", None)
+def _train(learner: Learner, x: Array, y: Array, calls: int) -> Calls:
+    counted, many = getattr(learner, "calls", None), getattr(learner, "train_many", None)
+    if counted is not None:
+        made: Calls = counted(x, y, calls)
+        return made
     if many is not None:
         predictions, xents = many(x, y, calls)
     else:
         results = [learner.train(x, y) for _ in range(calls)]
         predictions = np.stack([np.asarray(prediction) for prediction, _ in results])
         xents = np.stack([np.asarray(xent) for _, xent in results])
-    return predictions, xents
+    return Calls.of(predictions, xents, y)
 
 
 def broken(state: Mapping[str, Array]) -> str:
@@ -445,10 +489,10 @@ def broken(state: Mapping[str, Array]) -> str:
     return f"{' and '.join(bad)} are not finite" if bad else ""
 
 
-def _cause(progress: Progress, xents: Array) -> str:
+def _cause(progress: Progress, made: Calls) -> str:
     before, now = (float(np.linalg.norm(model["w"])) for model in (progress.initial, progress.state))
     grown = now > 10 * max(before, 1.0)
-    if not grown and (progress.nonfinite_calls or not np.isfinite(xents).all()):
+    if not grown and (progress.nonfinite_calls or not made.finite.all()):
         return (
             "the formula overflowed as it is evaluated here (log(0), or exp of a large number); "
             "use a mode with the stabilizing rewrites, or the logits formula"

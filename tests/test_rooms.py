@@ -36,6 +36,7 @@ GROUND = (
 )
 FLOW = (
     "data",
+    "shards",
     "reading",
     "derivatives",
     "models",
@@ -49,6 +50,7 @@ FLOW = (
     "gradient_check",
     "gram_functions",
     "training",
+    "sharded",
     "solving",
     "estimators",
     "experiment",
@@ -76,6 +78,16 @@ STAGES = {
     ),
     "compiled": ("program", "sources", "cache", "team", "compiler", "outside", "call", "repeated"),
     "frozen": ("description", "for_c", "function", "folder"),
+    "sharded": (
+        "layout",
+        "membership",
+        "local",
+        "roll_call",
+        "rows",
+        "partition",
+        "functions",
+        "cluster",
+    ),
     "gradient_check": ("result", "evaluation", "branches", "slopes", "blame", "check"),
     "inspection": (
         "views",

@@ -17,7 +17,7 @@ from graphs.experiment.checkpoints import COUNTERS, load_checkpoint, load_stage,
 from graphs.experiment.settings import Settings
 from graphs.listener import Listener
 from graphs.solving import certify, find_optimum
-from graphs.training import Batches, Progress, Stopped, fit
+from graphs.training import Batches, Calls, Progress, Stopped, fit
 from graphs.updates import RULES
 from tests.by_hand import ByHand, Looped, Scripted
 from tests.conftest import dataset
@@ -387,7 +387,8 @@ def test_what_calls_returned_is_counted_call_by_call_however_they_are_chunked(se
     for sizes in ([30], [1] * 30, [7, 1, 12, 10]):
         progress, done = Progress.fresh({"w": W}, calls, 1), 0
         for size in sizes:
-            progress.note(predictions[done : done + size], xents[done : done + size], y)
+            rows = slice(done, done + size)
+            progress.note(Calls.of(predictions[rows], xents[rows], y))
             done += size
             progress.step = done
         assert expected == (

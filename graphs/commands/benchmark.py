@@ -5,7 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 
-from graphs.commands.options import PENALTIES, PROBLEMS, QUICK_PROBLEMS, QUICK_SIZES, SIZES
+from graphs.commands.options import (
+    PENALTIES,
+    PROBLEMS,
+    QUICK_PROBLEMS,
+    QUICK_SHARDED_SIZES,
+    QUICK_SIZES,
+    SHARDED_SIZES,
+    SIZES,
+)
 from graphs.data import DTYPES
 from graphs.errors import InputError, choose, whole_in, whole_number
 from graphs.files import writable, write_whole
@@ -28,12 +36,15 @@ def main(given: argparse.Namespace) -> int:
     every = ",".join(BENCHMARKED)
     only = [choose("only", name, BENCHMARKED) for name in _list("only", given.only, every)]
     threads = _list("threads", given.threads, "1" if quick else "1,2")
-    measured = _list("measure", given.measure, "" if models else "steps,processes")
+    otherwise = "sharded" if given.sharded else "" if models else "steps,processes"
+    measured = _list("measure", given.measure, otherwise)
+    if given.sharded and "sharded" not in measured:
+        measured += ("sharded",)
     if models and "models" not in measured:
         measured += ("models",)
     fewer = quick or measured == ("models",)  # of those there are many
     plan = Plan(
-        sizes=_list("sizes", given.sizes, QUICK_SIZES if quick else SIZES),
+        sizes=_list("sizes", given.sizes, _sizes(quick, measured)),
         dtypes=_list("dtype", given.dtype, "float64" if quick else ",".join(DTYPES)),
         threads=tuple(whole_number("threads", whole_in(text), 1) for text in threads),
         peers=tuple(name for name in BENCHMARKED if name in only and name not in skipped),
@@ -74,6 +85,12 @@ def _list(argument: str, given: str | None, otherwise: str = "") -> tuple[str, .
     if given is not None and not parts:
         raise InputError(argument, found=repr(given), allowed="at least one, with commas between them")
     return parts
+
+
+def _sizes(quick: bool, measured: tuple[str, ...]) -> str:
+    if measured == ("sharded",):
+        return QUICK_SHARDED_SIZES if quick else SHARDED_SIZES
+    return QUICK_SIZES if quick else SIZES
 
 
 def _chosen(given: int | None, otherwise: int) -> int:

@@ -7,18 +7,20 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from graphs.data import DTYPES
-from graphs.errors import InputError, whole_number
+from graphs.errors import InputError, choose, install_command, whole_number
 from graphs.files import writable
 from graphs.foreign import plain, quoted
 from graphs.inspection import load, page, save
 from graphs.inspection.file import schema
 from graphs.inspection.recording import Recording
+from graphs.inspection.show.exchanges import exchanges_view
 from graphs.inspection.show.report import (
     WEIGHT,
     HotNodes,
@@ -31,6 +33,9 @@ from graphs.inspection.show.report import (
     why_view,
 )
 from graphs.listener import Listener
+from graphs.sharded.cluster import devices_here
+from graphs.sharded.layout import Layout
+from graphs.sharded.partition import Partition
 from graphs.terminal import Shown, console, show_sections
 
 __all__ = ["main"]
@@ -42,8 +47,15 @@ def main(given: argparse.Namespace) -> int:
         sys.stdout.buffer.write(json.dumps(schema(), indent=2, ensure_ascii=False).encode() + b"\n")
         return 0
     _refuse_nonsense(given)
+    layout = None if given.mesh is None else Layout.of(given.mesh)
     width = None if given.width is None else whole_number("width", given.width, 40, 1000)
     show = partial(show_sections, out=console(width=width), width=width)
+    if layout is not None:
+        with Shown() as listener:
+            listener.begins(f"compiling for {layout.devices} devices")
+            view = exchanges_view(_partition(layout, given.dtype))
+        show([("What the partitioner inserted", view)])
+        return 0
     with Shown() as listener:
         # Both before the first is compiled.
         one, other = _side(given), _side(given, given.against) if given.against else None
@@ -70,6 +82,22 @@ def main(given: argparse.Namespace) -> int:
     if given.html:
         print(f"to be opened in a browser: {plain(given.html)}")
     return 0
+
+
+def _partition(layout: Layout, dtype: str) -> Partition:
+    """Of the original's training step on so many devices of this processor."""
+    from graphs.data import load as load_data
+
+    data = load_data("random", dtype=dtype)
+    layout.check_features(len(data.initial_w))
+    devices_here(layout.devices)
+    from graphs.models.logistic import logistic_graph
+    from graphs.sharded.functions import compile_functions
+    from graphs.updates import gradient_descent
+
+    graph = logistic_graph(data.initial_w, dtype=dtype)
+    updates = gradient_descent(graph.cost, [graph.w, graph.b])
+    return compile_functions(graph, updates, layout).partitioned(data.x, data.y)
 
 
 class _Asked(NamedTuple):
@@ -99,6 +127,19 @@ def _refuse_nonsense(given: argparse.Namespace) -> None:
         "nodes": given.nodes,
         "code": given.code is not None,
     }
+    if given.mesh is not None:
+        choose("dtype", given.dtype, DTYPES)
+        others = {**compiled, **shown, "load": given.load, "against": given.against}
+        others |= {"json": given.json, "html": given.html}
+        for other in (name for name, asked in others.items() if asked and name != "dtype"):
+            raise InputError(
+                other,
+                found=f"--{other} beside --mesh",
+                allowed="one of them: with --mesh the original's training step is shown, in mode JAX",
+            )
+        if find_spec("jax") is None:
+            remedy = f"{install_command('jax')} brings it"
+            raise InputError("mesh", found="no JAX", allowed="a mesh where it is installed", remedy=remedy)
     beside = [("load", name) for name, asked in compiled.items() if kept and asked]
     beside += [("against", name) for name, asked in shown.items() if given.against and asked]
     for one, other in beside:

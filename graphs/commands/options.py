@@ -28,7 +28,9 @@ __all__ = [
     "PENALTIES",
     "PROBLEMS",
     "QUICK_PROBLEMS",
+    "QUICK_SHARDED_SIZES",
     "QUICK_SIZES",
+    "SHARDED_SIZES",
     "SIZES",
     "command_missing",
     "parse",
@@ -41,6 +43,8 @@ DTYPES = ("float64", "float32")
 MODES = "default, FAST_RUN, none, C, CVM, FAST_COMPILE, JAX, MLX, NATIVE, NUMBA, PYTORCH"
 SIZES = "400x784,2000x784,20000x784,200000x784,4000x7840,40000x7840"
 QUICK_SIZES = "400x784,4000x784"
+SHARDED_SIZES = "400x784,2000x784,4000x784,50000x784,100000x784,200000x784"
+QUICK_SHARDED_SIZES = "400x784,4000x784"
 PROBLEMS = "100x2x2,400x784x2,4000x784x2,20000x100x2,digits,5000x200x5"
 QUICK_PROBLEMS = "100x2x2,digits"
 PENALTIES = "0.01,C=1"
@@ -65,6 +69,9 @@ examples:
   graphs reproduce --out runs/a             keep everything; stop it at any moment, then
   graphs reproduce --out runs/a --resume    go on, to the bit what a run without a stop gives
   graphs reproduce --data mine.csv          your own samples: targets 0 or 1 in the last column
+  graphs reproduce --mesh 4                 its samples on 4 devices
+  graphs reproduce --processes 2 --data shards
+                                            two processes, each of which reads its rows of a folder
 
 exit codes: 0 done, 1 diverged or could not go on, 2 bad input, 130 and 143 stopped by a signal
 """
@@ -85,7 +92,7 @@ exit codes: 0 done, 1 diverged or could not go on, 2 bad input, 130 and 143 stop
     add(what, "--seed", whole_in, "seed of the random data and initial weights")
     add(what, "--samples", whole_in, "rows of x")
     add(what, "--features", whole_in, "columns of x; 784 are a picture of 28 × 28")
-    source = "your own x and y: .csv (target in the column y or the last), .npz (x, y)"
+    source = "your own x and y: .csv (target in the column y or the last), .npz (x, y), or a folder of shards"
     add(what, "--data", str, source, "FILE")
     add(what, "--steps", whole_in, "full-batch steps of gradient descent")
     add(what, "--learning-rate", number_in, "a step is η times the gradient", "η")
@@ -95,6 +102,14 @@ exit codes: 0 done, 1 diverged or could not go on, 2 bad input, 130 and 143 stop
     add(how, "--mode", str, f"PyTensor mode: {MODES}")
     add(how, "--dtype", str, " or ".join(DTYPES))
     add(how, "--every", whole_in, "record cost, accuracy and norms every K steps", "K")
+    where = parser.add_argument_group("on many devices and machines, by JAX; mode JAX")
+    mesh = "deal the samples out to N devices; NxM: the features to M as well (default: all there are)"
+    where.add_argument("--mesh", metavar="N", help=mesh)
+    many = "processes; without --coordinator they are started here"
+    where.add_argument("--processes", type=whole_in, metavar="N", help=many)
+    address = "where process 0 listens; auto: SLURM, Kubernetes and what else JAX finds"
+    where.add_argument("--coordinator", metavar="HOST:PORT", help=address)
+    where.add_argument("--process-id", type=whole_in, metavar="K", help="which of them this is, from 0")
     kept = parser.add_argument_group("what is kept and shown")
     kept.add_argument(
         "--out", metavar="DIR", default=None, help="keep results, pictures and checkpoints there"
@@ -204,6 +219,8 @@ exit codes: 0 done, 1 could not go on, 2 bad input
         metavar="FILE",
         help="write the page: walk through the steps in a browser, offline; with --against, two",
     )
+    mesh = "what XLA's partitioner inserts into the original's training step on N devices, or NxM"
+    add("--mesh", metavar="N", help=mesh)
     add("--schema", action="store_true", help="print the JSON Schema of such a file and end")
     add("--width", type=whole_in, metavar="N", help="columns to use (default: the terminal's; 120 in a pipe)")
 
@@ -335,6 +352,8 @@ examples:
                                                fits of LogisticClassifier beside scikit-learn's solvers
   graphs benchmark --models                    cost and gradients of graphs that nobody tuned
   graphs benchmark --model poisson --model cox --threads 1
+  graphs benchmark --sharded                   samples on 1, 2, 4, 8 devices and 1, 2, 4 processes, from
+                                               400 × 784 to 200,000 × 784
 
 how to read it: every peer runs in its own process and gives one sample in turn, round after round, so
 that a machine that slows down slows all of them. Times are medians; compare them as ratios within one
@@ -368,6 +387,8 @@ exit codes: 0 done, 2 bad input, 130 and 143 stopped by a signal
     add("--measure", metavar="WHAT,…", help=what)
     add("--models", action="store_true", help="models, and nothing else unless --measure names it")
     add("--model", action="append", metavar="NAME", help="this model only; may be given again for others")
+    meshes = "samples on meshes of devices and processes, and nothing else unless --measure names it"
+    add("--sharded", action="store_true", help=meshes)
     problems = f"for estimators: samples x features x classes, or digits (default {PROBLEMS})"
     add("--problems", metavar="NxFxK,…", help=problems)
     penalties = f"for estimators: λ, or scikit-learn's C (default {PENALTIES}; the first with --quick)"
@@ -429,6 +450,27 @@ exit codes: 0 done, 2 bad input
     add("--out", metavar="DIR", help=out)
 
 
+def data(parser: ArgumentParser) -> None:
+    """Write random samples to a folder of NPY shards: those of `reproduce --samples N`, at any size."""
+    parser.epilog = """\
+examples:
+  graphs data --rows 400 --out classic      the original's samples, in one shard
+  graphs data --rows 10000000 --out big     63 GB in shards of 64 MiB; a shard at a time is in memory
+  graphs reproduce --mesh 2 --data big      then each process reads its own rows of them
+
+The numbers are those of NumPy's legacy stream, whatever the number of shards: x-00000.npy, … then y-00000.npy, …,
+initial_w.npy and unseen_x.npy. A folder of your own may have the first two kinds only.
+
+exit codes: 0 done, 1 the disk is full, say, 2 bad input
+"""
+    add = parser.add_argument
+    add("--rows", type=whole_in, default=400, metavar="N", help="samples (default 400)")
+    add("--features", type=whole_in, default=784, metavar="N", help="columns of x (default 784)")
+    add("--seed", type=whole_in, default=0, help="of the stream (default 0)")
+    add("--shards", type=whole_in, metavar="K", help="files of x, and as many of y (default: 64 MiB in each)")
+    add("--out", metavar="DIR", help="the folder: a new or empty one")
+
+
 def cache(parser: ArgumentParser) -> None:
     """Show where the native linker keeps its programs and how big they are, or remove them."""
     actions = "show (the default), or clear: remove every cached program and library"
@@ -446,6 +488,7 @@ COMMANDS: dict[str, Callable[[ArgumentParser], None]] = {
     "benchmark": benchmark,
     "lesson": lesson,
     "freeze": freeze,
+    "data": data,
     "cache": cache,
 }
 

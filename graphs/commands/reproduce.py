@@ -8,19 +8,20 @@ started = time.perf_counter()
 
 import argparse
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from pathlib import Path
 
+from graphs.commands.distribution import as_arguments, distribution
 from graphs.commands.ending import reason
 from graphs.data import Dataset
 from graphs.environment import stabilizing_rewrites_fire
 from graphs.errors import InputError, whole_number
 from graphs.experiment.ahead import import_ahead
-from graphs.experiment.provenance import changes, provenance
+from graphs.experiment.beginning import Beginning, begin, begin_together, progress_together
 from graphs.experiment.reproduction import prepare
 from graphs.experiment.results import RunFolder, summary_files, to_json, trained_files
 from graphs.experiment.settings import Settings
@@ -29,6 +30,9 @@ from graphs.foreign import plain
 from graphs.interruption import Interrupted, SignalRequests
 from graphs.listener import Listener
 from graphs.pictures import MissingMatplotlib
+from graphs.sharded.cluster import Cluster, joined
+from graphs.sharded.layout import Layout
+from graphs.sharded.local import run_processes
 from graphs.training import Diverged, Progress, Stopped
 
 import_seconds = time.perf_counter() - started
@@ -48,44 +52,74 @@ def main(given: argparse.Namespace) -> int:
     checkpoint_every = whole_number("checkpoint_every", asked.pop("checkpoint_every"), 1)
     if resume and out is None:
         raise InputError("resume", found="no folder", allowed="--out DIR of the run to go on with")
-    if not (resume and Path(out).exists()):
-        Settings(**asked).load()  # refuse bad input before a folder is made
-    folder = RunFolder(out, resume=resume) if out is not None else None
-    begun = folder.begun(asked) if folder else None
-    progress: Progress | None
-    if begun:
-        settings, dataset, progress = begun
-        otherwise = changes(folder.path / "settings.json", settings) if folder else ""
-        if otherwise:
-            print(f"reproduce: {otherwise}.", file=sys.stderr)
-    else:
-        settings = Settings(**asked)
-        dataset = settings.load()
-        progress = folder.begin(settings, dataset, provenance(settings)) if folder else None
+    mesh, spread = asked.get("mesh"), distribution(asked)
+    if spread is None:
+        begun = begin(asked, out, resume=resume)
+        return _run(begun, Cluster(), None, checkpoint_every, as_json=as_json, quiet=quiet)
+    layout, membership = spread
+    if membership.starts_others:
+        options = {"out": out, "resume": resume, "json": as_json, "quiet": quiet, "mesh": mesh}
+        arguments = as_arguments({**asked, **options, "checkpoint_every": checkpoint_every})
+        program = [sys.executable, "-m", "graphs", "reproduce", *arguments]
+        return run_processes("reproduce", program, membership.processes or 1)
+    with joined(membership, "reproduce") as cluster:
+        leads = cluster.leads
+        own = begin(asked, out, resume=resume, in_files=True, layout=layout) if leads else None
+        begun = begin_together(cluster, own, checkpoint_every)
+        layout = cluster.start(layout)
+        layout.check_features(len(begun.dataset.initial_w))
+        begun = progress_together(cluster, begun)
+        cluster.work_begins(_remedy(out))
+        return _run(begun, cluster, layout, checkpoint_every, as_json=as_json, quiet=quiet)
+
+
+def _remedy(out: object) -> str:
+    return f"go on with --out {plain(out)} --resume" if out else "nothing is kept without --out DIR"
+
+
+def _run(
+    begun: Beginning,
+    cluster: Cluster,
+    layout: Layout | None,
+    checkpoint_every: int,
+    *,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    settings, folder = begun.settings, begun.folder
     kept = Kept(folder)
-    remedy = f"go on with --out {plain(out)} --resume" if folder else "nothing is kept without --out DIR"
+    out = folder.path if folder else None
+    remedy = _remedy(out)
+    quiet = quiet or not cluster.leads
     signals = SignalRequests()
     with _shown(quiet) as listener:
-        prepared = prepare(settings, dataset=dataset, listener=listener)
+        prepared = prepare(settings, dataset=begun.dataset, listener=listener, mesh=layout)
         # what the cache holds was compiled where they fire
-        if not (isinstance(prepared.functions, WarmFunctions) or stabilizing_rewrites_fire()):
+        if cluster.leads and not (
+            isinstance(prepared.functions, WarmFunctions) or stabilizing_rewrites_fire()
+        ):
             print(REWRITES_OFF, file=sys.stderr)
         if not (as_json or quiet):
             import_ahead("graphs.experiment.report")
         try:
             with signals:
                 result = prepared.train(
-                    progress=progress,
-                    checkpoint=partial(kept.checkpoint, settings, dataset) if folder else None,
+                    progress=begun.progress,
+                    checkpoint=partial(kept.checkpoint, settings, begun.dataset) if folder else None,
                     checkpoint_every=checkpoint_every,
-                    stop=lambda: signals.received != 0,
+                    stop=cluster.agreed(lambda: signals.received != 0),
                 )
         except Diverged as error:
-            print(f"reproduce: {error}", file=sys.stderr)
+            if cluster.leads:
+                print(f"reproduce: {error}", file=sys.stderr)
             return 1
         except Stopped as stopped:
-            print(f"reproduce: {stopped} of {settings.steps}; {remedy}.", file=sys.stderr)
-            return 128 + signals.received
+            if cluster.leads:
+                print(f"reproduce: {stopped} of {settings.steps}; {remedy}.", file=sys.stderr)
+            return 128 + (signals.received or signal.SIGTERM)
+        cluster.goes_on_alone()
+        if not cluster.leads:
+            return 0
         # What the steps came to is there: nothing that follows may cost it.
         kept.write(trained_files(result))
         if folder and not folder.holds("result.json"):

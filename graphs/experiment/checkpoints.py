@@ -26,6 +26,7 @@ from graphs.errors import InputError
 from graphs.experiment.settings import Settings
 from graphs.files import DamagedFile, file_path, read_npz, write_whole
 from graphs.foreign import plain, quoted
+from graphs.shards import Stored
 from graphs.solving import Search
 from graphs.training import HeldOut, History, Progress
 
@@ -350,10 +351,16 @@ def _digest(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> st
     return digest.hexdigest()
 
 
-def fingerprint(*arrays: NDArray[Any]) -> str:
-    """SHA-256 of the samples that a run begins with: it goes on with the same or not at all."""
+def fingerprint(*arrays: NDArray[Any] | Stored) -> str:
+    """SHA-256 of the samples that a run begins with: it goes on with the same or not at all.
+
+    Of those that stay in files, :attr:`graphs.shards.Stored.digest`.
+    """
     digest = hashlib.sha256()
     for array in arrays:
+        if isinstance(array, Stored):
+            digest.update(array.digest.encode())
+            continue
         digest.update(f"{array.dtype.str}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from graphs.compiled.compiler import compiler_version
-from graphs.environment import stamp
+from graphs.environment import PACKAGES, stamp
 from graphs.experiment.settings import Settings
 from graphs.foreign import plain
 
@@ -43,7 +43,7 @@ class _Begun(msgspec.Struct):
 
 def provenance(settings: Settings) -> dict[str, Any]:
     """Versions and machine, as plain data to stand beside the settings of a run that begins."""
-    now = stamp()
+    now = stamp((*PACKAGES, "jax", "jaxlib") if settings.mode.upper() == "JAX" else PACKAGES)
     if settings.mode.upper() == "NATIVE":
         now["versions"][COMPILER] = compiler_version()
     return now

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from graphs.experiment.reproduction import Reproduction
 from graphs.foreign import plain
+from graphs.sharded.partition import Partition
 from graphs.terminal import gathered, table, waterfall
 
 __all__ = ["report"]
@@ -30,15 +31,15 @@ def report(result: Reproduction, import_seconds: float | None = None) -> Rendera
     Before the first result stands, where it is known, the time which the process took to import everything.
     """
     y, unseen = result.dataset.y, result.unseen_predictions
-    wrong = int((result.train_predictions != y.astype(bool)).sum())
-    parts: list[RenderableType] = [
-        Rule("models"),
-        _models(result),
-        Rule(f"targets of the {len(y)} samples"),
-        _bits(y),
-        Rule(f"predictions on them: {len(y) - wrong} of {len(y)} right"),
-        _bits(result.train_predictions, y),
-    ]
+    parts: list[RenderableType] = [Rule("models"), _models(result)]
+    if result.train_predictions is not None:
+        wrong = int((result.train_predictions != y.astype(bool)).sum())
+        parts += [
+            Rule(f"targets of the {len(y)} samples"),
+            _bits(y),
+            Rule(f"predictions on them: {len(y) - wrong} of {len(y)} right"),
+            _bits(result.train_predictions, y),
+        ]
     if unseen is not None:
         parts += [Rule(f"predictions on {len(unseen)} unseen samples"), _bits(unseen)]
     parts += [Rule("facts"), _table(_facts(result)), Rule("times"), _table(_times(result))]
@@ -85,12 +86,25 @@ def _facts(result: Reproduction) -> Iterable[tuple[str, str]]:
     yield "certificate", _certificate(result)
     yield "data", f"{plain(result.dataset.source)}: {samples} × {result.dataset.x.shape[1]} {settings.dtype}"
     yield "formula, mode, linker", f"{settings.formula}, {settings.mode}, {result.linker}"
+    if result.partition is not None:
+        yield "devices", _devices(result.partition)
+        yield "exchanged", _exchanged(result.partition)
     yield "rewrites", TAKES_LOGARITHMS if result.takes_logarithms else TAKES_NONE
     yield "versions", ", ".join(f"{name} {version}" for name, version in result.stamp["versions"].items())
     machine = result.stamp["machine"]
     limits = ", ".join(f"{name}={value}" for name, value in machine["threads"].items())
     hardware = f"{machine['system']}, {machine['cpu']}, {machine['cores']} cores, {machine['blas']}"
     yield "machine", f"{hardware}, {limits or 'threads not limited'}"
+
+
+def _devices(partition: Partition) -> str:
+    of = f", of {partition.processes} processes" if partition.processes > 1 else ""
+    return f"{partition.devices} ({partition.platform}){of}; mesh {partition.layout}"
+
+
+def _exchanged(partition: Partition) -> str:
+    said = [f"{what}, for {why}" for what, why in partition.sentences()]
+    return "; ".join(said) or "nothing: the partitioner has put no exchange between devices in"
 
 
 def _first_perfect(result: Reproduction) -> str:

@@ -6,7 +6,7 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +19,16 @@ from graphs.experiment.settings import Settings
 from graphs.experiment.warm import WarmFunctions, known, remember
 from graphs.foreign import plain, quoted
 from graphs.listener import Listener
+from graphs.sharded.layout import Layout
+from graphs.shards import Stored
 from graphs.solving import Certificate, NoOptimum, Optimum, certify, find_optimum
 from graphs.training import Progress, fit, samples_for
 
 # What imports PyTensor is imported where it is needed: a run that finds its functions in the cache does without.
 if TYPE_CHECKING:
     from graphs.functions import Functions
+    from graphs.sharded.functions import ShardedFunctions
+    from graphs.sharded.partition import Partition
 
 __all__ = ["Prepared", "Reproduction", "build", "prepare", "reproduce"]
 
@@ -36,7 +40,7 @@ class Reproduction:
     settings: Settings
     dataset: Dataset
     progress: Progress  # with history, initial and final parameters
-    train_predictions: NDArray[np.bool_]  # of the final model
+    train_predictions: NDArray[np.bool_] | None  # of the final model; None where the rows stay in files
     unseen_predictions: NDArray[np.bool_] | None  # None where the data set has no unseen inputs
     optimum: Optimum | None  # None where the cost has no minimum or it was not found, like its certificate
     certificate: Certificate | None
@@ -47,6 +51,7 @@ class Reproduction:
     times: dict[str, float]  # seconds: build, first_call, steps (those made in this process), optimum
     origin: str = ""  # where the functions came from, and why not from the cache
     stages: Sequence[tuple[str, float]] = ()  # what came before the first step, in order: name and seconds
+    partition: Partition | None = None  # of a run on a mesh
 
     def summary(self) -> dict[str, Any]:
         """Everything but the arrays of the history, as plain data; times apart, the same at every run."""
@@ -68,9 +73,10 @@ class Reproduction:
             "mistakes_since_first_perfect_call": progress.mistakes_since,
             "nonfinite_calls": progress.nonfinite_calls,
             "last_nonfinite_call": progress.last_nonfinite_call or None,
-            "train_predictions": _bits(self.train_predictions),
+            "train_predictions": None if self.train_predictions is None else _bits(self.train_predictions),
             "unseen_predictions": None if self.unseen_predictions is None else _bits(self.unseen_predictions),
             "optimum": self._optimum_summary(),
+            **({} if self.partition is None else {"partition": self.partition.summary()}),
             "times": self.times,
         }
 
@@ -100,12 +106,18 @@ def _bits(predictions: NDArray[np.bool_]) -> str:
     return "".join("01"[int(p)] for p in predictions)
 
 
+AnyFunctions: TypeAlias = "Functions | WarmFunctions | ShardedFunctions"
+
+
 def build(
-    settings: Settings, dataset: Dataset, told: Callable[[str], None] = lambda why: None
-) -> Functions | WarmFunctions:
+    settings: Settings,
+    dataset: Dataset,
+    told: Callable[[str], None] = lambda why: None,
+    mesh: Layout | None = None,
+) -> AnyFunctions:
     """The functions that `settings` ask for, from the cache or compiled, where `dataset` has samples for them.
 
-    `told` is called with the reason why the cache did not do.
+    `told` is called with the reason why the cache did not do. On a `mesh`, they are :mod:`graphs.sharded`'s.
     """
     if not isinstance(settings, Settings):
         raise InputError("settings", found=quoted(settings), allowed="Settings")
@@ -113,12 +125,16 @@ def build(
         raise InputError("dataset", found=quoted(dataset), allowed="a Dataset")
     settings.check()
     initial_w = real_numbers("initial_w", dataset.initial_w, ["features"])
-    samples_for(initial_w, dataset.x, dataset.y)
+    if not isinstance(dataset.x, Stored):
+        samples_for(initial_w, dataset.x, dataset.y)
     if dataset.unseen_x is not None:
         real_numbers("unseen_x", dataset.unseen_x, ("samples", len(initial_w)))
-    warm = known(settings, dataset, told)
-    if warm is not None:
-        return warm
+    if mesh is None:
+        warm = known(settings, dataset, told)
+        if warm is not None:
+            return warm
+    else:
+        told("for a mesh of devices")
     from graphs.functions import compile_functions
     from graphs.models.logistic import logistic_graph
     from graphs.updates import gradient_descent
@@ -131,6 +147,10 @@ def build(
         dtype=settings.dtype,
     )
     updates = gradient_descent(graph.cost, [graph.w, graph.b], settings.learning_rate)
+    if mesh is not None:
+        from graphs.sharded.functions import compile_functions as compile_sharded
+
+        return compile_sharded(graph, updates, mesh)
     functions = compile_functions(graph, updates, settings.mode)
     remember(settings, functions)
     return functions
@@ -142,12 +162,14 @@ class Prepared:
 
     settings: Settings
     dataset: Dataset
-    y: NDArray[Any]  # the targets in the dtype of x: converted once, not at every call
-    functions: Functions | WarmFunctions
+    x: Any  # what the functions are called with: the data set's; on a mesh, what stands for it there
+    y: Any  # likewise, in the dtype of x: converted once, not at every call
+    functions: AnyFunctions
     listener: Listener
     times: dict[str, float]  # seconds, as of Reproduction
     origin: str = ""  # likewise
     stages: Sequence[tuple[str, float]] = ()  # likewise
+    partition: Partition | None = None  # likewise
 
     def train(
         self,
@@ -159,7 +181,7 @@ class Prepared:
     ) -> Reproduction:
         """Take the steps: a result without an optimum. The arguments are those of :func:`graphs.training.fit`."""
         self.listener.begins("steps")
-        x, unseen = self.dataset.x, self.dataset.unseen_x
+        x, unseen = self.x, self.dataset.unseen_x
         start = time.perf_counter()
         progress = fit(
             self.functions,
@@ -178,7 +200,9 @@ class Prepared:
             settings=self.settings,
             dataset=self.dataset,
             progress=progress,
-            train_predictions=np.asarray(self.functions.predict(x)),
+            train_predictions=None
+            if isinstance(self.dataset.x, Stored)
+            else np.asarray(self.functions.predict(x)),
             unseen_predictions=None if unseen is None else np.asarray(self.functions.predict(unseen)),
             optimum=None,
             certificate=None,
@@ -189,6 +213,7 @@ class Prepared:
             times={**self.times, "steps": stepping},
             origin=self.origin,
             stages=self.stages,
+            partition=self.partition,
         )
 
     def compare(self, result: Reproduction) -> Reproduction:
@@ -215,7 +240,11 @@ class Prepared:
 
 
 def prepare(
-    settings: Settings, *, dataset: Dataset | None = None, listener: Listener | None = None
+    settings: Settings,
+    *,
+    dataset: Dataset | None = None,
+    listener: Listener | None = None,
+    mesh: Layout | None = None,
 ) -> Prepared:
     """Load, build and compile.
 
@@ -225,28 +254,45 @@ def prepare(
     dataset : Dataset, optional
         What ``settings.load()`` returned, where that was called already.
     listener : Listener, optional
+    mesh : Layout, optional
+        Of the devices over which the samples are dealt out; JAX has so many.
     """
     if not isinstance(settings, Settings):
         raise InputError("settings", found=quoted(settings), allowed="Settings")
     dataset = dataset or settings.load()
     listener = listener or Listener()
-    if settings.data is not None:
+    if settings.data is not None and not isinstance(dataset.x, Stored):
         _name_far_features(dataset.x)
     listener.begins(f"compiling ({settings.mode})")
     reasons: list[str] = []
-    functions = build(settings, dataset, reasons.append)
+    functions = build(settings, dataset, reasons.append, mesh)
     origin = f"compiled: {reasons[0]}" if reasons else "from the cache, without PyTensor"
     times = {"build": functions.build_seconds, "optimum": 0.0}
     if not _no_optimum(settings, dataset):
         import_ahead("scipy.optimize")
     start = time.perf_counter()
-    y = dataset.y.astype(dataset.x.dtype)
-    _first_calls(functions, dataset.x, y)
+    partition = None
+    if mesh is None:
+        x, y = dataset.x, dataset.y.astype(dataset.x.dtype)
+        _first_calls(
+            functions,
+            lambda: functions.predict(x),
+            lambda: functions.evaluate(x, y),
+            lambda: functions.train(x, y),
+        )
+    else:  # what the training loop asks, and nothing with a number for each sample
+        sharded = cast("ShardedFunctions", functions)
+        x, y = sharded.place(dataset.x, dataset.y)
+        partition = sharded.partitioned(x, y)
+        before = sharded.read()  # and where a sum fails, it is no fault of the mode's
+        sharded.measure(x, y)
+        sharded.calls(x, y, 1)
+        sharded.write(before)
     times["first_call"] = time.perf_counter() - start
     stages = functions.stages()
     waited = sum(seconds for name, seconds in stages if name == "compiler")
     stages.append(("first calls", max(0.0, times["first_call"] - waited)))
-    return Prepared(settings, dataset, y, functions, listener, times, origin, stages)
+    return Prepared(settings, dataset, x, y, functions, listener, times, origin, stages, partition)
 
 
 def reproduce(settings: Settings) -> Reproduction:
@@ -276,14 +322,13 @@ def _name_far_features(x: NDArray[Any]) -> None:
     )
 
 
-def _first_calls(functions: Functions | WarmFunctions, x: NDArray[Any], y: NDArray[Any]) -> None:
+def _first_calls(functions: AnyFunctions, *calls: Callable[[], object]) -> None:
     """Have the linker compile what it left to the first call, then put the parameters back."""
     before = functions.read()
     try:
         with np.errstate(all="ignore"):
-            functions.predict(x)
-            functions.evaluate(x, y)
-            functions.train(x, y)
+            for call in calls:
+                call()
     except MemoryError:
         raise
     except Exception as error:  # whatever a linker's code raises; ours has not begun yet
@@ -300,18 +345,20 @@ def _no_optimum(settings: Settings, dataset: Dataset) -> str:
     """Why there is no optimum to compare with; empty where there is one."""
     if settings.weight_decay == 0:
         return "without weight decay the cost need not have a minimum"
+    if isinstance(dataset.y, Stored):
+        return "it is not looked for where the rows stay in files"
     if len(np.unique(dataset.y)) < 2:
         return "with one class only, b has no optimum"
     return ""
 
 
 def _optimum(
-    settings: Settings, functions: Functions | WarmFunctions, dataset: Dataset, progress: Progress
+    settings: Settings, functions: AnyFunctions, dataset: Dataset, progress: Progress
 ) -> tuple[float, Optimum]:
-    """The optimum, and the run's final cost to compare with its."""
+    """The optimum, and the run's final cost to compare with its; on a mesh, found by this process alone."""
     x, cost = dataset.x.astype(np.float64, copy=False), float(progress.history.cost[-1])
     learner: Any = functions
-    if settings.dtype != "float64" or functions.takes_logarithms:
+    if settings.dtype != "float64" or functions.takes_logarithms or hasattr(functions, "calls"):
         from graphs.functions import compile_functions
         from graphs.models.logistic import logistic_graph
         from graphs.updates import gradient_descent

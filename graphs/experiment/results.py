@@ -43,8 +43,10 @@ class RunFolder(Folder):
     def __init__(self, path: str | os.PathLike[str], *, resume: bool) -> None:
         super().__init__(path, FILES, resume=resume)
 
-    def begun(self, given: Mapping[str, Any]) -> tuple[Settings, Dataset, Progress] | None:
-        """The run in this folder, or None where none has begun.
+    def begun(
+        self, given: Mapping[str, Any], *, in_files: bool = False
+    ) -> tuple[Settings, Dataset, Progress] | None:
+        """The run in this folder, or None where none has begun; `in_files` as of :meth:`Settings.load`.
 
         Refused if the checkpoint is damaged or foreign, a setting that the user has `given` is not that of the
         run, or the data have changed.
@@ -63,7 +65,7 @@ class RunFolder(Folder):
                     remedy="leave the option out, or begin another run in another folder",
                 )
         settings = Settings(**{**identity, **given})
-        dataset = settings.load()
+        dataset = settings.load(in_files=in_files)
         if fingerprint(dataset.x, dataset.y) != data_sha256:
             raise InputError(
                 "data",

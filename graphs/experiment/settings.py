@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graphs.errors import choose, finite_number
@@ -20,7 +21,7 @@ class Settings:
     seed: int = 0  # of the random data; with `data`, of the initial weights alone
     samples: int = 400  # of the random data, like the next; with `data` they are ignored
     features: int = 784
-    data: str | None = None  # path of the user's own CSV or NPZ file
+    data: str | None = None  # path of the user's own CSV or NPZ file, or of a folder of shards
     steps: int = 10_000  # full-batch steps, at least 1
     learning_rate: float = 0.1  # η above 0
     weight_decay: float = 0.01  # λ at least 0
@@ -49,12 +50,17 @@ class Settings:
 
             resolve_mode(self.mode)
 
-    def load(self) -> Dataset:
-        """Check all settings, refuse the first that cannot be used, and return their data set."""
+    def load(self, *, in_files: bool = False) -> Dataset:
+        """Check all settings, refuse the first that cannot be used, and return their data set.
+
+        Its rows stay `in_files`, if so asked, where the data are a folder of shards.
+        """
         from graphs.data import load
-        from graphs.reading import read
+        from graphs.reading import read, shards_of
 
         self.check()
+        if self.data is not None and in_files and Path(self.data).is_dir():
+            return shards_of(self.data, seed=self.seed, dtype=self.dtype)
         if self.data is not None:
             return read(self.data, seed=self.seed, dtype=self.dtype)
         return load("random", seed=self.seed, samples=self.samples, features=self.features, dtype=self.dtype)

@@ -326,7 +326,17 @@ def test_a_loss_is_shown_as_a_loss():
 
 SCHEMA = {
     "type": "object",
-    "required": ["schema", "stamp", "settings", "steps", "processes", "estimators", "models", "targets"],
+    "required": [
+        "schema",
+        "stamp",
+        "settings",
+        "steps",
+        "processes",
+        "estimators",
+        "models",
+        "meshes",
+        "targets",
+    ],
     "additionalProperties": False,
     "properties": {
         "schema": {"const": 1},
@@ -349,6 +359,15 @@ SCHEMA = {
         "models": {
             "type": "array",
             "items": {"allOf": [{"$ref": "#/$defs/cell"}, {"required": ["first", "fallback"]}]},
+        },
+        "meshes": {
+            "type": "array",
+            "items": {
+                "allOf": [
+                    {"$ref": "#/$defs/cell"},
+                    {"required": ["processes", "exchanged_bytes", "exchange"]},
+                ]
+            },
         },
         "targets": {"type": "array", "items": {"required": ["row", "against", "limit", "ratio", "hit"]}},
     },

@@ -49,6 +49,7 @@ def test_a_small_run_prints_tables_and_keeps_files(run_script, tmp_path):
         (["--penalties", "C=0"], "penalties: found 'C=0'"),
         (["--model", "nosuch"], "model: found 'nosuch'; allowed: softmax, "),
         (["--models", "--measure", "speed"], "measure: found 'speed'"),
+        (["--sharded", "--sizes", "4x3,4x2"], "sizes: found 4x3, 4x2; allowed: sizes of as many features"),
         (["--measure", ","], "measure: found ','; allowed: at least one"),
         (["--sizes="], "sizes: found ''; allowed: a value"),
         (["--threads", "²"], "threads: found '²'"),

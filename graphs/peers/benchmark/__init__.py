@@ -1,8 +1,9 @@
 """How long do the peers take? One run, interleaved, of our ways to train, the others', and the limit of the machine.
 
 In reading order: what is asked for (plan.py), what is found (record.py), the clocks of single steps (steps.py), of
-whole processes (whole.py), of classifiers (problems.py, fits.py) and of models that nobody tuned (untuned.py), what
-the project set out for (targets.py), table.py, untuned_table.py and plot.py. Nothing here asserts a speed.
+whole processes (whole.py), of classifiers (problems.py, fits.py), of models that nobody tuned (untuned.py) and of meshes
+of devices (meshes.py), what the project set out for (targets.py), table.py, untuned_table.py, mesh_table.py and plot.py.
+Nothing here asserts a speed.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from graphs.foreign import quoted
 from graphs.listener import Listener
 from graphs.memory import refuse_beyond_memory
 from graphs.peers.benchmark.fits import measure_fits
+from graphs.peers.benchmark.meshes import measure_meshes
 from graphs.peers.benchmark.plan import Plan
 from graphs.peers.benchmark.record import Cell, Record
 from graphs.peers.benchmark.steps import measure_steps
@@ -48,4 +50,6 @@ def benchmark(plan: Plan, listener: Listener | None = None) -> Record:
         record.estimators.extend(measure_fits(plan, listener))
     if "models" in plan.measure:
         record.models.extend(measure_models(plan, listener))
+    if "sharded" in plan.measure:
+        record.meshes.extend(measure_meshes(plan, listener))
     return record

@@ -13,9 +13,9 @@ from graphs.peers.size import Size
 
 __all__ = ["Plan"]
 
-MEASURES = ("steps", "processes", "estimators", "models")
-#: Asked for by name: they are about other questions, and the first needs scikit-learn.
-UNASKED = ("estimators", "models")
+MEASURES = ("steps", "processes", "estimators", "models", "sharded")
+#: Asked for by name: they are about other questions; the first needs scikit-learn, the last JAX.
+UNASKED = ("estimators", "models", "sharded")
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):

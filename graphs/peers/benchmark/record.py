@@ -2,8 +2,8 @@
 
 The file holds ``schema`` (1), ``stamp`` (see :func:`graphs.environment.stamp`), ``settings`` (the plan), ``steps``
 (one object per cell; samples are seconds per step), ``processes`` (``cold`` and ``warm``, alike; samples are seconds
-per process), ``estimators`` and ``models`` (alike; samples are seconds per fit and per call) and ``targets`` (see
-:class:`graphs.peers.benchmark.targets.Target`). Summaries are left to the reader: every sample is there.
+per process), ``estimators``, ``models`` and ``meshes`` (alike; samples are seconds per fit, per call and per step) and
+``targets`` (see :class:`graphs.peers.benchmark.targets.Target`). Summaries are left to the reader: every sample is there.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from graphs.peers.benchmark.plan import Plan
 from graphs.peers.protocol import Failure, State
 from graphs.timing import Spread
 
-__all__ = ["TOLERANCE", "Cell", "FitCell", "ModelCell", "Record", "deviation"]
+__all__ = ["TOLERANCE", "Cell", "FitCell", "MeshCell", "ModelCell", "Record", "deviation"]
 
 TOLERANCE = {"float64": 1e-9, "float32": 1e-3}
 
@@ -95,6 +95,14 @@ class ModelCell(Cell):
     fallback: str = ""  # why what was to be native is not
 
 
+class MeshCell(Cell):
+    """A mesh of devices at one size: `peer` says which and of how many processes, `threads` how many devices."""
+
+    processes: int = 1
+    exchanged_bytes: int = 0  # a step, on one device, as the compiled program says
+    exchange: float | None = None  # seconds of one all-reduce of so many bytes, alone
+
+
 def _summary(state: State) -> list[float]:
     w, b = state.numbers()
     return [float(np.linalg.norm(w)), b, *w[:8].tolist()]
@@ -118,3 +126,4 @@ class Record(msgspec.Struct):
     processes: dict[str, list[Cell]] = {}
     estimators: list[FitCell] = []
     models: list[ModelCell] = []
+    meshes: list[MeshCell] = []

@@ -12,6 +12,7 @@ from rich.text import Text
 from graphs.foreign import legible
 from graphs.peers import LIMIT, PEERS, YARDSTICK
 from graphs.peers.benchmark.fits import GAP
+from graphs.peers.benchmark.mesh_table import show_meshes
 from graphs.peers.benchmark.record import Cell, FitCell, Record
 from graphs.peers.benchmark.targets import targets
 from graphs.peers.benchmark.untuned_table import show_models
@@ -39,6 +40,8 @@ def show(record: Record) -> RenderableType:
         parts += [Rule(title), _fits(fits), _fits_verdict(fits)]
     if record.models:
         parts += [Rule("models that nobody tuned: cost and gradients, per call"), show_models(record.models)]
+    if record.meshes:
+        parts += [Rule("samples on meshes of devices, per step"), show_meshes(record.meshes)]
     if record.steps or record.processes:
         parts += [Rule("targets: ratios of medians in this run"), _targets(record)]
     return Group(*parts, _machine(record))
