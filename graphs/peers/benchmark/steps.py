@@ -26,7 +26,7 @@ __all__ = ["drawn_data", "measure_steps"]
 CHECKED_STEPS = 20  # after which peers are compared; at the first of them many a framework compiles
 PROCESS_BYTES = 4e8  # an interpreter with a framework
 MEMORY_SHARE = 0.7
-REST = 0.05  # threads of BLAS and OpenMP spin for a while after their work, and would disturb the next peer
+REST = 0.2  # seconds: the threads of OpenBLAS spin for 0.13 after their work, and would disturb the next peer
 
 
 def measure_steps(size: Size, dtype: str, plan: Plan, listener: Listener) -> list[Cell]:
