@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from pytensor.graph.fg import FunctionGraph
 from pytensor.link.jax.dispatch import jax_funcify, jax_typify
 from pytensor.link.utils import fgraph_to_python
+from pytensor.tensor.math import Dot
 
 from graphs.data import real_numbers, state_values
 from graphs.environment import own_warnings_only
@@ -133,7 +134,7 @@ def _python(fgraph: FunctionGraph, name: str) -> Callable[..., tuple[Any, ...]]:
     position = {node: k for k, node in enumerate(fgraph.toposort())}
 
     def translated(op: Any, node: Any = None, **others: Any) -> Callable[..., Any]:
-        code = jax_funcify(op, node=node, **others)
+        code = _column_by_row if _is_transposed_times_column(node) else jax_funcify(op, node=node, **others)
 
         def within(*inputs: Any) -> Any:
             with jax.named_scope(scope(name, position[node])):
@@ -143,6 +144,20 @@ def _python(fgraph: FunctionGraph, name: str) -> Callable[..., tuple[Any, ...]]:
 
     python = fgraph_to_python(fgraph, translated, type_conversion_fn=jax_typify, fgraph_name=name)
     return python  # type: ignore[no-any-return]  # follow_imports = skip
+
+
+def _is_transposed_times_column(node: Any) -> bool:
+    """Whether a node is Xᵀ·r with a column r."""
+    if node is None or not isinstance(node.op, Dot):
+        return False
+    left, right = node.inputs
+    turned = left.owner is not None and getattr(left.owner.op, "new_order", None) == (1, 0)
+    return turned and right.type.shape[1:] == (1,)
+
+
+def _column_by_row(left: Any, right: Any) -> Any:
+    """Xᵀ·r as (rᵀ·X)ᵀ, with the transposition of X undone: XLA's own Xᵀ·r on a CPU takes 13 times as long (20,000 × 784)."""
+    return jnp.dot(right.T, left.T).T
 
 
 class ShardedFunctions(Stateful):

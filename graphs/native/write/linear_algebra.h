@@ -187,6 +187,30 @@ static void convolve(int64_t full, int64_t batch, int64_t a_rows, int64_t a_colu
     const int64_t few = turned ? a_rows : b_rows, narrow = turned ? a_columns : b_columns;
     const int64_t height = full ? rows + few - 1 : rows - few + 1, width = full ? columns + narrow - 1 : columns - narrow + 1;
     for (; batch-- > 0; large += rows * columns, small += few * narrow, c += height * width) {
+        if (!full && width < narrow) { /* few results of long sums: four of them side by side */
+            for (int64_t row = 0; row < height; ++row)
+                for (int64_t k = 0; k < width; k += 4) {
+                    const int64_t k1 = k + 1 < width ? 1 : 0, k2 = k + 2 < width ? 2 : 0, k3 = k + 3 < width ? 3 : 0;
+                    double s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+                    for (int64_t i = 0; i < few; ++i) {
+                        const double *const factors = small + i * narrow;
+                        const double *const from = large + (row + few - 1 - i) * columns + k + narrow - 1;
+                        #pragma omp simd reduction(+:s0, s1, s2, s3)
+                        for (int64_t j = 0; j < narrow; ++j) {
+                            s0 = madd(factors[j], from[-j], s0);
+                            s1 = madd(factors[j], from[k1 - j], s1);
+                            s2 = madd(factors[j], from[k2 - j], s2);
+                            s3 = madd(factors[j], from[k3 - j], s3);
+                        }
+                    }
+                    double *const to = c + row * width + k;
+                    to[k3] = s3; /* where there are fewer, k1, k2 and k3 are 0, and the first sum is stored last */
+                    to[k2] = s2;
+                    to[k1] = s1;
+                    to[0] = s0;
+                }
+            continue;
+        }
         memset(c, 0, height * width * sizeof *c);
         for (int64_t i = 0; i < few; ++i)
             for (int64_t j = 0; j < narrow; ++j) {
@@ -195,6 +219,7 @@ static void convolve(int64_t full, int64_t batch, int64_t a_rows, int64_t a_colu
                 const double *const from = full ? large : large + (few - 1 - i) * columns + narrow - 1 - j;
                 for (int64_t row = 0; row < (full ? rows : height); ++row) {
                     double *const to = c + (row + down) * width + right;
+                    #pragma omp simd
                     for (int64_t k = 0; k < (full ? columns : width); ++k)
                         to[k] = madd(factor, from[row * columns + k], to[k]);
                 }
