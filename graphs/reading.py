@@ -60,9 +60,9 @@ def read(path: str | os.PathLike[str], *, seed: int = 0, dtype: str = "float64")
     path = file_path("data", path)
     choose("dtype", dtype, DTYPES)
     whole_number("seed", seed, 0, 2**32 - 1)
-    if path.is_dir():
-        return _whole(shards_of(path, seed=seed, dtype=dtype))
     readers = {".csv": _read_csv, ".npz": _read_npz}
+    if path.suffix.lower() not in readers and os.path.isdir(path):
+        return _whole(shards_of(path, seed=seed, dtype=dtype))
     if path.suffix.lower() not in readers:
         allowed = "a name ending in .csv or .npz"
         raise InputError("data", found=f"the file {path}", allowed=allowed, remedy="convert or rename it")
@@ -108,7 +108,7 @@ def shards_of(path: str | os.PathLike[str], *, seed: int = 0, dtype: str = "floa
         If it is no such folder.
     """
     path = file_path("data", path)
-    if not path.is_dir():
+    if not os.path.isdir(path):  # which a path that is too long is not
         raise InputError(
             "data", found=plain(path), allowed="a folder of shards", remedy="graphs data makes one"
         )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graphs.errors import choose, finite_number
@@ -59,7 +59,7 @@ class Settings:
         from graphs.reading import read, shards_of
 
         self.check()
-        if self.data is not None and in_files and Path(self.data).is_dir():
+        if self.data is not None and in_files and os.path.isdir(self.data):
             return shards_of(self.data, seed=self.seed, dtype=self.dtype)
         if self.data is not None:
             return read(self.data, seed=self.seed, dtype=self.dtype)

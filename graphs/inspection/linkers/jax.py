@@ -42,7 +42,7 @@ def compiling(function: Any) -> Iterator[Worked]:
         yield worked
     finally:
         monitoring.unregister_event_duration_listener(heard)
-    worked.seconds = sum(durations)
+    worked.seconds = sum(durations, 0.0)
     if function is not None and not config.jax_compilation_cache_dir:
         worked.told = (
             "JAX keeps nothing compiled between processes here: jax_compilation_cache_dir names no folder."
