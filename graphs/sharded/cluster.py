@@ -103,7 +103,9 @@ class _Joined(Cluster):
             self.roll_call.wait_for_process_0()
             return
         # An error of JAX's is of a sum that failed: who is gone is soon said, and that ends this process.
-        self.roll_call.wait_for_an_end(SILENCE + BEAT if isinstance(error, RuntimeError) else 0.0)
+        # Gloo's comes as a ValueError on some versions.
+        failed_sum = isinstance(error, RuntimeError) or "Gloo" in str(error)
+        self.roll_call.wait_for_an_end(SILENCE + BEAT if failed_sum else 0.0)
         if isinstance(error, InputError):
             self.roll_call.part(error)
         else:
