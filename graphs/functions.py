@@ -77,10 +77,13 @@ class Stateful:
             If a name is missing, a shape differs or something is no number; then nothing is changed.
         """
         there = {shared.name: np.asarray(shared.get_value(borrow=True)) for shared, _ in self.updates}
-        values = state_values(state, there)
+        self._put(dict(zip(there, state_values(state, there), strict=True)))
+
+    def _put(self, values: Mapping[str, Array]) -> None:
+        """Write what has been checked."""
         with alone(self.train):
-            for (shared, _), value in zip(self.updates, values, strict=True):
-                shared.set_value(value)
+            for shared, _ in self.updates:
+                shared.set_value(values[shared.name])
 
 
 @dataclass(frozen=True)

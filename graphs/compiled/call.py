@@ -387,14 +387,11 @@ class NativeCall:
                 entering[position] = address
             ready.arguments[: len(entering)] = entering  # type: ignore[assignment]  # c_void_p takes whole numbers
             ready.results[: len(leaving)] = leaving  # type: ignore[assignment]  # likewise
-            if team := self.team(arrays, ready):
-                began = perf_counter()
-                code = ready.step(*ready.fixed, team.now, ready.functions)
-                if code == 0:
-                    team.took(1, perf_counter() - began)
-            else:
-                code = ready.step(*ready.fixed, 1, ready.functions)
+            team, began = self.team(arrays, ready), perf_counter()
+            code = ready.step(*ready.fixed, team.now if team else 1, ready.functions)
             if code == 0:
+                if team:
+                    team.took(1, perf_counter() - began)
                 return ready.performer.end(outputs) if self.objects else outputs
             arrays = self.answer(code, arrays, ready)
         raise RuntimeError("the compiled function keeps asking for other arrays")

@@ -78,9 +78,8 @@ def _named(capsule: Any) -> bytes:
 # ---- NumPy's sorting
 
 TABLE_OF_A_DTYPE = 365  # where NumPy's C interface has PyDataType_GetArrFuncs (numpy/__multiarray_api.h)
-BEFORE_SORTING = (
-    21 + 12
-)  # pointers in a dtype's table: casts, then from getitem to fillwithscalar (ndarraytypes.h)
+# pointers in a dtype's table: casts, then from getitem to fillwithscalar (ndarraytypes.h)
+BEFORE_SORTING = 21 + 12
 KINDS = 3  # quicksort, heapsort, stable: of sort, then of argsort
 
 

@@ -67,10 +67,10 @@ class FirstCall:
         try:
             with own_warnings_only(), np.errstate(all="ignore"):
                 given = call.arguments()
-                start = time.perf_counter()
                 with compiling(function.maker.linker, function) as self.compiler:
+                    start = time.perf_counter()
                     function(*given)
-                self.seconds = time.perf_counter() - start
+                    self.seconds = time.perf_counter() - start
                 calls = int(np.clip(ENOUGH / max(seconds_of_calls(call, 1)[0], 1e-9), 1, AGAIN))
                 self.again = float(np.median(seconds_of_calls(call, calls)))
         except Exception:  # whatever the user's graph raises on these inputs: who asked will say it

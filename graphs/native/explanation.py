@@ -84,7 +84,7 @@ def explain(function: Any) -> Explanation:
     )
     if linker.from_cache:
         return made(True, "", ())
-    performed = dict(function.vm.program.performed)
+    performed = dict(program.performed)
     nodes = maker.fgraph.toposort()
     told = tuple((" ".join(str(node.op).split()), performed.get(k, "")) for k, node in enumerate(nodes))
     return made(True, "", told)

@@ -69,9 +69,8 @@ class Plan:
     reason: str = ""  # why nothing will
     rewritten: bool = True  # not where the program came from the cache: the graph is left as it was written
     order: tuple[Any, ...] = ()  # the Apply nodes that the program's spans count
-    question: store.Question | None = (
-        None  # what the cache was, or would be, asked; None where nothing is native
-    )
+    # what the cache was, or would be, asked; None where nothing is native
+    question: store.Question | None = None
     # how long it took, in seconds: each part of the rewriter by PyTensor's name for it, and then the code
     rewriting: tuple[tuple[str, float], ...] = ()
     code: float = 0.0

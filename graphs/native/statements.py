@@ -393,9 +393,8 @@ Argument = Array | Expression | str | tuple[Array | Expression, ...]
 class Call:
     """A function called on whole arrays."""
 
-    function: (
-        str  # of a C file of write/; "perform": Python's, of the Apply node that the first argument counts
-    )
+    # of a C file of write/; "perform": Python's, of the Apply node that the first argument counts
+    function: str
     arguments: list[Argument]
     reads: list[Array]
     writes: list[Array]

@@ -15,9 +15,8 @@ if TYPE_CHECKING:
     from graphs.sharded.functions import ShardedFunctions, compile_functions
 
 
-def __getattr__(
-    name: str,
-) -> Any:  # without JAX until it is used: a command says first how many devices there are
+# Without JAX until it is used: a command says first how many devices there are.
+def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(name)
     from graphs.sharded import functions

@@ -29,7 +29,7 @@ from pytensor.link.jax.dispatch import jax_funcify, jax_typify
 from pytensor.link.utils import fgraph_to_python
 from pytensor.tensor.math import Dot
 
-from graphs.data import real_numbers, state_values
+from graphs.data import real_numbers
 from graphs.environment import own_warnings_only
 from graphs.errors import InputError, whole_number
 from graphs.functions import ClassifierGraph, Functions, Stateful
@@ -134,7 +134,7 @@ def _python(fgraph: FunctionGraph, name: str) -> Callable[..., tuple[Any, ...]]:
     position = {node: k for k, node in enumerate(fgraph.toposort())}
 
     def translated(op: Any, node: Any = None, **others: Any) -> Callable[..., Any]:
-        code = _column_by_row if _is_transposed_times_column(node) else jax_funcify(op, node=node, **others)
+        code = _column_by_row if is_transposed_times_column(node) else jax_funcify(op, node=node, **others)
 
         def within(*inputs: Any) -> Any:
             with jax.named_scope(scope(name, position[node])):
@@ -146,7 +146,7 @@ def _python(fgraph: FunctionGraph, name: str) -> Callable[..., tuple[Any, ...]]:
     return python  # type: ignore[no-any-return]  # follow_imports = skip
 
 
-def _is_transposed_times_column(node: Any) -> bool:
+def is_transposed_times_column(node: Any) -> bool:
     """Whether a node is Xᵀ·r with a column r."""
     if node is None or not isinstance(node.op, Dot):
         return False
@@ -205,25 +205,13 @@ class ShardedFunctions(Stateful):
                 shared.name: np.array(_everywhere(self._state[shared.name])) for shared, _ in self.updates
             }
 
-    def write(self, state: Mapping[str, Array]) -> None:
-        """Put back what :meth:`read` gave, by a run on however many devices.
-
-        Raises
-        ------
-        InputError
-            If a name is missing, a shape differs or something is no number; then nothing is changed.
-        """
-        there = {shared.name: np.asarray(shared.get_value(borrow=True)) for shared, _ in self.updates}
-        values = state_values(state, there)
-        with self._lock:
-            self._put(dict(zip(there, values, strict=True)))
-
     def _put(self, values: Mapping[str, Array]) -> None:
-        for name, value in values.items():
-            sharding = self._shardings[name]
-            self._state[name] = jax.make_array_from_callback(
-                value.shape, sharding, lambda place, v=value: v[place]
-            )
+        with self._lock:
+            for name, value in values.items():
+                sharding = self._shardings[name]
+                self._state[name] = jax.make_array_from_callback(
+                    value.shape, sharding, lambda place, v=value: v[place]
+                )
 
     # --- the samples
 

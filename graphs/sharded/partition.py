@@ -39,9 +39,8 @@ class Collective:
 
     kind: str  # all-reduce, all-gather, …
     bytes: int  # of its result on one device, once; how many go over a wire is the transport's affair
-    nodes: tuple[
-        int, ...
-    ]  # Apply nodes that it stands for, by position in the graph; none where that is not known
+    # Apply nodes that it stands for, by position in the graph; none where that is not known
+    nodes: tuple[int, ...]
     every_step: bool  # whether it runs at every step of the loop, or once a call
     counts: bool  # whether it is for what the training loop counts
     line: str  # of the compiled HLO

@@ -29,6 +29,7 @@ BEAT, SILENCE = 2.0, 15.0  # seconds
 LAST_WORDS = 3.0  # seconds in which a process that has failed says why and ends
 PATIENCE = 30.0  # seconds in which all must have come
 LONGEST_LINE = 2**20  # bytes
+LOOPBACK = ("127.0.0.1", "localhost")
 
 
 class RollCall:
@@ -62,7 +63,8 @@ class RollCall:
 
     def _listen(self, host: str, port: int) -> None:
         try:
-            self._listener = socket.create_server(("", port), backlog=self.processes)
+            here = host if host in LOOPBACK else ""  # nobody else's affair, where all run on this machine
+            self._listener = socket.create_server((here, port), backlog=self.processes)
         except OSError as error:
             raise InputError(
                 "coordinator",

@@ -179,3 +179,70 @@ def test_statements_move_down_to_those_that_belong_with_them():
     assert len(parts) == check + 3, (
         "the exponentials and their double share a loop; then what reads them anywhere"
     )
+
+
+def test_a_loop_is_called_behind_what_its_reader_must_wait_for():
+    """What reads the rows' sums waits for another sum too, which comes after them and does not need them."""
+    made = lowered(pt.log(X).sum(axis=1) * pt.exp(w).sum())
+    rows, of_w = made.inputs[0].dims[0].find(), made.inputs[1].dims[0].find()
+    made.steps.sort(key=lambda step: [rows, of_w].index(step.indices()[0].dim.find()))
+    made.steps[1:] = made.steps[:0:-1]  # the rows' sums, the sum over w, what needs both
+    whose = [step.indices()[0].dim.find() for step in made.steps]
+    assert whose == [rows, of_w, rows]
+    first, together = fuse(made.steps).items
+    assert (first.dim, together.dim) == (of_w, rows)
+    assert len(together.members) == 2, "what makes the rows' sums and what reads them"
+
+
+def test_what_is_scattered_number_by_number_keeps_no_loop_from_vectors():
+    places = pt.lvector("places")
+    residual = w - y
+    found = pt.inc_subtensor(pt.zeros(3)[places], residual)
+    graph = FunctionGraph([w, y, places], [found, (residual**2).sum()], clone=True)
+    nests = [n for n in fuse(lower(graph).steps).items if isinstance(n, Nest)]
+    (scattering,) = (n for n in nests if any(s.scattered for s in n.members))
+    assert not any(s.reduced for s in scattering.members)
+
+
+def test_the_slowest_axis_is_outermost_though_another_is_read_more_often():
+    t, scales = pt.dtensor3("t"), pt.dmatrix("scales")
+    made = lower(FunctionGraph([t, scales], [t / scales, t * scales], clone=True))
+    (nest,) = fuse(made.steps).items
+    assert nest.dim is made.inputs[0].dims[0].find()
+
+
+def test_functions_of_elements_beside_an_inner_loop_have_vectors_of_their_own():
+    """A sum over k for each (i, j), and a function of it: in one loop over j it would be called one at a time."""
+    t = pt.dtensor3("t")
+    made = lower(FunctionGraph([t], [pt.exp((t**2).sum(axis=2))], clone=True))
+    (outer,) = fuse(made.steps).items
+    inner = [item for item in outer.body if isinstance(item, Nest)]
+    assert len(inner) == 2
+    assert any(isinstance(item, Nest) for item in inner[0].body)
+    assert not any(isinstance(item, Nest) for item in inner[1].body)
+
+
+@pytest.mark.parametrize("columns", [1, 3, 31, 32, 50])
+@pytest.mark.parametrize("rows", [1, 8, 19])
+def test_short_rows_go_side_by_side(uncached, rows, columns):
+    largest = X.max(axis=1, keepdims=True)
+    e = pt.exp(X - largest)
+    fn = pytensor.function([X], [pt.log(e.sum(axis=1)), e.min(axis=1), e], mode=uncached)
+    text = source_of(fn).text
+    assert "if (n_j < 32) {" in text
+    values = np.random.default_rng(0).normal(size=(rows, columns))
+    values[0, 0] = np.nan if rows > 8 else 0.5
+    e = np.exp(values - values.max(axis=1, keepdims=True))
+    for found, want in zip(fn(values), [np.log(e.sum(axis=1)), e.min(axis=1), e], strict=True):
+        np.testing.assert_allclose(found, want, rtol=1e-14)
+
+
+def test_rows_known_to_be_short_or_long_have_one_way_only(uncached):
+    for columns, abreast in ((4, True), (40, False)):
+        x = pt.tensor("x", shape=(None, columns), dtype="float64")
+        fn = pytensor.function([x], pt.exp(x).sum(axis=1), mode=uncached)
+        text = source_of(fn).text
+        assert "< 32) {" not in text
+        assert ("[i + row] += exp_" in text) == abreast
+        values = np.random.default_rng(0).normal(size=(19, columns))
+        np.testing.assert_allclose(fn(values), np.exp(values).sum(axis=1), rtol=1e-14)

@@ -27,6 +27,11 @@ def test_the_gradients_sums_are_what_is_exchanged():
     assert found["bytes_per_step"] == step["bytes"]
 
 
+def test_the_gradient_is_asked_as_a_row_times_the_samples():
+    """XLA's own product of a transposed matrix and a column takes many times as long; one of that kind is there."""
+    assert on_devices("partition")["4"]["turned around"] == ["Dot"]
+
+
 def test_with_the_features_split_the_logits_are_exchanged_too():
     found = on_devices("partition")["2x2"]
     logits, gradients = (each for each in found["collectives"] if each["every_step"])

@@ -15,7 +15,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from graphs.errors import InputError
 from graphs.experiment.checkpoints import load_checkpoint
+from graphs.sharded.roll_call import RollCall
 from graphs.shards import draw_shards
 from tests.conftest import ROOT
 from tests.figures import EXACT, UNSEEN_SEED_0
@@ -241,13 +243,19 @@ def test_rows_that_are_no_numbers_end_all_with_the_refusal_of_who_read_them(tmp_
 
 
 def test_a_coordinator_that_cannot_be_reached(monkeypatch):
-    from graphs.errors import InputError
-    from graphs.sharded.roll_call import RollCall
-
     with pytest.raises(InputError, match=r"coordinator: found 127.0.0.1:\d+, which does not answer"):
         RollCall(1, 2).meet("127.0.0.1", int(free_address().rpartition(":")[2]), patience=0.5)
     with pytest.raises(InputError, match=r"processes: found process 1, 2 of 3 not there after 0.5 s"):
         RollCall(0, 3).meet("127.0.0.1", int(free_address().rpartition(":")[2]), patience=0.5)
+
+
+def test_on_one_machine_nobody_else_can_come():
+    """Where process 0 is asked for by a name of this machine's own, it listens at no other."""
+    host, _, port = free_address().rpartition(":")
+    roll_call = RollCall(0, 2)
+    with pytest.raises(InputError, match="not there"):
+        roll_call.meet(host, int(port), patience=0.1)
+    assert roll_call._listener.getsockname()[0] == "127.0.0.1"
 
 
 @pytest.mark.parametrize(

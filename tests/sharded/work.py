@@ -14,6 +14,7 @@ import graphs
 from graphs.errors import InputError
 from graphs.reading import shards_of
 from graphs.sharded import compile_functions
+from graphs.sharded.functions import is_transposed_times_column
 from graphs.shards import draw_shards
 from graphs.training import Batches, Diverged
 
@@ -176,12 +177,13 @@ def partition():
     for mesh in ("1", "4", "2x2"):
         sharded = compile_functions(*model(data), mesh)
         part = sharded.partitioned(data.x, data.y)
-        hlo = sharded.hlo(data.x, data.y)
+        hlo, order = sharded.hlo(data.x, data.y), sharded.trained.toposort()
         found[mesh] = {
             **part.summary(),
             "sentences": list(part.sentences()),
-            "ops": {k: str(node.op) for k, node in enumerate(sharded.trained.toposort())},
+            "ops": {k: str(node.op) for k, node in enumerate(order)},
             "all-reduces in the text": hlo.count(" all-reduce("),
+            "turned around": [str(node.op) for node in filter(is_transposed_times_column, order)],
         }
     return found
 

@@ -5,7 +5,7 @@ One file per linker, with two functions, and two things that may be missing:
 - ``watch(call, order) -> Whole``: a way to time the nodes, or `graphs.inspection.linkers.calls.CannotTime`;
 - ``code(function, arguments, *, whole) -> iterable of NodeCode``: code by position in `order`, and of the whole;
 - ``IMPORTS``: what a program imports for it beside PyTensor;
-- ``compiling(function)``: a context manager, a clock on its compiler, with a
+- ``compiling(linker, function)``: a context manager, a clock on its compiler, with a
   `graphs.inspection.linkers.compilers.Worked`.
 
 `graphs.inspection.linkers.clocks`, `graphs.inspection.linkers.code` and `graphs.inspection.start` put these questions to

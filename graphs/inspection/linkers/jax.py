@@ -27,7 +27,7 @@ SCOPE = "graphs_scope"
 
 
 @contextlib.contextmanager
-def compiling(function: Any) -> Iterator[Worked]:
+def compiling(linker: Any, function: Any) -> Iterator[Worked]:
     """JAX's own events: a jaxpr is lowered, XLA compiles it."""
     from jax import config, monitoring
 

@@ -50,19 +50,14 @@ def watch(call: Call, order: Sequence[Any]) -> Whole:
 
 
 @contextlib.contextmanager
-def compiling(function: Any) -> Iterator[Worked]:
+def compiling(linker: Any, function: Any) -> Iterator[Worked]:
     """PyTensor's own count of C modules: it generates, compiles and loads one after the other, with no clock between."""
-    worked = Worked()
-    if not config.cxx:
-        yield worked
+    if not config.cxx or isinstance(linker, PerformLinker) or getattr(linker, "c_thunks", None) is False:
+        yield Worked(0.0)  # every Op runs its own Python
         return
-    try:
-        from pytensor.link.c.basic import get_module_cache
+    from pytensor.link.c.basic import get_module_cache
 
-        counts = get_module_cache().stats
-    except (ImportError, OSError):  # a system without locks for files, or a folder that cannot be used
-        yield worked
-        return
+    worked, counts = Worked(), get_module_cache().stats
     there = list(counts)
     yield worked
     in_process, on_disk, compiled = (now - then for now, then in zip(counts, there, strict=True))

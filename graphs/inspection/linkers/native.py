@@ -19,16 +19,24 @@ IMPORTS = ("graphs.native",)
 
 
 @contextlib.contextmanager
-def compiling(function: Any) -> Iterator[Worked]:
+def compiling(linker: Any, function: Any) -> Iterator[Worked]:
     """For how long Python waited for the C compiler: at the first call, for it works while Python makes the function."""
     worked = Worked(0.0 if function is None else None)  # None: the compiler has refused its C file
-    if function is not None and source_of(function) is not None:
-        program, cached = function.vm.program, function.maker.linker.cached
-        before = seconds_waited(program.text, cached)
-        function.vm.opened()
-        worked.seconds = seconds_waited(program.text, cached) - before
-        worked.told = explain(function).cache
+    if function is None:
+        yield worked
+        return
+    before, earlier = _waited(function)
     yield worked
+    if source_of(function) is not None:
+        now, seconds = _waited(function)
+        worked.seconds = seconds - (earlier if now == before else 0.0)  # another for another memory order
+        worked.told = explain(function).cache
+
+
+def _waited(function: Any) -> tuple[str, float]:
+    """The C text of a native function, and for how long its compiler was waited for."""
+    text = function.vm.program.text
+    return text, seconds_waited(text, function.maker.linker.cached)
 
 
 def code(function: Any, arguments: Sequence[Any], *, whole: bool) -> Iterator[NodeCode]:

@@ -182,7 +182,7 @@ def _generated(function: Any) -> Any:
 
 
 @contextlib.contextmanager
-def compiling(function: Any) -> Iterator[Worked]:
+def compiling(linker: Any, function: Any) -> Iterator[Worked]:
     """Numba's own events: a compilation of a function, with all that it needs; none where its cache had it."""
     from numba.core import event
 

@@ -29,12 +29,10 @@ class _Distribution:
 
     function: str  # of NumPy's
     call: str  # in drawing.h, by which it is called
-    kinds: tuple[
-        str, ...
-    ]  # what each of its parameters must be, in drawing.h's words, where those are asked for,
-    errors: tuple[
-        tuple[str, str], ...
-    ]  # and what NumPy raises where one is not, by the number that C returns, from 1
+    # what each of its parameters must be, in drawing.h's words, where those are asked for,
+    kinds: tuple[str, ...]
+    # and what NumPy raises where one is not, by the number that C returns, from 1
+    errors: tuple[tuple[str, str], ...]
 
 
 def _one(function: str, call: str, kind: str, error: str) -> _Distribution:

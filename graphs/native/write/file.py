@@ -97,14 +97,8 @@ class _Section:
     needs: tuple[str, ...]
 
 
-FILES = (
-    "step.h",
-    "mathematics.h",
-    "special.h",
-    "linear_algebra.h",
-    "sorting.h",
-    "drawing.h",
-)  # needed ones first
+# needed ones first
+FILES = "step.h", "mathematics.h", "special.h", "linear_algebra.h", "sorting.h", "drawing.h"
 
 
 @functools.cache

@@ -643,20 +643,21 @@ class LoopWriter:
             self.items(phase)
             self.lanes = 1
             return
-        inner = phase[0]
-        if not (isinstance(inner, Nest) and self._may_go_abreast(nest, inner)):
-            self.rows(phase, str(block_of(nest)))
-            return
-        length = inner.dim.constant
-        if length is None:
-            with self.block(f"if ({self.names.length(inner.dim)} < {ABREAST})"):
-                self._abreast(inner, str(block_of(nest)))
-            with self.block("else"):
-                self.rows(phase, str(block_of(nest)))
-        elif length < ABREAST:
-            self._abreast(inner, str(block_of(nest)))
+        inner, count = phase[0], str(block_of(nest))
+        length = math.inf
+        if isinstance(inner, Nest) and self._may_go_abreast(nest, inner):
+            if inner.dim.constant is None:
+                with self.block(f"if ({self.names.length(inner.dim)} < {ABREAST})"):
+                    self._abreast(inner, count)
+                with self.block("else"):
+                    self.rows(phase, count)
+                return
+            length = inner.dim.constant
+        if length < ABREAST:
+            assert isinstance(inner, Nest)
+            self._abreast(inner, count)
         else:
-            self.rows(phase, str(block_of(nest)))
+            self.rows(phase, count)
 
     def _may_go_abreast(self, nest: Nest, inner: Nest) -> bool:
         """Whether a loop inside may take the rows of a block in vectors, one element of each, instead of one row after another.
@@ -691,7 +692,8 @@ class LoopWriter:
             self.put("#pragma omp simd")
             with self.block(f"for (int row = 0; row < {count}; ++row)"):
                 for statement in combined:
-                    first = first_text(statement.reduction, statement.expression.dtype)  # type: ignore[arg-type]
+                    assert statement.reduction is not None
+                    first = first_text(statement.reduction, statement.expression.dtype)
                     self.put(f"{self.target_text(statement)} = {first};")
         with self.block(f"for (int64_t {v} = 0; {v} < {n}; ++{v})"):
             self.put("#pragma omp simd")

@@ -295,7 +295,7 @@ INLINE double log1mexp(double x)
     return log_(w) - (near ? 0.0 : (e - (1.0 - w)) / w);
 }
 
-//: sin_part cos_part quarter_turns if_odd turned <- bits_of madd
+//: sin_part cos_part quarter_turns turned <- bits_of madd
 /* x - n pi/2 for the nearest whole n (its last two bits are given), for |x| <= 2^20: pi/2 is held in three parts of
    33 bits, whose products with n are exact, and a rest. The Taylor series of sin and cos up to pi/4. */
 INLINE double quarter_turns(double x, int64_t *n)
@@ -325,17 +325,12 @@ INLINE double cos_part(double r)
     p = madd(p, y, madd(q, 1.0 / 24.0, -0.5));
     return madd(p, q, 1.0);
 }
-/* The one or the other by the last bit of n, and sin or cos of what is left after n quarter turns. By bits: compilers make
-   branches of ?: where sin and cos of one x meet, and no vectors of those. */
-INLINE double if_odd(int64_t n, double odd, double even)
-{
-    const int64_t mask = -(n & 1);
-    return from_bits((bits_of(odd) & mask) | (bits_of(even) & ~mask));
-}
+/* sin or cos of what is left after n quarter turns: one function for both, for of two that differ compilers make branches
+   where sin and cos of one x meet, and no vectors of those. */
 INLINE double turned(double r, int64_t n)
 {
-    const double y = if_odd(n, cos_part(r), sin_part(r));
-    return from_bits(bits_of(y) ^ (int64_t)((uint64_t)(n & 2) << 62));
+    const double y = n & 1 ? cos_part(r) : sin_part(r);
+    return n & 2 ? -y : y;
 }
 
 //: sin_ <- RARE quarter_turns
@@ -365,7 +360,7 @@ INLINE double tan_(double x)
     int64_t n;
     const double r = quarter_turns(x, &n);
     const double s = sin_part(r), c = cos_part(r);
-    const double y = if_odd(n, -c, s) / if_odd(n, s, c);
+    const double y = (n & 1 ? -c : s) / (n & 1 ? s : c);
     return tan_far(x, x == 0.0 ? x : y);
 }
 
