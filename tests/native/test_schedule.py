@@ -211,6 +211,13 @@ def test_the_slowest_axis_is_outermost_though_another_is_read_more_often():
     assert nest.dim is made.inputs[0].dims[0].find()
 
 
+def test_the_largest_array_says_which_axis_is_outermost():
+    """Of vectors along the rows there may be many; the matrix has the elements that lie apart."""
+    made = lowered((pt.exp(X * y[:, None] - (y**2)[:, None]) * pt.sin(y)[:, None]).sum(axis=1))
+    (nest,) = (n for n in fuse(made.steps).items if any(s.reduced for s in statements_in(n)))
+    assert nest.dim is made.inputs[0].dims[0].find()
+
+
 def test_functions_of_elements_beside_an_inner_loop_have_vectors_of_their_own():
     """A sum over k for each (i, j), and a function of it: in one loop over j it would be called one at a time."""
     t = pt.dtensor3("t")

@@ -22,7 +22,8 @@ GRAPHS = {
     "tanh beside them": (pt.tanh(v) * pt.sin(u + v)).sum() + pt.cos(u + v).sum(),
     "truth values as numbers": (v > u).astype("float64") * pt.exp(v) + (1.0 - (u >= v).astype("float64")) * u,
     "truth values kept": (x > 0).astype("float64") * y[:, None] + (x > 0).sum(),
-    "logsumexp": pt.logsumexp(x, axis=1).sum() + pt.special.log_softmax(x, axis=1).sum(),
+    "softmax of rows": pt.special.softmax(x, axis=1).max(axis=1)
+    + pt.special.log_softmax(x, axis=1).sum(axis=1),
     "clipped and chosen": pt.switch(pt.isinf(v), 0.0, pt.clip(v, -1, u)) + pt.maximum(u, pt.log1p(pt.exp(v))),
 }
 

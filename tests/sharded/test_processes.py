@@ -255,7 +255,9 @@ def test_on_one_machine_nobody_else_can_come():
     roll_call = RollCall(0, 2)
     with pytest.raises(InputError, match="not there"):
         roll_call.meet(host, int(port), patience=0.1)
-    assert roll_call._listener.getsockname()[0] == "127.0.0.1"
+    assert roll_call._listener is not None
+    with roll_call._listener as listener:
+        assert listener.getsockname()[0] == "127.0.0.1"
 
 
 @pytest.mark.parametrize(

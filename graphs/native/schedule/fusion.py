@@ -265,17 +265,25 @@ def _outermost(statement: Statement, loops: dict[Index, Nest]) -> Index | None:
         free = [index for index in statement.free if index not in loops]
         return next(iter(free or open_), None)
     scores = dict.fromkeys(open_, 0)
-    for array, places in statement.accesses():
+    reach = [(array, places, _open_along(places, open_)) for array, places in statement.accesses()]
+    most = max((len(along) for *_, along in reach), default=0)
+    for array, places, along in reach:
+        if len(along) < most:
+            continue  # the others are smaller, and stay at hand
         long = [k for k, dim in enumerate(array.dims) if not dim.is_one]
         fast = long[-1] if array.layout == "C" and long else array.fast
         slow = [k for k in (long[::-1] if array.layout == "F" else long) if k != fast]
         # the further apart its elements, the further out
         weights = {k: position - len(slow) for position, k in enumerate(slow)} | {fast: 1}
         for k in long:
-            for index in _along(places[k]):
-                if index in scores:
-                    scores[index] += weights[k]
+            for index in _along(places[k]) & along:
+                scores[index] += weights[k]
     return min(open_, key=lambda index: scores[index], default=None)
+
+
+def _open_along(places: Sequence[Place], open_: Sequence[Index]) -> set[Index]:
+    """Which of the indices move along some axis."""
+    return {index for place in places for index in _along(place)} & set(open_)
 
 
 def _along(place: Place) -> set[Index]:
