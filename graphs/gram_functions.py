@@ -86,7 +86,7 @@ class GramFunctions(Stateful):
         threads there: K, u and the weights recovered are its products.
         """
         with alone(self.step):
-            self._put(self.state.rebase())
+            _set_shared(self.state.rebase())
             return super().read()
 
     def write(self, state: Mapping[str, Array]) -> None:
@@ -100,13 +100,8 @@ class GramFunctions(Stateful):
         return compile_functions(self.graph, self.updates, self.mode)
 
     def _recovered(self) -> Functions:
-        self._put(self.state.recover())
+        _set_shared(self.state.recover())
         return self._plain
-
-    @staticmethod
-    def _put(values: Mapping[Any, Array]) -> None:
-        for shared, value in values.items():
-            shared.set_value(value)
 
     def _check(self, x: Array) -> None:
         if x is self.state.x or (x is self._known and x is not None):
@@ -119,6 +114,11 @@ class GramFunctions(Stateful):
                 remedy="compile for the new one, or use graphs.compile_functions, which takes any",
             )
         self._known = x if _cannot_change(x) else None
+
+
+def _set_shared(values: Mapping[Any, Array]) -> None:
+    for shared, value in values.items():
+        shared.set_value(value)
 
 
 def _cannot_change(array: Any) -> bool:
