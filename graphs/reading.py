@@ -64,7 +64,10 @@ def read(path: str | os.PathLike[str], *, seed: int = 0, dtype: str = "float64")
     if path.suffix.lower() not in readers and os.path.isdir(path):
         return _whole(shards_of(path, seed=seed, dtype=dtype))
     if path.suffix.lower() not in readers:
-        allowed = "a name ending in .csv or .npz"
+        allowed = "a folder of shards, or a name ending in .csv or .npz"
+        if not os.path.exists(path):
+            remedy = "check the name; `graphs data` makes such a folder"
+            raise InputError("data", found=f"nothing named {path}", allowed=allowed, remedy=remedy)
         raise InputError("data", found=f"the file {path}", allowed=allowed, remedy="convert or rename it")
     try:
         str(path).encode()

@@ -352,6 +352,8 @@ def test_missing_unreadable_and_foreign_files(tmp_path):
             graphs.read(path)
     with pytest.raises(InputError, match=r"\.csv or \.npz"):
         graphs.read(write(tmp_path / "d.xlsx", "x"))
+    with pytest.raises(InputError, match=r"nothing named .*rows; allowed: a folder of shards, or a name"):
+        graphs.read(tmp_path / "rows")
     os.mkdir(tmp_path / "folder.csv")
     with pytest.raises(InputError, match="cannot be read"):
         graphs.read(tmp_path / "folder.csv")

@@ -17,7 +17,7 @@ from graphs.environment import PACKAGES, stamp
 from graphs.experiment.settings import Settings
 from graphs.foreign import plain
 
-__all__ = ["changes", "provenance"]
+__all__ = ["changes", "packages", "provenance"]
 
 LARGEST = 2**20  # bytes of a settings.json
 COMPILER = "C compiler"
@@ -41,9 +41,14 @@ class _Begun(msgspec.Struct):
     machine: _Machine
 
 
+def packages(settings: Settings) -> tuple[str, ...]:
+    """Names of the packages that compute a run with these settings."""
+    return (*PACKAGES, "jax", "jaxlib") if settings.mode.upper() == "JAX" else PACKAGES
+
+
 def provenance(settings: Settings) -> dict[str, Any]:
     """Versions and machine, as plain data to stand beside the settings of a run that begins."""
-    now = stamp((*PACKAGES, "jax", "jaxlib") if settings.mode.upper() == "JAX" else PACKAGES)
+    now = stamp(packages(settings))
     if settings.mode.upper() == "NATIVE":
         now["versions"][COMPILER] = compiler_version()
     return now

@@ -15,6 +15,7 @@ from graphs.data import Dataset, real_numbers
 from graphs.environment import stamp
 from graphs.errors import InputError
 from graphs.experiment.ahead import import_ahead
+from graphs.experiment.provenance import packages
 from graphs.experiment.settings import Settings
 from graphs.experiment.warm import WarmFunctions, known, remember
 from graphs.foreign import plain, quoted
@@ -209,7 +210,7 @@ class Prepared:
             no_optimum=_no_optimum(self.settings, self.dataset) or "it has not been looked for",
             linker=self.functions.linker,
             takes_logarithms=self.functions.takes_logarithms,
-            stamp=stamp(),
+            stamp=stamp(packages(self.settings)),
             times={**self.times, "steps": stepping},
             origin=self.origin,
             stages=self.stages,
@@ -267,7 +268,7 @@ def prepare(
     reasons: list[str] = []
     functions = build(settings, dataset, reasons.append, mesh)
     origin = f"compiled: {reasons[0]}" if reasons else "from the cache, without PyTensor"
-    times = {"build": functions.build_seconds, "optimum": 0.0}
+    times = {"build": functions.build_seconds}
     if not _no_optimum(settings, dataset):
         import_ahead("scipy.optimize")
     start = time.perf_counter()
