@@ -12,6 +12,7 @@ from graphs.inspection.compiling.rules import registered_in
 from graphs.inspection.show.report import StepTable, doctor_view, pair_view, step_view, weight_table
 from graphs.inspection.show.steps import way_out
 from graphs.terminal import as_text
+from graphs.timing import Spread
 from tests.inspection.conftest import PYTHON
 from tests.inspection.odd_graphs import ODD_GRAPHS
 
@@ -102,3 +103,17 @@ def test_rules_none_of_which_carries_weight_are_said_to_leave_the_values_the_sam
     )
     heavy = " ".join(as_text(weight_table(textbook), 200).split())
     assert "rules carry weight: without any one of these, values break or change." in heavy
+
+
+def test_times_without_a_rule_stand_beside_the_time_with_every_rule_from_the_same_rounds(textbook):
+    told = "with every rule takes"
+
+    def shown(seconds, ratio):
+        found = tuple(
+            msgspec.structs.replace(c, seconds=seconds, ratio=ratio) for c in textbook.counterfactuals
+        )
+        text = as_text(weight_table(msgspec.structs.replace(textbook, counterfactuals=found)), 200)
+        return " ".join(text.split())
+
+    assert told not in shown(None, None)
+    assert f"{told} 4 µs." in shown(Spread(2e-6, 1e-6, 3e-6), 0.5)
