@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import ctypes
+import functools
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -60,11 +61,24 @@ class Header(ctypes.Structure):
     ]
 
 
+class ListHeader(ctypes.Structure):
+    """The head of a list, as CPython lays it out."""
+
+    _fields_ = [
+        ("references", ctypes.c_ssize_t),
+        ("type", ctypes.c_void_p),
+        ("length", ctypes.c_ssize_t),
+        ("items", ctypes.c_void_p),  # where the addresses of its objects are
+    ]
+
+
 def _layout_is_as_expected() -> bool:
-    """Whether this Python and NumPy lay every array out as :class:`Header` says: asked of some of each kind."""
+    """Whether this Python lays lists out, and NumPy every array, as the two headers say: asked of some of each kind."""
     word = ctypes.sizeof(ctypes.c_void_p)
     # before anything is read: an object's head is two words and an array is no shorter than what is read of it
     if word != 8 or object.__basicsize__ != 2 * word or np.ndarray.__basicsize__ < ctypes.sizeof(Header):
+        return False
+    if list.__basicsize__ < ctypes.sizeof(ListHeader) or not _lists_are_as_expected():
         return False
     unaligned = np.frombuffer(bytearray(17), "uint8")[1:].view("float64")
     for array in (
@@ -86,6 +100,20 @@ def _layout_is_as_expected() -> bool:
             shape, strides = several.from_address(seen.shape), several.from_address(seen.strides)
             if (tuple(shape), tuple(strides)) != (array.shape, array.strides):
                 return False
+    return True
+
+
+def _lists_are_as_expected() -> bool:
+    """Whether a list holds its objects' addresses where :class:`ListHeader` says, also after they were exchanged."""
+    held: list[Any] = [None] * 3
+    seen = ListHeader.from_address(id(held))
+    if (seen.type, seen.length) != (id(list), 3) or not seen.items:
+        return False
+    items = (ctypes.c_void_p * 3).from_address(seen.items)
+    for objects in ([1.5, "two", held], [None] * 3):
+        held[:] = objects
+        if list(items) != list(map(id, objects)):
+            return False
     return True
 
 
@@ -204,11 +232,25 @@ if not (LOCKED and _arrays_held_are_known()):
 
 
 NOTHING: Array = np.empty(0)
+NDARRAY = np.ndarray
 
 # Held while shared variables are read, or written, as a whole: for a moment, where nobody is out of patience.
 _whole = fork.open_lock()
-_content, _size, ZEROS = itemgetter(0), attrgetter("size"), repeat(0)
+_content, _size, _dtype, ZEROS = itemgetter(0), attrgetter("size"), attrgetter("dtype"), repeat(0)
 PATIENCE = 8  # times that a call is made again because its shared variables have been changed meanwhile
+
+
+class Given(ctypes.Structure):
+    """What a step is given, in one place."""
+
+    _fields_ = [
+        ("entering", ctypes.c_void_p),
+        ("leaving", ctypes.c_void_p),
+        ("constants", ctypes.c_void_p),
+        ("want", ctypes.c_void_p),
+        ("threads", ctypes.c_int64),
+        ("functions", ctypes.c_void_p),
+    ]
 
 
 class _Ready:
@@ -216,8 +258,8 @@ class _Ready:
 
     def __init__(self, program: Program, library: Any, performer: Any = None) -> None:
         self.program, self.library = program, library
-        self.step = library.one_step
-        self.table_heads = [Described(table) for table in program.table_arrays()]
+        self.tables = program.table_arrays()
+        self.table_heads = [Described(table) for table in self.tables]
         tables = (head.address for head in self.table_heads)
         self.arguments = pointers([*(0 for _ in program.inputs), *tables])
         self.results = pointers(0 for _ in program.outputs)
@@ -230,7 +272,39 @@ class _Ready:
         self.performer = performer
         # which has threads of its own: two teams would share the same cores
         self.calls_blas = any(name.startswith("scipy.linalg.") for name in program.functions)
-        self.fixed = self.block(self.arguments, self.results)
+        self.given = Given(*self.block(self.arguments, self.results), 1, ctypes.addressof(self.functions))
+        #: Where C finds arrays by what Python holds of them: the list of all is their list of addresses. So none is
+        #: asked for its ``id``, which costs a microsecond each where an audit hook listens (the package filelock, of
+        #: which PyTensor has its lock, puts one in).
+        self.held: list[Any] | None = None
+        if DIRECT and not program.keeps_objects:
+            self.nothing = [None] * (len(program.inputs) + len(self.tables) + len(program.outputs))
+            self.held = list(self.nothing)
+            self.given.entering = ListHeader.from_address(id(self.held)).items
+            self.given.leaving = self.given.entering + 8 * (len(program.inputs) + len(self.tables))
+        self.one_call = functools.partial(library["one_call"], ctypes.byref(self.given))
+
+    def call(self, arrays: list[Array], outputs: list[Array], objects: Mapping[int, int], threads: int) -> int:
+        """One step on these arrays, of which those at the positions of `objects` have another address; C's answer."""
+        given = self.given
+        if given.threads != threads:
+            given.threads = threads
+        if self.held is not None:
+            self.held[:] = arrays + self.tables + outputs
+            code: int = self.one_call()
+            self.held[:] = self.nothing
+            return code
+        if DIRECT:
+            entering, leaving = list(map(id, arrays)), list(map(id, outputs))
+        else:
+            heads = [[Described(array) for array in group] for group in (arrays, outputs)]
+            entering, leaving = ([head.address for head in group] for group in heads)
+        for position, address in objects.items():
+            entering[position] = address
+        self.arguments[: len(entering)] = entering  # type: ignore[assignment]  # c_void_p takes whole numbers
+        self.results[: len(leaving)] = leaving  # type: ignore[assignment]  # likewise
+        code = self.one_call()
+        return code
 
     def block(self, arguments: Any, results: Any) -> tuple[int, ...]:
         """The first four arguments of each function of the C file; after them come threads and `functions`."""
@@ -277,6 +351,7 @@ class NativeCall:
         self.current: _Ready | None = None  # that of `program`
         self.pools = [Pool("bool" if dtype == "object" else dtype, rank) for dtype, rank in program.outputs]
         self.dtypes = [np.dtype(dtype) for dtype, _ in program.inputs]
+        self.plain = [None if dtype.hasobject else NDARRAY for dtype in self.dtypes]
         self.objects = program.keeps_objects  # whether there is something that is no array of numbers
         self.threads, self.large = _thread_limit()
         self._team = Team(self.threads)
@@ -359,9 +434,11 @@ class NativeCall:
 
     def arrays(self, values: list[Any]) -> list[Array]:
         """The inputs; what is no array of the right type becomes one, or is refused."""
+        if list(map(type, values)) == self.plain and list(map(_dtype, values)) == self.dtypes:
+            return values
         return [
             value
-            if (type(value) is np.ndarray and value.dtype is dtype) or dtype.hasobject
+            if dtype.hasobject or (type(value) is NDARRAY and value.dtype == dtype)
             else _as_array(value, dtype)
             for value, dtype in zip(values, self.dtypes, strict=True)
         ]
@@ -378,20 +455,14 @@ class NativeCall:
                 return self.instead(*values)
             objects = ready.performer.begin(values) if self.objects else {}
             outputs = [pool.take() for pool in self.pools]
-            if DIRECT:
-                entering, leaving = list(map(id, arrays)), list(map(id, outputs))
-            else:
-                heads = [[Described(array) for array in group] for group in (arrays, outputs)]
-                entering, leaving = ([head.address for head in group] for group in heads)
-            for position, address in objects.items():
-                entering[position] = address
-            ready.arguments[: len(entering)] = entering  # type: ignore[assignment]  # c_void_p takes whole numbers
-            ready.results[: len(leaving)] = leaving  # type: ignore[assignment]  # likewise
-            team, began = self.team(arrays, ready), perf_counter()
-            code = ready.step(*ready.fixed, team.now if team else 1, ready.functions)
-            if code == 0:
-                if team:
+            if team := self.team(arrays, ready):
+                began = perf_counter()
+                code = ready.call(arrays, outputs, objects, team.now)
+                if code == 0:
                     team.took(1, perf_counter() - began)
+            else:
+                code = ready.call(arrays, outputs, objects, 1)
+            if code == 0:
                 return ready.performer.end(outputs) if self.objects else outputs
             arrays = self.answer(code, arrays, ready)
         raise RuntimeError("the compiled function keeps asking for other arrays")

@@ -73,7 +73,7 @@ def begin_library(text: str, cached: bool = True) -> None:
 
 
 def open_library(text: str, cached: bool = True) -> ctypes.CDLL:
-    """The library of a C text, with ``one_step`` and ``many_steps``; waits until it is made.
+    """The library of a C text, with ``one_step``, ``one_call`` and ``many_steps``; waits until it is made.
 
     Raises :class:`CompilerMissing` if it must be compiled and cannot be.
     """

@@ -13,7 +13,7 @@ import numpy as np
 
 __all__ = ["Program"]
 
-FORMAT = 6
+FORMAT = 7
 AXES = 64  # that NumPy can have
 # What a C file may call of others: a module's name, then that of a function as outside.py finds it.
 KNOWN = re.compile(
@@ -89,7 +89,7 @@ class Program:
             raise ValueError("numbers of another kind")
         if len(self.layouts) != len(self.inputs) or not set(self.layouts) <= set("CFA"):
             raise ValueError("memory orders that are none")
-        if not ("int one_step(" in self.text and "int many_steps(" in self.text):
+        if not all(f"int {name}(" in self.text for name in ("one_step", "one_call", "many_steps")):
             raise ValueError("a C file without its functions")
         code = re.sub(r"/\*.*?\*/", "", self.text, flags=re.DOTALL)
         for name, count in (

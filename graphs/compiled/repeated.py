@@ -86,7 +86,7 @@ def _in_c(
     ready = call.opened()
     if ready is None or call.objects:
         return None
-    outputs: dict[int, Array] = {}
+    arrays, outputs = list(arrays), dict[int, Array]()
     for k, position in call.updates.items():
         array = arrays[position]
         if not array.flags.c_contiguous or array.shape != call.pools[k].shape:

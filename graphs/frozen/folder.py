@@ -38,7 +38,7 @@ from graphs.frozen.function import Frozen
 __all__ = ["ToKeep", "load", "write"]
 
 MANIFEST, VALUES = "manifest.json", "values.npz"
-FORMAT, VERSION = "graphs: frozen functions", 1
+FORMAT, VERSION = "graphs: frozen functions", 2
 MOST_TEXT, MOST_VALUES = 2**26, 2**40  # bytes
 FILE = re.compile(rf"{NAME.pattern}\.(c|h|so)|{re.escape(VALUES)}")
 ALLOWED = "a folder that graphs.native.freeze, or `graphs freeze`, has written"

@@ -103,12 +103,12 @@ def test_other_formats_and_versions_are_refused_by_name(copy, tmp_path):
         graphs.frozen.load(tmp_path / "nowhere")
     with pytest.raises(InputError, match="folder: found 3"):
         graphs.frozen.load(3)
-    rewritten(copy, version=2)
+    rewritten(copy, version=1)
     with pytest.raises(
-        InputError, match=r"of version 2, and this program reads 1; .*freeze the functions again"
+        InputError, match=r"of version 1, and this program reads 2; .*freeze the functions again"
     ):
         graphs.frozen.load(copy)
-    rewritten(copy, version=1, format="mine")
+    rewritten(copy, version=2, format="mine")
     with pytest.raises(InputError, match="something else's"):
         graphs.frozen.load(copy)
     rewritten(copy, format=folder_module.FORMAT, files={"../../etc/passwd": "0"})

@@ -42,7 +42,7 @@ LARGEST_LITERAL = 2**20
 WORDS = """
 auto break case char const continue default do double else enum extern float for goto if inline int long
 main register restrict return short signed sizeof static struct switch typedef union unsigned void volatile
-while in out want one_step many_steps constants threads team part parts row rows total need memory v e t n NAN
+while in out want one_step one_call many_steps constants threads team part parts row rows total need memory v e t n NAN
 INFINITY y0 y1 yn j0 j1 jn gamma exp log sin cos tan pow sqrt floor ceil rint round trunc erf tanh sinh cosh
 fabs fmod index remainder signgam sigmoid softplus power Array THREAD ALIGNED OTHER_SHAPE UNALIGNED
 OTHER_RANK NO_MEMORY OTHER_LAYOUT misfit fits share parts_of madd maddf bits_of from_bits slice_start

@@ -6,6 +6,7 @@ taken in stages: stage 0 before any loop, one more after each interlude that fin
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import graphs.native.statements as ir
@@ -16,6 +17,8 @@ from graphs.native.write.loops import LoopWriter, Memory, memory_name
 from graphs.native.write.names import Names
 
 __all__ = ["BodyWriter"]
+
+SMALL = 64  # elements of what may be a variable of the function's
 
 
 class BodyWriter(LoopWriter):
@@ -72,7 +75,7 @@ class BodyWriter(LoopWriter):
 
     # ---- memory and outputs
 
-    def memories(self) -> Iterator[tuple[str, str, str, list[ir.Dim]]]:
+    def memories(self) -> Iterator[Memory]:
         """All memory that is neither input, output nor a variable."""
         yield from self.extra
         for array, home in self.storage.homes.items():
@@ -82,8 +85,15 @@ class BodyWriter(LoopWriter):
 
     def take_memory(self, stage: int) -> list[str]:
         """Lines that take the memory of a stage, one piece for all."""
-        pieces = [piece for piece in self.memories() if self.stage(piece[3]) == stage]
-        lines = []
+        pieces: list[Memory] = []
+        lines: list[str] = []
+        for piece in self.memories():
+            if _is_small(piece):
+                if not stage:
+                    name, ctype, size, _ = piece
+                    lines.append(f"ALIGNED {ctype} {name}[{size}];")
+            elif self.stage(piece[3]) == stage:
+                pieces.append(piece)
         if pieces:
             name, need = (f"{word}_{stage}" if stage else word for word in ("memory", "need"))
             lines.append(f"size_t {need} = 0;")
@@ -112,7 +122,7 @@ class BodyWriter(LoopWriter):
 
     def memory_names(self) -> list[str]:
         """The variables that hold each stage's memory."""
-        stages = sorted({self.stage(piece[3]) for piece in self.memories()})
+        stages = sorted({self.stage(piece[3]) for piece in self.memories() if not _is_small(piece)})
         return [f"memory_{stage}" if stage else "memory" for stage in stages]
 
     def want_outputs(self, stage: int) -> list[str]:
@@ -245,3 +255,13 @@ class BodyWriter(LoopWriter):
         nodes = sorted({*part.nodes, *(node for *_, inner in self.spans[spans:] for node in inner)})
         self.spans[spans:] = [(start, len(self.lines) - 1, nodes)]
         self.put()
+
+
+def _is_small(piece: Memory) -> bool:
+    """Whether memory is so little, and of a length known here, that it is the function's own variable.
+
+    A compiler keeps such a one in registers: what a running sum has come to, say, is not stored and loaded at
+    every turn.
+    """
+    lengths = piece[2].split(" * ")
+    return all(map(str.isdigit, lengths)) and 0 < math.prod(map(int, lengths)) <= SMALL

@@ -46,14 +46,11 @@ def write(computation: Computation, storage: Storage) -> tuple[str, list[list[An
     front.lines += body.want_outputs(0)
     front.lines += body.take_memory(0)
     ending = _ending(computation, body)
+    shared = [name for name in ("parts_of", "share_triangle", "team_of") if name in body.called]
     parts = [
         f"/* {computation.title}\n{_legend(computation, names)}*/\n",
         _sections()["head"].text,
-        *(
-            _sections()[name].text
-            for name in ("parts_of", "share_triangle", "team_of")
-            if name in body.called
-        ),
+        *(_sections()[name].text for name in (["GOMP_parallel", *shared] if shared else [])),
         functions_text(body.called),
         SIGNATURE,
     ]
