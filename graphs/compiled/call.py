@@ -68,7 +68,8 @@ class ListHeader(ctypes.Structure):
         ("references", ctypes.c_ssize_t),
         ("type", ctypes.c_void_p),
         ("length", ctypes.c_ssize_t),
-        ("items", ctypes.c_void_p),  # where the addresses of its objects are
+        ("items", ctypes.c_void_p),  # where the addresses of its objects are,
+        ("room", ctypes.c_ssize_t),  # and of how many there is room
     ]
 
 
@@ -107,7 +108,8 @@ def _lists_are_as_expected() -> bool:
     """Whether a list holds its objects' addresses where :class:`ListHeader` says, also after they were exchanged."""
     held: list[Any] = [None] * 3
     seen = ListHeader.from_address(id(held))
-    if (seen.type, seen.length) != (id(list), 3) or not seen.items:
+    # before what is there is read: it looks like an address
+    if (seen.type, seen.length) != (id(list), 3) or not 3 <= seen.room <= 16 or not (seen.items or 0) > 2**16:
         return False
     items = (ctypes.c_void_p * 3).from_address(seen.items)
     for objects in ([1.5, "two", held], [None] * 3):
@@ -284,7 +286,9 @@ class _Ready:
             self.given.leaving = self.given.entering + 8 * (len(program.inputs) + len(self.tables))
         self.one_call = functools.partial(library["one_call"], ctypes.byref(self.given))
 
-    def call(self, arrays: list[Array], outputs: list[Array], objects: Mapping[int, int], threads: int) -> int:
+    def call(
+        self, arrays: list[Array], outputs: list[Array], objects: Mapping[int, int], threads: int
+    ) -> int:
         """One step on these arrays, of which those at the positions of `objects` have another address; C's answer."""
         given = self.given
         if given.threads != threads:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 
 import numpy as np
@@ -57,6 +58,52 @@ def test_another_layout_is_noticed(monkeypatch, field):
     moved = type("Header", (call.ctypes.Structure,), {"_fields_": [*fields, (field, spare)]})
     monkeypatch.setattr(call, "Header", moved)
     assert not call._layout_is_as_expected()
+
+
+@pytest.mark.parametrize("field", ["type", "length", "items", "room"])
+def test_another_layout_of_lists_is_noticed(monkeypatch, field):
+    fields = [(name if name != field else f"no_{name}", kind) for name, kind in call.ListHeader._fields_]
+    spare = next(kind for name, kind in call.ListHeader._fields_ if name == field)
+    moved = type("ListHeader", (call.ctypes.Structure,), {"_fields_": [*fields, (field, spare)]})
+    monkeypatch.setattr(call, "ListHeader", moved)
+    assert not call._layout_is_as_expected()
+
+
+LISTENED = """
+import sys
+import numpy as np, pytensor, pytensor.tensor as pt
+import graphs.native
+
+x, s = pt.dvector("x"), pytensor.shared(np.ones(3), name="s")
+fn = pytensor.function([x], [x.sum(), x * s], updates=[(s, s + x)], mode="NATIVE")
+fn(np.ones(3))
+fn.input_storage[0].storage[0] = np.ones(3)
+heard, now = [], False
+sys.addaudithook(lambda event, arguments: heard.append(event) if now else None)
+now = True
+fn.vm()
+now = False
+assert graphs.native.source_of(fn) is not None
+print(sorted(set(heard)))
+"""
+
+
+def test_a_call_does_nothing_that_an_audit_hook_hears():
+    if not call.DIRECT:
+        pytest.skip("this Python's arrays are laid out in another way")
+    done = subprocess.run([sys.executable, "-c", LISTENED], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_nothing_holds_the_arrays_of_a_call_when_it_is_over(uncached):
+    x = pt.dvector("x")
+    fn = pytensor.function([x], x * 2, mode=uncached)
+    array = np.ones(3)
+    for _ in range(3):
+        before = sys.getrefcount(array)
+        result = fn.vm.run([array])[0]
+        assert sys.getrefcount(array) == before
+    assert result is not fn.vm.run([array])[0]
 
 
 @pytest.mark.parametrize("unseen", [1, 2, 100])

@@ -180,3 +180,10 @@ def test_what_it_carries_that_is_no_number_is_left_to_python(uncached):
             fn = pytensor.function([s], walk, mode=uncached)
             expected = pytensor.function([s], walk, mode="FAST_COMPILE")(1.0)
             np.testing.assert_allclose(fn(1.0), expected)
+
+
+def test_what_a_running_sum_has_come_to_is_a_variable_of_the_function(uncached):
+    v = pt.dvector("v")
+    text = source_of(pytensor.function([v], pt.cumsum(v), mode=uncached)).text
+    assert "ALIGNED double so_far[1];" in text
+    assert "aligned_alloc" not in text

@@ -7,6 +7,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 
+from graphs.compiled import repeated
 from graphs.errors import InputError
 from graphs.native import repeat
 
@@ -32,6 +33,14 @@ def test_every_output_kept_is_that_of_single_calls(step, keep):
     found = repeat(step(), 5, [np.arange(3.0)], keep)
     for k, history in zip(range(3) if keep is None else keep, found, strict=True):
         np.testing.assert_array_equal(history, [values[k] for values in single])
+
+
+def test_steps_after_the_first_are_computed_once(step, monkeypatch):
+    calls = []
+    in_c = repeated._in_c
+    monkeypatch.setattr(repeated, "_in_c", lambda *args: calls.append(args[2]) or in_c(*args))
+    repeat(step(), 5, [np.arange(3.0)])
+    assert calls == [4]
 
 
 def test_what_cannot_be_kept_or_repeated_is_refused(step):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 
 import numpy as np
 import pytensor
@@ -10,8 +11,9 @@ import pytensor.tensor as pt
 import pytest
 
 from graphs.compiled import team as team_module
+from graphs.compiled.compiler import FLAGS, find_compiler
 from graphs.compiled.team import Team, short_waits
-from graphs.native import NativeLinker, NativeMode, repeat
+from graphs.native import NativeLinker, NativeMode, repeat, source_of
 
 IDLE = {1: lambda rng: 90e-6, 2: lambda rng: 30e-6}
 # A competitor on each core: one thread has its core half of the time; of two, each waits for the other too.
@@ -94,3 +96,42 @@ def test_the_environment_is_as_it_was(monkeypatch, said):
         found = os.environ.get("GOMP_SPINCOUNT")
         assert found == (said.get("GOMP_SPINCOUNT") if said else team_module.WAITS["GOMP_SPINCOUNT"])
     assert dict(os.environ) == before
+
+
+WITHIN = """
+#include "step.c"
+#include <stdio.h>
+int main(void)
+{
+    enum { SIZE = 300000 };
+    int wrong = 0;
+    #pragma omp parallel for num_threads(3) reduction(+:wrong)
+    for (int each = 0; each < 3; ++each) {
+        int64_t shape[1] = {SIZE}, strides[1] = {8}, want[1];
+        double *const x = malloc(8 * SIZE), *const y = malloc(8 * SIZE);
+        for (int64_t i = 0; i < SIZE; ++i) x[i] = i + each, y[i] = -1;
+        Array entering = {.data = (char *)x, .axes = 1, .shape = shape, .strides = strides, .flags = 0x100};
+        Array leaving = entering;
+        leaving.data = (char *)y;
+        wrong += one_step((Array *[]){&entering}, (Array *[]){&leaving}, (double[1]){0}, want, 1, NULL) != 0;
+        for (int64_t i = 0; i < SIZE; ++i) wrong += y[i] != 2 * x[i];
+    }
+    printf("%d of %d", wrong, 3 * SIZE);
+}
+"""
+
+
+def test_a_call_within_a_parallel_loop_of_somebody_elses_goes_through_all_rows(uncached, tmp_path):
+    x = pt.dvector("x")
+    (tmp_path / "step.c").write_text(source_of(pytensor.function([x], x * 2, mode=uncached)).text)
+    (tmp_path / "within.c").write_text(WITHIN)
+    flags = [flag for flag in FLAGS if flag not in ("-shared", "-fPIC")]
+    command = [*find_compiler().command, *flags, "-fopenmp", str(tmp_path / "within.c"), "-lm"]
+    made = subprocess.run(
+        [*command, "-o", str(tmp_path / "within")], capture_output=True, text=True, check=False
+    )
+    if made.returncode and "omp" in made.stderr:
+        pytest.skip("a compiler without OpenMP")
+    assert made.returncode == 0, made.stderr
+    done = subprocess.run([tmp_path / "within"], capture_output=True, text=True, check=True)
+    assert done.stdout == "0 of 900000"

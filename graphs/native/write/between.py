@@ -85,15 +85,9 @@ class BodyWriter(LoopWriter):
 
     def take_memory(self, stage: int) -> list[str]:
         """Lines that take the memory of a stage, one piece for all."""
-        pieces: list[Memory] = []
-        lines: list[str] = []
-        for piece in self.memories():
-            if _is_small(piece):
-                if not stage:
-                    name, ctype, size, _ = piece
-                    lines.append(f"ALIGNED {ctype} {name}[{size}];")
-            elif self.stage(piece[3]) == stage:
-                pieces.append(piece)
+        here = [each for each in self.memories() if self.stage(each[3]) == stage]
+        pieces = [each for each in here if not _is_small(each)]
+        lines = [f"ALIGNED {ctype} {name}[{size}];" for name, ctype, size, _ in filter(_is_small, here)]
         if pieces:
             name, need = (f"{word}_{stage}" if stage else word for word in ("memory", "need"))
             lines.append(f"size_t {need} = 0;")

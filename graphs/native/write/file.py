@@ -118,7 +118,8 @@ def _sections() -> dict[str, _Section]:
 
 # Names in these files of what is about doubles; the same about floats ends in f, or begins with s in BLAS and LAPACK.
 OUTSIDE = re.compile(r"\bd(gemm|potrf|trsm|getrf|getrs|getri|syevr)(?=\b|_)")
-OWN = "madd multiply is_stacked cholesky solve_triangle solve_factored solve_positive solve invert determinant eigen convolve"
+OWN = "madd dot_rows apply multiply is_stacked cholesky solve_triangle solve_factored solve_positive solve invert"
+OWN += " determinant eigen convolve"
 OWN_OR_LIBM = re.compile(rf"\b({OWN} log fabs)\b".replace(" ", "|"))
 
 

@@ -6,9 +6,60 @@
 typedef void dgemm_type(const char *, const char *, const int *, const int *, const int *, const double *,
                         const double *, const int *, const double *, const int *, const double *, double *, const int *);
 
-//: multiply <- dgemm_type madd, also float
+//: apply <- madd, also float
+/* y = a x for a matrix of m rows and k columns: four at a time of those rows or columns that lie in one piece. */
+INLINE void dot_rows(int64_t m, int64_t k, const double *a, int64_t a_row, int64_t a_column, const double *x,
+                     int64_t x_step, double *y)
+{
+    int64_t i = 0;
+    for (; i + 4 <= m; i += 4, a += 4 * a_row) {
+        double y0 = 0.0, y1 = 0.0, y2 = 0.0, y3 = 0.0;
+        #pragma omp simd reduction(+:y0, y1, y2, y3)
+        for (int64_t l = 0; l < k; ++l) {
+            const double here = x[l * x_step];
+            y0 = madd(a[l * a_column], here, y0);
+            y1 = madd(a[a_row + l * a_column], here, y1);
+            y2 = madd(a[2 * a_row + l * a_column], here, y2);
+            y3 = madd(a[3 * a_row + l * a_column], here, y3);
+        }
+        y[i] = y0, y[i + 1] = y1, y[i + 2] = y2, y[i + 3] = y3;
+    }
+    for (; i < m; ++i, a += a_row) {
+        double sum = 0.0;
+        #pragma omp simd reduction(+:sum)
+        for (int64_t l = 0; l < k; ++l) sum = madd(a[l * a_column], x[l * x_step], sum);
+        y[i] = sum;
+    }
+}
+static void apply(int64_t m, int64_t k, const double *a, int64_t a_row, int64_t a_column, const double *x, int64_t x_step,
+                  double *y)
+{
+    if (a_column == 1 && x_step == 1) {
+        dot_rows(m, k, a, a_row, 1, x, 1, y);
+    } else if (a_row == 1) {
+        int64_t l = 0;
+        for (int64_t i = 0; i < m; ++i) y[i] = 0.0;
+        for (; l + 4 <= k; l += 4, a += 4 * a_column) {
+            const double *const a1 = a + a_column, *const a2 = a1 + a_column, *const a3 = a2 + a_column;
+            const double x0 = x[l * x_step], x1 = x[(l + 1) * x_step], x2 = x[(l + 2) * x_step], x3 = x[(l + 3) * x_step];
+            #pragma omp simd
+            for (int64_t i = 0; i < m; ++i)
+                y[i] = madd(a[i], x0, madd(a1[i], x1, madd(a2[i], x2, madd(a3[i], x3, y[i]))));
+        }
+        for (; l < k; ++l, a += a_column) {
+            const double here = x[l * x_step];
+            #pragma omp simd
+            for (int64_t i = 0; i < m; ++i) y[i] = madd(a[i], here, y[i]);
+        }
+    } else {
+        dot_rows(m, k, a, a_row, a_column, x, x_step, y);
+    }
+}
+
+//: multiply <- dgemm_type madd apply, also float
 /* c = a b for each matrix of a batch; a has m rows, b has n columns, k is summed over, c is in C order. What is
-   small, or lies in no memory order that BLAS knows, is summed here. C's c = a b is Fortran's c' = b' a'. */
+   small, or lies in no memory order that BLAS knows, is summed here, and so is a matrix times a row or column, for which
+   BLAS would take as long as for several. C's c = a b is Fortran's c' = b' a'. */
 static int is_stacked(int64_t row, int64_t column, int64_t columns) { return column == 1 && row >= columns; }
 static void multiply(dgemm_type *dgemm, int64_t batch, int64_t m, int64_t n, int64_t k,
                      const double *a, int64_t a_next, int64_t a_row, int64_t a_column,
@@ -17,7 +68,7 @@ static void multiply(dgemm_type *dgemm, int64_t batch, int64_t m, int64_t n, int
     const double one = 1.0, zero = 0.0;
     const int64_t longest = m > n ? (m > k ? m : k) : (n > k ? n : k);
     const int a_rows = is_stacked(a_row, a_column, k), b_rows = is_stacked(b_row, b_column, n);
-    const int large = dgemm && k > 0 && m * n * k > 512 && longest < 1 << 30
+    const int large = dgemm && m > 1 && n > 1 && k > 1 && m * n * k > 512 && longest < 1 << 30
         && (a_rows || is_stacked(a_column, a_row, m)) && (b_rows || is_stacked(b_column, b_row, k));
     const int rows = (int)n, columns = (int)m, inner = (int)k;
     const int a_step = (int)(a_rows ? a_row : a_column), b_step = (int)(b_rows ? b_row : b_column);
@@ -25,14 +76,24 @@ static void multiply(dgemm_type *dgemm, int64_t batch, int64_t m, int64_t n, int
         if (large) {
             dgemm(b_rows ? "N" : "T", a_rows ? "N" : "T", &rows, &columns, &inner, &one, b, &b_step, a, &a_step,
                   &zero, c, &rows);
-            continue;
-        }
-        for (int64_t i = 0; i < m; ++i) {
-            double *const to = c + i * n;
-            for (int64_t j = 0; j < n; ++j) to[j] = 0.0;
-            for (int64_t l = 0; l < k; ++l) {
-                const double factor = a[i * a_row + l * a_column];
-                for (int64_t j = 0; j < n; ++j) to[j] = madd(factor, b[l * b_row + j * b_column], to[j]);
+        } else if (n == 1) {
+            apply(m, k, a, a_row, a_column, b, b_row, c);
+        } else if (m == 1) {
+            apply(n, k, b, b_column, b_row, a, a_column, c);
+        } else if (k == 1 && b_column == 1) {
+            for (int64_t i = 0; i < m; ++i) {
+                const double factor = a[i * a_row];
+                #pragma omp simd
+                for (int64_t j = 0; j < n; ++j) c[i * n + j] = factor * b[j];
+            }
+        } else {
+            for (int64_t i = 0; i < m; ++i) {
+                double *const to = c + i * n;
+                for (int64_t j = 0; j < n; ++j) to[j] = 0.0;
+                for (int64_t l = 0; l < k; ++l) {
+                    const double factor = a[i * a_row + l * a_column];
+                    for (int64_t j = 0; j < n; ++j) to[j] = madd(factor, b[l * b_row + j * b_column], to[j]);
+                }
             }
         }
     }
