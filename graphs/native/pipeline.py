@@ -2,10 +2,11 @@
 
 1. :func:`~graphs.native.lower.lower`: Apply nodes → statements over indices
 2. :func:`~graphs.native.schedule.fusion.fuse`: statements → loop nests
-3. :func:`~graphs.native.schedule.storage.place`: where each array of the loop nests lives
+3. :func:`~graphs.native.schedule.storage.place`: where each array of the loop nests lives, and once more where
+   :func:`~graphs.native.schedule.truth.widen_truth` has made numbers of truth values
 4. :func:`~graphs.native.write.file.write`: loop nests → C text
 
-Each takes what the one before returns, and changes nothing that it is given.
+Each takes what the one before returns, and changes nothing that it is given, but for those truth values.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from graphs.compiled.program import Program
 from graphs.native.lower import lower
 from graphs.native.schedule.fusion import fuse
 from graphs.native.schedule.storage import place
+from graphs.native.schedule.truth import widen_truth
 from graphs.native.statements import Array
 from graphs.native.write.file import write
 
@@ -38,6 +40,8 @@ def make_program(
     computation = lower(fgraph, layouts, perform=True, inside=inside)
     nests = fuse(computation.steps)
     storage = place(nests, computation.checks)
+    if widen_truth(storage):
+        storage = place(nests, computation.checks)
     text, spans, pieces = write(computation, storage)
     return Program(
         text,
