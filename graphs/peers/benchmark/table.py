@@ -28,16 +28,26 @@ def show(record: Record) -> RenderableType:
     parts: list[RenderableType] = []
     for size, dtype in dict.fromkeys((cell.size, cell.dtype) for cell in record.steps):
         here = [cell for cell in record.steps if (cell.size, cell.dtype) == (size, dtype)]
-        parts += [Rule(f"{size.replace('x', ' × ')} {dtype}, per step"), _cells(here), _verdict(here)]
+        parts += [
+            Rule(f"{size.replace('x', ' × ')} {dtype}, per step"),
+            _cells(here),
+            *_notes(here),
+            _verdict(here),
+        ]
     for kind, cells in record.processes.items():
         steps = record.settings.process_steps
         title = f"a whole process, {steps:,} steps at {cells[0].size if cells else ''}, {kind} caches"
-        parts += [Rule(title.replace("x", " × ", 1)), _cells(cells, unit=1.0), _verdict(cells)]
+        parts += [
+            Rule(title.replace("x", " × ", 1)),
+            _cells(cells, unit=1.0),
+            *_notes(cells),
+            _verdict(cells),
+        ]
     for problem, penalty in dict.fromkeys((cell.size, cell.penalty) for cell in record.estimators):
         fits = [cell for cell in record.estimators if (cell.size, cell.penalty) == (problem, penalty)]
         threads = f"{fits[0].threads} thread{'s' if fits[0].threads > 1 else ''}"
         title = f"{problem.replace('x', ' × ')}, λ = {fits[0].weight_decay:.3g}: fits to {GAP:g} above the optimum, {threads}"
-        parts += [Rule(title), _fits(fits), _fits_verdict(fits)]
+        parts += [Rule(title), _fits(fits), *_notes(fits), _fits_verdict(fits)]
     if record.models:
         parts += [Rule("models that nobody tuned: cost and gradients, per call"), show_models(record.models)]
     if record.meshes:
@@ -57,14 +67,13 @@ def _fits(cells: Sequence[FitCell]) -> Table:
         "gap",
     )  # the ratio is that to scikit-learn's best
     numbers = (Column(heading, justify="right", no_wrap=True) for heading in headings)
-    shown = table(Column("", no_wrap=True), *numbers, "")
+    shown = table(Column("", no_wrap=True), *numbers)
     best = min((c.spread.median for c in cells if c.samples and not FITTERS[c.peer].ours), default=None)
     for cell in sorted(cells, key=lambda c: c.spread.median if c.samples else float("inf")):
         fitter = FITTERS[cell.peer]
         title = Text(fitter.title, style="bold" if fitter.ours else "")
         if not cell.samples:
-            why = Text(f"{cell.status}: {cell.reason}", style="dim")
-            shown.add_row(title, "–", "", "", "", "", "", why)
+            shown.add_row(title, "–", "", "", "", "", "")
             continue
         spread = cell.spread
         shown.add_row(
@@ -75,7 +84,6 @@ def _fits(cells: Sequence[FitCell]) -> Table:
             "" if cell.first is None else _number(1e3 * cell.first),
             str(cell.iterations),
             "" if cell.gap is None else f"{cell.gap:.1e}",
-            "",
         )
     return shown
 
@@ -98,13 +106,12 @@ def _cells(cells: Sequence[Cell], unit: float = 1e-6) -> Table:
     ratio = "× limit" if any(cell.peer == LIMIT for cell in cells) else ""
     headings = ("threads", "µs" if unit == 1e-6 else "s", "quartiles", "× NumPy", ratio, "MiB")
     numbers = (Column(heading, justify="right", no_wrap=True) for heading in headings)
-    shown = table(Column("", no_wrap=True), *numbers, "")
+    shown = table(Column("", no_wrap=True), *numbers)
     numpy, limit = (_median_of(cells, name) for name in (YARDSTICK, LIMIT))
     for cell in sorted(cells, key=lambda c: c.spread.median if c.samples else float("inf")):
         title = Text(PEERS[cell.peer].title, style="bold" if PEERS[cell.peer].ours else "")
         if not cell.samples:
-            why = Text(f"{cell.status}: {cell.reason}", style="dim")
-            shown.add_row(title, str(cell.threads), "–", "", "", "", "", why)
+            shown.add_row(title, str(cell.threads), "–", "", "", "", "")
             continue
         middle, q1, q3 = cell.spread.median, cell.spread.q1, cell.spread.q3
         shown.add_row(
@@ -115,9 +122,20 @@ def _cells(cells: Sequence[Cell], unit: float = 1e-6) -> Table:
             "" if numpy is None else f"{middle / numpy:.2f}",
             "" if limit is None else f"{middle / limit:.2f}",
             "" if cell.peak_rss_bytes is None else f"{cell.peak_rss_bytes / 2**20:.0f}",
-            Text(cell.reason, style="dim"),
         )
     return shown
+
+
+def _notes(cells: Sequence[Cell] | Sequence[FitCell]) -> list[Text]:
+    """Why something was not timed, and what else is to be said of what was, each once: a column has no room for it."""
+    said: dict[str, None] = {}
+    for cell in cells:
+        title = FITTERS[cell.peer].title if isinstance(cell, FitCell) else PEERS[cell.peer].title
+        if not cell.samples:
+            said[f"{title}: {cell.status}: {cell.reason}"] = None
+        elif cell.reason:
+            said[f"{title}: {cell.reason}"] = None
+    return [Text(note, style="dim") for note in said]
 
 
 def _verdict(cells: Sequence[Cell]) -> Text:
