@@ -176,7 +176,7 @@ def test_a_reproduction_is_timed_whole_and_in_float64():
     float32 = plan(*names, dtypes=("float32",), process_steps=2, process_rounds=1)
     found = measure_processes(float32, Listener())
     assert {cell.status for cell in found["cold"] + found["warm"]} == {"not applicable"}
-    processes = {"cold": [timed("numpy", 2.0, per=10_000), timed("reproduce", 3.0, per=10_000)]}
+    processes = {"cold": [timed("numpy-reproduce", 2.0, per=10_000), timed("reproduce", 3.0, per=10_000)]}
     rows = {t.row: (t.ratio, t.hit) for t in targets([], processes)}
     assert rows["400x784: reproduce, cold"] == (1.5, False)
 
@@ -290,15 +290,19 @@ def test_targets_take_medians_the_best_peer_and_the_right_threads():
         timed("numpy", 100.0, size="9x9"),
         timed("native", 80.0, size="9x9", threads=2),
         timed("gram", 70.0, size="9x9"),
+        timed("gram-many", 3.0),
+        timed("numpy-gram", 6.0),
     ]
     by_name = {(t.row, t.against): t for t in targets(found, {})}
     single = by_name["400x784: single call, 1 thread", "NumPy"]
     assert (single.ratio, single.limit, single.hit) == (0.48, 0.48, True)
     against_jax = by_name["400x784: single call, 1 thread", "best JAX"]
     assert (against_jax.ratio, against_jax.hit) == (0.96, False)
+    assert by_name["400x784: Gram state, 1 thread", "NumPy, Gram"].ratio == 0.5
     assert by_name["400x784: train_many, 2 threads", "NumPy"].ratio == 3 / 8
     assert by_name["400x784: train_many, 2 threads", "limit, 1 thread"].ratio == 3 / 4
-    assert by_name["400x784: Gram state, 1 thread", "NumPy"].hit is None
+    assert by_name["400x784: Gram state, 1 thread", "NumPy"].hit is False
+    assert targets([], {})[0].hit is None
     assert by_name["9x9: best, 1–2 threads", "NumPy"].ratio == 0.7
     assert by_name["400x784: process, warm", "NumPy"].ratio is None
 
