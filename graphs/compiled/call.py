@@ -277,13 +277,14 @@ class _Ready:
         self.given = Given(*self.block(self.arguments, self.results), 1, ctypes.addressof(self.functions))
         #: Where C finds arrays by what Python holds of them: the list of all is their list of addresses. So none is
         #: asked for its ``id``, which costs a microsecond each where an audit hook listens (the package filelock, of
-        #: which PyTensor has its lock, puts one in).
+        #: which PyTensor has its lock, puts one in). Not where Python performs a node, and may call this again meanwhile.
         self.held: list[Any] | None = None
-        if DIRECT and not program.keeps_objects:
+        if DIRECT and performer is None and not program.keeps_objects:
             self.nothing = [None] * (len(program.inputs) + len(self.tables) + len(program.outputs))
             self.held = list(self.nothing)
-            self.given.entering = ListHeader.from_address(id(self.held)).items
-            self.given.leaving = self.given.entering + 8 * (len(program.inputs) + len(self.tables))
+            items = ListHeader.from_address(id(self.held)).items or 0  # an empty list has none
+            self.given.entering = items
+            self.given.leaving = items + 8 * (len(program.inputs) + len(self.tables))
         self.one_call = functools.partial(library["one_call"], ctypes.byref(self.given))
 
     def call(

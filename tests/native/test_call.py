@@ -95,6 +95,10 @@ def test_a_call_does_nothing_that_an_audit_hook_hears():
     assert done.stdout == "[]\n"
 
 
+def test_a_function_of_nothing_is_called(uncached):
+    assert pytensor.function([], [], mode=uncached)() == []
+
+
 def test_nothing_holds_the_arrays_of_a_call_when_it_is_over(uncached):
     x = pt.dvector("x")
     fn = pytensor.function([x], x * 2, mode=uncached)
