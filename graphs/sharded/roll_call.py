@@ -92,6 +92,7 @@ class RollCall:
             try:
                 connection, _ = self._listener.accept()
             except TimeoutError:
+                self._listener.close()
                 absent = sorted(set(range(1, self.processes)) - self._lines.keys())
                 found = f"process {', '.join(map(str, absent))} of {self.processes} not there after {patience:g} s"
                 self.refuse(

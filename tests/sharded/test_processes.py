@@ -250,15 +250,22 @@ def test_a_coordinator_that_cannot_be_reached(monkeypatch):
         RollCall(0, 3).meet("127.0.0.1", int(free_address().rpartition(":")[2]), patience=0.5)
 
 
-def test_on_one_machine_nobody_else_can_come():
+def test_on_one_machine_nobody_else_can_come(monkeypatch):
     """Where process 0 is asked for by a name of this machine's own, it listens at no other."""
     host, _, port = free_address().rpartition(":")
-    roll_call = RollCall(0, 2)
+    create, listening = socket.create_server, []
+
+    def watched(*args, **options):
+        listening.append(create(*args, **options))
+        names.append(listening[-1].getsockname()[0])
+        return listening[-1]
+
+    names: list[str] = []
+    monkeypatch.setattr(socket, "create_server", watched)
     with pytest.raises(InputError, match="not there"):
-        roll_call.meet(host, int(port), patience=0.1)
-    assert roll_call._listener is not None
-    with roll_call._listener as listener:
-        assert listener.getsockname()[0] == "127.0.0.1"
+        RollCall(0, 2).meet(host, int(port), patience=0.1)
+    assert names == ["127.0.0.1"]
+    assert [listener.fileno() for listener in listening] == [-1]  # closed, when it is given up
 
 
 @pytest.mark.parametrize(
