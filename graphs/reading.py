@@ -61,9 +61,9 @@ def read(path: str | os.PathLike[str], *, seed: int = 0, dtype: str = "float64")
     choose("dtype", dtype, DTYPES)
     whole_number("seed", seed, 0, 2**32 - 1)
     readers = {".csv": _read_csv, ".npz": _read_npz}
-    if path.suffix.lower() not in readers and os.path.isdir(path):
-        return _whole(shards_of(path, seed=seed, dtype=dtype))
     if path.suffix.lower() not in readers:
+        if os.path.isdir(path):
+            return _whole(shards_of(path, seed=seed, dtype=dtype))
         allowed = "a folder of shards, or a name ending in .csv or .npz"
         if not os.path.exists(path):
             remedy = "check the name; `graphs data` makes such a folder"

@@ -234,7 +234,6 @@ if not (LOCKED and _arrays_held_are_known()):
 
 
 NOTHING: Array = np.empty(0)
-NDARRAY = np.ndarray
 
 # Held while shared variables are read, or written, as a whole: for a moment, where nobody is out of patience.
 _whole = fork.open_lock()
@@ -285,6 +284,7 @@ class _Ready:
             items = ListHeader.from_address(id(self.held)).items or 0  # an empty list has none
             self.given.entering = items
             self.given.leaving = items + 8 * (len(program.inputs) + len(self.tables))
+        # from `library[…]` it has no types, after which every call would ask
         self.one_call = functools.partial(library["one_call"], ctypes.byref(self.given))
 
     def call(
@@ -356,7 +356,7 @@ class NativeCall:
         self.current: _Ready | None = None  # that of `program`
         self.pools = [Pool("bool" if dtype == "object" else dtype, rank) for dtype, rank in program.outputs]
         self.dtypes = [np.dtype(dtype) for dtype, _ in program.inputs]
-        self.plain = [None if dtype.hasobject else NDARRAY for dtype in self.dtypes]
+        self.plain = [None if dtype.hasobject else np.ndarray for dtype in self.dtypes]
         self.objects = program.keeps_objects  # whether there is something that is no array of numbers
         self.threads, self.large = _thread_limit()
         self._team = Team(self.threads)
@@ -443,7 +443,7 @@ class NativeCall:
             return values
         return [
             value
-            if dtype.hasobject or (type(value) is NDARRAY and value.dtype == dtype)
+            if dtype.hasobject or (type(value) is np.ndarray and value.dtype == dtype)
             else _as_array(value, dtype)
             for value, dtype in zip(values, self.dtypes, strict=True)
         ]
@@ -460,14 +460,11 @@ class NativeCall:
                 return self.instead(*values)
             objects = ready.performer.begin(values) if self.objects else {}
             outputs = [pool.take() for pool in self.pools]
-            if team := self.team(arrays, ready):
-                began = perf_counter()
-                code = ready.call(arrays, outputs, objects, team.now)
-                if code == 0:
-                    team.took(1, perf_counter() - began)
-            else:
-                code = ready.call(arrays, outputs, objects, 1)
+            team, began = self.team(arrays, ready), perf_counter()
+            code = ready.call(arrays, outputs, objects, team.now if team else 1)
             if code == 0:
+                if team:
+                    team.took(1, perf_counter() - began)
                 return ready.performer.end(outputs) if self.objects else outputs
             arrays = self.answer(code, arrays, ready)
         raise RuntimeError("the compiled function keeps asking for other arrays")

@@ -199,6 +199,7 @@ def _from_memory(data: bytes) -> ctypes.CDLL:
 def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
     """A library with the types of what its functions take."""
     pointer, whole = ctypes.c_void_p, ctypes.c_int64
+    library.one_call.argtypes = [pointer]
     library.one_step.argtypes = [pointer] * 4 + [ctypes.c_int, pointer]
     library.many_steps.argtypes = [*library.one_step.argtypes, whole, whole, pointer, whole, pointer]
     return library

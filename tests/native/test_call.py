@@ -51,21 +51,21 @@ def test_what_is_used_of_cpython_is_asked_for():
         assert call.FREE > 0, "arrays are given out again"
 
 
-@pytest.mark.parametrize("field", ["axes", "data", "shape", "strides", "flags", "type"])
-def test_another_layout_is_noticed(monkeypatch, field):
-    fields = [(name if name != field else f"no_{name}", kind) for name, kind in call.Header._fields_]
-    spare = next(kind for name, kind in call.Header._fields_ if name == field)
-    moved = type("Header", (call.ctypes.Structure,), {"_fields_": [*fields, (field, spare)]})
-    monkeypatch.setattr(call, "Header", moved)
-    assert not call._layout_is_as_expected()
+OF_ARRAYS, OF_LISTS = (
+    ("axes", "data", "shape", "strides", "flags", "type"),
+    ("type", "length", "items", "room"),
+)
 
 
-@pytest.mark.parametrize("field", ["type", "length", "items", "room"])
-def test_another_layout_of_lists_is_noticed(monkeypatch, field):
-    fields = [(name if name != field else f"no_{name}", kind) for name, kind in call.ListHeader._fields_]
-    spare = next(kind for name, kind in call.ListHeader._fields_ if name == field)
-    moved = type("ListHeader", (call.ctypes.Structure,), {"_fields_": [*fields, (field, spare)]})
-    monkeypatch.setattr(call, "ListHeader", moved)
+@pytest.mark.parametrize(
+    ("head", "field"),
+    [*(("Header", field) for field in OF_ARRAYS), *(("ListHeader", field) for field in OF_LISTS)],
+)
+def test_another_layout_is_noticed(monkeypatch, head, field):
+    known = getattr(call, head)._fields_
+    fields = [(name if name != field else f"no_{name}", kind) for name, kind in known]
+    moved = type(head, (call.ctypes.Structure,), {"_fields_": [*fields, (field, dict(known)[field])]})
+    monkeypatch.setattr(call, head, moved)
     assert not call._layout_is_as_expected()
 
 

@@ -91,7 +91,8 @@ def test_a_function_is_there_before_its_library(waiting):
 def test_no_more_compilers_than_cores(waiting, monkeypatch):
     monkeypatch.setattr(compiler, "_under_way", [])
     monkeypatch.setattr(compiler, "usable_cores", lambda: 2)
-    texts = [f"int one_step(void) {{ return {k}; }} int many_steps(void) {{ return 0; }}" for k in range(3)]
+    rest = "int one_call(void) { return 0; } int many_steps(void) { return 0; }"
+    texts = [f"int one_step(void) {{ return {k}; }} {rest}" for k in range(3)]
     for text in texts[:2]:
         begin_library(text, False)
     begun(waiting, 2)

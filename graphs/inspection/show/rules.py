@@ -60,9 +60,9 @@ def weight_table(recording: Recording, *, every: bool = False) -> RenderableType
             f" Left out of the table: {rest} rules without which nodes and values stay the same"
             " but for rounding."
         )
-    timed = next((c for c in shown if c.seconds is not None and c.ratio), None)
-    if timed is not None and timed.seconds is not None and timed.ratio:
-        note += f" Timed in turn with these, the call with every rule takes {duration(timed.seconds.median / timed.ratio)}."
+    whole = [c.seconds.median / c.ratio for c in shown if c.seconds is not None and c.ratio]
+    if whole:
+        note += f" Timed in turn with these, the call with every rule takes {duration(whole[0])}."
     if any(c.also for c in shown):
         note += (
             " Where something else is off too, it hides what the rule is worth: the linker's compiler may"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -156,6 +156,11 @@ class Storage:
                 home.blocked, home.blocked_axis = nest, k
             elif is_blocked(_outermost(nest)):
                 home.axes.remove(k)  # elsewhere its turns may be several threads'
+
+    @property
+    def statements(self) -> Collection[Statement]:
+        """All that the loops compute."""
+        return self._within.keys()
 
     def recurs(self, statement: Statement) -> bool:
         """Whether a statement is in a recurrence."""

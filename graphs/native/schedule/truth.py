@@ -6,23 +6,10 @@ a time, and a shorter loop has no vectors at all. A block is small enough to spe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from graphs.native.schedule.fusion import Part, statements_in
 from graphs.native.schedule.storage import Home, Storage
-from graphs.native.statements import (
-    Apply,
-    Array,
-    Call,
-    Expression,
-    Interlude,
-    Literal,
-    Read,
-    Recurrence,
-    Statement,
-)
+from graphs.native.statements import Apply, Array, Expression, Literal, Read
 
 __all__ = ["widen_truth"]
 
@@ -32,7 +19,7 @@ def widen_truth(storage: Storage) -> bool:
     wide = {array: width for array, home in storage.homes.items() if (width := _wider(home))}
     if not wide:
         return False
-    for statement in _statements(storage, storage.nests.items):
+    for statement in storage.statements:
         statement.expression = _reading(statement.expression, wide)
         if statement.target in wide:
             statement.expression = Apply(wide[statement.target], "cast", (statement.expression,))
@@ -48,14 +35,6 @@ def _wider(home: Home) -> str:
         return ""
     beside = {np.dtype(read.array.dtype).itemsize for s in home.writers for read in s.expression.reads()}
     return {8: "float64", 4: "float32"}.get(max(beside, default=0), "")
-
-
-def _statements(storage: Storage, parts: list[Part]) -> Iterator[Statement]:
-    for part in parts:
-        if isinstance(part, Recurrence):
-            yield from _statements(storage, storage.nests.bodies[part])
-        elif not isinstance(part, Interlude | Call):
-            yield from statements_in(part)
 
 
 def _reading(expression: Expression, wide: dict[Array, str]) -> Expression:
