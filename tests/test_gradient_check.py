@@ -530,6 +530,7 @@ class TestParts:
 
 
 # Those whose gradient PyTensor has no right way to compile in this mode, or which are chosen to fail.
+@pytest.mark.long
 @pytest.mark.parametrize(
     "family", ["loops", "linear_algebra", "indexing", "layers", "densities", "derivatives"]
 )

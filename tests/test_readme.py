@@ -140,7 +140,15 @@ def test_the_table_of_experiments_names_every_one():
     assert [name for command, name, _ in ROWS if command != "run"] == ["", "plane", "exam", "slopes"]
 
 
-@pytest.mark.parametrize(("command", "name", "found"), ROWS, ids=[name or "classic" for _, name, _ in ROWS])
+@pytest.mark.parametrize(
+    ("command", "name", "found"),
+    [
+        pytest.param(
+            *row, id=row[1] or "classic", marks=pytest.mark.long if row[1] in ("sigmoid", "plane") else ()
+        )
+        for row in ROWS
+    ],
+)
 def test_its_figures_are_what_is_found(command, name, found):
     printed = figures_found(command, name)
     for figure in re.findall(r"[−\d][\d.,]*\d%?|\d+%?", found):

@@ -355,7 +355,10 @@ def test_optax_agrees_on_a_staircase_too(by_optax, name):
 # A C compiler for every rule would take its time.
 @pytest.mark.parametrize(
     ("name", "mode"),
-    [*((name, "FAST_COMPILE") for name in updates.RULES), ("adamw", "CVM"), ("nesterov", "CVM")],
+    [
+        *((name, "FAST_COMPILE") for name in updates.RULES),
+        *(pytest.param(name, "CVM", marks=pytest.mark.long) for name in ("adamw", "nesterov")),
+    ],
 )
 def test_other_modes_take_the_same_steps(name, mode):
     _, native = ours(plainly(name, learning_rate=RATES[name]), steps=10)

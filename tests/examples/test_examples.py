@@ -57,7 +57,7 @@ def test_it_is_shown_kept_and_drawn(name):
 
 # Each Op's own Python takes its time; the default mode is Numba's, which compiles for a minute.
 @pytest.mark.parametrize("name", ["growth", "clipping", "curve", "sigmoid"])
-@pytest.mark.parametrize("mode", ["CVM", "FAST_COMPILE"])
+@pytest.mark.parametrize("mode", [pytest.param("CVM", marks=pytest.mark.long), "FAST_COMPILE"])
 def test_other_modes_find_the_same(name, mode):
     outcome, linkers = ran(name, mode)
     assert all(finding.holds for finding in outcome.findings)

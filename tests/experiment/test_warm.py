@@ -66,6 +66,7 @@ def test_the_second_run_is_the_first_to_the_bit_without_pytensor(tmp_path):
     assert not reproduced(place, "--learning-rate", "0.2")[1]
 
 
+@pytest.mark.long
 def test_a_run_goes_on_to_the_bit_in_either_way(tmp_path):
     place, ordinary = tmp_path / "cache", tmp_path / "other"
     whole, _, _ = reproduced(place)

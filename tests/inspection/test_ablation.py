@@ -98,6 +98,7 @@ def test_the_users_shared_variables_stay(ablated: tuple[Train, Recording]) -> No
     np.testing.assert_array_equal(held, load(seed=0).initial_w)
 
 
+@pytest.mark.long
 def test_every_rescue_is_confirmed_as_it_is_compiled(asked: Inspection, evaluated: Recording) -> None:
     """Under Numba and C alike: without the rescuer, and what hides it, the same entries are not finite."""
     rules = sorted({evaluated.rule_of(rescue.step).name for rescue in evaluated.rescues()})

@@ -42,15 +42,24 @@ LINE = "3.0" if pytensor.__version__.startswith("3.0") else "3.3"
 # Above a second each.
 SLOW = {
     "convolution_by_shifted_images",
+    "forward_algorithm_of_a_hidden_markov_model",
     "gaussian_log_density",
     "gaussian_process_marginal_likelihood",
+    "gradient_of_a_loop_in_a_loop",
+    "hessian_of_rosenbrock",
+    "jacobian_of_polar_coordinates",
+    "joined_and_taken_apart",
     "kalman_filter",
     "long_chain",
+    "loop_in_a_loop",
     "perceptron_with_integer_labels",
     "products_of_many_shapes",
+    "recurrent_network",
     "runge_kutta_gradient",
+    "scan_loop",
     "solved_by_an_inner_optimizer",
     "thousand_nodes",
+    "truncated_gradient",
 }
 # Every graph is checked in FAST_COMPILE; every so many-th in these, which compile for long where nothing is cached.
 # All in all modes, with GRAPHS_CORPUS=all.
@@ -62,8 +71,9 @@ def parameters() -> Iterator[Any]:
     for mode in MODES:
         for name in CORPUS:
             if everything or zlib.crc32(name.encode()) % EVERY[mode] == 0:
-                quick = mode == "FAST_COMPILE" and name not in SLOW and not name.startswith("pymc_")
-                yield pytest.param(mode, name, marks=() if quick else pytest.mark.long)
+                pymc = name.startswith("pymc_")  # installs on one line of PyTensor only
+                quick = mode == "FAST_COMPILE" and name not in SLOW and not pymc
+                yield pytest.param(mode, name, marks=() if quick else pytest.mark.long(everywhere=pymc))
 
 
 @pytest.fixture(autouse=True)

@@ -54,6 +54,7 @@ def test_one_that_fired_names_its_steps() -> None:
     assert not why.places  # the one place it was tried at is where it fired in the end
 
 
+@pytest.mark.long
 def test_what_fired_is_counted_as_the_recording_counts_it(train: Train) -> None:
     """Every rule of the experiment's graph, asked about by name, made just the steps that the recording says."""
     recording, tried = train.recording, 0
@@ -402,6 +403,7 @@ def test_attempts_within_a_scan_are_told_apart() -> None:
     assert any("only on graphs within Ops" in told for told in why.told)
 
 
+@pytest.mark.long
 def test_every_rewrite_of_the_database_has_an_answer() -> None:
     """On a graph with a bit of everything, none of them fails, and none says that it is out where it is in."""
     from graphs.inspection.why import _entries

@@ -25,7 +25,7 @@ from graphs.models import (
 from graphs.solving import minimize
 from graphs.updates import gradient_descent
 
-MODES = ["CVM", "NATIVE"]
+MODES = [pytest.param("CVM", marks=pytest.mark.long), "NATIVE"]
 Z = np.array([-30.0, -5.0, -0.3, 0.0, 0.3, 5.0, 30.0])
 
 

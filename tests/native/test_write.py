@@ -53,6 +53,7 @@ def test_a_literal_reads_back_as_it_is():
         assert (found, np.signbit(found)) == (number, np.signbit(number))
 
 
+@pytest.mark.long
 def test_each_function_of_the_c_files_brings_all_it_needs():
     names = [name for name in _sections() if name not in ("head", "INLINE", "RARE", "many_steps")]
     assert {"exp_", "madd", "slice_length", "share_triangle"} <= set(names)

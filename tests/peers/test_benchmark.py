@@ -157,6 +157,7 @@ def test_what_does_not_fit_into_memory_is_skipped_and_said(monkeypatch):
     assert huge[0].status == "skipped"
 
 
+@pytest.mark.long
 def test_real_processes_cold_and_warm():
     names = ["limit", "numpy", "native-many", "gram-many", "frozen", "frozen-gram", "reproduce"]
     names.append("numpy-reproduce")
@@ -454,6 +455,7 @@ def test_a_fit_is_timed_warm_and_its_first_shown(fits):
         assert cell.first > 3 * cell.spread.median
 
 
+@pytest.mark.long
 def test_the_cost_is_that_of_the_models():
     x, y = Problem.of("50x4x3").draw()
     stream = np.random.default_rng(0)

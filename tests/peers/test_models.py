@@ -110,6 +110,7 @@ def test_apart_is_on_the_scale_of_the_largest_entry_and_infinite_where_nothing_c
     assert apart([one], [one, one]) == apart([one[:1]], [one]) == apart([nan], [nan]) == float("inf")
 
 
+@pytest.mark.long
 def test_real_workers_are_timed_in_turn_and_agree():
     found = measure_models(plan("elastic-net", "huber", threads=(1, 2)), Listener())
     assert [(cell.size, cell.threads, cell.peer) for cell in found] == [

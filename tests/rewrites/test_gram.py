@@ -121,6 +121,7 @@ def trains_as_before(x, y, pairs, outputs, x_data, y_data, mode=QUICK):
     return state
 
 
+@pytest.mark.long
 @settings(max_examples=60)
 @given(linear_models())
 def test_random_linear_models_train_as_by_the_plain_updates(drawn):

@@ -9,6 +9,7 @@ from tests.figures import EXACT
 from tests.sharded.conftest import on_devices
 
 
+@pytest.mark.long
 def test_training_comes_to_the_same_on_every_mesh():
     for name, found in on_devices("agreement").items():
         assert found["state"] < 1e-12, name

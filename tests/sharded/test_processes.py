@@ -128,6 +128,7 @@ def wait_for_step(out: Path, step: int, run: subprocess.Popen[str]) -> None:
 LONG = ("--steps", 5000, "--checkpoint-every", 20, "--every", 500)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("killed", "processes", "then"), [(1, 3, ["--processes", 2]), (0, 2, ["--mesh", 3])])
 def test_a_killed_process_ends_the_others_and_fewer_go_on(data, tmp_path, killed, processes, then):
     out = tmp_path / "run"
@@ -150,6 +151,7 @@ def test_a_killed_process_ends_the_others_and_fewer_go_on(data, tmp_path, killed
     same(kept(out), kept(whole))
 
 
+@pytest.mark.long
 def test_a_signal_stops_all_at_one_step(data, alone, tmp_path):
     out = tmp_path / "run"
     run = begin("--data", data, "--steps", 300, "--checkpoint-every", 10, "--processes", 2, "--out", out)
@@ -230,6 +232,7 @@ def test_shards_that_differ_between_machines_are_refused(data, tmp_path, feature
         assert says in said
 
 
+@pytest.mark.long
 def test_rows_that_are_no_numbers_end_all_with_the_refusal_of_who_read_them(tmp_path):
     there = draw_shards(tmp_path / "data", samples=40, features=3, shards=2)
     x = np.load(there / "x-00001.npy")
@@ -291,6 +294,7 @@ def test_bad_input(arguments, says, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.long
 def test_slurm_is_found_by_jax(data, alone, tmp_path):
     """What srun sets, on this machine."""
     job = str(int(free_address().rpartition(":")[2]) % 4096)
@@ -309,8 +313,9 @@ def test_slurm_is_found_by_jax(data, alone, tmp_path):
     same(kept(out), kept(alone))
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("processes", [1, 2, 4])
+@pytest.mark.parametrize(
+    "processes", [pytest.param(n, marks=pytest.mark.long(everywhere=n == 2)) for n in (1, 2, 4)]
+)
 def test_the_classics_figures(processes):
     ((code, printed, said),) = ended(begin("--processes", processes, "--mesh", processes, "--json"))
     assert (code, said) == (0, "")

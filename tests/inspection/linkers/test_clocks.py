@@ -181,6 +181,7 @@ def test_what_lies_around_the_nodes_is_timed_where_it_happens(mode):
     assert slow.call.median > 2e-3
 
 
+@pytest.mark.long
 def test_numba_unboxes_more_arguments_in_more_time():
     """Found between PyTensor's check and the first node: unpacking 40 arrays takes longer than one."""
     found = {}
