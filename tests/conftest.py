@@ -66,23 +66,23 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def shared_out(tests: list[pytest.Item], part: str) -> tuple[list[pytest.Item], list[pytest.Item]]:
-    """Those to run and those to leave to others: of the long tests ``K/N`` is the K-th of N parts, in any order.
+    """Those to run and those to leave to others: ``K/N`` is the K-th of N parts, in any order.
 
-    Not shared out is what is marked ``long(everywhere=True)``.
+    Shared out is what is marked ``once`` or ``long``, but for ``long(everywhere=True)``.
     """
     number, _, parts = part.partition("/")
     found: tuple[list[pytest.Item], list[pytest.Item]] = [], []
     for test in tests:
         long = test.get_closest_marker("long")
-        shared = long is not None and not long.kwargs.get("everywhere")
+        shared = not long.kwargs.get("everywhere") if long else test.get_closest_marker("once") is not None
         others = shared and zlib.crc32(test.nodeid.encode()) % int(parts) != int(number) - 1
         found[others].append(test)
     return found
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """``GRAPHS_LONG=1/2``: the other half of the long tests is run elsewhere (.ci/run, on the other interpreter)."""
-    if part := os.environ.get("GRAPHS_LONG"):
+    """``GRAPHS_PART=1/2``: of what is shared out, the other half is run elsewhere (.ci/run, on the other interpreter)."""
+    if part := os.environ.get("GRAPHS_PART"):
         items[:], others = shared_out(items, part)
         config.hook.pytest_deselected(items=others)
 

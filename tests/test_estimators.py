@@ -69,17 +69,23 @@ def same(one, other, **tolerance):
     ("settings", "excepted"),
     [
         ({}, {}),
-        ({"solver": "newton"}, {}),
-        ({"solver": "gradient-descent"}, {}),
-        ({"solver": "nesterov", "warm_start": True}, {}),
-        ({"solver": "adam"}, {}),
-        ({"solver": "adamw"}, {}),
-        ({"class_weight": "balanced"}, {}),
+        *(
+            pytest.param(settings, {}, marks=pytest.mark.long)
+            for settings in (
+                {"solver": "newton"},
+                {"solver": "gradient-descent"},
+                {"solver": "nesterov", "warm_start": True},
+                {"solver": "adam"},
+                {"solver": "adamw"},
+                {"class_weight": "balanced"},
+            )
+        ),
         # Its steps stay as large as η, and so rounding grows from one to the next.
-        ({"solver": "rmsprop"}, {EQUIVALENCE: "it never comes to rest"}),
-        (
+        pytest.param({"solver": "rmsprop"}, {EQUIVALENCE: "it never comes to rest"}, marks=pytest.mark.long),
+        pytest.param(
             {"solver": "momentum", "batch_size": 16, "max_iter": 30},
             {EQUIVALENCE: "a repeated sample is in other batches"},
+            marks=pytest.mark.long,
         ),
     ],
     ids=lambda given: "-".join(map(str, given.values())) if given else "",

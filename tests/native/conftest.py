@@ -17,6 +17,14 @@ from graphs.native import NativeLinker, NativeMode, explain
 # graphs through Numba, which takes minutes for all of them and computes the same.
 ORACLE = "FAST_COMPILE"
 
+# A compiler runs for each: only these in the tests that one waits for.
+OFTEN = ("float64", "float32", "int64", "bool")
+
+
+def each_dtype(dtypes: Sequence[str]) -> list[Any]:
+    """Parameters of a test that is asked of every dtype."""
+    return [pytest.param(dtype, marks=() if dtype in OFTEN else pytest.mark.long) for dtype in dtypes]
+
 
 @pytest.fixture(scope="session")
 def uncached() -> NativeMode:

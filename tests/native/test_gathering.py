@@ -9,6 +9,8 @@ import pytest
 from pytensor.raise_op import Assert
 
 from graphs.native import source_of
+from graphs.native.statements import DTYPES, WHOLE
+from tests.native.conftest import each_dtype
 
 x, v, t = pt.dmatrix("x"), pt.dvector("v"), pt.dtensor3("t")
 labels, few, pairs = pt.lvector("labels"), pt.vector("few", dtype="int8"), pt.imatrix("pairs")
@@ -104,10 +106,7 @@ def test_agrees_with_pytensor(case, agree):
     agree(CASES[case](), VALUES)
 
 
-@pytest.mark.parametrize(
-    "dtype",
-    ["float64", "float32", "int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8", "bool"],
-)
+@pytest.mark.parametrize("dtype", each_dtype(DTYPES))
 def test_every_dtype_is_read_set_and_added_to(agree, dtype):
     a = pt.matrix("a", dtype=dtype)
     values = {**VALUES, a: rng.integers(0, 2 if dtype == "bool" else 50, (7, 5))}
@@ -118,7 +117,7 @@ def test_every_dtype_is_read_set_and_added_to(agree, dtype):
     agree(outputs, values)
 
 
-@pytest.mark.parametrize("kind", ["int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8"])
+@pytest.mark.parametrize("kind", each_dtype(WHOLE))
 def test_every_dtype_is_a_place(agree, kind):
     places = pt.vector("places", dtype=kind)
     least = 0 if kind.startswith("u") else -5

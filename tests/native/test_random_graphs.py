@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -170,6 +171,7 @@ def graphs(draw):
     return inputs, [axes for _, axes in pool[: len(inputs)]], outputs[-4:]
 
 
+@pytest.mark.long(everywhere=True)
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(
     graphs(),

@@ -11,6 +11,7 @@ import pytest
 from pytensor.scan.utils import until
 
 from graphs.native import source_of
+from tests.native.conftest import each_dtype
 
 x, v, W, s, n = pt.dmatrix("x"), pt.dvector("v"), pt.dmatrix("W"), pt.dscalar("s"), pt.lscalar("n")
 labels, t = pt.lvector("labels"), pt.dtensor3("t")
@@ -101,7 +102,9 @@ def test_agrees_with_pytensor(case, agree):
     agree(CASES[case](), VALUES)
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32", "int64", "int32", "int8", "uint64", "uint8"])
+@pytest.mark.parametrize(
+    "dtype", each_dtype(["float64", "float32", "int64", "int32", "int8", "uint64", "uint8"])
+)
 def test_every_dtype(agree, dtype):
     a = pt.matrix("a", dtype=dtype)
     remembered = scan(lambda row, h: (row + h).astype(dtype), sequences=[a], outputs_info=[a[0]])

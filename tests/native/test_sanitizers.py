@@ -121,6 +121,7 @@ def sanitizer_library():
     return path.resolve() if path.is_absolute() and path.exists() else None
 
 
+@pytest.mark.long
 def test_no_memory_or_undefined_behaviour_errors(tmp_path):
     address = sanitizer_library()
     if address is None:

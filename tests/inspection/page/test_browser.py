@@ -22,6 +22,8 @@ from graphs.inspection.show.start import rows_of
 from graphs.terminal import duration
 from tests.inspection.page.conftest import Open, drawn, node_modules, rested
 
+pytestmark = pytest.mark.once
+
 
 def moment(shown: Any) -> int:
     return int(shown.get_attribute("#timeline-0 .strip", "aria-valuenow"))

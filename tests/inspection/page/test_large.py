@@ -14,6 +14,8 @@ from graphs.inspection.show.page.drawn import draw
 from tests.inspection.page.conftest import Open, rested
 from tests.inspection.page.test_browser import boxes, moment, press
 
+pytestmark = pytest.mark.once
+
 
 def woven(size: int, steps: int, lines: int = 12) -> Recording:
     """`size` nodes that read one another in rows of twenty; each step puts another node in the place of one."""

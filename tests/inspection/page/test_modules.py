@@ -18,6 +18,8 @@ from graphs.inspection.show.page.drawn import draw
 from tests.conftest import ROOT
 from tests.inspection.page.conftest import HERE, node_modules
 
+pytestmark = pytest.mark.once
+
 SOURCES = ROOT / "graphs/inspection/show/page"
 NODE = shutil.which("node")
 needs_node = pytest.mark.skipif(NODE is None, reason="Node.js is not installed")

@@ -17,6 +17,8 @@ import pytest
 
 from graphs.inspection import Recording, save
 
+pytestmark = pytest.mark.once
+
 CELL = "from graphs.inspection import load, page\npage(load('train.json'))"
 
 

@@ -15,6 +15,8 @@ from tests.inspection.hostile import HOSTILE, fields, poisoned
 from tests.inspection.page.conftest import Open, rested
 from tests.inspection.page.test_browser import drop
 
+pytestmark = pytest.mark.once
+
 RUNS = [
     "</script><script>window.owned = 1</script>",
     "<img src=x onerror='window.owned = 1'>",
