@@ -12,7 +12,7 @@ from graphs.native import source_of
 from graphs.native.lower import lower
 from graphs.native.schedule.fusion import Nest, fuse, statements_in
 from graphs.native.schedule.storage import backward, block_of, in_lanes, is_blocked, is_plain, place
-from graphs.native.statements import Interlude, Reduction
+from graphs.native.statements import Interlude, Reduction, calls
 
 X, w, y = pt.dmatrix("X"), pt.dvector("w"), pt.dvector("y")
 
@@ -227,6 +227,19 @@ def test_functions_of_elements_beside_an_inner_loop_have_vectors_of_their_own():
     assert len(inner) == 2
     assert any(isinstance(item, Nest) for item in inner[0].body)
     assert not any(isinstance(item, Nest) for item in inner[1].body)
+
+
+def test_functions_of_elements_beside_rows_they_weigh_have_vectors_of_their_own():
+    """Σⱼ f(sᵢⱼ)·tᵢⱼₗ goes over l inside and j outside, though j is what it sums over: no loop for f(sᵢⱼ)."""
+    t = pt.dtensor3("t")
+    weights = pt.exp(X)
+    made = lower(
+        FunctionGraph([X, t], [(weights[:, :, None] * t).sum(axis=1), weights.sum(axis=1)], clone=True)
+    )
+    (outer,) = fuse(made.steps).items
+    calling = [item for item in outer.body if any(map(calls, statements_in(item)))]
+    assert calling
+    assert not any(isinstance(item, Nest) for nest in calling for item in nest.body)
 
 
 @pytest.mark.parametrize("columns", [1, 3, 31, 32, 50])

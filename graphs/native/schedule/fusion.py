@@ -169,7 +169,7 @@ def _arrange(
         if waits and not alone:
             earliest = _call_later(groups, earliest, statement, wanted)
         for group in groups[earliest:]:
-            alike = depth == 0 or all(_alike(other, i, statement, wanted) for other, i in group.members)
+            alike = depth == 0 or all(_alike(other, statement, loops) for other, _ in group.members)
             if group.dim is dim and not group.closed and not alone and alike:
                 group.members.append((statement, wanted))
                 break
@@ -190,12 +190,12 @@ def _arrange(
     return items
 
 
-def _alike(first: Statement, index: Index | None, second: Statement, wanted: Index | None) -> bool:
+def _alike(first: Statement, second: Statement, loops: dict[Index, Nest]) -> bool:
     """Whether two statements can share a loop that goes in no blocks: one with loops inside has no vectors of its turns.
 
     A statement without, that calls functions, is then better off in a loop of its own.
     """
-    innermost = [s.indices()[-1:] == [i] for s, i in ((first, index), (second, wanted))]
+    innermost = [sum(index not in loops for index in each.indices()) == 1 for each in (first, second)]
     return innermost[0] == innermost[1] or not calls(first if innermost[0] else second)
 
 
