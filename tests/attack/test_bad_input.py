@@ -34,8 +34,6 @@ from graphs.solving import Optimum, certify, find_optimum
 from graphs.training import Progress
 from tests.forked import Forks
 
-pytestmark = pytest.mark.once
-
 #: What a command line below may hold and a line of text cannot.
 NAMES = {
     "huge": "1" + "0" * 400,  # more than any float

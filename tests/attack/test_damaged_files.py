@@ -62,8 +62,6 @@ from tests.attack.damage import (
 from tests.attack.tally import Tally
 from tests.inspection.hostile import views
 
-pytestmark = pytest.mark.once
-
 SEED = 22
 
 

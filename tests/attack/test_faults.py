@@ -39,8 +39,6 @@ from tests.attack.faults import Contents, Fault, FaultyForks, Operation, complai
 from tests.attack.tally import Tally
 from tests.conftest import ROOT
 
-pytestmark = pytest.mark.once
-
 SEED = 20
 ODD_OUTPUT = str(Path(__file__).parent / "odd_output")
 

@@ -31,8 +31,6 @@ from tests.attack.tally import Tally
 from tests.forked import Run
 from tests.inspection.hostile import HOSTILE, SEEN, poisoned, problems
 
-pytestmark = pytest.mark.once
-
 
 def unprintable(text: str) -> str:
     """What of a text is no text; empty where all is."""

@@ -25,6 +25,8 @@ from graphs.experiment.settings import Settings
 from graphs.solving import Search
 from graphs.training import HeldOut, Progress
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def progress():

@@ -18,6 +18,8 @@ from graphs.inspection import Inspection, Recording, diagnose, load, save
 from graphs.inspection.file import COLUMNS, from_json, schema, to_json
 from tests.inspection.conftest import PYTHON, Train
 
+pytestmark = pytest.mark.once
+
 HEAD = b'{"format":"graphs recording","version":6,"columns":%b,' % json.dumps(COLUMNS).encode()
 
 

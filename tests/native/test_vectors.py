@@ -13,6 +13,8 @@ from graphs.compiled.compiler import FLAGS, THREADS, CompilerMissing, find_compi
 from graphs.native import source_of
 from graphs.peers.models.compiled import in_pytensor, named
 
+pytestmark = pytest.mark.once
+
 x, y = pt.dmatrix("x"), pt.dvector("y")
 v, u = pt.dvector("v"), pt.dvector("u")
 

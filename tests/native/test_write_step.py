@@ -18,6 +18,8 @@ from graphs.compiled.compiler import FLAGS, compiler_version, find_compiler, loa
 from graphs.native.write.file import functions_text
 from tests.native.polynomials import POLYNOMIALS, erfcinv, erfcx
 
+pytestmark = pytest.mark.once
+
 mpmath.mp.dps = 50
 ONE, TOP = 2.0**-1074, 1.7976931348623157e308
 LARGEST = 709.782712893384  # whose exp is finite

@@ -22,6 +22,8 @@ from graphs.shards import draw_shards
 from tests.conftest import ROOT
 from tests.figures import EXACT, UNSEEN_SEED_0
 
+pytestmark = pytest.mark.once
+
 pytest.importorskip("jax")
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}

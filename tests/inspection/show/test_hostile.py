@@ -14,6 +14,8 @@ from graphs.inspection.file import from_json, to_json
 from graphs.terminal import as_text
 from tests.inspection.hostile import HOSTILE, fields, poisoned, problem, views
 
+pytestmark = pytest.mark.once
+
 # Brackets of no meaning to anybody, as wide as those of markup; likewise for the colon of an emoji's code.
 HARMLESS = str.maketrans("[]:", "⟦⟧;")
 SHORT = {kind: text for kind, text in HOSTILE.items() if len(text) < 100}
