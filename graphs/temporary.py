@@ -181,11 +181,22 @@ _owned: dict[str, _Own] = {}  # by what they are below
 
 def _of_this_process(base: str) -> Path:
     own = _owned.get(base)
-    if own is None or own.process != os.getpid() or not own.path.is_dir():
+    if own is None or own.process != os.getpid() or not os.path.isdir(own.path):
         own = _owned[base] = _Own(base)
     with contextlib.suppress(OSError):
         os.utime(own.path)
     return own.path
+
+
+def _is_gone(path: Path) -> bool:
+    """Whether there is nothing at the path for sure; where that cannot be looked at, there may be something."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _leave(path: Path, process: int, descriptor: int) -> None:
@@ -193,7 +204,7 @@ def _leave(path: Path, process: int, descriptor: int) -> None:
     if mine:
         remove_folder(path)
     # Where the folder could not be removed, the file stays and says to the next one that it may be.
-    _close(descriptor, _alive(path) if mine and not path.exists() else None)
+    _close(descriptor, _alive(path) if mine and _is_gone(path) else None)
     if mine:
         remove_left(str(path.parents[1]))  # also what forked children have left, who may end without a word
 
@@ -211,7 +222,7 @@ def _remove_if_left(path: Path) -> None:
     try:
         if time.time() - path.lstat().st_mtime > OLD if locked is None else locked:
             remove_folder(folder)
-            _close(descriptor, None if folder.exists() else _alive(folder))
+            _close(descriptor, _alive(folder) if _is_gone(folder) else None)
             descriptor = -1
     finally:
         _close(descriptor)

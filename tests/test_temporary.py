@@ -204,3 +204,9 @@ def test_a_full_place_is_not_the_first_choice(base, tmp_path_factory, monkeypatc
 def test_a_folder_that_somebody_has_removed_is_made_again(base):
     shutil.rmtree(temporary.make_folder("mine").parent)
     assert temporary.make_folder("mine").is_dir()
+
+
+def test_what_cannot_be_looked_at_may_be_there(tmp_path):
+    assert temporary._is_gone(tmp_path / "none")
+    assert not temporary._is_gone(tmp_path)
+    assert not temporary._is_gone(tmp_path / ("n" * 5_000))

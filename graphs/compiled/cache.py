@@ -92,11 +92,15 @@ def load(key: str, suffix: str) -> tuple[Path, bytes] | None:
 def absence(key: str, suffix: str) -> str:
     """Why :func:`load` gave nothing for `key`, where that is to be seen; empty where there is simply no such file."""
     path = folder() / f"{key}{suffix}"
-    if not path.parent.exists():
+    try:
+        path.parent.stat()
+    except (FileNotFoundError, NotADirectoryError):
         return "nothing has been kept yet"
+    except (OSError, ValueError):  # a name too long, say
+        return "its folder cannot be looked at"
     if not _usable(path.parent, make=False):
         return f"{path.parent} is not used: it is not this user's alone"
-    damaged = path.exists() and load(key, suffix) is None
+    damaged = os.path.exists(path) and load(key, suffix) is None
     return "what is kept for it is damaged, or was put there by somebody else" if damaged else ""
 
 

@@ -486,3 +486,12 @@ class DoubleOfMyOwn(pytensor.graph.op.Op):
 
     def perform(self, node, inputs, outputs):
         outputs[0][0] = 2 * inputs[0]
+
+
+def test_why_nothing_is_there_is_said_of_a_folder_that_has_no_name_either(monkeypatch, tmp_path):
+    for name, says in (
+        (str(tmp_path / "none"), "nothing has been kept yet"),
+        ("n" * 5_000, "cannot be looked at"),
+    ):
+        monkeypatch.setenv(cache.VARIABLE, name)
+        assert says in cache.absence("0" * 40, ".json")
