@@ -64,30 +64,27 @@ def same(one, other, **tolerance):
     np.testing.assert_allclose(one.intercept_, other.intercept_, **{"rtol": 1e-6, "atol": 1e-7, **tolerance})
 
 
+CHECKED = [
+    ({}, {}),
+    ({"solver": "newton"}, {}),
+    ({"solver": "gradient-descent"}, {}),
+    ({"solver": "nesterov", "warm_start": True}, {}),
+    ({"solver": "adam"}, {}),
+    ({"solver": "adamw"}, {}),
+    ({"class_weight": "balanced"}, {}),
+    # Its steps stay as large as η, and so rounding grows from one to the next.
+    ({"solver": "rmsprop"}, {EQUIVALENCE: "it never comes to rest"}),
+    (
+        {"solver": "momentum", "batch_size": 16, "max_iter": 30},
+        {EQUIVALENCE: "a repeated sample is in other batches"},
+    ),
+]
+
+
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
     ("settings", "excepted"),
-    [
-        ({}, {}),
-        *(
-            pytest.param(settings, {}, marks=pytest.mark.long)
-            for settings in (
-                {"solver": "newton"},
-                {"solver": "gradient-descent"},
-                {"solver": "nesterov", "warm_start": True},
-                {"solver": "adam"},
-                {"solver": "adamw"},
-                {"class_weight": "balanced"},
-            )
-        ),
-        # Its steps stay as large as η, and so rounding grows from one to the next.
-        pytest.param({"solver": "rmsprop"}, {EQUIVALENCE: "it never comes to rest"}, marks=pytest.mark.long),
-        pytest.param(
-            {"solver": "momentum", "batch_size": 16, "max_iter": 30},
-            {EQUIVALENCE: "a repeated sample is in other batches"},
-            marks=pytest.mark.long,
-        ),
-    ],
+    [CHECKED[0], *(pytest.param(*each, marks=pytest.mark.long) for each in CHECKED[1:])],
     ids=lambda given: "-".join(map(str, given.values())) if given else "",
 )
 def test_scikit_learns_own_checks(settings, excepted):

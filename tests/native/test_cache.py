@@ -495,3 +495,5 @@ def test_why_nothing_is_there_is_said_of_a_folder_that_has_no_name_either(monkey
     ):
         monkeypatch.setenv(cache.VARIABLE, name)
         assert says in cache.absence("0" * 40, ".json")
+    there = store.Question({store.GRAPH: "one"})  # the folder could be looked at when it was asked
+    assert "cannot be looked through" in there.why_missed()

@@ -58,7 +58,10 @@ class Question:
             return f"the graph cannot be told from its like ({self.problem}), so that it is never kept"
         if self.absence:
             return self.absence
-        others = [" and ".join(_differing(self.parts, parts)) for parts in self._of_same_graph()]
+        try:
+            others = [" and ".join(_differing(self.parts, parts)) for parts in self._of_same_graph()]
+        except OSError:
+            return "its folder cannot be looked through"
         if not others:
             return "this graph was never kept here, or has made room for others"
         return f"this graph was kept for another {min(others, key=len)}"
