@@ -97,7 +97,7 @@ def absence(key: str, suffix: str) -> str:
     except (FileNotFoundError, NotADirectoryError):
         return "nothing has been kept yet"
     except (OSError, ValueError):  # a name too long, say
-        return "its folder cannot be looked at"
+        return "the folder of the cache cannot be looked at"
     if not _usable(path.parent, make=False):
         return f"{path.parent} is not used: it is not this user's alone"
     damaged = os.path.exists(path) and load(key, suffix) is None

@@ -61,7 +61,7 @@ class Question:
         try:
             others = [" and ".join(_differing(self.parts, parts)) for parts in self._of_same_graph()]
         except OSError:
-            return "its folder cannot be looked through"
+            return "the folder of the cache cannot be looked through"
         if not others:
             return "this graph was never kept here, or has made room for others"
         return f"this graph was kept for another {min(others, key=len)}"
